@@ -6,25 +6,25 @@ What a user writes is a sealed part beside an event of the case, and lies nowher
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 from kz_compliance_sdk.domain import fold
 from kz_compliance_sdk.domain.actor import SYSTEM, Actor, Stamp
-from kz_compliance_sdk.domain.cancellations import Standing, holding, lift_due_at, lift_watch, lifted_watch, void
-from kz_compliance_sdk.domain.canonical import encoded
-from kz_compliance_sdk.domain.case import NO_LEASE, OPEN_ITEM, Case, CaseState, ItemState, happened, move
-from kz_compliance_sdk.domain.change import CaseWrite, Change, MessageVoided, Write
+from kz_compliance_sdk.domain.cancellations import Standing, holding, lift_due_at, lift_watch, lifted_watch
+from kz_compliance_sdk.domain.case import OPEN_ITEM, Case, CaseState, ItemState, happened, moved
+from kz_compliance_sdk.domain.change import Change, Write
 from kz_compliance_sdk.domain.clock import local
 from kz_compliance_sdk.domain.deciding import judged
 from kz_compliance_sdk.domain.decision import Decision, Finding, ItemDecision, Proposal, Wording
 from kz_compliance_sdk.domain.events import remedies
 from kz_compliance_sdk.domain.events.arrivals import Fallen
+from kz_compliance_sdk.domain.events.remedies import APPEAL_REMINDERS
 from kz_compliance_sdk.domain.fold import AppealState, Stream
 from kz_compliance_sdk.domain.identities import check_statement
-from kz_compliance_sdk.domain.messages import NOTIFIER, effect, page, with_report
-from kz_compliance_sdk.domain.outbox import OutboxMessage
+from kz_compliance_sdk.domain.message_states import tried
+from kz_compliance_sdk.domain.messages import step, with_report, written
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.policy.values import UserPolicy
 from kz_compliance_sdk.domain.proposal_checks import check_proposal
@@ -41,7 +41,6 @@ TEXT, REFERENCE = "text", "reference"
 """The parts that hold what the user wrote, and the platform's number of it."""
 _REFERENCE = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _LONGEST_TEXT = 20_000
-_AUDIENCE = ("moderator", "lead", "head")
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,11 +205,8 @@ def receive(
         due_at=appeal.due_at,
         decision=appeal.decision_version,
     )
-    moved = move(case, "appeal", case.state)
-    moved, news = page(moved.but(appeals=appeal.number), "appeal_received", ("moderator", "lead"), 30, stamp)
-    pages = tuple(_reminder(appeal, *row, stamp) for row in _reminders(appeal, policy))
-    moved = moved.but(pages=moved.pages + len(pages))
-    return (CaseWrite(moved), happened(case, told, stamp, {TEXT: text, REFERENCE: reference}), news, *pages), appeal
+    change, _ = step(case, "appeal", happened(case, told, stamp, {TEXT: text, REFERENCE: reference}))
+    return change, appeal
 
 
 def _stands_since(item: ItemState, decisions: Mapping[int, Decision]) -> int:
@@ -239,12 +235,9 @@ def uphold(case: Case, appeal: Appeal, reasons: str, first: Iterable[Actor], *, 
         raise IllegalMove(
             "the measure was lifted meanwhile: nothing is left that could be upheld. Reverse it.", reference=case.id
         )
-    texts = {"reasons": reasons}
-    event = happened(case, remedies.AppealUpheld(appeal=appeal.number), stamp, texts)
-    moved = move(case, "uphold", case.state)
+    event = happened(case, remedies.AppealUpheld(appeal=appeal.number), stamp, {"reasons": reasons})
     decided = replace(appeal, state="upheld", decided_by=stamp.actor.id, decided_at=stamp.at)
-    change = (CaseWrite(moved), event, *silenced(appeal, stamp))
-    return Settled(change, moved, decided, item.item_id)
+    return Settled(*step(case, "uphold", event), decided, item.item_id)
 
 
 def withdraw(case: Case, appeal: Appeal, first: Iterable[Actor], *, stamp: Stamp) -> Settled:
@@ -254,10 +247,8 @@ def withdraw(case: Case, appeal: Appeal, first: Iterable[Actor], *, stamp: Stamp
         REVIEW_POLICY.check(stamp.actor, "withdraw_appeal")
         _check_other(case, first, stamp)
     event = happened(case, remedies.AppealWithdrawn(appeal=appeal.number), stamp)
-    moved = move(case, "withdraw_appeal", case.state)
     gone = replace(appeal, state="withdrawn", decided_at=stamp.at)
-    change = (CaseWrite(moved), event, *silenced(appeal, stamp))
-    return Settled(change, moved, gone, appeal.item_id)
+    return Settled(*step(case, "withdraw_appeal", event), gone, appeal.item_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,34 +320,10 @@ def _check_open(appeal: Appeal) -> None:
         raise IllegalMove(f"this appeal is {appeal.state}.", reference=appeal.appeal_id)
 
 
-def _reminders(appeal: Appeal, policy: UserPolicy) -> tuple[tuple[str, int, int], ...]:
-    """What people are told by the clock, when, and how loudly: queued at once, and void when the appeal is decided."""
-    return ("appeal_near", appeal.due_at - policy.appeal_near_s, 40), ("appeal_overdue", appeal.due_at, 60)
-
-
-def _reminder(appeal: Appeal, reason: str, at: int, level: int, stamp: Stamp) -> OutboxMessage:
-    body = encoded(
-        {
-            "case_reference": appeal.case_id,
-            "reason": reason,
-            "due_at": appeal.due_at,
-            "audience": list(_AUDIENCE),
-            "level": level,
-        }
-    )
-    key = _reminder_id(appeal, reason)
-    return OutboxMessage(key, appeal.platform_id, appeal.case_id, "page", NOTIFIER, body, stamp.at, at, at)
-
-
-def _reminder_id(appeal: Appeal, reason: str) -> str:
-    return message_id(stream_of(appeal.case_id), f"page/{reason}", 0, appeal.number, 0)
-
-
-def silenced(appeal: Appeal, stamp: Stamp) -> tuple[Write, ...]:
-    return tuple(
-        MessageVoided(appeal.platform_id, appeal.case_id, _reminder_id(appeal, reason), stamp.at)
-        for reason in ("appeal_near", "appeal_overdue")
-    )
+def reminders_of(appeal: Appeal) -> frozenset[str]:
+    """The ids of what people are told of an appeal by the clock."""
+    stream = stream_of(appeal.case_id)
+    return frozenset(message_id(stream, f"page/{reason}", 0, appeal.number, 0) for reason in APPEAL_REMINDERS)
 
 
 _STANDS = ("in_force", "kept")
@@ -381,70 +348,62 @@ def reverse(
     item = check_decider(case, appeal, reasons, first, stamp)
     texts = {"reasons": reasons}
     decided = replace(appeal, state="reversed", decided_by=stamp.actor.id, decided_at=stamp.at)
-    settled = silenced(appeal, stamp)
-    if item.status == "lifting":
+    if item.measure or item.status == "lifting":
         _check_undo_over(case, standing, stamp)
     if not item.measure or item.status == "lifting":
         event = happened(case, remedies.AppealReversed(appeal=appeal.number), stamp, texts)
-        moved = move(case, "reverse", case.state)
-        return Settled((CaseWrite(moved), event, *settled), moved, decided, item.item_id)
-    _check_undo_over(case, standing, stamp)
+        return Settled(*step(case, "reverse", event), decided, item.item_id)
     lifted = [one for one in case.items if one.object_key == item.object_key and one.measure and one.status in _STANDS]
     decision = _superseding(case, lifted, reasons, wording, policy, stamp)
-    body = decision.body
     standing = holding(standing, [one for one in case.items if one not in lifted])
-    items, writes = _lift(case, lifted, decision.version, policy, standing, stamp)
-    target, changes = _after(case, items, policy, stamp)
-    fields: dict[str, Any] = {
-        "items": items,
-        "decision_version": decision.version,
-        "decided_at": stamp.at,
-        # It is carried out at once, and never has a window.
-        "undo_until": None,
-        **changes,
-    }
-    told = _reversed(case, appeal, decision, items, target, policy, stamp)
-    moved = move(case, "reverse", target, **fields)
-    writes = [happened(case, told, stamp, {**texts, "proposal": body}), *writes, *settled]
-    if target is not case.state or (case.state is not CaseState.CLOSED and not moved.pending):
-        writes += void(standing.messages, stamp, kinds=("report",))
-        if not moved.pending:
-            moved, more = with_report(
-                moved,
+    told = _reversed(case, appeal, decision, lifted, policy, standing, stamp)
+    event = happened(case, told, stamp, {**texts, "proposal": decision.body})
+    after = _watched(case, moved(case, "reverse", event), policy, stamp)
+    writes: list[Write] = [event, *_restores(case, after, lifted, standing, stamp)]
+    if after.state is not case.state or (case.state is not CaseState.CLOSED and not after.pending):
+        reports = tried(standing.messages, ("report",), stamp)
+        after = moved(after, None, *reports)
+        writes += reports
+        if not after.pending:
+            after, reported = with_report(
+                after,
                 {**standing.decisions, decision.version: decision},
                 standing.respondent,
                 stamp,
                 notified=standing.notified,
             )
-            writes += more
-    return Settled((CaseWrite(moved), *writes), moved, decided, item.item_id)
+            writes.append(reported)
+    return Settled(written(case, after, *writes), after, decided, item.item_id)
 
 
 def _reversed(
     case: Case,
     appeal: Appeal,
     decision: Decision,
-    items: tuple[ItemState, ...],
-    target: CaseState,
+    lifted: list[ItemState],
     policy: Policy,
+    standing: Standing,
     stamp: Stamp,
 ) -> remedies.AppealReversed:
-    """What the ledger says of it. `items` are the case's after it, `target` is its state."""
-    lifted = [item for item in items if item.decision_version == decision.version]
+    """What the ledger says of it: the items that are `lifted` are about one object."""
     said = {one.item_id: one for one in decision.proposal.items}
-    lifting = any(item.status == "lifting" for item in items)
+    fallen = tuple(_fate(one, number, standing) for number, one in enumerate(lifted, 1))
+    lifting = "lifting" in {*(one.fate for one in fallen), *(one.status for one in case.items)}
     return remedies.AppealReversed(
         appeal=appeal.number,
         decision=decision.version,
-        items=tuple(judged(item.number, said[name_of(item)], stamp) for item in lifted),
-        lifted=tuple(Fallen(item=item.number, fate=_fate(item), version=item.effect_version) for item in lifted),
+        items=tuple(judged(one.number, said[name_of(one)], stamp) for one in lifted),
+        lifted=fallen,
         lift_due_at=lift_due_at(case, policy, stamp.at) if lifting else 0,
-        reports=target is not CaseState.CLOSED,
+        reports=case.state is not CaseState.CLOSED or policy.users.report_reversals,
     )
 
 
-def _fate(item: ItemState) -> Literal["lifting", "kept"]:
-    return "lifting" if item.status == "lifting" else "kept"
+def _fate(item: ItemState, number: int, standing: Standing) -> Fallen:
+    """What becomes of the item that is lifted as the object's so manieth."""
+    if item.object_key in standing.held_by_others:
+        return Fallen(item=item.number, fate="kept", version=item.effect_version)
+    return Fallen(item=item.number, fate="lifting", version=standing.versions.get(item.object_key, 0) + number)
 
 
 def _check_undo_over(case: Case, standing: Standing, stamp: Stamp) -> None:
@@ -486,38 +445,17 @@ def _superseding(
     )
 
 
-def _lift(
-    case: Case, lifted: list[ItemState], version: int, policy: Policy, standing: Standing, stamp: Stamp
-) -> tuple[tuple[ItemState, ...], list[Write]]:
-    versions, items, writes = dict(standing.versions), list[ItemState](), list[Write]()
-    on_lift_clock = case.but(lift_due_at=lift_due_at(case, policy, stamp.at))
-    for item in case.items:
-        if item not in lifted:
-            items.append(item)
-            continue
-        writes += standing.objects.lifted(case, item, stamp)
-        decided = item.but(decision_version=version, action="none", ground="")
-        if item.object_key in standing.held_by_others:
-            items.append(decided.but(status="kept", measure=""))
-            continue
-        number = versions[item.object_key] = versions.get(item.object_key, 0) + 1
-        decided = decided.but(status="lifting", effect_version=number)
-        writes.append(effect(on_lift_clock, decided, "restore", stamp.at, stamp))
-        writes.append(standing.objects.versioned(case, decided, stamp))
-        items.append(decided)
-    return tuple(items), writes
+def _watched(case: Case, after: Case, policy: Policy, stamp: Stamp) -> Case:
+    """The case `after` its reversal, watched by the clock that leads now."""
+    if after.state is CaseState.LIFTING and any(item.status == "lifting" for item in after.items):
+        return after.but(watch_at=lift_watch(case, policy, stamp))
+    return after if after.state is case.state else after.but(watch_at=lifted_watch(case, policy, stamp))
 
 
-def _after(case: Case, items: tuple[ItemState, ...], policy: Policy, stamp: Stamp) -> tuple[CaseState, dict[str, Any]]:
-    if case.state is CaseState.CLOSED and not policy.users.report_reversals:
-        return case.state, {}
-    if any(item.status == "lifting" for item in items):
-        return CaseState.LIFTING, {
-            **NO_LEASE,
-            "closed_at": None,
-            "lift_due_at": lift_due_at(case, policy, stamp.at),
-            "watch_at": lift_watch(case, policy, stamp),
-        }
-    if case.state in (CaseState.ENFORCED, CaseState.CLOSED):
-        return CaseState.LIFTED, {"closed_at": None, "watch_at": lifted_watch(case, policy, stamp)}
-    return case.state, {}
+def _restores(case: Case, after: Case, lifted: list[ItemState], standing: Standing, stamp: Stamp) -> Iterator[Write]:
+    """What the objects of these items are told of the end of their measures."""
+    items = {item.number: item for item in after.items}
+    for item in lifted:
+        yield from standing.objects.lifted(case, item, stamp)
+        if (now := items[item.number]).status == "lifting":
+            yield standing.objects.versioned(case, now, stamp)

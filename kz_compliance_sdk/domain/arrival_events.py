@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from msgspec import structs
 
@@ -61,17 +60,6 @@ class Arrival(Changeable):
     @property
     def body_sha256(self) -> str:
         return self.message[2]
-
-
-def of_arrival(arrival: Arrival) -> dict[str, Any]:
-    """What a case keeps of the message that it rests on."""
-    return {
-        "message": arrival.message,
-        "source": arrival.source,
-        "authenticity": arrival.authenticity,
-        "channel": arrival.channel,
-        "entered_by": arrival.entered_by,
-    }
 
 
 def accepted_body(reference: str, due_at: int, received_at: int) -> bytes:

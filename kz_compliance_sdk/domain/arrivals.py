@@ -17,10 +17,8 @@ from kz_compliance_sdk.domain.arrival_events import (
     flags_told,
     happened_with,
     named_told,
-    of_arrival,
 )
 from kz_compliance_sdk.domain.cancellations import (
-    EVERYBODY,
     Standing,
     cancel,
     enforcing,
@@ -29,17 +27,16 @@ from kz_compliance_sdk.domain.cancellations import (
     lift_due_at,
     on_its_way_falls,
     stop,
-    void,
     with_version,
 )
-from kz_compliance_sdk.domain.case import NO_LEASE, Case, CaseState, ItemState, happened, happened_to, move
-from kz_compliance_sdk.domain.change import CaseWrite, Change, Write, case_after
+from kz_compliance_sdk.domain.case import Case, CaseState, ItemState, Words, begun, happened, happened_to, moved
+from kz_compliance_sdk.domain.change import Change, Write, happenings
 from kz_compliance_sdk.domain.clock import almaty
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.events import arrivals as events
-from kz_compliance_sdk.domain.events.base import Happened
-from kz_compliance_sdk.domain.flags import USER_DATA_DEMAND, codes
-from kz_compliance_sdk.domain.messages import acknowledgement, object_key, page, question_of, with_page
+from kz_compliance_sdk.domain.flags import codes
+from kz_compliance_sdk.domain.message_states import tried
+from kz_compliance_sdk.domain.messages import object_key, opening, question_of, step, written
 from kz_compliance_sdk.domain.notice import (
     Clarification,
     Item,
@@ -52,7 +49,7 @@ from kz_compliance_sdk.domain.notice import (
 from kz_compliance_sdk.domain.policy import ApproverDuty, Policy
 from kz_compliance_sdk.domain.results import escalated, steps_past
 from kz_compliance_sdk.domain.running_time import replanned, term_times
-from kz_compliance_sdk.domain.suspensions import resumed, seen_over
+from kz_compliance_sdk.domain.suspensions import resumed
 from kz_compliance_sdk.domain.transitions import ENDED, is_legal
 
 __all__ = [
@@ -66,18 +63,12 @@ __all__ = [
     "confirm",
     "flag",
     "lacks_approver",
-    "last_number",
     "named_anew",
     "open_case",
-    "pages_at_intake",
     "quarantine",
     "remind",
     "take_in",
-    "with_pages_at_intake",
 ]
-
-
-_ALL = ("lead", "legal", "head")
 
 
 def approvers_on_duty(roster: Iterable[ApproverDuty], at: int) -> int:
@@ -96,14 +87,6 @@ def approvers_on_duty(roster: Iterable[ApproverDuty], at: int) -> int:
     )
 
 
-def pages_at_intake(case: Case, policy: Policy, at: int) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """Of what people are paged with the notice itself, and who is: a demand for user data goes to a lawyer; a notice
-    that needs a second person while no approver is on duty (at `at`, UTC seconds) calls one. Nothing for any other."""
-    if USER_DATA_DEMAND in case.flags:
-        return ((USER_DATA_DEMAND, ("legal", "lead")),)
-    return (("no_approver_on_duty", _ALL),) if lacks_approver(case.category, case.flags, policy, at) else ()
-
-
 def lacks_approver(category: str, flags: tuple[str, ...], policy: Policy, at: int) -> bool:
     """Whether a notice needs a second person while no approver is on duty at `at` (UTC seconds)."""
     roster = policy.safeguards.approver_duty
@@ -117,13 +100,6 @@ def lacks_approver(category: str, flags: tuple[str, ...], policy: Policy, at: in
     )
 
 
-def with_pages_at_intake(change: Change, case: Case, policy: Policy, stamp: Stamp) -> tuple[Change, Case]:
-    """The change that a message made of a case, with those pages, and the case after it."""
-    for reason, audience in pages_at_intake(case, policy, stamp.at):
-        change = with_page(change, case, reason, audience, 50, stamp)
-    return change, case_after(case, change)
-
-
 def _times(notice: Notice, received_at: int, escalates_from: int, policy: Policy) -> dict[str, Any]:
     due = clock.due_at(received_at, policy.term(notice.kind, notice.category), policy.calendar)
     requested = requested_due_at(notice, received_at)
@@ -132,28 +108,14 @@ def _times(notice: Notice, received_at: int, escalates_from: int, policy: Policy
         "escalates_from": escalates_from,
         "due_at": due,
         "requested_due_at": requested,
-        "urgent_at": clock.urgent_at(due, requested),
         "watch_at": clock.first_watch_at(
             policy.ladder, received_at=escalates_from, due_at=due, requested_due_at=requested
         ),
     }
 
 
-def _of_notice(notice: Notice) -> dict[str, Any]:
-    return {
-        "authority_id": notice.issuing_authority.id,
-        "notice_id": notice.notice_id,
-        "revision": notice.revision,
-        "kind": notice.kind,
-        "category": notice.category,
-        "reference_number": notice.reference_number,
-        "languages": languages_of(notice) or ("kk", "ru"),
-    }
-
-
-def _items(notice: Notice) -> dict[str, Any]:
-    items = tuple(ItemState(item.item_id, number) for number, item in enumerate(notice.items, 1))
-    return {"items": items, "named": len(items)}
+def _items(notice: Notice) -> tuple[ItemState, ...]:
+    return tuple(ItemState(item.item_id, number) for number, item in enumerate(notice.items, 1))
 
 
 def _told(
@@ -173,7 +135,7 @@ def _told(
         "revision": notice.revision,
         "kind": notice.kind,
         "category": notice.category,
-        "languages": _of_notice(notice)["languages"],
+        "languages": languages_of(notice) or ("kk", "ru"),
         "came": came(arrival, stamp),
         "policy": policy.version,
         "items": named_told(was, items, {item.item_id: item for item in notice.items}, stamp),
@@ -186,31 +148,18 @@ def _told(
 def open_case(case_id: str, notice: Notice, arrival: Arrival, policy: Policy, stamp: Stamp) -> tuple[Change, Case]:
     """An authentic, usable notice: its clock runs from its receipt."""
     times = _times(notice, arrival.received_at, min(arrival.received_at, arrival.published_at), policy)
-    of_items = _items(notice)
+    items = _items(notice)
     said = events.Opened(
-        **_told(notice, arrival, (), of_items["items"], arrival.flags, policy, stamp),
+        **_told(notice, arrival, (), items, arrival.flags, policy, stamp),
         received_at=times["received_at"],
         escalates_from=times["escalates_from"],
         due_at=times["due_at"],
         requested_due_at=times["requested_due_at"] or 0,
     )
     event = happened_to(arrival.platform_id, case_id, said, stamp, carried(arrival, said), by=arrival.by, read=0)
-    case = Case(
-        platform_id=arrival.platform_id,
-        id=case_id,
-        state=CaseState.QUEUED,
-        flags=arrival.flags,
-        **of_items,
-        **_of_notice(notice),
-        **of_arrival(arrival),
-        **times,
-    )
-    return (CaseWrite(case, opens=True), event, *_acknowledged(case, stamp)), case
-
-
-def _acknowledged(case: Case, stamp: Stamp) -> Change:
-    """Nobody waits for the acknowledgement of a letter."""
-    return () if case.source == "typed" else (acknowledgement(case, stamp),)
+    words = Words(arrival.message, notice.reference_number, {item.number: item for item in items})
+    case = begun(arrival.platform_id, case_id, event, words=words, watch_at=times["watch_at"])
+    return opening(case, event), case
 
 
 def quarantine(
@@ -233,50 +182,30 @@ def quarantine(
     )
     words = carried(arrival, said, {"reason": unreadable.reason, "id": arrival.message[1]})
     event = happened_to(arrival.platform_id, case_id, said, stamp, words, by=arrival.by, read=0)
-    case = Case(
-        platform_id=arrival.platform_id,
-        id=case_id,
-        state=CaseState.QUARANTINED,
-        authority_id=authority,
-        notice_id=notice_id,
-        quarantine_no=number,
-        revision=0,
-        kind="unknown",
-        category="unknown",
-        received_at=arrival.received_at,
-        escalates_from=arrival.received_at,
-        due_at=due,
-        urgent_at=due,
-        watch_at=clock.first_watch_at(policy.ladder, received_at=arrival.received_at, due_at=due),
-        flags=(unreadable.code, *arrival.flags),
-        **of_arrival(arrival),
-    )
-    case, alert = page(case, f"quarantine.{unreadable.code}", EVERYBODY, 50, stamp)
-    return (CaseWrite(case, opens=True), event, alert), case
+    watch = clock.first_watch_at(policy.ladder, received_at=arrival.received_at, due_at=due)
+    case = begun(arrival.platform_id, case_id, event, words=Words(arrival.message), watch_at=watch)
+    return opening(case, event), case
 
 
 def admit(case: Case, notice: Notice, arrival: Arrival, policy: Policy, stamp: Stamp) -> tuple[Change, Case]:
     """A usable message for a notice that so far was only in quarantine: it inherits the earlier receipt."""
     times = _times(notice, case.received_at, case.escalates_from, policy)
     times["watch_at"] += case.clock_shift_s
-    flags, of_items = tuple(dict.fromkeys((*case.flags, *arrival.flags))), _items(notice)
+    flags, items = tuple(dict.fromkeys((*case.flags, *arrival.flags))), _items(notice)
     said = events.Admitted(
-        **_told(notice, arrival, (), of_items["items"], flags, policy, stamp),
+        **_told(notice, arrival, (), items, flags, policy, stamp),
         due_at=times["due_at"],
         requested_due_at=times["requested_due_at"] or 0,
     )
-    admitted = move(
+    return step(
         case,
         "admit",
-        CaseState.QUEUED,
-        quarantine_no=0,
-        flags=flags,
-        **of_items,
-        **_of_notice(notice),
-        **of_arrival(arrival),
-        **times,
+        happened_with(arrival, case, said, stamp),
+        named=items,
+        message=arrival.message,
+        reference_number=notice.reference_number,
+        watch_at=times["watch_at"],
     )
-    return (CaseWrite(admitted), happened_with(arrival, case, said, stamp), *_acknowledged(admitted, stamp)), admitted
 
 
 def flag(
@@ -288,40 +217,24 @@ def flag(
     alert: bool = True,
     texts: Mapping[str, str] | None = None,
     no_approver: bool = False,
-    tells: Sequence[Happened] = (),
 ) -> tuple[Change, Case]:
-    """Something was learnt that a moderator must see before deciding; from a message, if it came with one. Nothing else
-    is told of it than `tells`, where that is given."""
-    marked = tuple(dict.fromkeys((*case.flags, *flags)))
-    tells = tells or [_flagged(case, flags, stamp, arrival, texts, alert=alert, no_approver=no_approver)]
-    flagged = move(case, "flag", case.state, flags=marked)
-    if not alert:
-        return (CaseWrite(flagged), *tells), flagged
-    flagged, told = page(flagged, f"flag.{flags[0].split(':')[0]}", ("moderator", "lead"), 30, stamp)
-    return (CaseWrite(flagged), *tells, told), flagged
-
-
-def _flagged(
-    case: Case,
-    flags: tuple[str, ...],
-    stamp: Stamp,
-    arrival: Arrival | None,
-    texts: Mapping[str, str] | None,
-    *,
-    alert: bool,
-    no_approver: bool,
-) -> Happened:
-    marks = flags_told(flags, case.items)
-    if arrival is None:
-        return happened(case, events.Flagged(flags=marks, alert=alert), stamp)
-    said = events.Flagged(came=came(arrival, stamp), flags=marks, alert=alert, no_approver=no_approver)
-    return happened_with(arrival, case, said, stamp, texts)
+    """Something was learnt that a moderator must see before deciding; from a message, if it came with one."""
+    said = events.Flagged(
+        came=None if arrival is None else came(arrival, stamp),
+        flags=flags_told(flags, case.items),
+        alert=alert,
+        no_approver=no_approver,
+    )
+    told = happened(case, said, stamp) if arrival is None else happened_with(arrival, case, said, stamp, texts)
+    return step(case, "flag", told)
 
 
 def take_in(case: Case, arrival: Arrival, stamp: Stamp) -> tuple[Change, Case]:
     """A message says nothing new: what is held already, in another envelope, or what could not be used when it came
     and can be now."""
-    return (CaseWrite(case), happened_with(arrival, case, events.TakenIn(came=came(arrival, stamp)), stamp)), case
+    told = happened_with(arrival, case, events.TakenIn(came=came(arrival, stamp)), stamp)
+    after = moved(case, None, told)
+    return written(case, after, told), after
 
 
 def confirm(
@@ -332,9 +245,8 @@ def confirm(
     fallen = {item.item_id for item in case.items if not item.order_stands}
     if _demand(typed) != _demand(notice) and not fallen.issuperset(item.item_id for item in notice.items):
         return amend(case, notice, arrival, policy, standing, stamp)
-    event = happened_with(arrival, case, events.Confirmed(came=came(arrival, stamp)), stamp)
-    confirmed = move(case, "confirm", case.state, **of_arrival(arrival))
-    return (CaseWrite(confirmed), event, acknowledgement(confirmed, stamp)), confirmed
+    told = happened_with(arrival, case, events.Confirmed(came=came(arrival, stamp)), stamp)
+    return step(case, "confirm", told, message=arrival.message)
 
 
 def _demand(notice: Notice) -> tuple[str, str, frozenset[tuple[str, str]]]:
@@ -354,58 +266,43 @@ def amend(
     new revision no longer names is lifted. The clock is kept while the case runs; an ended case gets the term from this
     receipt."""
     noticed = {item.item_id: item for item in notice.items}
+    read = case
     case, over = resumed(case, stamp)
     items, writes, standing = named_anew(case, noticed, standing, policy, stamp)
     for number, item in enumerate(items):
         if item.item_id not in noticed and not item.was:
-            stopped, more = stop(case, on_its_way_falls(item, standing), "withdrawn", standing, policy, stamp)
-            items[number] = stopped.but(ground=item.ground)
-            standing = with_version(standing, stopped)
+            items[number], more = stop(case, on_its_way_falls(item, standing), "withdrawn", standing, policy, stamp)
+            standing = with_version(standing, items[number])
             writes += more
-    times = _times(notice, arrival.received_at, arrival.received_at, policy) if case.state in ENDED else {}
-    past = None
-    if not times:
-        requested = requested_due_at(notice, arrival.received_at)
-        times = {"requested_due_at": requested, "urgent_at": clock.urgent_at(case.due_at, requested)}
-        ladder = term_times(case.but(requested_due_at=requested))
-        times["watch_at"] = clock.next_step_at(policy.ladder, after=stamp.at, **ladder)
-        past = steps_past(case, requested, policy, stamp)
-    questions = void(standing.messages, stamp, kinds=("clarification",))
+    requested = requested_due_at(notice, arrival.received_at)
+    anew = _times(notice, arrival.received_at, arrival.received_at, policy) if case.state in ENDED else {}
+    past = None if anew else steps_past(case, requested, policy, stamp)
     flags = tuple(dict.fromkeys((*case.flags, *arrival.flags, "amended")))
     said = events.Amended(
         **_told(notice, arrival, case.items, items, flags, policy, stamp),
-        # An ended case gets the term from this receipt.
-        received_at=times.get("received_at", 0),
-        due_at=times.get("due_at", 0),
-        requested_due_at=times["requested_due_at"] or 0,
+        received_at=anew.get("received_at", 0),
+        due_at=anew.get("due_at", 0),
+        requested_due_at=requested or 0,
         **_fell(case, items, [item for item in case.items if not item.was], noticed, policy, stamp),
     )
-    watched = seen_over(case, over, stamp)
-    tells = [*watched, happened_with(arrival, case, said, stamp, texts)]
-    amended = move(
+    told = happened_with(arrival, case, said, stamp, texts)
+    writes += tried(standing.messages, ("clarification", "report"), stamp)
+    amended = moved(
         case,
         "amend",
-        CaseState.QUEUED,
-        items=tuple(items),
-        named=last_number(case, items),
-        flags=flags,
-        quarantine_no=0,
-        decided_at=None,
-        closed_at=None,
-        lift_due_at=None,
-        **_of_notice(notice),
-        **of_arrival(arrival),
-        **times,
-        **NO_LEASE,
+        told,
+        *happenings(writes),
+        named=items,
+        message=arrival.message,
+        reference_number=notice.reference_number,
     )
-    amended = replanned(amended, policy, stamp.at)
-    writes += [*questions, *void(standing.messages, stamp, kinds=("report",))]
-    writes += _acknowledged(amended, stamp)
-    amended, alert = page(amended, "amended", ("moderator", "lead"), 30, stamp)
-    change: Change = (CaseWrite(amended), *tells, *writes, *over, alert)
-    change, amended = with_pages_at_intake(change, amended, policy, stamp)
-    fired = escalated(amended, past, policy, stamp) if past is not None else ()
-    return (*change, *fired), case_after(amended, fired)
+    watch = anew.get("watch_at") or clock.next_step_at(policy.ladder, after=stamp.at, **term_times(amended))
+    amended = replanned(amended.but(watch_at=watch), policy, stamp.at)
+    change = written(read, amended, *over, told, *writes)
+    if past is None:
+        return change, amended
+    fired, after = escalated(amended, past, policy, stamp)
+    return (*change, *fired), after
 
 
 def _fell(
@@ -461,22 +358,11 @@ def answer(
         flags=flags_told(arrival.flags, items),
         no_approver=lacks,
     )
-    times: dict[str, Any] = {"closed_at": None}
-    if case.watch_at is None:
-        times["watch_at"] = stamp.at
-    answered = move(
-        case,
-        "answer",
-        CaseState.QUEUED,
-        items=tuple(items),
-        named=last_number(case, items),
-        flags=flags,
-        **times,
-        **NO_LEASE,
-    )
-    writes += void(standing.messages, stamp, kinds=("report",))
-    answered, tail = page(answered, "clarified", ("moderator",), 20, stamp)
-    return (CaseWrite(answered), happened_with(arrival, case, said, stamp, texts), *writes, tail), answered
+    told = happened_with(arrival, case, said, stamp, texts)
+    writes += tried(standing.messages, ("report",), stamp)
+    watch = stamp.at if case.watch_at is None else case.watch_at
+    answered = moved(case, "answer", told, *happenings(writes), named=items, watch_at=watch)
+    return written(case, answered, told, *writes), answered
 
 
 def _outcome(item: ItemState, decisions: Mapping[int, Decision]) -> str:
@@ -487,11 +373,8 @@ def _outcome(item: ItemState, decisions: Mapping[int, Decision]) -> str:
 
 def remind(case: Case, reminder: Reminder, arrival: Arrival, stamp: Stamp) -> tuple[Change, Case]:
     """The authority asks again: the level rises, the clock does not move."""
-    level = max(case.level, reminder.escalation_level)
     said = events.Reminded(came=came(arrival, stamp), level=reminder.escalation_level)
-    reminded = move(case, "remind", case.state, level=level)
-    reminded, alert = page(reminded, "reminded", ("moderator", "lead"), 40, stamp)
-    return (CaseWrite(reminded), happened_with(arrival, case, said, stamp), alert), reminded
+    return step(case, "remind", happened_with(arrival, case, said, stamp))
 
 
 def named_anew(
@@ -512,8 +395,8 @@ def named_anew(
             begun = has_begun(item, standing.messages)
             # What somebody is carrying out at this moment can come into force: only lifting it takes it back.
             measure = item.measure or (item.action if begun else "")
-            items.append(item.but(status="open", measure=measure, fell=""))
-            writes += void(enforcing(item, standing.messages), stamp, kinds=("enforce",))
+            items.append(item.but(status="open", measure=measure))
+            writes += tried(enforcing(item, standing.messages), ("enforce",), stamp)
             continue
         stopped, more = stop(case, on_its_way_falls(item, standing), "withdrawn", standing, policy, stamp)
         standing = with_version(standing, stopped)
@@ -522,14 +405,9 @@ def named_anew(
         if stopped.status == "stopped" and not item.effective_at:
             continue
         # One whose measure was lifted before stays as well: its user's appeal can still be open.
-        items.append(stopped.but(item_id=f"{item.item_id}~{item.number}", was=item.item_id, ground=item.ground))
+        items.append(stopped.but(item_id=f"{item.item_id}~{item.number}", was=item.item_id))
     known = {item.item_id for item in case.items}
     return [*items, *(ItemState(name, next(numbers)) for name in noticed if name not in known)], writes, standing
-
-
-def last_number(case: Case, items: Iterable[ItemState]) -> int:
-    """The highest number that an item of the case ever had, with these among them."""
-    return max(case.named, *(item.number for item in items))
 
 
 def _names(item: Item | None) -> tuple[str, ...]:

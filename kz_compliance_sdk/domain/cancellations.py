@@ -4,27 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from kz_compliance_sdk.domain import clock
 from kz_compliance_sdk.domain.actor import Stamp
 from kz_compliance_sdk.domain.arrival_events import Arrival, came, fallen_told, happened_with
-from kz_compliance_sdk.domain.case import NO_LEASE, OPEN_ITEM, Case, CaseState, ItemState, move
-from kz_compliance_sdk.domain.change import CaseWrite, Change, MessageVoided, Write
+from kz_compliance_sdk.domain.case import Case, CaseState, ItemState, moved
+from kz_compliance_sdk.domain.change import Change, Write, happenings
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.events.arrivals import Cancelled
-from kz_compliance_sdk.domain.events.base import Happened
 from kz_compliance_sdk.domain.holding import Objects
-from kz_compliance_sdk.domain.message_states import tried_voided
-from kz_compliance_sdk.domain.messages import Respondent, effect, lane_of, page, with_report
+from kz_compliance_sdk.domain.message_states import tried
+from kz_compliance_sdk.domain.messages import Respondent, with_report, written
 from kz_compliance_sdk.domain.notice import Cancellation
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy
+from kz_compliance_sdk.domain.references import message_id, stream_of
 from kz_compliance_sdk.domain.report import UserNotified
 from kz_compliance_sdk.domain.running_time import term_times
-from kz_compliance_sdk.domain.transitions import UNDECIDED
-
-EVERYBODY = ("moderator", "lead", "head")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,111 +55,49 @@ def cancel(
     Without an effect nothing in force is touched: a person is paged to ask.
     """
     named = cancellation.item_ids
+    about = [item for item in case.items if named is None or item.item_id in named]
     if named is not None:
         standing = holding(standing, (item for item in case.items if item.item_id not in named))
     # What is lifted is lifted at once: that time runs from the receipt, also of what a second person had to vouch for.
-    on_lift_clock = case.but(lift_due_at=lift_due_at(case, policy, arrival.received_at))
-    items: list[ItemState] = []
+    due = lift_due_at(case, policy, arrival.received_at)
+    stopped: list[ItemState] = []
     writes: list[Write] = []
-    for item in case.items:
-        if named is not None and item.item_id not in named:
-            items.append(item)
-            continue
-        changed, more = stop(on_lift_clock, item, cancellation.effect, standing, policy, stamp)
+    for item in about:
+        changed, more = stop(case.but(lift_due_at=due), item, cancellation.effect, standing, policy, stamp)
         standing = with_version(standing, changed)
-        items.append(changed)
-        writes.extend(more)
-    target, changes = _after_cancelling(case, on_lift_clock, items, named, policy, stamp)
-    stands = any(item.status in OPEN_ITEM for item in items)
-    questions = () if stands else void(standing.messages, stamp, kinds=("clarification",))
-    flags = (f"cancelled_{cancellation.effect}" if cancellation.effect else "effect_missing",)
-    due = on_lift_clock.lift_due_at if any(item.status == "lifting" for item in items) else None
-    cancelled = move(
-        case, "cancel", target, items=tuple(items), flags=tuple(dict.fromkeys((*case.flags, *flags))), **changes
-    )
-    writes += [_told(case, cancellation, arrival, items, due, stamp, texts), *questions]
-    news = target is not case.state or _changes(case, items)
-    settles = news and target in (CaseState.LIFTED, CaseState.ENFORCED)
-    if settles:
-        cancelled, reported = with_report(
-            cancelled,
-            standing.decisions,
-            standing.respondent,
-            stamp,
-            final=not cancelled.open_items,
-            notified=standing.notified,
-        )
-        writes.extend(reported)
-    if settles or (news and target in (CaseState.LIFTING, CaseState.CANCELLED)):
-        writes.extend(void(standing.messages, stamp, kinds=("report",)))
-    reason = "cancelled" if cancellation.effect else "cancelled.effect_missing"
-    told = EVERYBODY if not cancellation.effect else ("moderator", "lead")
-    cancelled, alert = page(cancelled, reason, told, 40, stamp)
-    writes.append(alert)
-    return (CaseWrite(cancelled), *writes), cancelled
-
-
-def _told(
-    case: Case,
-    cancellation: Cancellation,
-    arrival: Arrival,
-    items: Sequence[ItemState],
-    due: int | None,
-    stamp: Stamp,
-    texts: Mapping[str, str] | None,
-) -> Happened:
-    named = cancellation.item_ids
-    event = Cancelled(
+        stopped.append(changed)
+        writes += more
+    lifts = any(item.status == "lifting" for item in (*case.items, *stopped))
+    said = Cancelled(
         came=came(arrival, stamp),
         revision=cancellation.revision,
         effect=cancellation.effect,
-        named=None if named is None else tuple(item.number for item in case.items if item.item_id in named),
-        fallen=fallen_told((item for item in case.items if named is None or item.item_id in named), items),
-        lift_due_at=due or 0,
+        named=None if named is None else tuple(item.number for item in about),
+        fallen=fallen_told(about, stopped),
+        lift_due_at=due if lifts else 0,
     )
-    return happened_with(arrival, case, event, stamp, texts)
-
-
-def _after_cancelling(
-    case: Case,
-    on_lift_clock: Case,
-    items: list[ItemState],
-    named: Collection[str] | None,
-    policy: Policy,
-    stamp: Stamp,
-) -> tuple[CaseState, dict[str, Any]]:
-    statuses = {item.status for item in items}
-    touched = _changes(case, items)
-    if touched and "lifting" in statuses and not statuses & OPEN_ITEM:
-        return CaseState.LIFTING, {
-            **NO_LEASE,
-            "closed_at": None,
-            "lift_due_at": on_lift_clock.lift_due_at,
-            "watch_at": lift_watch(on_lift_clock, policy, stamp),
-        }
-    if statuses & OPEN_ITEM:
-        # Whoever decides the others loses nothing by it, unless what was said of one of those changes what they see.
-        beside = not touched and named is not None and case.open_items.isdisjoint(named)
-        return (case.state, {}) if beside and case.state in UNDECIDED else (CaseState.QUEUED, NO_LEASE)
-    if "decided" in statuses:
-        return (CaseState.DECIDED, NO_LEASE) if case.state in UNDECIDED else (case.state, {})
-    # One that a lawyer took out of here before anything was decided stays closed.
-    if statuses <= {"stopped"} and case.state is not CaseState.CLOSED:
-        return CaseState.CANCELLED, {**NO_LEASE, **_ended(stamp)}
-    if touched and case.decision_version and statuses & {"kept", "lifted", "gone"}:
-        return CaseState.LIFTED, {**NO_LEASE, "closed_at": None, "watch_at": lifted_watch(case, policy, stamp)}
-    if touched and (case.state is CaseState.DECIDED or case.state in UNDECIDED):
-        return CaseState.ENFORCED, NO_LEASE
-    return case.state, {}
-
-
-def _changes(case: Case, items: Sequence[ItemState]) -> bool:
-    """Whether anything becomes of an item: that its order fell is nothing by itself."""
-    return tuple(new.but(fell=old.fell) for old, new in zip(case.items, items, strict=True)) != case.items
-
-
-def _ended(stamp: Stamp) -> dict[str, Any]:
-    return {"closed_at": stamp.at, "watch_at": None}
+    told = happened_with(arrival, case, said, stamp, texts)
+    after = moved(case, "cancel", told, *happenings(writes))
+    touched = any(one.fate != "stays" for one in said.fallen)
+    if touched and after.state in (CaseState.LIFTING, CaseState.LIFTED):
+        after = after.but(watch_at=lifted_watch(after, policy, stamp))
+    news = touched or after.state is not case.state
+    settles = news and after.state in (CaseState.LIFTED, CaseState.ENFORCED)
+    gone = [] if after.open_items else tried(standing.messages, ("clarification",), stamp)
+    if settles or (news and after.state in (CaseState.LIFTING, CaseState.CANCELLED)):
+        gone += tried(standing.messages, ("report",), stamp)
+    after = moved(after, None, *gone)
+    if settles:
+        after, reported = with_report(
+            after,
+            standing.decisions,
+            standing.respondent,
+            stamp,
+            final=not after.open_items,
+            notified=standing.notified,
+        )
+        gone.append(reported)
+    return written(case, after, told, *writes, *gone), after
 
 
 def lift_watch(case: Case, policy: Policy, stamp: Stamp) -> int:
@@ -211,7 +145,7 @@ def _stop(
     if item.status == "kept" and (own_terms or not item.measure or not _lifts(effect_of, item)):
         return item, []
     begun = has_begun(item, standing.messages)
-    writes: list[Write] = [] if begun else [*void(enforcing(item, standing.messages), stamp, kinds=("enforce",))]
+    writes: list[Write] = [] if begun else [*tried(enforcing(item, standing.messages), ("enforce",), stamp)]
     if not item.measure and not begun:
         settled = item.status == "settled"
         return (item, []) if settled else (item.but(status="stopped"), writes)
@@ -230,8 +164,6 @@ def _stop(
         return item.but(status="kept", measure=""), writes
     version = standing.versions.get(item.object_key, 0) + 1
     lifted = item.but(status="lifting", effect_version=version, measure=item.measure or item.action)
-    on_lift_clock = case.but(lift_due_at=lift_due_at(case, policy, stamp.at))
-    writes.append(effect(on_lift_clock, lifted, "restore", stamp.at, stamp))
     writes.append(standing.objects.versioned(case, lifted, stamp))
     return lifted, writes
 
@@ -274,14 +206,5 @@ def has_begun(item: ItemState, messages: Iterable[OutboxMessage]) -> bool:
 
 def enforcing(item: ItemState, messages: Iterable[OutboxMessage]) -> list[OutboxMessage]:
     """The unsettled message that is to put the item's measure in force, if there is one."""
-    lane = lane_of(item.object_key)
-    return [m for m in messages if (m.kind, m.lane, m.lane_seq) == ("enforce", lane, item.effect_version)]
-
-
-def void(messages: Sequence[OutboxMessage], stamp: Stamp, *, kinds: tuple[str, ...]) -> list[Write]:
-    voids: list[Write] = [
-        MessageVoided(message.platform_id, message.case_id, message.id, stamp.at)
-        for message in messages
-        if message.kind in kinds and message.state in ("queued", "waiting") and not message.maybe_arrived
-    ]
-    return [*voids, *tried_voided(voids, messages, stamp)]
+    about = item.effect_version, item.number
+    return [m for m in messages if m.id == message_id(stream_of(m.case_id), "enforce", 0, *about)]

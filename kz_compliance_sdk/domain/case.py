@@ -1,30 +1,46 @@
-"""A case, and `move`: the only place where a case's state changes.
+"""A case as people and rules read it: the fold of its events, its items and persons called by their names.
 
-The steps themselves are functions that take a case and return a `Change`; nothing is written in this layer. What
-people do is in `steps.py` and `deciding.py`, what arrives from an authority in `arrivals.py`, what comes back from the
-platform and the regulator in `results.py`. All of them go through `move`, which refuses whatever `TRANSITIONS` does
-not hold.
+The steps are functions that take a case and return a `Change`; nothing is written in this layer. What people do is in
+`steps.py` and `deciding.py`, what arrives from an authority in `arrivals.py`, what comes back from the platform and the
+regulator in `results.py`. Each tells events, and `moved` gives the case that these make of it; it refuses whatever
+`TRANSITIONS` does not hold.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from kz_compliance_sdk.domain.actor import Actor, Stamp
+from msgspec import structs
+
+from kz_compliance_sdk.domain import fold
+from kz_compliance_sdk.domain.actor import SYSTEM, Actor, Stamp
+from kz_compliance_sdk.domain.clock import urgent_at
 from kz_compliance_sdk.domain.contest import FiledContest, Suspension
 from kz_compliance_sdk.domain.events.base import AS_READ, Happened
-from kz_compliance_sdk.domain.ledger import FIRST
+from kz_compliance_sdk.domain.fold import evolve
+from kz_compliance_sdk.domain.ledger import FIRST, Roster, Sealed, Stamped
 from kz_compliance_sdk.domain.references import stream_of
-from kz_compliance_sdk.domain.transitions import SOURCES, TRANSITIONS, CaseState, is_legal
+from kz_compliance_sdk.domain.transitions import ENDED, SOURCES, TRANSITIONS, CaseState, is_legal
 from kz_compliance_sdk.domain.values import Changeable
 from kz_compliance_sdk.errors import IllegalMove
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.domain.events.base import Event
 
-__all__ = ["NO_LEASE", "TRANSITIONS", "Case", "CaseState", "ItemState", "happened", "move"]
+__all__ = [
+    "TRANSITIONS",
+    "Case",
+    "CaseState",
+    "ItemState",
+    "Words",
+    "begun",
+    "check_move",
+    "happened",
+    "moved",
+    "told",
+]
 
 ItemStatus = Literal["open", "decided", "in_force", "settled", "failed", "lifting", "lifted", "gone", "kept", "stopped"]
 Source = Literal["pushed", "polled", "typed"]
@@ -83,7 +99,8 @@ class Case(Changeable):
     keeps it, `erasure_asked` who asked for its erasure before the end of retention, and on which ground. `pages`,
     `questions`, `appeals` and `named` count the alerts, questions, appeals and items that it ever had: what leaves is
     named by these numbers. `version` counts the events of its chain as it was read, and `head` is the hash of
-    the last of them (hex): no row holds them.
+    the last of them (hex): no row holds them. `chain` is the fold of which it is the reading, and `roster` who
+    its numbers stand for.
     """
 
     platform_id: str
@@ -136,6 +153,8 @@ class Case(Changeable):
     named: int = 0
     version: int = field(default=0, compare=False)
     head: str = field(default=FIRST.hex(), compare=False)
+    chain: fold.Case = field(default_factory=lambda: fold.Case("", ""), compare=False, repr=False)
+    roster: Roster = field(default_factory=Roster, compare=False, repr=False)
 
     @property
     def open_items(self) -> frozenset[str]:
@@ -163,6 +182,141 @@ class Case(Changeable):
         return next((item for item in self.items if item.item_id == item_id), None)
 
 
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What a case says beyond its fold: the message that it rests on, its authority's number, each item by its number
+    as it is named, and what proves each suspension. What was erased is not there."""
+
+    message: tuple[str, str, str] = ("", "", "")
+    reference_number: str = ""
+    items: Mapping[int, ItemState] = field(default_factory=dict)
+    proofs: Mapping[int, str] = field(default_factory=dict)
+
+
+def told(case: fold.Case, roster: Roster, words: Words) -> dict[str, Any]:
+    """Every field of a case that its chain tells."""
+    persons = roster.names
+    return {
+        "authority_id": case.authority,
+        "notice_id": case.notice,
+        "revision": case.revision,
+        "state": case.state,
+        "kind": case.kind,
+        "category": case.category,
+        "source": case.source,
+        "authenticity": case.authenticity,
+        "channel": case.channel,
+        "received_at": case.received_at,
+        "escalates_from": case.escalates_from,
+        "due_at": case.due_at,
+        **in_queue(case),
+        "message": words.message,
+        "reference_number": words.reference_number,
+        "languages": case.languages,
+        "requested_due_at": case.requested_due_at or None,
+        "quarantine_no": case.quarantine,
+        "lease_token": case.token,
+        "lease_owner": persons[case.lease.person] if case.lease else "",
+        "lease_expires_at": case.lease.until if case.lease else None,
+        "decision_version": case.decision,
+        "sequence": case.sequence,
+        "level": case.level,
+        "decided_at": case.decided_at or None,
+        "undo_until": case.undo_until or None,
+        "lift_due_at": case.lift_due_at or None,
+        "closed_at": case.closed_at or None,
+        "entered_by": persons[case.typist[0]],
+        "was_claimed": case.was_claimed,
+        "interim_items": case.interim,
+        "flags": tuple(dict.fromkeys(_flag(flag, case, words) for flag in case.flags)),
+        "items": tuple(_items(case, words)),
+        "contests": tuple(
+            FiledContest(one.number, one.filed_at, persons[one.person], one.result, one.result_at or None)
+            for one in case.contests.values()
+        ),
+        "suspensions": tuple(
+            Suspension(
+                one.number,
+                one.from_at,
+                one.until_at or None,
+                words.proofs.get(one.number, ""),
+                persons[one.person],
+                persons[one.confirmed_by],
+                one.ended_at or None,
+            )
+            for one in case.suspensions.values()
+        ),
+        "clock_shift_s": case.clock_shift,
+        "unsure_steps": tuple(case.unsure),
+        "erased_at": case.erased_at or None,
+        "held_until": case.held_until or None,
+        "erasure_asked": (persons[case.erasure_asked[0]], case.erasure_asked[2]) if case.erasure_asked else (),
+        "pages": case.pages,
+        "questions": case.questions,
+        "appeals": len(case.appeals),
+        "named": case.named,
+        "version": case.seq,
+        "head": case.head.hex(),
+        "chain": case,
+        "roster": roster,
+    }
+
+
+def in_queue(case: fold.Case) -> dict[str, int]:
+    """Its place in the queue. That of a case whose term was paused no chain tells: it is planned."""
+    if any(one.confirmed_by for one in case.suspensions.values()):
+        return {}
+    return {"urgent_at": urgent_at(case.due_at, case.requested_due_at or None)}
+
+
+def _in_place(items: Mapping[int, fold.Item]) -> Iterator[int]:
+    """The numbers of the items in their order: one that took over the id of another stands before that one."""
+    followers = {item.renamed for item in items.values()}
+    for number in items:
+        if number not in followers:
+            chain = [number]
+            while following := items[chain[-1]].renamed:
+                chain.append(following)
+            yield from reversed(chain)
+
+
+def _items(case: fold.Case, words: Words) -> Iterator[ItemState]:
+    for number in _in_place(case.items):
+        held = case.items[number]
+        if held.is_gone:
+            continue
+        name = _name(number, case, words)
+        item = words.items.get(number) or ItemState(name, number)
+        yield item.but(
+            item_id=f"{name}~{number}" if held.renamed else name,
+            status=held.status,
+            action=held.action,
+            ground=held.ground,
+            scope=held.scope,
+            effect_version=held.version,
+            measure=held.measure,
+            effective_at=held.effective_at,
+            decision_version=held.decision,
+            preserve_until=held.preserve_until,
+            was=name if held.renamed else "",
+            fell=held.fell,
+        )
+
+
+def _name(number: int, case: fold.Case, words: Words) -> str:
+    """The id of an item with its authority, whatever else that id names by now. Without words it is its number."""
+    if (item := words.items.get(number)) is not None:
+        return item.was or item.item_id
+    held = case.items.get(number)
+    return _name(held.renamed, case, words) if held is not None and held.renamed else str(number)
+
+
+def _flag(flag: str, case: fold.Case, words: Words) -> str:
+    """A flag, its item called as when it was raised."""
+    code, _, number = flag.partition(":")
+    return f"{code}:{_name(int(number), case, words)}" if number else code
+
+
 def happened(
     case: Case, event: Event, stamp: Stamp, words: Mapping[str, str | bytes] | None = None, *, by: Actor | None = None
 ) -> Happened:
@@ -186,16 +340,65 @@ def happened_to(
     return Happened(platform_id, stream_of(case_id), event, stamp.at, read, by or stamp.actor, data)
 
 
-def move(case: Case, verb: str, target: CaseState, **changes: Any) -> Case:
-    """The case after a legal move. Raises IllegalMove if the table has no such row."""
+_NOT_PLANNED: dict[str, Any] = {"watch_at": None, "running_watch_at": None}
+
+
+def moved(
+    case: Case,
+    verb: str | None,
+    *tells: Happened,
+    named: Iterable[ItemState] = (),
+    message: tuple[str, str, str] | None = None,
+    reference_number: str | None = None,
+    proofs: Mapping[int, str] | None = None,
+    **planned: Any,
+) -> Case:
+    """The case as a step leaves it: what these events make of it, with the words that they bring: items by their
+    number, the message that it rests on from now on, its number with the authority, what proves a suspension. Of what
+    no event tells, `planned` says what changes. Without a verb its state stays as it is. Raises IllegalMove if the
+    table has no such row."""
+    if verb is not None and case.state not in SOURCES.get(verb, ()):
+        raise _illegal(case, verb)
+    roster = Roster(dict(case.roster.persons), dict(case.roster.accounts))
+    own = (one for one in tells if one.stream == case.chain.stream)
+    chain = evolve(case.chain, *(_stamped(one, seq, roster) for seq, one in enumerate(own, case.chain.seq + 1)))
+    if verb is not None:
+        check_move(case, verb, chain.state)
+    words = Words(
+        case.message if message is None else message,
+        case.reference_number if reference_number is None else reference_number,
+        {item.number: item for item in (*case.items, *named)},
+        {**{one.number: one.proof_sha256 for one in case.suspensions}, **(proofs or {})},
+    )
+    said = told(chain, roster, words if not chain.erased_at else Words())
+    after = case.but(**{**said, "version": case.version, "head": case.head})
+    return after.but(**_NOT_PLANNED) if after.state in ENDED else after.but(**planned)
+
+
+def begun(platform_id: str, case_id: str, *tells: Happened, words: Words, **planned: Any) -> Case:
+    """The case that its first event opens."""
+    roster = Roster()
+    chain = evolve(fold.Case(platform_id, stream_of(case_id)), *(_stamped(one, 1, roster) for one in tells))
+    said = {**planned, **told(chain, roster, words), "version": 0, "head": FIRST.hex()}
+    return Case.of(platform_id=platform_id, id=case_id, **said)
+
+
+def _stamped(one: Happened, seq: int, roster: Roster) -> Stamped:
+    """An event as its case reads it before it is stored: its parts have no digests yet."""
+    parts = {name: Sealed(cls=one.event.words[name], mac="") for name in one.words}
+    who = None if one.actor is None or one.actor.id == SYSTEM.id else one.actor
+    event = structs.replace(one.event, parts=parts) if parts else one.event
+    return Stamped(seq, one.at, *roster.numbers(who), who, "", event, b"")
+
+
+def check_move(case: Case, verb: str, target: CaseState) -> None:
+    """Raise IllegalMove if the table has no such row."""
     if not is_legal(case.state, verb, target):
-        from_states = ", ".join(sorted(str(state) for state in SOURCES.get(verb, ()) if state)) or "no state"
-        raise IllegalMove(
-            f"the case is {case.state}: {verb.replace('_', ' ')} is possible from {from_states}.", reference=case.id
-        )
-    moved = case.but(state=target, **changes)
-    # What is not watched is not replanned either: it would keep a shift that holds no more.
-    return moved.but(clock_shift_s=0) if moved.watch_at is None and moved.clock_shift_s else moved
+        raise _illegal(case, verb)
 
 
-NO_LEASE: dict[str, Any] = {"lease_owner": "", "lease_expires_at": None}
+def _illegal(case: Case, verb: str) -> IllegalMove:
+    from_states = ", ".join(sorted(str(state) for state in SOURCES.get(verb, ()) if state)) or "no state"
+    return IllegalMove(
+        f"the case is {case.state}: {verb.replace('_', ' ')} is possible from {from_states}.", reference=case.id
+    )

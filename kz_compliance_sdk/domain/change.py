@@ -84,7 +84,8 @@ class InboxRow:
 
 @dataclass(frozen=True, slots=True)
 class CaseWrite:
-    """The row of a case after a step; with `opens` the case is new."""
+    """The case after a step; with `opens` it is new. Its row is made of its chain: of the case itself only what is
+    planned of it is stored."""
 
     case: Case
     opens: bool = False
@@ -100,23 +101,11 @@ class MessageWrite:
 
 @dataclass(frozen=True, slots=True)
 class MessageVoided:
-    """A queued message that must not leave any more. One that is in flight is left to end by itself, unless it `must`
-    be stopped: then nothing is written at all."""
+    """A message that its case no longer owes since `at` (UTC seconds): it leaves no more."""
 
     platform_id: str
     case_id: str
     message_id: str
-    at: int
-    must: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class ReportsOvertaken:
-    """The regulator holds the case's report `sequence`: the parked ones before it need nobody any more."""
-
-    platform_id: str
-    case_id: str
-    sequence: int
     at: int
 
 
@@ -170,7 +159,6 @@ Write = (
     | NoticeCounted
     | MessageWrite
     | MessageVoided
-    | ReportsOvertaken
     | Attempt
     | CursorMoved
     | EndpointState

@@ -15,10 +15,10 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 
-from kz_compliance_sdk.domain import clock, running_time
+from kz_compliance_sdk.domain import clock, messages, running_time
 from kz_compliance_sdk.domain.actor import Stamp
-from kz_compliance_sdk.domain.case import Case, happened, move
-from kz_compliance_sdk.domain.change import CaseWrite, Change
+from kz_compliance_sdk.domain.case import Case, happened
+from kz_compliance_sdk.domain.change import Change
 from kz_compliance_sdk.domain.events import office
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.results import escalated, is_untouched
@@ -147,26 +147,12 @@ def replanned(case: Case, step: Step, policy: Policy, stamp: Stamp) -> Change:
         lease_until=lease_until if lease_until and lease_until != case.lease_expires_at else 0,
         unsure=tuple(one for one in unsure if one not in case.unsure_steps),
     )
-    moved = move(
-        case,
-        "clock_stepped",
-        case.state,
-        clock_shift_s=shift,
-        watch_at=case.watch_at + step.by_s if stands_still else planned + shift,
-        lease_expires_at=lease_until,
-        flags=_flags(case, shift),
-        unsure_steps=tuple(dict.fromkeys((*case.unsure_steps, *unsure))),
-    )
-    writes: Change = (CaseWrite(moved), happened(case, told, stamp))
+    watch_at = case.watch_at + step.by_s if stands_still else planned + shift
+    change, stepped = messages.step(case, "clock_stepped", happened(case, told, stamp), watch_at=watch_at)
     if stands_still or shift <= 0 or step.by_s < 0:
-        return writes
+        return change
     fired = clock.merged(_steps(own, policy, planned, stamp.at, stamp.at))
-    return writes if fired is None else (*writes, *escalated(moved, fired, policy, stamp, unsure=True))
-
-
-def _flags(case: Case, shift: int) -> tuple[str, ...]:
-    flags = tuple(flag for flag in case.flags if flag != "clock_stepped")
-    return (*flags, "clock_stepped") if shift else flags
+    return change if fired is None else (*change, *escalated(stepped, fired, policy, stamp, unsure=True)[0])
 
 
 def _steps(own: Case, policy: Policy, since: int, now: int, at: int) -> tuple[clock.StepDue, ...]:

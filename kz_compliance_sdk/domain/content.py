@@ -11,20 +11,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from kz_compliance_sdk.domain.actor import Stamp
-from kz_compliance_sdk.domain.case import Case, CaseState, happened, move
-from kz_compliance_sdk.domain.change import CaseWrite, Change
+from kz_compliance_sdk.domain.case import Case, happened
+from kz_compliance_sdk.domain.change import Change
 from kz_compliance_sdk.domain.decision import Decision, Proposal
 from kz_compliance_sdk.domain.events import review
 from kz_compliance_sdk.domain.events.base import Happened, code_or_other
-from kz_compliance_sdk.domain.messages import item_of, object_key, page
+from kz_compliance_sdk.domain.messages import item_of, object_key, step
 from kz_compliance_sdk.domain.notice import Item, Notice
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.domain.reviewed import ContentSeen, objects_of
 from kz_compliance_sdk.domain.steps import check_lease
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput
-
-_MODERATORS = ("moderator", "lead")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +113,12 @@ def _sights(rows: Iterable[ContentSeen], stamp: Stamp) -> tuple[review.Sight, ..
     )
 
 
-def _looked(case: Case, rows: Sequence[ContentSeen], stamp: Stamp, *, approval: bool) -> Happened:
+def _looked(case: Case, rows: Sequence[ContentSeen], stamp: Stamp, *, approval: bool = False) -> Happened:
     return happened(case, review.Looked(seen=_sights(rows, stamp), approval=approval), stamp, objects_of(rows))
+
+
+def _changed(case: Case, rows: Sequence[ContentSeen], stamp: Stamp, *, version: int = 0) -> Happened:
+    return happened(case, review.ContentChanged(seen=_sights(rows, stamp), version=version), stamp, objects_of(rows))
 
 
 def look(
@@ -133,25 +135,8 @@ def look(
     REVIEW_POLICY.check(stamp.actor, "look")
     if token is not None:
         check_lease(case, token, stamp)
-    return _record(case, looked, named, last, "person", stamp)
-
-
-def _record(
-    case: Case,
-    looked: Mapping[str, Looked],
-    named: Mapping[str, Reference],
-    last: Mapping[int, ContentSeen],
-    reason: str,
-    stamp: Stamp,
-) -> tuple[Change, Case, tuple[ContentSeen, ...]]:
     rows = _rows(case, looked, named, last, stamp)
-    seen = move(case, "look", case.state)
-    failed = {(one.number, one.reference) for one in last.values() if one.fault}
-    alert: Change = ()
-    if any(row.fault and (row.number, row.reference) not in failed for row in rows):
-        seen, told = page(seen, "content_unresolved", _MODERATORS, 40, stamp)
-        alert = (told,)
-    return (CaseWrite(seen), _looked(case, rows, stamp, approval=reason == "approval"), *alert), seen, rows
+    return *step(case, "look", _looked(case, rows, stamp)), rows
 
 
 def check_content(
@@ -226,18 +211,13 @@ def approval_looked(
         for item in decision.proposal.items
         if item.item_id in looked and not looked[item.item_id].is_still(item.content_sha256 or "")
     )
-    if not changed:
-        change, _, _ = _record(case, looked, named, last, "approval", stamp)
-        return change, ()
     rows = _rows(case, looked, named, last, stamp)
-    flags = _flags(case, {item_id: looked[item_id] for item_id in changed})
+    if not changed:
+        return step(case, "look", _looked(case, rows, stamp, approval=True))[0], ()
     others = tuple(row for row in rows if row.item_id not in changed)
     other = tuple(row for row in rows if row.item_id in changed)
     tells = [_looked(case, others, stamp, approval=True)] if others else []
-    tells.append(happened(case, review.ContentChanged(seen=_sights(other, stamp)), stamp, objects_of(other)))
-    back = move(case, "content_changed", CaseState.QUEUED, flags=flags)
-    back, alert = page(back, "content_changed", _MODERATORS, 50, stamp)
-    return (CaseWrite(back), *tells, alert), changed
+    return step(case, "content_changed", *tells, _changed(case, other, stamp))[0], changed
 
 
 def content_changed(
@@ -250,21 +230,7 @@ def content_changed(
         return ()
     named = {item.item_id: Reference(item.url, item.object_id, item.account_ref)}
     rows = _rows(case, {item.item_id: found}, named, last, stamp)
-    items = tuple(one.but(status="failed") if one is item else one for one in case.items)
-    goes_back = case.state in (CaseState.DECIDED, CaseState.LIFTING, CaseState.IN_APPROVAL)
-    target = CaseState.QUEUED if goes_back else case.state
-    flags = _flags(case, {item.item_id: found})
-    told = review.ContentChanged(seen=_sights(rows, stamp), version=item.effect_version)
-    back = move(case, "content_changed", target, items=items, flags=flags)
-    back, alert = page(back, "content_changed", _MODERATORS, 50, stamp)
-    return (CaseWrite(back), happened(case, told, stamp, objects_of(rows)), alert)
-
-
-def _flags(case: Case, changed: Mapping[str, Looked]) -> tuple[str, ...]:
-    told = (
-        f"{'content_changed' if found.available else 'content_gone'}:{item_id}" for item_id, found in changed.items()
-    )
-    return tuple(dict.fromkeys((*case.flags, *told)))
+    return step(case, "content_changed", _changed(case, rows, stamp, version=item.effect_version))[0]
 
 
 def need_open(case: Case) -> None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
 
 from kz_compliance_sdk.domain.actor import Actor, Stamp
-from kz_compliance_sdk.domain.case import NO_LEASE, PENDING_ITEM, Case, CaseState, ItemState, ItemStatus, happened, move
-from kz_compliance_sdk.domain.change import CaseWrite, Change, MessageVoided, Write
+from kz_compliance_sdk.domain.case import PENDING_ITEM, Case, CaseState, ItemState, happened, moved
+from kz_compliance_sdk.domain.change import Change, Write
 from kz_compliance_sdk.domain.content import check_content
 from kz_compliance_sdk.domain.decision import Decision, ItemDecision, Proposal
 from kz_compliance_sdk.domain.duress import check_approver
@@ -18,13 +17,21 @@ from kz_compliance_sdk.domain.events.office import UndoableRecorded
 from kz_compliance_sdk.domain.holding import Objects, preserve_until
 from kz_compliance_sdk.domain.identities import check_proposal_texts
 from kz_compliance_sdk.domain.legal_check import RecordedCheck, checked
-from kz_compliance_sdk.domain.messages import Respondent, effect, item_of, named_by, object_key, with_report
+from kz_compliance_sdk.domain.messages import (
+    Respondent,
+    item_of,
+    named_by,
+    object_key,
+    step,
+    with_report,
+    written,
+)
 from kz_compliance_sdk.domain.notice import Notice
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.proposal_checks import check_bulk, check_orders, check_proposal, rests_on
 from kz_compliance_sdk.domain.report import UserNotified
-from kz_compliance_sdk.domain.results import Answering, settle, with_item
+from kz_compliance_sdk.domain.results import Answering, settle
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY, check_no_proposer
 from kz_compliance_sdk.domain.reviewed import ContentSeen
 from kz_compliance_sdk.domain.running_time import on_the_term_again, replanned
@@ -97,11 +104,8 @@ def propose(
     if legal is not None and legal.is_new:
         tells.insert(0, checked(case, legal.check, legal.row, stamp))
     if rules:
-        changes = {**NO_LEASE, "decision_version": decision.version}
-        proposed = move(case, "propose", CaseState.IN_APPROVAL, **changes)
-        return (CaseWrite(proposed), *tells), proposed, decision
-    change, decided = _decide(case, decision, "propose", context, stamp, tells)
-    return change, decided, decision
+        return *step(case, "propose", *tells), decision
+    return *_decide(case, decision, "propose", context, stamp, tells), decision
 
 
 def _proposed(case: Case, decision: Decision, stamp: Stamp) -> Happened:
@@ -167,7 +171,7 @@ def approve(
     whoever is no other person than the proposer."""
     REVIEW_POLICY.check(stamp.actor, "approve")
     if case.state is not CaseState.IN_APPROVAL:
-        move(case, "approve", CaseState.DECIDED)
+        moved(case, "approve")
     if decision.digest != digest or decision.version != case.decision_version:
         raise Conflict(
             "the proposal is not the one that you saw. Read it again, then approve its new digest.", reference=case.id
@@ -185,8 +189,7 @@ def send_back(case: Case, digest: str, reasons: str, decision: Decision, *, stam
     if case.state is CaseState.IN_APPROVAL and decision.digest != digest:
         raise Conflict("the proposal is not the one that you saw. Read it again.", reference=case.id)
     event = happened(case, review.SentBack(decision=case.decision_version), stamp, {"reasons": reasons})
-    back = move(case, "send_back", CaseState.QUEUED)
-    return (CaseWrite(back), event), back
+    return step(case, "send_back", event)
 
 
 def _decide(
@@ -198,75 +201,50 @@ def _decide(
     tells: Sequence[Happened],
 ) -> tuple[Change, Case]:
     start = stamp.at + context.policy.undo_window_s
-    versions = dict(context.versions)
-    named = {item.item_id: named_by(item) for item in context.notice.items}
+    about = {item.item_id: named_by(item) for item in context.notice.items}
     # What has begun goes on while the rest of its decision waits for a second person.
     of_item = {decided.item_id: decided for decided in decision.proposal.items if decided.item_id in case.open_items}
-    anew = {item.number for item in case.items if item.item_id in of_item}
-    kept_until = preserve_until(context.policy, context.notice, start)
-    items: list[ItemState] = []
-    sets: list[review.Set] = []
-    writes: list[Write] = []
-    for item in case.items:
-        decided = of_item.get(item.item_id)
-        if decided is None:
-            items.append(item)
-            continue
-        stays = any(key == item.object_key and number not in anew for key, number in context.holds)
-        lifts = item.measure and not stays
-        status: review.Setting = "decided" if decided.is_measure else "lifting" if lifts else "settled"
-        about = named.get(item.item_id, {})
-        key = about.get("object_key", item.object_key)
-        kept = {"preserve_until": kept_until} if decided.is_measure else {}
-        if status in PENDING_ITEM:
-            versions[key] = version = versions.get(key, 0) + 1
-            item = _as_decided(item, decided, decision, status, effect_version=version, **about, **kept)
-            kind: Literal["enforce", "restore"] = "enforce" if status == "decided" else "restore"
-            digest = decided.content_sha256 or ""
+    anew = [item.but(**about.get(item.item_id, {})) for item in case.items if item.item_id in of_item]
+    sets = _set_going(anew, of_item, context, start)
+    decided = review.Decided(decision=decision.version, policy=context.policy.version, not_before=start, items=sets)
+    tells = [*tells, happened(case, decided, stamp)]
+    after = moved(case, verb, *tells, named=anew)
+    now = {item.number: item for item in after.items}
+    writes: list[Write] = [*tells]
+    seen: dict[int, tuple[str, str]] = {}
+    for item, one in zip(anew, sets, strict=True):
+        if one.status != "settled":
+            digest = of_item[item.item_id].content_sha256 or ""
             row = context.seen.get(item.number)
-            resolved = row.object_id if row is not None and row.digest == digest else ""
-            writes.append(effect(case, item, kind, start, stamp, content_sha256=digest, resolved=resolved))
-            writes.append(context.objects.versioned(case, item, stamp))
-        else:
-            if item.measure:
-                # Another item of the case holds the same object.
-                writes += context.objects.lifted(case, item, stamp)
-            item = _as_decided(item, decided, decision, status, measure="", **about)
-        effect_version = 0 if status == "settled" else item.effect_version
-        sets.append(review.Set(item=item.number, status=status, version=effect_version, **kept))
-        items.append(item)
-    changes = {
-        **NO_LEASE,
-        "items": tuple(items),
-        "decision_version": decision.version,
-        "decided_at": stamp.at,
-        "undo_until": start,
-        "flags": tuple(flag for flag in case.flags if flag != "withheld"),
-    }
-    decided_now = review.Decided(
-        decision=decision.version, policy=context.policy.version, not_before=start, items=tuple(sets)
-    )
-    moved = move(case, verb, CaseState.DECIDED, **changes)
-    writes += [*tells, happened(case, decided_now, stamp)]
-    if not moved.pending:
+            seen[item.number] = digest, row.object_id if row is not None and row.digest == digest else ""
+            writes.append(context.objects.versioned(case, now[item.number], stamp))
+        elif item.measure:
+            # Another item of the case holds the same object.
+            writes += context.objects.lifted(case, item, stamp)
+    if not after.pending:
         known = {**context.decisions, decision.version: decision}
-        notified = context.notified
-        moved, more = with_report(moved, known, context.respondent, stamp, notified=notified)
-        writes.extend(more)
-    return (CaseWrite(moved), *writes), moved
+        after, reported = with_report(after, known, context.respondent, stamp, notified=context.notified)
+        writes.append(reported)
+    return written(case, after, *writes, seen=seen), after
 
 
-def _as_decided(
-    item: ItemState, decided: ItemDecision, decision: Decision, status: ItemStatus, **changes: Any
-) -> ItemState:
-    return item.but(
-        status=status,
-        action=decided.action,
-        ground=decided.ground or "",
-        scope=decided.scope,
-        decision_version=decision.version,
-        **changes,
-    )
+def _set_going(
+    anew: Sequence[ItemState], of_item: Mapping[str, ItemDecision], context: Context, start: int
+) -> tuple[review.Set, ...]:
+    """What becomes of each item that is decided; an effect has the next version of its object."""
+    numbers, versions, sets = {item.number for item in anew}, dict(context.versions), []
+    kept_until = preserve_until(context.policy, context.notice, start)
+    for item in anew:
+        is_measure = of_item[item.item_id].is_measure
+        stays = any(key == item.object_key and number not in numbers for key, number in context.holds)
+        if not is_measure and (stays or not item.measure):
+            sets.append(review.Set(item=item.number, status="settled"))
+            continue
+        versions[item.object_key] = version = versions.get(item.object_key, 0) + 1
+        status: review.Setting = "decided" if is_measure else "lifting"
+        kept = kept_until if is_measure else 0
+        sets.append(review.Set(item=item.number, status=status, version=version, preserve_until=kept))
+    return tuple(sets)
 
 
 def undo(case: Case, messages: Sequence[OutboxMessage], policy: Policy, *, stamp: Stamp) -> tuple[Change, Case]:
@@ -295,14 +273,11 @@ def undo(case: Case, messages: Sequence[OutboxMessage], policy: Policy, *, stamp
             "the undo window is over: the decision is being carried out. Reopen the case to supersede it.",
             reference=case.id,
         )
-    items = tuple(item.but(status="open") if item in own else item for item in case.items)
     undone = review.Undone(decision=case.decision_version, items=tuple(item.number for item in own))
-    back = move(
-        case, "undo", CaseState.QUEUED, items=items, decided_at=None, **on_the_term_again(case, policy, stamp.at)
-    )
+    told = happened(case, undone, stamp)
+    back = moved(case, "undo", told, **on_the_term_again(case, policy, stamp.at))
     back = replanned(back, policy, stamp.at)
-    voids = tuple(MessageVoided(case.platform_id, case.id, message.id, stamp.at, must=True) for message in messages)
-    return (CaseWrite(back), happened(case, undone, stamp), *voids), back
+    return written(case, back, told), back
 
 
 def _fell(item: ItemState) -> bool:
@@ -337,8 +312,6 @@ def record_undoable(
         raise IllegalMove("a try to lift it is under way: wait two minutes, then look again.", reference=case.id)
     if not restore.attempts:
         raise IllegalMove("nobody has tried to lift it yet: it must have failed first.", reference=case.id)
-    items = with_item(case, item.but(status="gone", measure="", effective_at=stamp.at))
     told = happened(case, UndoableRecorded(item=item.number), stamp, {"reasons": reasons})
-    writes, after = settle(case, "record_undoable", items, told, answering, stamp)
-    void = MessageVoided(case.platform_id, case.id, restore.id, stamp.at, must=True)
-    return (*writes, *answering.objects.lifted(case, item, stamp), void), after
+    writes, after = settle(case, "record_undoable", told, answering, stamp)
+    return (*writes, *answering.objects.lifted(case, item, stamp)), after

@@ -11,13 +11,13 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from kz_compliance_sdk.domain.actor import Actor, Stamp
-from kz_compliance_sdk.domain.cancellations import void
-from kz_compliance_sdk.domain.case import NO_LEASE, OPEN_ITEM, Case, CaseState, ItemState, happened, move
-from kz_compliance_sdk.domain.change import CaseWrite, Change
+from kz_compliance_sdk.domain.case import OPEN_ITEM, Case, happened
+from kz_compliance_sdk.domain.change import Change
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.events import office
 from kz_compliance_sdk.domain.flags import USER_DATA_DEMAND, codes
-from kz_compliance_sdk.domain.messages import page
+from kz_compliance_sdk.domain.message_states import tried
+from kz_compliance_sdk.domain.messages import step
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
@@ -25,8 +25,6 @@ from kz_compliance_sdk.domain.steps import check_answerable, need
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput, NotAllowed
 
 LEGAL = "legal"
-_TOLD = ("lead", "legal")
-_LOUD = 70
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +78,7 @@ def raise_alarm(case: Case, reason: str, *, stamp: Stamp) -> tuple[Change, Case]
     """Call a lead and a lawyer to a case, in whatever state. The reason is sealed; the page says only which case."""
     REVIEW_POLICY.check(stamp.actor, "raise_alarm")
     need(reason, "reason", "Say what is wrong, for example: two officials are in the room and want it done now.")
-    texts = {"reason": reason}
-    raised = move(case, "raise_alarm", case.state)
-    raised, alert = page(raised, "alarm", _TOLD, _LOUD, stamp)
-    return (CaseWrite(raised), happened(case, office.AlarmRaised(), stamp, texts), alert), raised
+    return step(case, "raise_alarm", happened(case, office.AlarmRaised(), stamp, {"reason": reason}))
 
 
 def record_instruction(case: Case, instruction: Instruction, *, stamp: Stamp) -> tuple[Change, Case]:
@@ -101,11 +96,8 @@ def record_instruction(case: Case, instruction: Instruction, *, stamp: Stamp) ->
     if instruction.given_at > stamp.at:
         raise InvalidInput("it lies in the future.", field="given_at", remedy="Give the time at which it was said.")
     said = {name: text for name, text in texts.items() if text.strip()}
-    flags = tuple(dict.fromkeys((*case.flags, "instruction_recorded")))
-    event = happened(case, office.Instructed(given_at=instruction.given_at), stamp, said)
-    recorded = move(case, "record_instruction", case.state, flags=flags)
-    recorded, alert = page(recorded, "instruction_recorded", _TOLD, 50, stamp)
-    return (CaseWrite(recorded), event, alert), recorded
+    instructed = office.Instructed(given_at=instruction.given_at)
+    return step(case, "record_instruction", happened(case, instructed, stamp, said))
 
 
 # --------------------------------------------------------------------------------- demands for user data
@@ -131,29 +123,13 @@ def hand_over(
     # What an amendment took back can still be in flight, and would land in a case that has ended.
     if case.pending or any(message.kind in ("enforce", "restore") for message in messages):
         raise IllegalMove("an effect of an earlier decision is still under way: wait until it ends.", reference=case.id)
-    items = tuple(_left(item, holds) for item in case.items)
-    stay = tuple(item.number for item in items if item.status == "in_force" and item.item_id in case.open_items)
-    texts = {"reasons": reasons}
-    ended = move(
-        case,
-        "hand_over",
-        CaseState.CLOSED,
-        items=items,
-        closed_at=stamp.at,
-        watch_at=None,
-        lift_due_at=None,
-        **NO_LEASE,
-    )
+    undecided = (item for item in case.items if item.status in OPEN_ITEM)
+    # What an earlier decision put in force stays.
+    stay = tuple(item.number for item in undecided if (item.object_key, item.number) in holds)
+    told = happened(case, office.HandedOver(stay=stay), stamp, {"reasons": reasons})
     # A question that was asked before anybody saw what this is would be an answer too.
-    unsaid = void(messages, stamp, kinds=("clarification", "report"))
-    return (CaseWrite(ended), happened(case, office.HandedOver(stay=stay), stamp, texts), *unsaid), ended
-
-
-def _left(item: ItemState, holds: Collection[tuple[str, int]]) -> ItemState:
-    """An item about which nothing is decided any more: what an earlier decision put in force stays."""
-    if item.status not in OPEN_ITEM:
-        return item
-    return item.but(status="in_force" if (item.object_key, item.number) in holds else "stopped")
+    tells = told, *tried(messages, ("clarification", "report"), stamp)
+    return step(case, "hand_over", *tells)
 
 
 def rule_out_demand(case: Case, reasons: str, *, stamp: Stamp) -> tuple[Change, Case]:
@@ -162,10 +138,7 @@ def rule_out_demand(case: Case, reasons: str, *, stamp: Stamp) -> tuple[Change, 
     REVIEW_POLICY.check(stamp.actor, "rule_out_demand")
     _check_demand(case)
     need(reasons, "reasons", "Say why it is no demand for data of a user.")
-    flags = tuple(dict.fromkeys(flag for flag in (*case.flags, "demand_ruled_out") if flag != USER_DATA_DEMAND))
-    texts = {"reasons": reasons}
-    cleared = move(case, "rule_out_demand", case.state, flags=flags)
-    return (CaseWrite(cleared), happened(case, office.DemandRuledOut(), stamp, texts)), cleared
+    return step(case, "rule_out_demand", happened(case, office.DemandRuledOut(), stamp, {"reasons": reasons}))
 
 
 def _check_demand(case: Case) -> None:

@@ -59,6 +59,11 @@ class Item(Struct):
     renamed: int = 0
     fell: str = ""
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether nothing is left of it: its id names another object, and nothing was ever done to the first."""
+        return self.renamed > 0 and self.status == "stopped" and not self.effective_at
+
 
 class Lease(Struct, frozen=True):
     """Who has the case in hand, under which fencing token, until when."""

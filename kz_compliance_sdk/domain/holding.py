@@ -14,14 +14,14 @@ from dataclasses import dataclass, field
 
 from kz_compliance_sdk.domain import fold
 from kz_compliance_sdk.domain.actor import Stamp
-from kz_compliance_sdk.domain.case import Case, ItemState, happened, move
-from kz_compliance_sdk.domain.change import CaseWrite, Change
+from kz_compliance_sdk.domain.case import Case, ItemState, happened
+from kz_compliance_sdk.domain.change import Change
 from kz_compliance_sdk.domain.events import objects as told
 from kz_compliance_sdk.domain.events import office
 from kz_compliance_sdk.domain.events.base import Happened, ObjectEvent
 from kz_compliance_sdk.domain.fold import PlatformObject, Stream, object_in
 from kz_compliance_sdk.domain.ledger import Damage
-from kz_compliance_sdk.domain.messages import page
+from kz_compliance_sdk.domain.messages import step
 from kz_compliance_sdk.domain.notice import Notice
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.references import object_stream, stream_of
@@ -119,11 +119,6 @@ def preserve_until(policy: Policy, notice: Notice, start: int) -> int:
 
 def preservation_ended(case: Case, items: Sequence[ItemState], objects: Objects, stamp: Stamp) -> Change:
     """Tell people, once, that the copies behind the measures of these items need not be kept any longer."""
-    told = move(case, "preservation_ended", case.state)
-    told, alert = page(told, "preservation_ended", ("lead", "head"), 20, stamp)
-    return (
-        CaseWrite(told),
-        happened(case, office.PreservationEnded(items=tuple(item.number for item in items)), stamp),
-        *objects.copies_freed(case, items, stamp),
-        alert,
-    )
+    told = office.PreservationEnded(items=tuple(item.number for item in items))
+    change, _ = step(case, "preservation_ended", happened(case, told, stamp))
+    return (*change, *objects.copies_freed(case, items, stamp))

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from kz_compliance_sdk.domain.actor import Stamp
 from kz_compliance_sdk.domain.canonical import digest, encoded
-from kz_compliance_sdk.domain.case import Case, happened, move
+from kz_compliance_sdk.domain.case import Case, happened, moved
 from kz_compliance_sdk.domain.change import CaseWrite, Change
 from kz_compliance_sdk.domain.events.base import Happened
 from kz_compliance_sdk.domain.events.review import LegallyChecked
@@ -153,5 +153,6 @@ def record_legal_check(
             "there is no usable notice to check.", field="case_id", remedy="Settle the quarantined message first."
         )
     row = recorded(case, check, known, stamp)
-    after = move(case, "record_legal_check", case.state)
-    return (CaseWrite(after), checked(case, check, row, stamp)), after, row
+    told = checked(case, check, row, stamp)
+    after = moved(case, "record_legal_check", told)
+    return (CaseWrite(after), told), after, row

@@ -11,13 +11,13 @@ from typing import Literal
 
 from kz_compliance_sdk.domain.actor import Actor, Stamp
 from kz_compliance_sdk.domain.arrival_events import Arrival, came, flags_told, happened_with
-from kz_compliance_sdk.domain.arrivals import answer, flag
+from kz_compliance_sdk.domain.arrivals import answer
 from kz_compliance_sdk.domain.cancellations import Standing, cancel
-from kz_compliance_sdk.domain.case import Case, happened, move
-from kz_compliance_sdk.domain.change import CaseWrite, Change
+from kz_compliance_sdk.domain.case import Case, happened
+from kz_compliance_sdk.domain.change import Change
 from kz_compliance_sdk.domain.clock import local
 from kz_compliance_sdk.domain.events.arrivals import Flagged, LetterDismissed, LetterEntered
-from kz_compliance_sdk.domain.messages import page
+from kz_compliance_sdk.domain.messages import step
 from kz_compliance_sdk.domain.notice import Cancellation, Clarification
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY, check_another
@@ -46,12 +46,8 @@ def enter_letter(
             reference=case.id,
         )
     kind: Literal["cancellation", "answer"] = "cancellation" if isinstance(letter, Cancellation) else "answer"
-    cancelled, answered = (*case.flags, "cancellation_unverified"), (*case.flags, "answer_unverified")
-    flags = tuple(dict.fromkeys(cancelled if kind == "cancellation" else answered))
     told = LetterEntered(came=came(arrival, stamp), kind=kind, received_at=arrival.received_at)
-    entered = move(case, "flag", case.state, flags=flags)
-    entered, alert = page(entered, f"{kind}_to_vouch_for", ("moderator", "lead"), 40, stamp)
-    return (CaseWrite(entered), happened_with(arrival, case, told, stamp), alert), entered
+    return step(case, "flag", happened_with(arrival, case, told, stamp))
 
 
 def enter_amendment(case: Case, arrival: Arrival, stamp: Stamp) -> tuple[Change, Case]:
@@ -61,7 +57,7 @@ def enter_amendment(case: Case, arrival: Arrival, stamp: Stamp) -> tuple[Change,
     if arrival.flags:
         marks = Flagged(flags=flags_told(arrival.flags, case.items), alert=False)
         tells.append(happened(case, marks, stamp, by=arrival.by))
-    return flag(case, ("amendment_unverified", *arrival.flags), stamp, arrival, tells=tells)
+    return step(case, "flag", *tells)
 
 
 def vouch_for_letter(
@@ -69,24 +65,22 @@ def vouch_for_letter(
     letter: Cancellation | Clarification,
     arrival: Arrival,
     how: str,
-    others: tuple[str, ...],
     policy: Policy,
     standing: Standing,
     stamp: Stamp,
 ) -> tuple[Change, Case]:
-    """A second person says `how` the letter's authenticity was checked: now it does what it says. `others` are the
-    flags of letters that still wait. Never by its typist: raises NotAllowed."""
+    """A second person says `how` the letter's authenticity was checked: now it does what it says. Never by
+    its typist: raises NotAllowed."""
     check_voucher(case, Actor(arrival.entered_by, account=arrival.account), how, stamp)
-    known = case.but(flags=without(case, others))
     if isinstance(letter, Clarification):
-        return answer(known, letter, arrival, policy, standing, stamp, {"how": how})
+        return answer(case, letter, arrival, policy, standing, stamp, {"how": how})
     if letter.revision != case.revision:
         raise IllegalMove(
             f"the letter speaks of revision {letter.revision}, the case stands at {case.revision}: dismiss it, and ask "
             "the authority which revision it means.",
             reference=case.id,
         )
-    return cancel(known, letter, arrival, policy, standing, stamp, {"how": how})
+    return cancel(case, letter, arrival, policy, standing, stamp, {"how": how})
 
 
 def check_voucher(case: Case, typist: Actor, how: str, stamp: Stamp) -> None:
@@ -96,16 +90,12 @@ def check_voucher(case: Case, typist: Actor, how: str, stamp: Stamp) -> None:
     need(how, "how", "Say how it was checked, for example: called back on the number in the register.")
 
 
-def dismiss_letter(
-    case: Case, message: tuple[str, str, str], reasons: str, others: tuple[str, ...], *, stamp: Stamp
-) -> tuple[Change, Case]:
+def dismiss_letter(case: Case, message: tuple[str, str, str], reasons: str, *, stamp: Stamp) -> tuple[Change, Case]:
     """The letter is not what it seemed, such as a forgery or a slip of the typist: it never takes effect."""
     REVIEW_POLICY.check(stamp.actor, "authenticate")
     need(reasons, "reasons", "Say what is wrong with it.")
-    flags = without(case, others)
-    texts = {"reasons": reasons}
-    left = move(case, "dismiss_letter", case.state, flags=flags)
-    return (CaseWrite(left), happened(case, LetterDismissed(letter=stamp.keyed(message[2])), stamp, texts)), left
+    told = LetterDismissed(letter=stamp.keyed(message[2]))
+    return step(case, "dismiss_letter", happened(case, told, stamp, {"reasons": reasons}))
 
 
 def without(case: Case, others: tuple[str, ...]) -> tuple[str, ...]:

@@ -8,11 +8,11 @@ from typing import Final
 
 from kz_compliance_sdk.domain.actor import Stamp
 from kz_compliance_sdk.domain.case import happened_to
-from kz_compliance_sdk.domain.change import Change, MessageVoided, MessageWrite, Write
+from kz_compliance_sdk.domain.change import Change, MessageWrite
 from kz_compliance_sdk.domain.events import delivery, users
 from kz_compliance_sdk.domain.events.base import Event, Happened
 from kz_compliance_sdk.domain.fold import Case, MessageState
-from kz_compliance_sdk.domain.outbox import LONGEST_PAUSE_S, OutboxMessage
+from kz_compliance_sdk.domain.outbox import LONGEST_PAUSE_S, Kind, OutboxMessage
 from kz_compliance_sdk.domain.outbox import MessageState as RowState
 
 _STATES: Final = MappingProxyType[str, MessageState](
@@ -103,15 +103,19 @@ def _settles(event: Event, message: OutboxMessage) -> bool:
     return getattr(event, "message", "") == message.id and not isinstance(event, delivery.Stuck)
 
 
-def tried_voided(change: Iterable[Write], messages: Iterable[OutboxMessage], stamp: Stamp) -> Change:
-    """What the ledger is told of messages that `change` voids although they were tried: the events which void those
-    that had not begun cannot know that nobody has these in hand."""
-    gone = {write.message_id for write in change if isinstance(write, MessageVoided)}
-    return tuple(
+def tried(messages: Iterable[OutboxMessage], kinds: tuple[Kind, ...], stamp: Stamp) -> list[Happened]:
+    """What the ledger is told of messages of these kinds that leave no more although they were tried: the events which
+    void those that had not begun cannot know that nobody has these in hand. What the regulator or the platform may have
+    got is followed up.
+    """
+    return [
         _happened(one, delivery.Voided(message=one.id), stamp)
         for one in messages
-        if one.id in gone and one.attempts and one.is_at_rest
-    )
+        if one.kind in kinds
+        and one.attempts
+        and one.is_at_rest
+        and (one.kind == "user_notice" or not one.maybe_arrived)
+    ]
 
 
 def _happened(message: OutboxMessage, event: Event, stamp: Stamp) -> Happened:

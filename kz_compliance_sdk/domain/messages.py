@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import product
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal, Protocol
 
 from msgspec import DecodeError, Struct, json
 
+from kz_compliance_sdk.domain import fold
 from kz_compliance_sdk.domain.actor import Stamp
 from kz_compliance_sdk.domain.canonical import encoded
-from kz_compliance_sdk.domain.case import Case, CaseState, ItemState, happened
-from kz_compliance_sdk.domain.change import CaseWrite, Change, Write
+from kz_compliance_sdk.domain.case import Case, CaseState, ItemState, happened, moved
+from kz_compliance_sdk.domain.change import CaseWrite, Change, MessageVoided, Write, case_after
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.events import delivery
-from kz_compliance_sdk.domain.events.base import Audience
-from kz_compliance_sdk.domain.notice import Item
-from kz_compliance_sdk.domain.outbox import Kind, OutboxMessage
+from kz_compliance_sdk.domain.events.base import Audience, Happened
+from kz_compliance_sdk.domain.events.remedies import APPEAL_REMINDERS
+from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.references import alert_id, message_id, stream_of
 from kz_compliance_sdk.domain.report import (
     AuthorisedPerson,
@@ -60,7 +61,20 @@ class Respondent:
     checkpoint: CheckpointHead | None = None
 
 
-def object_key(item: Item) -> str:
+class Referring(Protocol):
+    """What names an object of the platform."""
+
+    @property
+    def url(self) -> str | None: ...
+
+    @property
+    def object_id(self) -> str | None: ...
+
+    @property
+    def account_ref(self) -> str | None: ...
+
+
+def object_key(item: Referring) -> str:
     """The name under which effects on the same object of the platform are serialised, across all cases."""
     if item.object_id:
         return f"object:{item.object_id}"
@@ -69,7 +83,7 @@ def object_key(item: Item) -> str:
     return f"url:{check_url(item.url or '')}"
 
 
-def named_by(item: Item) -> dict[str, str]:
+def named_by(item: Referring) -> dict[str, str]:
     """How the notice names the object of an item, as the case keeps it."""
     return {
         "object_key": object_key(item),
@@ -84,58 +98,16 @@ def id_of(case: Case, kind: str, *, decision: int = 0, number: int = 0, item: in
     return message_id(stream_of(case.id), kind, decision, number, item)
 
 
-def _message(
-    case: Case,
-    kind: Kind,
-    key: str,
-    body: bytes,
-    stamp: Stamp,
-    *,
-    endpoint: str,
-    not_before: int | None = None,
-    lane: str = "",
-    lane_seq: int = 0,
-    item_id: str = "",
-) -> OutboxMessage:
-    return OutboxMessage.of(
-        id=key,
-        platform_id=case.platform_id,
-        case_id=case.id,
-        kind=kind,
-        endpoint=endpoint,
-        body=body,
-        created_at=stamp.at,
-        next_attempt_at=stamp.at if not_before is None else not_before,
-        deadline_at=case.lift_due_at if case.lift_due_at is not None else case.due_at,
-        lane=lane,
-        lane_seq=lane_seq,
-        item_id=item_id,
-    )
-
-
-def acknowledgement(case: Case, stamp: Stamp) -> OutboxMessage:
-    """Tell the regulator that this revision was received."""
-    key = id_of(case, "acknowledgement", number=case.revision)
-    # The shape of report.Acknowledgement, written out: every value was checked when the notice was read, and none of
-    # them needs escaping.
-    body = (
-        f'{{"case_reference":"{case.id}","message_id":"{case.message[1]}","notice_id":"{case.notice_id}",'
-        f'"received_at":"{instant_text(case.received_at)}","revision":{case.revision}}}'
-    ).encode("ascii")
-    return _message(case, "acknowledgement", key, body, stamp, endpoint=case.channel)
-
-
-def clarification(case: Case, questions: tuple[Question, ...], stamp: Stamp) -> OutboxMessage:
-    """Ask what is missing: the latest question of the case. A person worded the questions."""
-    key = id_of(case, "clarification", decision=case.decision_version, number=case.questions)
+def clarification(case: Case, questions: tuple[Question, ...], stamp: Stamp) -> bytes:
+    """Ask what is missing: the bytes of the case's next question. A person worded them."""
     request = ClarificationRequest(
-        request_id=key,
+        request_id=id_of(case, "clarification", decision=case.decision_version, number=case.questions + 1),
         notice_id=case.notice_id,
         case_reference=case.id,
         questions=questions,
         sent_at=stamp.at,
     )
-    return _message(case, "clarification", key, outbound_bytes(request), stamp, endpoint=case.channel)
+    return outbound_bytes(request)
 
 
 def question_of(case: Case, in_reply_to: str) -> str:
@@ -143,49 +115,6 @@ def question_of(case: Case, in_reply_to: str) -> str:
     asked = product(range(case.decision_version + 1), range(1, case.questions + 1))
     ours = (id_of(case, "clarification", decision=decision, number=number) for decision, number in asked)
     return in_reply_to if in_reply_to in ours else "unknown"
-
-
-def effect(
-    case: Case,
-    item: ItemState,
-    kind: Literal["enforce", "restore"],
-    not_before: int,
-    stamp: Stamp,
-    *,
-    content_sha256: str = "",
-    resolved: str = "",
-) -> OutboxMessage:
-    """Ask the platform to carry out, or to lift, one measure on one object. `content_sha256` is the content that was
-    decided about, `resolved` the object that it was found to be."""
-    body = encoded(
-        {
-            "object_key": item.object_key,
-            "version": item.effect_version,
-            "action": item.action if kind == "enforce" else item.measure or item.action,
-            "scope": list(item.scope),
-            "case_id": case.id,
-            "item_id": item.item_id,
-            "url": item.url,
-            "object_id": item.object_id or resolved,
-            "account_ref": item.account_ref,
-            **({"content_sha256": content_sha256} if content_sha256 and kind == "enforce" else {}),
-            **({"preserve_until": item.preserve_until} if item.preserve_until else {}),
-        }
-    )
-    lane = lane_of(item.object_key)
-    key = id_of(case, kind, number=item.effect_version, item=item.number)
-    return _message(
-        case,
-        kind,
-        key,
-        body,
-        stamp,
-        endpoint=ENFORCER,
-        not_before=not_before,
-        lane=lane,
-        lane_seq=item.effect_version,
-        item_id=item.item_id,
-    )
 
 
 def lane_of(object_key: str) -> str:
@@ -200,47 +129,141 @@ def report_lane(case_id: str) -> str:
 
 def item_of(case: Case, message: OutboxMessage) -> ItemState | None:
     """The item for which an effect was decided, if the effect is still its latest."""
-    return next(
-        (i for i in case.items if i.effect_version == message.lane_seq and lane_of(i.object_key) == message.lane), None
-    )
+    owed = case.chain.messages.get(message.id)
+    if owed is None or not owed.item:
+        return None
+    of_it = (item for item in case.items if (item.number, item.effect_version) == (owed.item, message.lane_seq))
+    return next(of_it, None)
 
 
-def page(case: Case, reason: str, audience: tuple[str, ...], level: int, stamp: Stamp) -> tuple[Case, OutboxMessage]:
-    """Alert people: the case, which has counted the alert, and the alert. It carries the case reference, a reason code
-    and the time; no content and no names."""
-    body = encoded(
+Seen = Mapping[int, tuple[str, str]]
+"""By the number of an item: the digest of the content that was decided about, and the object that it was found to be.
+"""
+
+
+def written(case: Case, after: Case, *writes: Write, seen: Seen = MappingProxyType({})) -> Change:
+    """What a step writes that made `after` of a case: its row, the events and whatever else is given, and what of its
+    messages the events changed."""
+    return (CaseWrite(after), *writes, *_leaving(case, after, writes, seen), *_voided(case, after, writes))
+
+
+def step(case: Case, verb: str, *tells: Happened, **how: Any) -> tuple[Change, Case]:
+    """What a step writes that tells these events, and the case after it: `how` as in `moved`. Raises IllegalMove."""
+    after = moved(case, verb, *tells, **how)
+    return written(case, after, *tells), after
+
+
+def then(change: Change, case: Case, tells: Sequence[Happened]) -> Change:
+    """A change that left the `case` like this, with these events after it."""
+    return (*change, *written(case, moved(case, None, *tells), *tells)) if tells else change
+
+
+def opening(after: Case, *tells: Happened) -> Change:
+    """As `written`, of the case that these events open."""
+    return (CaseWrite(after, opens=True), *tells, *_leaving(None, after, tells, {}))
+
+
+def _leaving(case: Case | None, after: Case, writes: Iterable[Write], seen: Seen) -> Iterator[OutboxMessage]:
+    """The messages that the events between the two owe."""
+    known = {} if case is None else case.chain.messages
+    owed = [one for one in after.chain.messages.values() if one.id not in known]
+    if not owed:
+        return
+    stream, first = stream_of(after.id), 1 if case is None else case.chain.seq + 1
+    tells = [one for one in writes if isinstance(one, Happened) and one.stream == stream]
+    made = dict(enumerate(tells, first))
+    # An id that goes on to another object with these events still names the first one in what they owe.
+    names = {item.number: item.item_id for item in (*after.items, *(() if case is None else case.items))}
+    items = {item.number: item for item in after.items}
+    for one in owed:
+        item, lane = items.get(one.item), ""
+        if one.at_seq:
+            body = made[one.at_seq].words["body"]
+            lane = report_lane(after.id) if one.kind == "report" else ""
+        elif one.kind == "page":
+            body = _alert(after, one)
+        elif item is not None:
+            body = _effect(after, item, one, names[item.number], *seen.get(item.number, ("", "")))
+            lane = one.object
+        else:
+            body = _acknowledgement(after)
+        yield OutboxMessage(
+            id=one.id,
+            platform_id=after.platform_id,
+            case_id=after.id,
+            kind=one.kind,
+            endpoint=one.endpoint,
+            body=body,
+            created_at=one.at,
+            next_attempt_at=one.not_before,
+            deadline_at=one.due_at,
+            lane=lane,
+            lane_seq=one.number if lane else 0,
+            item_id=((item.was or item.item_id) if one.kind == "user_notice" else names[item.number])
+            if item is not None
+            else "",
+        )
+
+
+def _voided(case: Case, after: Case, writes: Iterable[Write]) -> Iterator[MessageVoided]:
+    """The messages that leave no more by the events between the two."""
+    at = max((one.at for one in writes if isinstance(one, Happened)), default=0)
+    for one in case.chain.messages.values():
+        if after.chain.messages[one.id].state == "voided" != one.state:
+            yield MessageVoided(case.platform_id, case.id, one.id, at)
+
+
+def _acknowledgement(case: Case) -> bytes:
+    """Tell the regulator that this revision was received."""
+    # The shape of report.Acknowledgement, written out: every value was checked when the notice was read, and none of
+    # them needs escaping.
+    return (
+        f'{{"case_reference":"{case.id}","message_id":"{case.message[1]}","notice_id":"{case.notice_id}",'
+        f'"received_at":"{instant_text(case.received_at)}","revision":{case.revision}}}'
+    ).encode("ascii")
+
+
+def _effect(case: Case, item: ItemState, one: fold.Message, name: str, content: str, resolved: str) -> bytes:
+    """Ask the platform to carry out, or to lift, one measure on one object."""
+    measure = one.kind == "enforce"
+    return encoded(
         {
-            "case_reference": case.id,
-            "reason": reason,
-            "due_at": case.lift_due_at or case.urgent_at,
-            "audience": list(audience),
-            "level": level,
+            "object_key": item.object_key,
+            "version": one.number,
+            "action": item.action if measure else item.measure or item.action,
+            "scope": list(item.scope),
+            "case_id": case.id,
+            "item_id": name,
+            "url": item.url,
+            "object_id": item.object_id or resolved,
+            "account_ref": item.account_ref,
+            **({"content_sha256": content} if content and measure else {}),
+            **({"preserve_until": item.preserve_until} if item.preserve_until else {}),
         }
     )
-    counted = case.but(pages=case.pages + 1)
-    name = id_of(case, f"page/{reason}", number=counted.pages)
-    return counted, _message(case, "page", name, body, stamp, endpoint=NOTIFIER)
 
 
-def with_page(change: Change, case: Case, reason: str, audience: tuple[str, ...], level: int, stamp: Stamp) -> Change:
-    """The change of a case with an alert about what it leaves; `case` is the one before it."""
-    at = max((n for n, write in enumerate(change) if type(write) is CaseWrite), default=None)
-    if at is None:
-        counted, alert = page(case, reason, audience, level, stamp)
-        return (*change, CaseWrite(counted), alert)
-    last = change[at]
-    assert type(last) is CaseWrite  # noqa: S101  for the type checker
-    counted, alert = page(last.case, reason, audience, level, stamp)
-    return (*change[:at], replace(last, case=counted), *change[at + 1 :], alert)
+def _alert(case: Case, one: fold.Message) -> bytes:
+    """Alert people: the case reference, a reason code and a time; no content and no names."""
+    about_appeal = one.reason in APPEAL_REMINDERS
+    return encoded(
+        {
+            "case_reference": case.id,
+            "reason": one.reason,
+            "due_at": case.chain.appeals[one.number].due_at if about_appeal else case.lift_due_at or case.urgent_at,
+            "audience": list(one.audience),
+            "level": one.level,
+        }
+    )
 
 
 def stuck(
     change: Change, case: Case, reason: str, audience: Audience, level: int, stamp: Stamp, *, message: str | None = None
 ) -> Change:
-    """As `with_page`, of what goes on being tried: nothing else would tell the ledger of the alert. `message` is the id
-    of the one that cannot be delivered."""
-    told = delivery.Stuck(message=message, reason=reason, level=level, audience=audience)
-    return (*with_page(change, case, reason, audience, level, stamp), happened(case, told, stamp))
+    """The change of a case with an alert about what goes on being tried; `case` is the one before it. `message` is the
+    id of the one that cannot be delivered."""
+    told = happened(case, delivery.Stuck(message=message, reason=reason, level=level, audience=audience), stamp)
+    return then(change, case_after(case, change), [told])
 
 
 class Alerting(Struct, frozen=True):
@@ -285,31 +308,29 @@ def with_report(
     *,
     final: bool = True,
     notified: Mapping[str, UserNotified] = _NOBODY,
-) -> tuple[Case, tuple[Write, ...]]:
-    """The case with its next report queued. The report carries the head that the chain had before this step. `notified`
-    is what it says of the affected user of each item."""
-    message = report(case, decisions, respondent, stamp, final=final, notified=notified)
-    later = message.next_attempt_at if message.next_attempt_at != stamp.at else 0
-    reported = delivery.Reported(sequence=message.lane_seq, final=final, not_before=later)
-    event = happened(case, reported, stamp, {"body": message.body})
-    case = case.but(sequence=message.lane_seq)
-    return case, (message, event)
+) -> tuple[Case, Happened]:
+    """The case that owes its next report, and what is told of it. The report carries the head that the chain had before
+    this step. `notified` is what it says of the affected user of each item."""
+    later = case.told_from(stamp.at)
+    reported = delivery.Reported(sequence=case.sequence + 1, final=final, not_before=later if later != stamp.at else 0)
+    body = _report(case, decisions, respondent, stamp, final=final, notified=notified)
+    told = happened(case, reported, stamp, {"body": body})
+    return moved(case, None, told), told
 
 
-def report(
+def _report(
     case: Case,
     decisions: Mapping[int, Decision],
     respondent: Respondent,
     stamp: Stamp,
     *,
     final: bool,
-    notified: Mapping[str, UserNotified] = _NOBODY,
-) -> OutboxMessage:
+    notified: Mapping[str, UserNotified],
+) -> bytes:
     """The confirmation, or an interim report while some items are pending."""
     sequence = case.sequence + 1
-    key = id_of(case, "report", decision=case.decision_version, number=sequence)
     document = Report(
-        report_id=key,
+        report_id=id_of(case, "report", decision=case.decision_version, number=sequence),
         notice_id=case.notice_id,
         reference_number=case.reference_number,
         case_reference=case.id,
@@ -324,17 +345,7 @@ def report(
     )
     if respondent.seal is not None:
         document = document.model_copy(update={"signature": respondent.seal(unsigned_bytes(document))})
-    return _message(
-        case,
-        "report",
-        key,
-        outbound_bytes(document),
-        stamp,
-        endpoint=case.channel,
-        not_before=case.told_from(stamp.at),
-        lane=report_lane(case.id),
-        lane_seq=sequence,
-    )
+    return outbound_bytes(document)
 
 
 def _notified(item: ReportItem, notified: Mapping[str, UserNotified]) -> ReportItem:

@@ -8,13 +8,13 @@ from types import MappingProxyType
 from kz_compliance_sdk.domain import clock
 from kz_compliance_sdk.domain.actor import Actor, Stamp
 from kz_compliance_sdk.domain.arrivals import Arrival, Standing, amend
-from kz_compliance_sdk.domain.case import Case, CaseState, happened, move
-from kz_compliance_sdk.domain.change import CaseWrite, Change
+from kz_compliance_sdk.domain.case import Case, happened, moved
+from kz_compliance_sdk.domain.change import Change
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.events import office
 from kz_compliance_sdk.domain.events.review import Reopened
 from kz_compliance_sdk.domain.letters_in import check_voucher, without
-from kz_compliance_sdk.domain.messages import Respondent, with_report
+from kz_compliance_sdk.domain.messages import Respondent, step, with_report, written
 from kz_compliance_sdk.domain.notice import Notice
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.report import UserNotified
@@ -43,22 +43,17 @@ def reopen(
             raise InvalidInput(
                 f"the case has no item {name!r} to decide about.", field="items", remedy="Name one of its items."
             )
-    again = {item.item_id for item in case.items if not item.was and (item.order_stands or item.item_id in named)}
-    if not again:
+    if not any(not item.was and (item.order_stands or item.item_id in named) for item in case.items):
         raise IllegalMove(
             "its order fell: nothing is left to decide. To act on the platform's own terms, or to lift what is in "
             "force, name the items.",
             reference=case.id,
         )
-    items = tuple(item.but(status="open") if item.item_id in again else item for item in case.items)
-    watch = clock.next_step_at(policy.ladder, after=stamp.at, **term_times(case))
-    texts = {"reasons": reasons}
     reopened = Reopened(named=tuple(item.number for item in case.items if item.item_id in named))
-    back = move(
-        case, "reopen", CaseState.QUEUED, items=items, closed_at=None, decided_at=None, lift_due_at=None, watch_at=watch
-    )
-    back = replanned(back, policy, stamp.at)
-    return (CaseWrite(back), happened(case, reopened, stamp, texts)), back
+    told = happened(case, reopened, stamp, {"reasons": reasons})
+    watch = clock.next_step_at(policy.ladder, after=stamp.at, **term_times(case))
+    back = replanned(moved(case, "reopen", told, watch_at=watch), policy, stamp.at)
+    return written(case, back, told), back
 
 
 def correct_receipt(
@@ -73,33 +68,21 @@ def correct_receipt(
     if received_at > stamp.at:
         raise InvalidInput("the receipt lies in the future.", field="received_at", remedy="Give a time that is past.")
     due = clock.due_at(received_at, policy.term(case.kind, case.category), policy.calendar)
-    times = term_times(case.but(escalates_from=received_at, due_at=due))
-    following = clock.next_step_at(policy.ladder, after=stamp.at, **times)
+    event = office.ReceiptCorrected(received_at=received_at, due_at=due)
+    told = happened(case, event, stamp, {"reasons": reasons})
+    corrected = moved(case, "correct_receipt", told)
+    following = clock.next_step_at(policy.ladder, after=stamp.at, **term_times(corrected))
     # What was still to come on the old clock and is past on the new one fires at once.
     watch = min(following, case.watch_at + due - case.due_at) if case.watch_at is not None else following
-    texts = {"reasons": reasons}
-    event = happened(case, office.ReceiptCorrected(received_at=received_at, due_at=due), stamp, texts)
-    corrected = move(
-        case,
-        "correct_receipt",
-        case.state,
-        received_at=received_at,
-        escalates_from=received_at,
-        due_at=due,
-        urgent_at=clock.urgent_at(due, case.requested_due_at),
-        watch_at=watch,
-    )
-    corrected = replanned(corrected, policy, stamp.at)
-    return (CaseWrite(corrected), event), corrected
+    corrected = replanned(corrected.but(watch_at=watch), policy, stamp.at)
+    return written(case, corrected, told), corrected
 
 
 def settle_quarantine(case: Case, reasons: str, *, stamp: Stamp) -> tuple[Change, Case]:
     """A person has dealt with a message that could not be used; `reasons` say how."""
     REVIEW_POLICY.check(stamp.actor, "settle_quarantine")
     need(reasons, "reasons", "Say how it was dealt with, for example: the sender was called and sends it again.")
-    texts = {"reasons": reasons}
-    settled = move(case, "settle_quarantine", CaseState.CLOSED, closed_at=stamp.at, watch_at=None)
-    return (CaseWrite(settled), happened(case, office.QuarantineSettled(), stamp, texts)), settled
+    return step(case, "settle_quarantine", happened(case, office.QuarantineSettled(), stamp, {"reasons": reasons}))
 
 
 def authenticate(case: Case, how: str, typist: Actor, *, stamp: Stamp) -> tuple[Change, Case]:
@@ -109,9 +92,7 @@ def authenticate(case: Case, how: str, typist: Actor, *, stamp: Stamp) -> tuple[
             f"the authenticity of this notice is already settled: {case.authenticity}.", reference=case.id
         )
     check_voucher(case, typist, how, stamp)
-    texts = {"how": how}
-    verified = move(case, "authenticate", case.state, authenticity="verified")
-    return (CaseWrite(verified), happened(case, office.Authenticated(), stamp, texts)), verified
+    return step(case, "authenticate", happened(case, office.Authenticated(), stamp, {"how": how}))
 
 
 def vouch_for_amendment(
@@ -144,14 +125,13 @@ def report_interim(
     REVIEW_POLICY.check(stamp.actor, "report_interim")
     if not can_report_interim(case):
         raise IllegalMove("there is nothing to report before the rest: the whole report follows.", reference=case.id)
-    told = case.settled_items
-    moved = move(case, "report_interim", case.state, interim_items=told)
-    moved, more = with_report(moved, decisions, respondent, stamp, final=False, notified=notified)
-    return (CaseWrite(moved), happened(case, office.InterimAsked(), stamp), *more), moved
+    told = happened(case, office.InterimAsked(), stamp)
+    asked = moved(case, "report_interim", told)
+    asked, reported = with_report(asked, decisions, respondent, stamp, final=False, notified=notified)
+    return written(case, asked, told, reported), asked
 
 
 def acknowledge(case: Case, *, stamp: Stamp) -> tuple[Change, Case]:
     """A person has seen the escalations so far."""
     REVIEW_POLICY.check(stamp.actor, "acknowledge")
-    seen = move(case, "acknowledge", case.state)
-    return (CaseWrite(seen), happened(case, office.EscalationSeen(), stamp)), seen
+    return step(case, "acknowledge", happened(case, office.EscalationSeen(), stamp))

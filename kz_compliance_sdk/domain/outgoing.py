@@ -18,7 +18,7 @@ from kz_compliance_sdk.domain.events.review import Decided
 from kz_compliance_sdk.domain.fold import Case, Chain, Item, Message, Stream, apply
 from kz_compliance_sdk.domain.ledger import Damage, Stamped
 from kz_compliance_sdk.domain.message_states import in_truth
-from kz_compliance_sdk.domain.messages import lane_of, named_by, object_key, report_lane
+from kz_compliance_sdk.domain.messages import named_by, report_lane
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.references import object_stream
 from kz_compliance_sdk.domain.reviewed import OBJECTS, PROPOSAL
@@ -183,7 +183,7 @@ class _Making:
         named = self.reading.objects.get(message.item)
         if named is None:
             return Leaving(message)
-        return Leaving(message, self._effect(message, on), lane_of(object_key(named)), self._item_id(message))
+        return Leaving(message, self._effect(message, on), message.object, self._item_id(message))
 
     def _item_id(self, message: Message) -> str:
         name = self.reading.called.get(message.item, "")

@@ -32,8 +32,9 @@ def stream_of(reference: str) -> str:
 
 
 def object_stream(object_key: str, keyed: Callable[..., str]) -> str:
-    """The stream of an object of the platform; `keyed` gives the digest of a name under the platform's object key."""
-    return f"object/{keyed(object_key)}"
+    """The stream of an object of the platform; `keyed` gives the digest of a name under the platform's object key. One
+    of which only its stream is known any more is called by that."""
+    return object_key if object_key.startswith("object/") else f"object/{keyed(object_key)}"
 
 
 MESSAGES: Final = "message/"

@@ -11,11 +11,11 @@ from types import MappingProxyType
 from typing import Final, Literal
 
 from kz_compliance_sdk.domain.actor import Stamp
-from kz_compliance_sdk.domain.believed import wordless
-from kz_compliance_sdk.domain.case import Case, happened, move
-from kz_compliance_sdk.domain.change import CaseErased, CaseWrite, Change
+from kz_compliance_sdk.domain.case import Case, happened, moved
+from kz_compliance_sdk.domain.change import CaseErased, Change
 from kz_compliance_sdk.domain.events import office, privacy
 from kz_compliance_sdk.domain.fold import Stream
+from kz_compliance_sdk.domain.messages import step, written
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY, check_another
 from kz_compliance_sdk.domain.steps import need
 from kz_compliance_sdk.domain.transitions import ENDED, CaseState
@@ -134,9 +134,7 @@ def hold(case: Case, reasons: str, until: int, *, stamp: Stamp) -> tuple[Change,
             field="until",
             remedy="Give a later day, or end that hold first: it takes other roles, and reasons.",
         )
-    texts = {"reasons": reasons}
-    held = move(case, "hold", case.state, held_until=until)
-    return (CaseWrite(held), happened(case, privacy.Held(until=until), stamp, texts)), held
+    return step(case, "hold", happened(case, privacy.Held(until=until), stamp, {"reasons": reasons}))
 
 
 def end_hold(case: Case, reasons: str, *, stamp: Stamp) -> tuple[Change, Case]:
@@ -145,9 +143,7 @@ def end_hold(case: Case, reasons: str, *, stamp: Stamp) -> tuple[Change, Case]:
     need(reasons, "reasons", "Say why the case need not be kept any longer.")
     if not is_held(case, stamp.at):
         raise IllegalMove("no legal hold keeps this case.", reference=case.id)
-    texts = {"reasons": reasons}
-    freed = move(case, "end_hold", case.state, held_until=None)
-    return (CaseWrite(freed), happened(case, privacy.HoldEnded(), stamp, texts)), freed
+    return step(case, "end_hold", happened(case, privacy.HoldEnded(), stamp, {"reasons": reasons}))
 
 
 def ask_erasure(case: Case, ground: str, *, stamp: Stamp) -> tuple[Change, Case]:
@@ -156,9 +152,7 @@ def ask_erasure(case: Case, ground: str, *, stamp: Stamp) -> tuple[Change, Case]
     if ground not in GROUNDS:
         raise InvalidInput(f"{ground!r} is no ground.", field="ground", remedy=f"One of: {', '.join(GROUNDS)}.")
     _refuse_what_is_needed(case, stamp.at)
-    by = stamp.actor.id, ground
-    asked = move(case, "ask_erasure", case.state, erasure_asked=by)
-    return (CaseWrite(asked), happened(case, privacy.ErasureAsked(ground=ground), stamp)), asked
+    return step(case, "ask_erasure", happened(case, privacy.ErasureAsked(ground=ground), stamp))
 
 
 def agree_to_erasure(case: Case, holdings: Holdings, stream: Stream, *, stamp: Stamp) -> tuple[Change, Case]:
@@ -181,14 +175,15 @@ def erase(case: Case, holdings: Holdings, stream: Stream, ground: str, *, stamp:
         raise IllegalMove("a message, a letter, an appeal or a notice to a user is still under way.", reference=case.id)
     emptied = privacy.erasable(stream.whole().events)
     event = happened(case, privacy.Erased(ground=ground, emptied=emptied), stamp)
-    erased = move(case, "erase", case.state, **wordless(stream), erased_at=stamp.at, erasure_asked=())
-    return (CaseWrite(erased), event, CaseErased(case.platform_id, case.id)), erased
+    erased = moved(case, "erase", event)
+    return (*written(case, erased, event), CaseErased(case.platform_id, case.id)), erased
 
 
 def exported(case: Case, *, stamp: Stamp) -> Change:
     """That somebody took the personal data of a case out."""
     REVIEW_POLICY.check(stamp.actor, "export")
-    return CaseWrite(case), happened(case, office.Exported(), stamp)
+    told = happened(case, office.Exported(), stamp)
+    return written(case, moved(case, None, told), told)
 
 
 def begin_anew(case: Case) -> Case:

@@ -126,7 +126,7 @@ def on_the_term_again(case: Case, policy: Policy, at: int) -> dict[str, Any]:
     if case.lift_due_at is None:
         return {}
     after = at if case.decided_at is None else case.decided_at
-    return {"lift_due_at": None, "watch_at": clock.next_step_at(policy.ladder, after=after, **term_times(case))}
+    return {"watch_at": clock.next_step_at(policy.ladder, after=after, **term_times(case))}
 
 
 def clock_of(case: Case, messages: Iterable[OutboxMessage], now: int) -> ClockView:

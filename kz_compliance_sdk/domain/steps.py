@@ -9,13 +9,13 @@ from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from kz_compliance_sdk.domain.actor import Actor, Stamp
-from kz_compliance_sdk.domain.case import NO_LEASE, Case, CaseState, happened, move
-from kz_compliance_sdk.domain.change import CaseWrite, Change
+from kz_compliance_sdk.domain.case import Case, CaseState, happened
+from kz_compliance_sdk.domain.change import Change
 from kz_compliance_sdk.domain.events import office, review
 from kz_compliance_sdk.domain.flags import USER_DATA_DEMAND
 from kz_compliance_sdk.domain.identities import check_questions
 from kz_compliance_sdk.domain.ledger import Stamped
-from kz_compliance_sdk.domain.messages import clarification
+from kz_compliance_sdk.domain.messages import clarification, step
 from kz_compliance_sdk.domain.notice import Notice
 from kz_compliance_sdk.domain.report import Question
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
@@ -44,24 +44,14 @@ def claim(case: Case, *, lease_s: int, stamp: Stamp) -> tuple[Change, Case]:
     REVIEW_POLICY.check(stamp.actor, "claim")
     check_claimer(case, stamp.actor)
     token, expires = case.lease_token + 1, stamp.at + lease_s
-    claimed = move(
-        case,
-        "claim",
-        CaseState.CLAIMED,
-        lease_token=token,
-        lease_owner=stamp.actor.id,
-        lease_expires_at=expires,
-        was_claimed=True,
-    )
-    return (CaseWrite(claimed), happened(case, review.Claimed(token=token, until=expires), stamp)), claimed
+    return step(case, "claim", happened(case, review.Claimed(token=token, until=expires), stamp))
 
 
 def expire(case: Case, *, stamp: Stamp) -> Change:
     """The lease ran out: back to the queue, visibly."""
     if case.lease_expires_at is None or case.lease_expires_at > stamp.at:
         raise IllegalMove("the lease has not run out.", reference=case.id)
-    freed = move(case, "expire", CaseState.QUEUED, **NO_LEASE)
-    return (CaseWrite(freed), happened(case, review.Expired(), stamp))
+    return step(case, "expire", happened(case, review.Expired(), stamp))[0]
 
 
 def check_lease(case: Case, token: int, stamp: Stamp) -> None:
@@ -82,16 +72,13 @@ def check_lease(case: Case, token: int, stamp: Stamp) -> None:
 def renew(case: Case, token: int, *, lease_s: int, stamp: Stamp) -> tuple[Change, Case]:
     """Keep the lease for `lease_s` seconds from now. Raises LeaseLost."""
     check_lease(case, token, stamp)
-    expires = stamp.at + lease_s
-    renewed = move(case, "renew", CaseState.CLAIMED, lease_expires_at=expires)
-    return (CaseWrite(renewed), happened(case, review.Renewed(until=expires), stamp)), renewed
+    return step(case, "renew", happened(case, review.Renewed(until=stamp.at + lease_s), stamp))
 
 
 def release(case: Case, token: int, *, stamp: Stamp) -> tuple[Change, Case]:
     """Give the case back to the queue. Raises LeaseLost."""
     check_lease(case, token, stamp)
-    freed = move(case, "release", CaseState.QUEUED, **NO_LEASE)
-    return (CaseWrite(freed), happened(case, review.Released(), stamp)), freed
+    return step(case, "release", happened(case, review.Released(), stamp))
 
 
 def request_clarification(
@@ -115,18 +102,18 @@ def request_clarification(
         for place, said in enumerate(question.text):
             need(said.text, f"questions[{number}].text[{place}].text", "Write the question, or leave it out.")
     check_questions(case, questions, notice, text_checked=text_checked)
-    case = case.but(questions=case.questions + 1)
-    message = clarification(case, tuple(questions), stamp)
-    event = happened(case, review.Asked(questions=len(questions)), stamp, {"body": message.body})
-    asked = move(case, "request_clarification", CaseState.AWAITING_ANSWER, **NO_LEASE)
-    return (CaseWrite(asked), event, message), asked
+    body = clarification(case, tuple(questions), stamp)
+    return step(
+        case,
+        "request_clarification",
+        happened(case, review.Asked(questions=len(questions)), stamp, {"body": body}),
+    )
 
 
 def recall(case: Case, *, stamp: Stamp) -> tuple[Change, Case]:
     """Decide without waiting for the authority's answer any longer."""
     REVIEW_POLICY.check(stamp.actor, "request_clarification")
-    back = move(case, "recall", CaseState.QUEUED)
-    return (CaseWrite(back), happened(case, review.Recalled(), stamp)), back
+    return step(case, "recall", happened(case, review.Recalled(), stamp))
 
 
 def need(text: str, field: str, remedy: str) -> None:
@@ -153,8 +140,7 @@ def view(case: Case, *, stamp: Stamp) -> tuple[Change, Case]:
 
     Neither a lease nor an approval depends on it: both name what they hold by a token or a digest.
     """
-    seen = move(case, "view", case.state)
-    return (CaseWrite(seen), happened(case, office.Viewed(), stamp)), seen
+    return step(case, "view", happened(case, office.Viewed(), stamp))
 
 
 def disclose(case: Case, form: Form, lang: str, reason: str, *, stamp: Stamp) -> tuple[Change, Case]:
@@ -164,5 +150,4 @@ def disclose(case: Case, form: Form, lang: str, reason: str, *, stamp: Stamp) ->
     if form == "full":
         need(reason, "reason", "Say who receives the pack with the names in it, and on what ground.")
     texts = {"reason": reason} if reason.strip() else None
-    told = move(case, "disclose", case.state)
-    return (CaseWrite(told), happened(case, office.Disclosed(form=form, language=lang), stamp, texts)), told
+    return step(case, "disclose", happened(case, office.Disclosed(form=form, language=lang), stamp, texts))

@@ -8,23 +8,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
 from kz_compliance_sdk.domain import running_time
 from kz_compliance_sdk.domain.actor import SYSTEM, Actor, Stamp
-from kz_compliance_sdk.domain.case import Case, happened, move
-from kz_compliance_sdk.domain.change import CaseWrite, Change
-from kz_compliance_sdk.domain.contest import CONTEST_RESULTS, ContestResult, FiledContest, Suspension, SuspensionOrder
+from kz_compliance_sdk.domain.case import Case, happened, moved
+from kz_compliance_sdk.domain.change import Change
+from kz_compliance_sdk.domain.contest import CONTEST_RESULTS, ContestResult, Suspension, SuspensionOrder
 from kz_compliance_sdk.domain.events import office, remedies
 from kz_compliance_sdk.domain.events.base import Happened
-from kz_compliance_sdk.domain.messages import page
+from kz_compliance_sdk.domain.messages import step, written
 from kz_compliance_sdk.domain.report import Contest
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY, check_another
 from kz_compliance_sdk.domain.steps import need
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput
 
-TOLD = ("moderator", "lead", "head")
 MOST = 50
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -39,24 +37,16 @@ def record_contest(case: Case, contest: Contest, remedy: str, *, stamp: Stamp) -
         raise InvalidInput("it is not said when.", field="contest.filed_at", remedy="Say when it was filed.")
     _check_past(contest.filed_at, "contest.filed_at", stamp)
     _check_room(case.contests, "contests", case)
-    number = len(case.contests) + 1
-    filed = FiledContest(number, contest.filed_at, stamp.actor.id)
     texts = {"body": contest.body, "reference": contest.reference or "", "remedy": remedy}
-    told = remedies.ContestRecorded(contest=number, filed_at=contest.filed_at)
-    contested = move(
-        case,
-        "contest",
-        case.state,
-        contests=(*case.contests, filed),
-        flags=tuple(dict.fromkeys((*case.flags, "contested"))),
-    )
-    return (CaseWrite(contested), happened(case, told, stamp, texts)), contested
+    told = remedies.ContestRecorded(contest=len(case.contests) + 1, filed_at=contest.filed_at)
+    return step(case, "contest", happened(case, told, stamp, texts))
 
 
 def settle_contest(
     case: Case, number: int, result: ContestResult, result_at: int, reasons: str, *, stamp: Stamp
 ) -> tuple[Change, Case]:
-    """How the contest `number` ended, and when. It decides nothing about the case: a person does."""
+    """How the contest `number` ended, and when. It decides nothing about the case: what a body granted may call for
+    another decision, and only a person takes one."""
     REVIEW_POLICY.check(stamp.actor, "contest")
     need(reasons, "reasons", "Say what was decided, and where that can be read.")
     if result not in CONTEST_RESULTS:
@@ -73,17 +63,8 @@ def settle_contest(
     _check_past(result_at, "result_at", stamp)
     if result_at < filed.filed_at:
         raise InvalidInput("it ended before it was filed.", field="result_at", remedy="Give a later time.")
-    ended = replace(filed, result=result, result_at=result_at)
-    contests = tuple(ended if one.number == number else one for one in case.contests)
-    flags = case.flags
-    if all(one.result for one in contests):
-        flags = tuple(flag for flag in flags if flag != "contested")
-    texts = {"reasons": reasons}
     told = remedies.ContestSettled(contest=number, result=result, result_at=result_at)
-    settled = move(case, "settle_contest", case.state, contests=contests, flags=flags)
-    # What a body granted may call for another decision, and only a person takes one.
-    settled, alert = page(settled, f"contest.{result}", TOLD, 50 if result in ("granted", "partly") else 20, stamp)
-    return (CaseWrite(settled), happened(case, told, stamp, texts), alert), settled
+    return step(case, "settle_contest", happened(case, told, stamp, {"reasons": reasons}))
 
 
 def record_suspension(case: Case, order: SuspensionOrder, *, stamp: Stamp) -> tuple[Change, Case]:
@@ -104,19 +85,15 @@ def record_suspension(case: Case, order: SuspensionOrder, *, stamp: Stamp) -> tu
         raise InvalidInput("it ends before it begins.", field="until_at", remedy="Give a later time.")
     _check_room(case.suspensions, "suspensions", case)
     number = len(case.suspensions) + 1
-    recorded = Suspension(number, order.from_at, order.until_at, order.proof_sha256, stamp.actor.id)
-    texts = {"body": order.body, "reference": order.reference, "legal_basis": order.legal_basis}
     told = remedies.Suspended(suspension=number, from_at=order.from_at, until_at=order.until_at or 0)
-    event = happened(case, told, stamp, {**texts, "proof_sha256": order.proof_sha256})
-    marked = move(
-        case,
-        "suspend",
-        case.state,
-        suspensions=(*case.suspensions, recorded),
-        flags=tuple(dict.fromkeys((*case.flags, "suspension_unconfirmed"))),
-    )
-    marked, alert = page(marked, "suspension_to_confirm", ("lead",), 40, stamp)
-    return (CaseWrite(marked), event, alert), marked
+    texts = {
+        "body": order.body,
+        "reference": order.reference,
+        "legal_basis": order.legal_basis,
+        "proof_sha256": order.proof_sha256,
+    }
+    proofs = {number: order.proof_sha256}
+    return step(case, "suspend", happened(case, told, stamp, texts), proofs=proofs)
 
 
 def confirm_suspension(
@@ -124,8 +101,9 @@ def confirm_suspension(
 ) -> tuple[Change, Case]:
     """A second person has seen the order, and says `how`: from now on it has effect, from the time that it names.
 
-    The term stands still, and what is left of it runs on when the suspension ends. Raises NotAllowed for whoever
-    is no other person than the one who recorded it.
+    The term stands still, and what is left of it runs on when the suspension ends. The order may bear on measures that
+    are in force or under way: people are told, and the machine lifts none. Raises NotAllowed for whoever is no other
+    person than the one who recorded it.
     """
     REVIEW_POLICY.check(stamp.actor, "confirm_suspension")
     need(how, "how", "Say how it was checked, for example: read on the court's own site.")
@@ -133,16 +111,10 @@ def confirm_suspension(
     if found.confirmed_by or found.ended_at is not None:
         raise IllegalMove(f"the suspension {number} is confirmed or has ended already.", reference=case.id)
     check_another(recorders, stamp.actor, "nobody confirms what they recorded themselves.", case.id)
-    confirmed = replace(found, confirmed_by=stamp.actor.id)
-    counted, over = resumed(case, stamp)
-    case = case.but(pages=counted.pages)
-    texts = {"how": how}
-    told = happened(case, remedies.SuspensionConfirmed(suspension=number), stamp, texts)
-    tells = [*seen_over(case, over, stamp), told]
-    after = _changed(case, "confirm_suspension", confirmed, stamp)
-    # The order may bear on measures that are in force or under way. The machine lifts none.
-    after, alert = page(after, "suspended", TOLD, 60, stamp)
-    return (*over, CaseWrite(after), *tells, alert), after
+    told = happened(case, remedies.SuspensionConfirmed(suspension=number), stamp, {"how": how})
+    known, over = resumed(case, stamp)
+    after = _changed(known, "confirm_suspension", told, stamp)
+    return written(case, after, *over, told), after
 
 
 def end_suspension(case: Case, number: int, ended_at: int, reasons: str, *, stamp: Stamp) -> tuple[Change, Case]:
@@ -158,49 +130,25 @@ def end_suspension(case: Case, number: int, ended_at: int, reasons: str, *, stam
     # One that nobody confirmed has no effect that could end: it waits until it is taken back.
     if found.ended_at is not None or (found.confirmed_by and ends_at is not None and ends_at <= ended_at):
         raise IllegalMove(f"the suspension {number} has ended already.", reference=case.id)
-    ended = replace(found, ended_at=ended_at)
-    texts = {"reasons": reasons}
-    event = happened(case, remedies.SuspensionEnded(suspension=number, ended_at=ended_at), stamp, texts)
-    after = _changed(case, "end_suspension", ended, stamp)
-    if not found.confirmed_by:
-        return (CaseWrite(after), event), after
-    after, alert = page(after, "suspension_over", TOLD, 50, stamp)
-    return (CaseWrite(after), event, alert), after
+    told = happened(case, remedies.SuspensionEnded(suspension=number, ended_at=ended_at), stamp, {"reasons": reasons})
+    after = _changed(case, "end_suspension", told, stamp)
+    return written(case, after, told), after
 
 
-def resumed(case: Case, stamp: Stamp) -> tuple[Case, Change]:
-    """A case whose pause has ended goes on with what was left of its term, and people are told; any other stays."""
+def resumed(case: Case, stamp: Stamp) -> tuple[Case, tuple[Happened, ...]]:
+    """A case whose pause has ended goes on with what was left of its term, and what is told of that: the clock ended
+    it, whoever comes upon it. Any other stays."""
     if case.running_watch_at is None or running_time.stands_still(case, stamp.at):
         return case, ()
-    after = running_time.planned(case, case.running_watch_at, stamp.at)
-    after, alert = page(after.but(flags=flags_of(after, stamp)), "suspension_over", TOLD, 50, stamp)
-    return after, (alert,)
+    told = happened(case, office.SuspensionWatched(over=True), stamp, by=SYSTEM)
+    return running_time.planned(moved(case, None, told), case.running_watch_at, stamp.at), (told,)
 
 
-def seen_over(case: Case, over: Change, stamp: Stamp) -> list[Happened]:
-    """What the ledger says of what `resumed` found to be over: the clock ended it, whoever comes upon it."""
-    return [happened(case, office.SuspensionWatched(over=True), stamp, by=SYSTEM)] if over else []
-
-
-def _changed(case: Case, verb: str, changed: Suspension, stamp: Stamp) -> Case:
+def _changed(case: Case, verb: str, told: Happened, stamp: Stamp) -> Case:
     """The case with one suspension changed, and its clock with it."""
     stopped_at = running_time.ladder_stopped_at(case, stamp.at)
-    suspensions = tuple(changed if one.number == changed.number else one for one in case.suspensions)
-    marked = case.but(suspensions=suspensions)
-    moved = move(case, verb, case.state, suspensions=suspensions, flags=flags_of(marked, stamp))
-    if moved.lift_due_at is None:
-        moved = running_time.planned(moved, stopped_at, stamp.at)
-    return moved
-
-
-def flags_of(case: Case, stamp: Stamp) -> tuple[str, ...]:
-    """The case's flags, where those about suspensions say what holds now."""
-    flags = tuple(flag for flag in case.flags if flag not in ("suspension_unconfirmed", "suspended"))
-    if any(not one.confirmed_by and one.ended_at is None for one in case.suspensions):
-        flags = (*flags, "suspension_unconfirmed")
-    if any(one.has_effect(stamp.at) for one in case.suspensions):
-        flags = (*flags, "suspended")
-    return flags
+    after = moved(case, verb, told)
+    return after if after.lift_due_at is not None else running_time.planned(after, stopped_at, stamp.at)
 
 
 def _suspension(case: Case, number: int) -> Suspension:

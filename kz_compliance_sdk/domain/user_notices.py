@@ -13,8 +13,8 @@ from typing import Literal
 from kz_compliance_sdk.domain import fold
 from kz_compliance_sdk.domain.actor import Stamp
 from kz_compliance_sdk.domain.canonical import Json, encoded
-from kz_compliance_sdk.domain.case import Case, ItemState, happened, move
-from kz_compliance_sdk.domain.change import NOTHING, CaseWrite, Change, MessageVoided, MessageWrite, Write
+from kz_compliance_sdk.domain.case import Case, ItemState, happened
+from kz_compliance_sdk.domain.change import Change, MessageWrite
 from kz_compliance_sdk.domain.clock import local
 from kz_compliance_sdk.domain.decision import Decision, ItemDecision
 from kz_compliance_sdk.domain.events import users
@@ -22,7 +22,7 @@ from kz_compliance_sdk.domain.events.base import Happened
 from kz_compliance_sdk.domain.events.users import UserNoticeDelayed
 from kz_compliance_sdk.domain.fold import SilenceBasis, UserNoticeKind, UserNoticeStatus
 from kz_compliance_sdk.domain.identities import identity_check
-from kz_compliance_sdk.domain.messages import id_of, lane_of, page
+from kz_compliance_sdk.domain.messages import id_of, lane_of, step
 from kz_compliance_sdk.domain.notice import Notice
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy.values import UserPolicy
@@ -97,14 +97,6 @@ class UserNoticeState:
     sent_at: int | None = None
     delay_until: int | None = None
     basis: SilenceBasis = ""
-
-
-@dataclass(frozen=True, slots=True)
-class News:
-    """What the user is to be told, None if nothing new is, and what is written with it."""
-
-    told: UserNoticeState | None = None
-    change: Change = NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,26 +209,26 @@ class Occasion:
     stamp: Stamp
 
 
-def of_measure(on: Occasion, what: Plan) -> News:
+def of_measure(on: Occasion, what: Plan) -> tuple[Happened, ...]:
     """What a measure that came into force gives rise to. Nothing if the user knows of this very measure already."""
     # An end that is still to be told may be on its way to the user at this moment: it counts as told.
     heard = [held for held in (*_of_measures(on), *_ends(on)) if held.state in _HEARD]
     last = max(heard, key=_place, default=None)
     if last is not None and last.kind == "measure" and _alike(on, last.decision_version, on.item.decision_version):
-        return News()
+        return ()
     return _queued(on, "measure", what, measure=on.item.measure, void=_void(_of_measures(on), on))
 
 
-def of_lifting(on: Occasion, measure: str) -> News:
+def of_lifting(on: Occasion, measure: str) -> tuple[Happened, ...]:
     """What the end of `measure` gives rise to: what was still to be told of it is void, and a delay of it goes on."""
     same = _of_measures(on)
     since = max(map(_place, same), default=(0, False))
     if any(held.item_id != name_of(on.item) and held.state in _HEARD and _place(held) > since for held in _ends(on)):
-        return News(None, _void(same, on))
+        return _void(same, on)
     return _queued(on, "restored", _like(same, on), measure=measure, void=_void(same, on))
 
 
-def of_appeal(on: Occasion, appeal: int, *, reversed_: bool, measure: str) -> News:
+def of_appeal(on: Occasion, appeal: int, *, reversed_: bool, measure: str) -> tuple[Happened, ...]:
     """Tell the user what was decided on the appeal of that number: at once, unless they must not know of the measure
     itself yet."""
     what = _like(_of_measures(on), on)
@@ -267,28 +259,10 @@ def _like(unsent: Iterable[UserNoticeState], on: Occasion) -> Plan:
     return what
 
 
-def after(change: Change, on: Occasion, news: News) -> Change:
-    """The change with what the user is told recorded at the end of the case's chain, and what people are told of it
-    counted."""
-    held, more = news.told, news.change
-    if held is None:
-        return (*change, *more)
-    pages = sum(isinstance(write, OutboxMessage) and write.kind == "page" for write in more)
-    tells = [write for write in more if isinstance(write, Happened)]
-    rest = (write for write in more if not isinstance(write, Happened))
-    case = on.case.but(pages=on.case.pages + pages)
-    kept = (replace(write, case=case) if isinstance(write, CaseWrite) else write for write in change)
-    return (*kept, *tells, *rest)
-
-
-def _void(tellings: Iterable[UserNoticeState], on: Occasion) -> Change:
+def _void(tellings: Iterable[UserNoticeState], on: Occasion) -> tuple[Happened, ...]:
     """What no longer holds is told to nobody."""
     unsent = [held for held in tellings if held.state in UNSENT]
-    if not unsent:
-        return ()
-    case, at = on.case, on.stamp.at
-    gone = (MessageVoided(case.platform_id, case.id, held.message_id, at) for held in unsent)
-    return (voided(case, unsent, on.stamp), *gone)
+    return (voided(on.case, unsent, on.stamp),) if unsent else ()
 
 
 def voided(case: Case, tellings: Iterable[UserNoticeState], stamp: Stamp) -> Happened:
@@ -312,12 +286,7 @@ def told(case: Case, held: UserNoticeState, at: int | None, stamp: Stamp) -> Cha
     """The user was told `at` (UTC seconds); None: never can be, and people get to know it. Holds nothing else up."""
     name = held.message_id
     came = users.UserNeverTold(message=name) if at is None else users.UserTold(message=name, at_platform=at)
-    event = happened(case, came, stamp)
-    moved = move(case, "tell_user", case.state)
-    if at is not None:
-        return CaseWrite(moved), event
-    moved, alert = page(moved, "user_notice_failed", ("moderator", "lead"), 20, stamp)
-    return CaseWrite(moved), event, alert
+    return step(case, "tell_user", happened(case, came, stamp))[0]
 
 
 def _alike(on: Occasion, one: int, other: int) -> bool:
@@ -340,27 +309,16 @@ def _queued(
     what: Plan,
     *,
     measure: str,
-    void: Change = NOTHING,
+    void: tuple[Happened, ...] = (),
     appeal: int = 0,
     reversed_: bool = False,
-) -> News:
+) -> tuple[Happened, ...]:
     """What is told now; `void` is what no longer holds because of it."""
     case, item, stamp = on.case, on.item, on.stamp
     number = appeal or item.effect_version
     key = id_of(case, f"user_notice/{kind}", decision=item.decision_version, number=number, item=item.number)
-    held = UserNoticeState(
-        message_id=key,
-        item_id=name_of(item),
-        lane=lane_of(item.object_key),
-        decision_version=item.decision_version,
-        kind=kind,
-        state=what.state,
-        due_at=what.due_at,
-        delay_until=what.delay_until,
-        basis=what.basis,
-    )
     if any(known.message_id == key for known in on.tellings):
-        return News(None, void)
+        return void
     of_authority, said = authority_words(case, on.notice), {known.decision_version for known in on.tellings}
     missing = what.state != "off" and not of_authority.complete and item.decision_version not in said
     owed = users.UserNoticeOwed(
@@ -375,22 +333,10 @@ def _queued(
         words_missing=missing,
     )
     if what.state == "off":
-        return News(held, (*void, happened(case, owed, stamp)))
+        return (*void, happened(case, owed, stamp))
     words: StatementKind = kind if kind != "appeal_decided" else "appeal_reversed" if reversed_ else "appeal_upheld"
     body = _body(on, kind, words, measure, of_authority)
-    # Its time to leave is also what it is ordered by: those that wait for theirs must not stand before one that is due.
-    message = OutboxMessage(
-        key, case.platform_id, case.id, "user_notice", MESSENGER, body, stamp.at, what.due_at, what.due_at
-    )
-    message = message.but(item_id=held.item_id)
-    alerts: list[Write] = []
-    if what.asks:
-        case, alert = page(case, "user_notice_barred", ("moderator", "lead", "head"), 40, stamp)
-        alerts.append(alert)
-    if missing:
-        case, alert = page(case, "user_notice_words", ("moderator", "lead"), 30, stamp)
-        alerts.append(alert)
-    return News(held, (*void, message, happened(case, owed, stamp, {"body": body}), *alerts))
+    return (*void, happened(case, owed, stamp, {"body": body}))
 
 
 def _body(on: Occasion, kind: UserNoticeKind, words: StatementKind, measure: str, said: AuthorityWords) -> bytes:
@@ -489,7 +435,7 @@ def delay(
         )
     waiting = {message.id: message for message in messages if message.kind == "user_notice"}
     put_off: list[UserNoticeState] = []
-    writes: list[Write] = []
+    writes: list[MessageWrite] = []
     for held in tellings:
         message = waiting.get(held.message_id)
         if held.state not in UNSENT or message is None or message.state != "queued":
@@ -500,5 +446,5 @@ def delay(
         raise IllegalMove("nothing waits to be told to a user in this case.", reference=case.id)
     texts = {"legal_basis": legal_basis, "reasons": reasons}
     delayed = UserNoticeDelayed(messages=tuple(held.message_id for held in put_off), until=until)
-    moved = move(case, "delay_user_notice", case.state)
-    return (CaseWrite(moved), happened(case, delayed, stamp, texts), *writes), tuple(put_off)
+    change, _ = step(case, "delay_user_notice", happened(case, delayed, stamp, texts))
+    return (*change, *writes), tuple(put_off)

@@ -9,16 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 
 from kz_compliance_sdk.domain.actor import Stamp
 from kz_compliance_sdk.domain.cancellations import enforcing, has_begun
-from kz_compliance_sdk.domain.case import Case, CaseState, ItemState, happened, move
-from kz_compliance_sdk.domain.change import CaseWrite, Change, MessageVoided
+from kz_compliance_sdk.domain.case import Case, ItemState, happened, moved
+from kz_compliance_sdk.domain.change import Change
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.events import review
-from kz_compliance_sdk.domain.messages import page
+from kz_compliance_sdk.domain.messages import written
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.running_time import on_the_term_again, replanned
-
-_TOLD = ("lead", "legal")
 
 
 def rests_on_order(item: ItemState, _decision: Decision) -> bool:
@@ -56,29 +54,8 @@ def withhold(
     ]
     if not held:
         return change, case
-    latest = all(item.decision_version == case.decision_version for item in held)
-    one_person = not decisions[case.decision_version].approved_by
-    target = case.state
-    if case.state in (CaseState.DECIDED, CaseState.LIFTING):
-        target = CaseState.IN_APPROVAL if latest and one_person else CaseState.QUEUED
-    elif case.state is CaseState.IN_APPROVAL:
-        target = CaseState.QUEUED
     times = on_the_term_again(case, policy, stamp.at)
-    event = happened(case, review.Withheld(items=tuple(item.number for item in held)), stamp)
-    after = move(
-        case,
-        "withhold",
-        target,
-        items=tuple(item.but(status="open") if item in held else item for item in case.items),
-        flags=tuple(dict.fromkeys((*case.flags, "withheld"))),
-        decided_at=None,
-        **times,
-    )
+    told = happened(case, review.Withheld(items=tuple(item.number for item in held)), stamp)
+    after = moved(case, "withhold", told, **times)
     after = replanned(after, policy, stamp.at) if times else after
-    voids = [
-        MessageVoided(case.platform_id, case.id, message.id, stamp.at)
-        for item in held
-        for message in enforcing(item, messages)
-    ]
-    after, alert = page(after, "withheld", _TOLD, 60, stamp)
-    return (*change, CaseWrite(after), event, *voids, alert), after
+    return (*change, *written(case, after, told)), after

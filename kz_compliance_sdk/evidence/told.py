@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from kz_compliance_sdk.domain.believed import is_gone
 from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.events.office import Instructed
 from kz_compliance_sdk.domain.events.privacy import Held
@@ -63,7 +62,7 @@ def told(events: Sequence[Stamped], case: Case, name: Name) -> dict[str, Json]:
             "entered_by": name(case.typist[0]),
             **fields(case, _CASE),
         },
-        "items": [fields(item, _ITEM) for item in case.items.values() if not is_gone(item)],
+        "items": [fields(item, _ITEM) for item in case.items.values() if not item.is_gone],
         "legal_checks": [
             {
                 **fields(one, "version revision answered_by:person"),

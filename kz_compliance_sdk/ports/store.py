@@ -24,13 +24,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A case as its chain has it, and as its row does: None where that is gone (it is not `stored`) or cannot be read.
-    `fault` says why the chain tells nothing; then `true` is None. `lies` names the tables in which the rows beside it
-    are not those of its chain; `messages` are those whose rows lie, as the chain has them."""
+    """A case as its chain has it, and whether its row is `stored`. `fault` says why the chain tells nothing; then
+    `true` is None. `lies` names the columns in which its row, and the tables in which the rows beside it, are not those
+    of its chain; `messages` are those whose rows lie, as the chain has them."""
 
     case_id: str
     stored: bool
-    row: Case | None
     true: Case | None
     fault: str = ""
     lies: tuple[str, ...] = ()

@@ -10,8 +10,8 @@ from typing import cast
 from kz_compliance_sdk.domain import arrivals, letters_in, lodging
 from kz_compliance_sdk.domain.actor import Stamp
 from kz_compliance_sdk.domain.arrival_events import answered
-from kz_compliance_sdk.domain.arrivals import Arrival, with_pages_at_intake
-from kz_compliance_sdk.domain.case import Case, CaseState, happened
+from kz_compliance_sdk.domain.arrivals import Arrival
+from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.domain.change import (
     NOTHING,
     Change,
@@ -21,7 +21,7 @@ from kz_compliance_sdk.domain.change import (
     case_after,
     names_of,
 )
-from kz_compliance_sdk.domain.events.arrivals import Flagged, Quarantined
+from kz_compliance_sdk.domain.events.arrivals import Quarantined
 from kz_compliance_sdk.domain.events.waiting import Lodged, LodgedKind
 from kz_compliance_sdk.domain.flags import Flag, flags, flags_of_answer, legal_flags
 from kz_compliance_sdk.domain.fold import Stream
@@ -138,8 +138,6 @@ class Admission:
             case_id, ordinal = free_reference(self.platform_id, authority, notice.notice_id, _is_taken(tx))
             change, case = arrivals.open_case(case_id, notice, arrival, self.policy, stamp)
             change = (*change, came)
-        if current is None:
-            change, case = with_pages_at_intake(change, case, self.policy, stamp)
         if ordinal:
             # No other notice has this reference: a row was changed from outside.
             change = stuck(change, case, "reference_taken", ("lead", "head"), 60, stamp)
@@ -382,8 +380,7 @@ def follow(
         return arrivals.remind(case, data, arrival, stamp)
     if isinstance(data, Clarification):
         standing = standing_before(tx, case, data, respondent, before)
-        change, case = arrivals.answer(case, data, arrival, policy, standing, stamp)
-        return with_pages_at_intake(change, case, policy, stamp) if arrival.flags else (change, case)
+        return arrivals.answer(case, data, arrival, policy, standing, stamp)
     if data.revision < case.revision:
         return arrivals.flag(case, ("cancels_older_revision",), stamp, arrival)
     flagged: Change = ()
@@ -393,8 +390,7 @@ def follow(
         return arrivals.flag(case, ("cancels_unknown_item",), stamp, arrival)
     if unknown:
         # The message itself lies beside the event of the cancellation.
-        tells = [happened(case, Flagged(flags=("cancels_unknown_item",)), stamp)]
-        flagged, case = arrivals.flag(case, ("cancels_unknown_item",), stamp, arrival, tells=tells)
+        flagged, case = arrivals.flag(case, ("cancels_unknown_item",), stamp)
     standing = standing_before(tx, case, data, respondent, before)
     change, case = arrivals.cancel(case, data, arrival, policy, standing, stamp)
     return (*flagged, *change), case

@@ -6,9 +6,9 @@ from kz_compliance_sdk.domain import appeals, user_notices
 from kz_compliance_sdk.domain.actor import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.appeals import Appeal, AppealFile, AppealOutcome, Reversal, Settled
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import Change
-from kz_compliance_sdk.domain.message_states import tried_voided
-from kz_compliance_sdk.domain.messages import Respondent, stuck
+from kz_compliance_sdk.domain.change import Change, case_after
+from kz_compliance_sdk.domain.message_states import tried
+from kz_compliance_sdk.domain.messages import Respondent, stuck, then
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.references import appeal_id_of
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY, who_decided
@@ -96,8 +96,8 @@ class Appeals:
                 settled = appeals.uphold(case, appeal, reasons, first, stamp=stamp)
             else:
                 settled = appeals.reverse(case, appeal, reasons, reversal, self._policy, standing, first, stamp=stamp)
-            told = (*self._told(tx, settled, stamp, reversed_=reversal is not None), *_silenced(tx, settled, stamp))
-            return with_tally(tx, told), settled.appeal
+            told = self._told(tx, settled, stamp, reversed_=reversal is not None)
+            return with_tally(tx, _silenced(tx, told, settled, stamp)), settled.appeal
 
         return self._store.submit(self._platform, work).result()
 
@@ -112,7 +112,7 @@ class Appeals:
             stamp = tx.stamp(actor or SYSTEM)
             first = _who_decided(tx, case, appeal) if actor is not None else ()
             settled = appeals.withdraw(case, appeal, first, stamp=stamp)
-            return (*settled.change, *_silenced(tx, settled, stamp)), settled.appeal
+            return _silenced(tx, settled.change, settled, stamp), settled.appeal
 
         return self._store.submit(self._platform, work).result()
 
@@ -129,7 +129,7 @@ class Appeals:
         measure = item.measure or (behind.action if behind is not None else "none")
         on = Occasion(case, item, notice, held, decisions, self._telling, stamp)
         news = user_notices.of_appeal(on, appeal.number, reversed_=reversed_, measure=measure)
-        return user_notices.after(settled.change, on, news)
+        return then(settled.change, case, news)
 
 
 def _held(tx: Tx, appeal_id: str) -> tuple[Case, Appeal]:
@@ -161,7 +161,8 @@ def _who_decided(tx: Tx, case: Case, appeal: Appeal) -> tuple[Actor, ...]:
     return who_decided(stream_in(tx, case.id), appeal.decision_version, about.decision_version)
 
 
-def _silenced(tx: Tx, settled: Settled, stamp: Stamp) -> Change:
-    """What the ledger is told of reminders of the appeal that were tried."""
-    reminders = (one for one in tx.open_messages(settled.case.id) if one.kind == "page")
-    return tried_voided(settled.change, reminders, stamp)
+def _silenced(tx: Tx, change: Change, settled: Settled, stamp: Stamp) -> Change:
+    """The change that ended an appeal, with what the ledger is told of its reminders that were tried."""
+    ids = appeals.reminders_of(settled.appeal)
+    reminders = (one for one in tx.open_messages(settled.case.id) if one.id in ids)
+    return then(change, case_after(settled.case, change), tried(reminders, ("page",), stamp))

@@ -195,7 +195,7 @@ class ByLetter:
         REVIEW_POLICY.check(actor, "authenticate")
 
         def work(tx: Tx) -> tuple[Change, Case]:
-            case, (row, others) = tx.case(case_id), _named(tx, case_id, message_id)
+            case, row = tx.case(case_id), _named(tx, case_id, message_id)
             says = _says(row)
             if isinstance(says, Notice):
                 raise IllegalMove("this letter is an amendment: call authenticate.", reference=case_id)
@@ -205,7 +205,6 @@ class ByLetter:
                 says,
                 arrival,
                 how,
-                others,
                 self._policy,
                 standing_before(tx, case, says, self._respondent),
                 tx.stamp(actor),
@@ -218,10 +217,10 @@ class ByLetter:
         REVIEW_POLICY.check(actor, "authenticate")
 
         def work(tx: Tx) -> tuple[Change, Case]:
-            row, others = _named(tx, case_id, message_id)
+            row = _named(tx, case_id, message_id)
             message = (row.sender, row.message_id, row.body_sha256)
             stamp = tx.stamp(actor)
-            return letters_in.dismiss_letter(tx.case(case_id), message, reasons, others, stamp=stamp)
+            return letters_in.dismiss_letter(tx.case(case_id), message, reasons, stamp=stamp)
 
         return self._submit(work)
 
@@ -231,13 +230,13 @@ def _message_id(case: Case, letter: Cancellation | Clarification) -> str:
     return f"typed:{hashlib.sha256(name.encode()).hexdigest()[:40]}"
 
 
-def _named(tx: Tx, case_id: str, message_id: str) -> tuple[InboxRow, tuple[str, ...]]:
-    """The letter that is meant, and the flags of the others that wait."""
+def _named(tx: Tx, case_id: str, message_id: str) -> InboxRow:
+    """The letter that is meant."""
     rows = letters_waiting(tx, tx.case(case_id))
     row = next((one for one in rows if one.message_id == message_id), None)
     if row is None:
         raise NotFound("no letter of this id waits in this case.", reference=message_id)
-    return row, letters_in.flags_of_letters(one.type for one in rows if one is not row)
+    return row
 
 
 def _letter(tx: Tx, row: InboxRow) -> Letter:

@@ -50,7 +50,7 @@ from kz_compliance_sdk.ports import (
     Tx,
     Unknown,
 )
-from kz_compliance_sdk.services.loading import answering_of, check_named, objects_of
+from kz_compliance_sdk.services.loading import answering_of, objects_of
 from kz_compliance_sdk.services.outcomes import (
     WITH_BREAKER,
     ContentChanged,
@@ -226,7 +226,6 @@ class Delivery:
             unseen = not message.maybe_arrived and message.state != "leased"
             overtaken = unseen and is_superseded(case, message)
             return not overtaken, list(gone())
-        check_named(tx, case, message)
         if not results.is_current(case, message):
             return False, list(gone())
         if message.kind == "restore":

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from kz_compliance_sdk.domain import results
 from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.canonical import canonical
-from kz_compliance_sdk.domain.case import Case, happened, move
-from kz_compliance_sdk.domain.change import CaseWrite, Change, MessageWrite, Write, case_after
+from kz_compliance_sdk.domain.case import Case, happened
+from kz_compliance_sdk.domain.change import Change, MessageWrite, case_after
 from kz_compliance_sdk.domain.clock import local
 from kz_compliance_sdk.domain.events.office import AnsweredByHand
 from kz_compliance_sdk.domain.message_states import moved
-from kz_compliance_sdk.domain.messages import BY_HAND
+from kz_compliance_sdk.domain.messages import BY_HAND, step
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.domain.values import instant_text
@@ -58,12 +58,11 @@ class Letters:
         if any(message.state == "leased" for message in mine):
             raise IllegalMove("a message is on its way to the regulator: try again in two minutes.", reference=case_id)
         stamp = tx.stamp(actor)
-        switched = move(case, "deliver_by_hand", case.state, channel=BY_HAND)
-        writes: list[Write] = [CaseWrite(switched), happened(case, AnsweredByHand(), stamp)]
+        change, switched = step(case, "deliver_by_hand", happened(case, AnsweredByHand(), stamp))
         # What can still be taken back is no letter yet.
         at = max(tx.now, case.undo_until or 0)
-        writes += [MessageWrite(m.but(endpoint=BY_HAND, next_attempt_at=at), m.lease_token) for m in mine]
-        return tuple(writes), switched
+        letters = (MessageWrite(m.but(endpoint=BY_HAND, next_attempt_at=at), m.lease_token) for m in mine)
+        return (*change, *letters), switched
 
     def record(self, actor: Actor, message_id: str, proof: Proof) -> Case:
         """Record that a letter was delivered; it then counts as received. Raises InvalidInput and IllegalMove."""

@@ -10,7 +10,6 @@ from typing import Literal, cast
 from kz_compliance_sdk.domain import user_notices
 from kz_compliance_sdk.domain.actor import Actor, Stamp
 from kz_compliance_sdk.domain.arrivals import Arrival, Standing
-from kz_compliance_sdk.domain.believed import is_gone
 from kz_compliance_sdk.domain.case import Case, ItemState, Source
 from kz_compliance_sdk.domain.change import NOTHING, Change, InboxRow, happenings
 from kz_compliance_sdk.domain.clock import ClockView
@@ -21,7 +20,7 @@ from kz_compliance_sdk.domain.fold import Chain, Step, Stream, steps_of
 from kz_compliance_sdk.domain.holding import Objects, believed_objects
 from kz_compliance_sdk.domain.legal_check import RecordedCheck
 from kz_compliance_sdk.domain.letters_in import flags_of_letters
-from kz_compliance_sdk.domain.messages import Respondent, item_of, object_key
+from kz_compliance_sdk.domain.messages import Respondent, object_key
 from kz_compliance_sdk.domain.notice import Cancellation, Clarification, Item, Notice, is_account
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy
@@ -49,30 +48,15 @@ def seen_in(tx: Tx, case: Case) -> dict[int, ContentSeen]:
     return {look.number: look for look in looks_of(stream_in(tx, case.id), case, tx.words)}
 
 
-def check_named(tx: Tx, case: Case, message: OutboxMessage) -> None:
-    """Raise StoreDamaged for an effect whose object the row of its case calls otherwise than its chain: it would be
-    taken for one that something later has overtaken."""
-    chain = stream_in(tx, case.id).case
-    owed = chain.messages.get(message.id)
-    if owed is None:
-        return
-    item = chain.items.get(owed.item)
-    if item is None or not message.lane_seq == item.version == owed.number or is_gone(item):
-        return
-    if item_of(case, message) is None:
-        raise StoreDamaged("its row names another object than its chain.", reference=case.id)
-
-
 def notice_of(tx: Tx, case: Case) -> Notice:
     """The notice of a case as it stands: its latest revision, with what the authority clarified. Raises as
-    `latest_revision`, and StoreDamaged where the row calls an item by another's id."""
+    `latest_revision`."""
     data = latest_revision(tx, case)
     items = {item.item_id: item for item in data.items}
     if "clarified" in case.flags:
         for said in _answers(tx, case):
             items |= {item.item_id: item for item in said.items or ()}
         data = data.model_copy(update={"items": tuple(items.values())})
-    _check_items(tx, case, items)
     return data
 
 
@@ -98,19 +82,6 @@ def _said_in(tx: Tx, stream: Stream, seqs: Iterable[int]) -> list[MessageData | 
     wanted = [(seq, "message") for seq in seqs]
     bodies = tx.words(stream, wanted)
     return [None if (body := bodies[one]) is None else read_admitted(body).data for one in wanted]
-
-
-def _check_items(tx: Tx, case: Case, items: Mapping[str, Item]) -> None:
-    """Raise StoreDamaged where an item of the notice is another one than its number has in the chain."""
-    chain, keyed = stream_in(tx, case.id).case.items, tx.stamp().keyed
-    for item in case.items:
-        said = items.get(item.item_id)
-        if said is None or item.was or item.number not in chain:
-            continue
-        if chain[item.number].object != object_stream(object_key(said), keyed):
-            raise StoreDamaged(
-                f"the item {item.item_id!r} of the notice is not the one that its chain names.", reference=case.id
-            )
 
 
 def _answers(tx: Tx, case: Case) -> list[Clarification]:

@@ -41,7 +41,7 @@ from kz_compliance_sdk.ports import (
 )
 from kz_compliance_sdk.services import telling as telling_users
 from kz_compliance_sdk.services.answered_times import wrong_time
-from kz_compliance_sdk.services.loading import answering_of, check_named, seen_in
+from kz_compliance_sdk.services.loading import answering_of, seen_in
 from kz_compliance_sdk.services.tallying import with_tally
 from kz_compliance_sdk.services.unreadable import told_where_whole
 
@@ -193,8 +193,6 @@ class Outcomes:
         self, tx: Tx, case: Case | None, message: OutboxMessage, result: Result, stamp: Stamp
     ) -> tuple[list[Write], OutboxMessage]:
         now = stamp.at
-        if case is not None and message.endpoint == ENFORCER:
-            check_named(tx, case, message)
         match result:
             case Delivered():
                 proof = encoded([[name, value] for name, value in result.signature]) if result.signature else b""

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from functools import partial
 
 from kz_compliance_sdk.domain import clock
-from kz_compliance_sdk.domain.believed import lies_of
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import CaseWrite, Change, Heartbeat, LodgedAnew, MessageWrite, Write
 from kz_compliance_sdk.domain.messages import notify
@@ -145,8 +144,8 @@ class Sweep:
                 _log.error("case %s: %s", one.case_id, one.fault)
                 continue
             true = self._planned(one.true, tx.now)
-            beside = (*one.lies, *(("messages",) if one.messages else ()))
-            if lies := (*(("row",) if one.row is None else lies_of(one.row, true)), *beside):
+            put_off = ("watch_at",) if true.watch_at != one.true.watch_at else ()
+            if lies := (*one.lies, *put_off, *(("messages",) if one.messages else ())):
                 lied.append((one.case_id, lies))
                 _log.error("case %s: its row said otherwise than its chain: %s", one.case_id, ", ".join(lies))
                 mended.append(CaseWrite(true, opens=not one.stored))

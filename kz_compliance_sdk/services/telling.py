@@ -8,13 +8,14 @@ from typing import Literal
 
 from kz_compliance_sdk.domain import results, user_notices
 from kz_compliance_sdk.domain.actor import Actor, Stamp
-from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import Change, MessageVoided, case_after
-from kz_compliance_sdk.domain.message_states import tried_voided
-from kz_compliance_sdk.domain.messages import Respondent, item_of, stuck
+from kz_compliance_sdk.domain.case import Case, moved
+from kz_compliance_sdk.domain.change import Change, case_after
+from kz_compliance_sdk.domain.events.users import UserNoticeVoided
+from kz_compliance_sdk.domain.message_states import tried
+from kz_compliance_sdk.domain.messages import Respondent, item_of, stuck, then, written
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy.values import UserPolicy
-from kz_compliance_sdk.domain.user_notices import News, Occasion, Telling, UserNoticeState
+from kz_compliance_sdk.domain.user_notices import Occasion, Telling, UserNoticeState
 from kz_compliance_sdk.errors import ComplianceError
 from kz_compliance_sdk.ports import Store, Tx, UserNotice
 from kz_compliance_sdk.services.loading import answering_of, notice_of, tellings_of
@@ -48,12 +49,10 @@ def landed(
     if message.kind == "enforce":
         news = user_notices.of_measure(on, plan)
     else:
-        news = user_notices.of_lifting(on, item.measure) if item.measure else News()
-    voids = any(isinstance(write, MessageVoided) for write in news.change)
-    return (
-        *user_notices.after(change, on, news),
-        *(tried_voided(news.change, tx.open_messages(case.id), stamp) if voids else ()),
-    )
+        news = user_notices.of_lifting(on, item.measure) if item.measure else ()
+    gone = {name for one in news if isinstance(one.event, UserNoticeVoided) for name in one.event.messages}
+    late = tried((one for one in tx.open_messages(case.id) if one.id in gone), ("user_notice",), stamp) if gone else []
+    return then(change, after, [*news, *late])
 
 
 def _held(tx: Tx, case: Case, message: OutboxMessage) -> UserNoticeState | None:
@@ -69,7 +68,8 @@ def is_wanted(tx: Tx, message: OutboxMessage) -> tuple[bool, Change]:
         return True, ()
     if held is None or held.state not in user_notices.UNSENT:
         return False, ()
-    return False, (user_notices.voided(case, [held], tx.stamp()),)
+    told = user_notices.voided(case, [held], tx.stamp())
+    return False, written(case, moved(case, None, told), told)
 
 
 def told(tx: Tx, case: Case, message: OutboxMessage, at: int | None, stamp: Stamp) -> Change:

@@ -16,12 +16,15 @@ import msgspec
 
 from kz_compliance_sdk.adapters.sql import rows as as_rows
 from kz_compliance_sdk.adapters.sql import tables
+from kz_compliance_sdk.adapters.sql.keys import DESTROYED
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver, open_connection
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
+from kz_compliance_sdk.domain.believed import PLANNED
 from kz_compliance_sdk.domain.change import CaseWrite, happenings
 from kz_compliance_sdk.domain.events import kind_of
 from kz_compliance_sdk.domain.events.base import Happened
-from kz_compliance_sdk.domain.ledger import FIRST, Roster, link
+from kz_compliance_sdk.domain.fold import Stream
+from kz_compliance_sdk.domain.ledger import FIRST, Roster, Stamped, link
 from kz_compliance_sdk.domain.references import stream_of
 from kz_compliance_sdk.ports import Env
 from kz_compliance_sdk.services import deadlines
@@ -83,9 +86,11 @@ def build(path: Path, cases: int, queued: int, leased: int) -> None:
     SqliteStore(path, Env.system()).close()
     sample = next(samples.ready(0, 1))
     write = next(w for w in sample.change if isinstance(w, CaseWrite))
+    (told,) = happenings(sample.change)
     now = int(time.time())
     columns = [column.name for column in tables.cases.columns]
-    row = dict(zip(columns, as_rows.case_row(write.case), strict=True))
+    plan = {name: getattr(write.case, name) for name in PLANNED}
+    row = dict(zip(columns, (*as_rows.case_row(_stream(told), plan), DESTROYED), strict=True))
     # Every fifth case is open, say, and the urgent ones lie anywhere: as after years of work.
     step = max(1, cases // (queued + leased))
     state = (
@@ -116,11 +121,16 @@ def build(path: Path, cases: int, queued: int, leased: int) -> None:
         {name: row[name] for name in given},
     )
     open_ids = connection.execute("SELECT id, notice_id, due_at FROM cases WHERE state = 'queued'").fetchall()
-    (told,) = happenings(sample.change)
     _chains(connection, open_ids, told)
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     connection.execute("ANALYZE")
     connection.close()
+
+
+def _stream(told: Happened) -> Stream:
+    """The chain that a first event makes."""
+    first = Stamped(1, told.at, 0, 0, None, kind_of(told.event), told.event, FIRST)
+    return Stream(samples.PLATFORM, told.stream, 1, [first])
 
 
 def _chains(connection: Any, ids: list[Any], told: Happened) -> None:

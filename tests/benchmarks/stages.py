@@ -34,7 +34,6 @@ _STORE = {
     f"{_SQL}.private:PrivateRows._seal": "encrypting",
     f"{_SQL}.private:PrivateRows.open_case": "encrypting",
     f"{_SQL}.private:PrivateRows._plain": "decrypting",
-    f"{_SQL}.private:PrivateRows.case_from": "values from rows",
     f"{_SQL}.lane:_resolve": "waking who waits",
 }
 _EVENT = "kz_compliance_sdk.adapters.sql.ledger:Appending.append"
@@ -47,7 +46,7 @@ INTAKE = {
     f"{_SERVICES}.admission:marks": "what a person must be warned of",
     f"{_SERVICES}.admission:Admission.admit": "deciding what it is",
     "kz_compliance_sdk.domain.arrivals:open_case": "the case and its clock",
-    "kz_compliance_sdk.domain.arrivals:acknowledgement": "the acknowledgement",
+    "kz_compliance_sdk.domain.arrivals:opening": "the acknowledgement",
     _EVENT: "the event: its bytes, hash, MAC and parts",
 }
 DECISION = {
@@ -62,7 +61,7 @@ DECISION = {
     "kz_compliance_sdk.domain.deciding:rests_on": "the legal check",
     "kz_compliance_sdk.domain.deciding:propose": "the decision",
     "kz_compliance_sdk.domain.deciding:_decide": "the items' new states",
-    "kz_compliance_sdk.domain.deciding:effect": "three effects",
+    "kz_compliance_sdk.domain.deciding:written": "the effects",
     "kz_compliance_sdk.domain.steps:claim": "the claim",
     _EVENT: "the events: their bytes, hashes, MACs and parts",
 }

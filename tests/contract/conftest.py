@@ -58,12 +58,14 @@ def lane(path: Path, open_store: OpenStore) -> SqliteStore:
     return open_store(threaded=True)
 
 
-def opening(n: int = 1, *, received_at: int | None = None, platform_id: str = PLATFORM) -> tuple[Change, Case]:
+def opening(
+    n: int = 1, *, received_at: int | None = None, platform_id: str = PLATFORM, case_id: str = ""
+) -> tuple[Change, Case]:
     """The change that opens the n-th case."""
     at = received_at if received_at is not None else stamp().at + n
     notice = a_notice(seed=n)
     came = carrying(arrival(at, f"a-{n}", platform_id=platform_id), notice)
-    return arrivals.open_case(f"case-{n:06d}", notice, came, POLICY, stamp(at))
+    return arrivals.open_case(case_id or f"case-{n:06d}", notice, came, POLICY, stamp(at))
 
 
 def save(store: SqliteStore, change: Change, platform_id: str = PLATFORM) -> None:

@@ -6,7 +6,6 @@ import random
 import threading
 from concurrent.futures import Future
 from contextlib import nullcontext
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -150,8 +149,7 @@ def test_the_stores_clock_is_the_one_it_was_given(store: SqliteStore, clock: Any
 
 def test_two_cases_of_one_notice_are_refused_by_the_database(store: SqliteStore) -> None:
     saved(store)
-    change, _ = opening()
-    twin = tuple(CaseWrite(replace(w.case, id="case-twin"), opens=True) for w in change if isinstance(w, CaseWrite))
+    twin, _ = opening(case_id="case-twin")
     with pytest.raises(Conflict, match="UNIQUE"):
         save(store, twin)
     assert _count(store, "cases") == 1
@@ -245,7 +243,7 @@ def test_what_waits_together_shares_one_commit(lane: SqliteStore, monkeypatch: p
 
 def test_one_bad_change_fails_alone(lane: SqliteStore) -> None:
     saved(lane, 1)
-    twin = tuple(CaseWrite(replace(w.case, id="twin"), opens=True) for w in opening(1)[0] if isinstance(w, CaseWrite))
+    twin, _ = opening(1, case_id="case-twin")
     with Gate(lane):
         good = [lane.save(PLATFORM, opening(n)[0]) for n in (2, 3)]
         bad = lane.save(PLATFORM, twin)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from kz_compliance_sdk.domain.case import CaseState
 from kz_compliance_sdk.domain.clock import Pause
 from tests.controls.ways import (
@@ -12,12 +14,22 @@ from tests.controls.ways import (
     RELIABILITY,
     STATES,
     Control,
+    both,
     folds,
     gives,
     instead,
     is_now,
     leaves,
 )
+
+
+def _due_as_asked(real: Any) -> Any:
+    def times(*given: Any) -> dict[str, Any]:
+        got = real(*given)
+        return {**got, "due_at": got["requested_due_at"] or got["due_at"]}
+
+    return times
+
 
 CONTROLS: tuple[Control, ...] = (
     Control(
@@ -60,7 +72,7 @@ CONTROLS: tuple[Control, ...] = (
         "each due step fires exactly once",
         OF_CLOCK,
         instead(
-            "domain.results.escalated",
+            "domain.results.moved",
             made=lambda real: lambda case, *given, **named: real(case, *given, **{**named, "watch_at": case.watch_at}),
         ),
         f"{CLOCK}test_each_step_comes_once",
@@ -104,7 +116,7 @@ CONTROLS: tuple[Control, ...] = (
         "the end of the term ends the case",
         "passing the deadline alerts people and moves nothing by itself",
         STATES,
-        folds("office.Escalated", state=CaseState.CLOSED),
+        both(folds("office.Escalated", state=CaseState.CLOSED), gives("domain.case.is_legal", what=True)),
         f"{CLOCK}test_the_end_of_the_term_removes_nothing",
     ),
     Control(
@@ -118,17 +130,14 @@ CONTROLS: tuple[Control, ...] = (
         "a wish is taken for the law",
         "a shorter time that the notice asks for is never the statutory one",
         OF_CLOCK,
-        instead(
-            "domain.arrivals._times",
-            made=lambda real: lambda *given: {**(got := real(*given)), "due_at": got["urgent_at"]},
-        ),
+        instead("domain.arrivals._times", made=_due_as_asked),
         f"{CLOCK}test_a_shorter_time_that_is_asked_for_orders_the_queue_and_is_not_the_statutory_one",
     ),
     Control(
         "a wish orders nothing",
         "a shorter time that the notice asks for orders the queue",
         OF_CLOCK,
-        instead("domain.clock.urgent_at", made=lambda _real: lambda due_at, _requested: due_at),
+        instead("domain.case.urgent_at", made=lambda _real: lambda due_at, _requested: due_at),
         f"{CLOCK}test_a_shorter_time_that_is_asked_for_orders_the_queue_and_is_not_the_statutory_one",
     ),
     Control(

@@ -48,10 +48,10 @@ def _given_up(real: Any) -> Any:
 def _alone(real: Any) -> Any:
     """Each effect has a lane of its own, whatever else is to be done with its object."""
 
-    def effect(*given: Any, **named: Any) -> Any:
-        return real(*given, **named).but(lane="")
+    def leaving(*given: Any) -> Any:
+        return (one.but(lane="") for one in real(*given))
 
-    return effect
+    return leaving
 
 
 def _parked_at_once(real: Any) -> Any:
@@ -80,7 +80,7 @@ CONTROLS: tuple[Control, ...] = (
         "no order for an object",
         "an effect waits until the earlier one on its object is settled",
         OVERVIEW,
-        instead("domain.deciding.effect", made=_alone),
+        instead("domain.messages._leaving", made=_alone),
         f"{DELIVERY}test_effects_on_one_object_wait_for_each_other",
     ),
     Control(
@@ -186,8 +186,8 @@ CONTROLS: tuple[Control, ...] = (
         "of a demand for user data nothing leaves but the acknowledgement",
         DUE_PROCESS,
         instead(
-            "domain.duress.void",
-            made=lambda real: lambda messages, stamp, *, kinds: real(messages, stamp, kinds=("clarification",)),
+            "domain.duress.tried",
+            made=lambda real: lambda messages, _kinds, stamp: real(messages, ("clarification",), stamp),
         ),
         f"{DELIVERY}test_a_report_that_was_worded_before_does_not_leave_after_a_demand_was_handed_over",
     ),

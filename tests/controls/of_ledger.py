@@ -40,6 +40,14 @@ def _as_if_read(real: Any) -> Any:
     return lambda *given: replace(real(*given), read=AS_READ)
 
 
+def _as_its_row_says(real: Any) -> Any:
+    return lambda shared, row: real(shared, row).but(category=row[7])
+
+
+def _without_lies(real: Any) -> Any:
+    return lambda *given: replace(real(*given), lies=())
+
+
 def _folded(_case: Any, streams: Any) -> Any:
     return {name: object_in(stream) for name, stream in streams.items()}
 
@@ -70,7 +78,7 @@ CONTROLS: tuple[Control, ...] = (
         "rows are believed",
         "a row that was edited decides nothing",
         _PAGE,
-        instead("adapters.sql.shared.believed", made=lambda _real: lambda row, stream: row.but(version=stream.seq)),
+        instead("adapters.sql.shared.Shared.case_from", made=_as_its_row_says),
         f"{_ROWS}test_a_category_that_was_edited_takes_nobody_s_second_person_away",
     ),
     Control(
@@ -98,7 +106,7 @@ CONTROLS: tuple[Control, ...] = (
         "the sweep finds no lies",
         "the hourly sweep mends a row that lies",
         RELIABILITY,
-        gives("services.sweep.lies_of", what=()),
+        instead("adapters.sql.view.View._found", made=_without_lies),
         f"{_ROWS}test_a_row_that_lies_is_named_mended_and_paged[due_at]",
     ),
     Control(

@@ -116,7 +116,7 @@ CONTROLS: tuple[Control, ...] = (
         "alerts that tell",
         "an alert carries the case reference and a reason code, no content and no names",
         OF_CLOCK,
-        instead("domain.results.page", made=_with_the_address),
+        instead("domain.fold.Case.page", made=_with_the_address),
         f"{PRIVACY}test_an_alert_carries_a_reference_and_a_code_alone",
     ),
     Control(

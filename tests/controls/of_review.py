@@ -23,7 +23,6 @@ from tests.controls.ways import (
     REVIEW,
     Control,
     Seam,
-    both,
     each_item,
     folds,
     forgets,
@@ -307,15 +306,7 @@ CONTROLS: tuple[Control, ...] = (
         "no undo window",
         "nothing is carried out before the undo window has passed",
         OVERVIEW,
-        both(
-            instead(
-                "domain.deciding.effect",
-                made=lambda real: (
-                    lambda case, item, kind, _start, stamp, **named: real(case, item, kind, stamp.at, stamp, **named)
-                ),
-            ),
-            instead("domain.fold.Case.owe_effect", made=lambda real: lambda case, *given, **_named: real(case, *given)),
-        ),
+        instead("domain.fold.Case.owe_effect", made=lambda real: lambda case, *given, **_named: real(case, *given)),
         f"{REVIEW}test_nothing_leaves_inside_the_undo_window",
     ),
     Control(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kz_compliance_sdk.domain.user_notices import News, Plan
+from kz_compliance_sdk.domain.user_notices import Plan
 from tests.controls.ways import OF_USERS, USERS, Control, gives, heads_like_others, instead, roles_unchecked
 
 CONTROLS: tuple[Control, ...] = (
@@ -10,7 +10,7 @@ CONTROLS: tuple[Control, ...] = (
         "users are not told",
         "whoever is met by a measure is told of it, at once, and by name of the authority",
         OF_USERS,
-        gives("domain.user_notices.of_measure", what=News()),
+        gives("domain.user_notices.of_measure", what=()),
         f"{USERS}test_the_user_is_told_at_once_and_by_name_of_the_authority",
     ),
     Control(

@@ -137,8 +137,9 @@ def test_people_are_told_when_it_nears_and_when_it_is_past_and_never_of_one_that
     for after, reasons in ((12 * DAY - 1, []), (1, ["appeal_near"]), (2 * DAY, ["appeal_near", "appeal_overdue"])):
         host.world.clock.advance(after)
         host.drain()
-        told = [a.reason for a in host.world.pager.alerts if a.reason in ("appeal_near", "appeal_overdue")]
-        assert told == reasons
+        told = [a for a in host.world.pager.alerts if a.reason in ("appeal_near", "appeal_overdue")]
+        assert [a.reason for a in told] == reasons
+        assert {a.due_at for a in told} <= {open_one.due_at}, "what is due is the appeal, and not the notice"
     assert open_one.state == "open"
 
 

@@ -10,13 +10,17 @@ import contextlib
 import copy
 import shutil
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from kz_compliance_sdk.adapters.sql import queries
+from kz_compliance_sdk.adapters.sql import queries, reads, rows
+from kz_compliance_sdk.domain.believed import Opens, true_case
+from kz_compliance_sdk.domain.case import Case, CaseState
+from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.testing.mock_regulator import Recorded
 from tests.journey.campaign.checking import Evidence, check
 from tests.journey.campaign.run import Campaign, fight, run
@@ -292,12 +296,28 @@ TAMPERINGS = (
 
 
 OF_ROWS = {"open_case", "case_leased", "never_issued", "other_notice", "two_cases", "message_parked"}
-ROWS_ALONE: dict[str, Callable[..., object]] = {
-    "believed": lambda row, _stream: row,
-    "kept_beside": lambda row: row,
-    "true_case": lambda _stream, _opens, row: row,
-    "as_told": lambda _chain, stored: tuple(stored),
-}
+_OF_ROW = (
+    *("notice_id", "authority_id", "quarantine_no", "revision", "state", "category", "received_at", "due_at"),
+    *("urgent_at", "watch_at", "closed_at", "lease_token", "lease_owner", "lease_expires_at"),
+)
+
+
+def _said_by(row: Sequence[Any]) -> dict[str, Any]:
+    said = dict(zip(_OF_ROW, row[2:], strict=False))
+    return {**said, "state": CaseState(said["state"])}
+
+
+def _of_row(stream: Stream, opens: Opens, said: Mapping[str, Any]) -> Case:
+    return true_case(stream, opens, said).but(**said)
+
+
+ROWS_ALONE: tuple[tuple[object, str, Callable[..., object]], ...] = (
+    (rows, "plan_of", _said_by),
+    (reads, "plan_of", _said_by),
+    (reads, "read_case", _of_row),
+    (queries, "read_case", _of_row),
+    (queries, "as_told", lambda _chain, stored: tuple(stored)),
+)
 """A case and its messages as their rows have them, whatever their chain says."""
 
 
@@ -319,8 +339,8 @@ def test_the_checker_sees(
 ) -> None:
     if tampering.name in OF_ROWS:
         # What the checker is to see must be so: a case is what its chain says, whatever its row is made to say.
-        for name, row_alone in ROWS_ALONE.items():
-            monkeypatch.setattr(queries, name, row_alone)
+        for where, name, row_alone in ROWS_ALONE:
+            monkeypatch.setattr(where, name, row_alone)
     folder = tmp_path / "evidence"
     shutil.copytree(calm.plan.folder, folder)
     copied = replace(calm, plan=replace(calm.plan, folder=folder), books=copy.deepcopy(calm.books))

@@ -96,17 +96,14 @@ MANIPULATIONS = {
         "its part message does not open",
     ),
     "attempt's words": ("UPDATE attempts SET detail = cast(x'00' || detail AS blob)", "attempts.detail is not as it"),
-    "case's document": ("UPDATE cases SET doc = '{' WHERE id = FIRST", "as it was written"),
-    "case's document of another shape": ("UPDATE cases SET doc = '[]' WHERE id = FIRST", "as it was written"),
+    "case's flags as a number": ("UPDATE cases SET flags = x'00' WHERE id = FIRST", "as it was written"),
+    "case's ladder as text": ("UPDATE cases SET running_watch_at = 'x' WHERE id = FIRST", "as it was written"),
     "case's unknown state": ("UPDATE cases SET state = 'gone' WHERE id = FIRST", "as it was written"),
     "case's state": ("UPDATE cases SET state = 'enforced', closed_at = NULL WHERE id = FIRST", "state"),
     "case's receipt": ("UPDATE cases SET received_at = received_at + 3600 WHERE id = FIRST", "received_at"),
     "case's due time": ("UPDATE cases SET due_at = due_at + 3600 WHERE id = FIRST", "due_at"),
     "case's due time as text": ("UPDATE cases SET due_at = 'later' WHERE id = FIRST", "due_at"),
-    "case's authenticity": (
-        "UPDATE cases SET doc = replace(doc, 'signed', 'verified') WHERE id = FIRST",
-        "another authenticity",
-    ),
+    "case's flags": ("UPDATE cases SET flags = 'appealed' WHERE id = FIRST", "another flags"),
     "case taken away": ("DELETE FROM cases WHERE id = FIRST", "the case is gone"),
     "decision's words": (
         "UPDATE parts SET bytes = cast(bytes || ' ' AS blob) WHERE name = 'proposal'",
@@ -209,14 +206,14 @@ READS: dict[str, Callable[[ComplianceDesk, str], object]] = {
 @pytest.mark.parametrize("name", READS)
 def test_a_damaged_case_is_named_wherever_it_is_read(name: str, file: Path, desk: ComplianceDesk) -> None:
     case = desk.cases(state="queued").cases[0]
-    manipulate(file, "UPDATE cases SET doc = '{' WHERE state = 'queued'")
+    manipulate(file, "UPDATE cases SET revision = 'x' WHERE state = 'queued'")
     with pytest.raises(StoreDamaged) as refused:
         READS[name](desk, case.id)
     assert refused.value.reference == case.id
 
 
 def test_a_damaged_case_fails_its_own_work_alone(file: Path) -> None:
-    manipulate(file, "UPDATE cases SET doc = '{' WHERE state = 'queued'")
+    manipulate(file, "UPDATE cases SET revision = 'x' WHERE state = 'queued'")
     with closing(SqliteStore(file, World(file).env())) as store:
         (case_id,) = [row[0] for row in rows(file, "SELECT id FROM cases WHERE state = 'queued'")]
         with Gate(store):

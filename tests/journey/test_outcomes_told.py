@@ -7,12 +7,12 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from kz_compliance_sdk.domain import breaker
-from kz_compliance_sdk.domain.case import CaseState
 from kz_compliance_sdk.domain.change import CaseWrite, Change, EndpointState, MessageWrite
 from kz_compliance_sdk.domain.content import Looked
 from kz_compliance_sdk.domain.events.base import Happened
@@ -41,6 +41,7 @@ from kz_compliance_sdk.services.outcomes import (
     fault,
     told,
 )
+from kz_compliance_sdk.testing import builders
 from tests.conftest import NOON
 from tests.journey.scene import PLATFORM, Host, World
 from tests.unit.case_makers import a_notice, measure, proposal
@@ -347,10 +348,14 @@ def test_people_hear_of_an_effect_that_fails_at_the_fifth_time(scene: Scene) -> 
     assert _told_at(scene, scene.enforce, Failed("busy")) == {5: ["enforce_stuck"]}
 
 
-def test_people_hear_of_a_restore_that_can_never_be_at_once_and_then_less_and_less(scene: Scene) -> None:
+def test_people_hear_of_a_restore_that_can_never_be_at_once_and_then_less_and_less(tmp_path: Path) -> None:
+    host = Host(World(tmp_path / "desk.sqlite3"))
+    lifting = Scene(host)
+    host.drain()
+    host.push(builders.cancellation(lifting.notice, "withdrawn"), "m-2")
     gone = Failed("gone", permanent=True)
-    restore = scene.enforce.but(kind="restore")
-    assert _told_at(scene, restore, gone) == {tries: ["restore_stuck"] for tries in (1, 8, 64)}
+    assert _told_at(lifting, lifting.message("restore"), gone) == {tries: ["restore_stuck"] for tries in (1, 8, 64)}
+    host.store.close()
 
 
 def test_a_lead_hears_at_the_fifth_time_that_a_user_cannot_be_told(scene: Scene) -> None:
@@ -502,10 +507,13 @@ def test_a_message_of_no_case_comes_to_the_same_and_changes_no_case(
 
 
 def test_a_time_that_cannot_be_of_an_effect_that_nobody_asks_for_any_more_settles_it(scene: Scene) -> None:
-    old = scene.enforce.but(lane_seq=0)
+    old = scene.enforce
+    (_under_way,) = (one for one in scene.host.delivery.lease(8) if one.kind == "enforce")
+    scene.host.push(builders.cancellation(scene.notice, "annulled"), "m-2")
+    state = scene.host.case(scene.notice.notice_id).state
     after = scene.after(old, Unusable("a wrong time"))
     assert (after.message.state, after.message.maybe_arrived, after.reasons) == ("done", False, [])
-    assert scene.host.case(scene.notice.notice_id).state is CaseState.DECIDED
+    assert scene.host.case(scene.notice.notice_id).state is state
 
 
 def _written(change: Change, _tx: Tx) -> tuple[Change, None]:

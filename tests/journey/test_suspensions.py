@@ -326,10 +326,10 @@ def test_what_an_order_must_say(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize(
-    ("was", "forged", "named"),
-    [('"legal",', '"other",', "suspensions"), ("[[1,", "[[7,", "contests")],
+    ("forged", "named"),
+    [("due_at = due_at + 60", "another due_at"), ("flags = ''", "another flags")],
 )
-def test_a_pause_that_nobody_recorded_is_found(scene: Scene, was: str, forged: str, named: str) -> None:
+def test_a_pause_that_nobody_recorded_is_found(scene: Scene, forged: str, named: str) -> None:
     scene.contests.record(LEAD, scene.case.id, a_contest(scene.start), "x")
     scene.suspend()
     scene.confirm()
@@ -337,7 +337,7 @@ def test_a_pause_that_nobody_recorded_is_found(scene: Scene, was: str, forged: s
     assert proofs.check(records(scene.case.id)) == ()
     with closing(choose_driver().module.connect(scene.world.path)) as raw:
         unguard(raw)
-        raw.execute("UPDATE cases SET doc = replace(doc, ?, ?)", (was, forged))
+        raw.execute(f"UPDATE cases SET {forged}")  # noqa: S608  a text of this file
         raw.commit()
     found = [fault.what for fault in proofs.check(records(scene.case.id))]
     assert any(named in what for what in found), found

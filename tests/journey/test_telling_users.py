@@ -166,6 +166,7 @@ def test_a_messenger_that_breaks_holds_up_no_report(host: Host) -> None:
     assert [row.state for row in rows(host, case_id)] == ["due"]
 
 
+@pytest.mark.writes_by_itself
 def test_a_notice_that_cannot_be_read_any_more_holds_up_no_report(host: Host) -> None:
     """The control for it: what is told needs the notice, and the report does not."""
     host.push(a_notice(), "m-1")

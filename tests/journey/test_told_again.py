@@ -61,6 +61,7 @@ def test_an_end_that_leaves_while_the_measure_comes_back_is_not_the_last_word(ho
     assert told(host) == ["remove", "restored", "remove"]
 
 
+@pytest.mark.writes_by_itself
 @pytest.mark.parametrize("outcome", ["uphold", "reverse"])
 def test_an_appeal_is_decided_although_the_notice_cannot_be_read_any_more(host: Host, outcome: str) -> None:
     case_id = removed(host)

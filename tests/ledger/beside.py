@@ -10,7 +10,6 @@ from typing import Any
 import msgspec
 
 from kz_compliance_sdk.domain import change as old
-from kz_compliance_sdk.domain.believed import lies_of
 from kz_compliance_sdk.domain.events.base import Happened, ObjectEvent
 from kz_compliance_sdk.domain.events.objects import Versioned
 from kz_compliance_sdk.domain.fold import PlatformObject
@@ -103,8 +102,6 @@ class Beside:
         for event in old.happenings(mine):
             self._happened(shadow, event)
             self._meet(shadow, mine)
-        if cases:
-            shadow.before = cases[-1]
         self._messages(shadow, mine)
         self.differences += [f"{case_id}: {one}" for one in compare(shadow)]
 
@@ -142,13 +139,7 @@ class Beside:
             if type(write) is old.MessageWrite and write.message.id in shadow.known:
                 self._now(shadow, write.message)
             if type(write) is old.MessageVoided and write.message_id in shadow.known:
-                was = shadow.known[write.message_id]
-                if was.is_at_rest or write.must:
-                    self._now(shadow, was.but(state="void"))
-            if type(write) is old.ReportsOvertaken:
-                for one in list(shadow.known.values()):
-                    if (one.kind, one.state) == ("report", "parked") and one.lane_seq < write.sequence:
-                        self._now(shadow, one.but(state="void"))
+                self._now(shadow, shadow.known[write.message_id].but(state="void"))
 
     def _now(self, shadow: Shadow, message: OutboxMessage) -> None:
         assert shadow.case is not None
@@ -188,9 +179,8 @@ def _cases_of(change: old.Change) -> Iterator[tuple[str, str]]:
 
 
 def compare(shadow: Shadow) -> list[str]:
-    """Where the fold and the case that was written differ."""
-    was, case = shadow.before, shadow.case
-    assert was is not None
+    """Where the fold and the messages that were written differ."""
+    case = shadow.case
     assert case is not None
     found: list[str] = []
 
@@ -198,9 +188,6 @@ def compare(shadow: Shadow) -> list[str]:
         if theirs != ours:
             found.append(f"{what}: {theirs!r} was written, the fold says {ours!r} (after {shadow.links[-1].kind})")
 
-    true = shadow.true_case(was)
-    for name in lies_of(was, true):
-        same(name, getattr(was, name), getattr(true, name))
     asked = {version: (said_openly(one.rules), one.needs_approval) for version, one in shadow.decisions.items()}
     same("rules that asked", asked, {one.version: (one.rules, one.four_eyes) for one in case.decisions.values()})
     for name, message in shadow.known.items():

@@ -13,8 +13,6 @@ from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
 from tests.driver import Driver
 from tests.unguarded import unguard
 
-_OWNED = {"outbox": ("case_id", "id", "body"), "cases": ("id", "''", "private")}
-
 
 def attack(office: Driver, sql: str, *values: Any) -> None:
     with closing(choose_driver().module.connect(office.path, isolation_level=None)) as raw:
@@ -23,22 +21,21 @@ def attack(office: Driver, sql: str, *values: Any) -> None:
         assert raw.execute(sql, values).rowcount > 0
 
 
-def rewrite(office: Driver, table: str, change: Callable[[bytes], bytes], kind: str = "") -> None:
-    """Change the words of each row of a table, of outbox those of a `kind`, under the key of their case."""
-    case, owner, column = _OWNED[table]
+def rewrite(office: Driver, change: Callable[[bytes], bytes], kind: str = "") -> None:
+    """Change the words of each message, or of those of a `kind` that have not left, under the key of its case."""
     changed = 0
     with closing(choose_driver().module.connect(office.path, isolation_level=None)) as raw:
         unguard(raw)
         keys = dict(raw.execute("SELECT id, data_key FROM cases").fetchall())
         which = f"WHERE kind = '{kind}' AND state IN ('queued', 'waiting')" if kind else ""
-        found = raw.execute(f"SELECT id, {case}, {owner}, {column} FROM {table} {which}").fetchall()  # noqa: S608
-        for row, case_id, name, cell in found:
+        found = raw.execute(f"SELECT id, case_id, body FROM outbox {which}").fetchall()  # noqa: S608
+        for row, case_id, cell in found:
             key, plain, sealed = DataKey(bare(keys[case_id])), cell, False
-            context = f"{office.platform_id}\x1f{case_id}\x1f{table}\x1f{column}\x1f{name}".encode()
+            context = f"{office.platform_id}\x1f{case_id}\x1foutbox\x1fbody\x1f{row}".encode()
             with suppress(InvalidTag):
                 plain, sealed = key.decrypt(cell, context), True
             new = change(plain)
             stored = key.encrypt(new, context, bytes(12)) if sealed else new
-            raw.execute(f"UPDATE {table} SET {column} = ? WHERE id = ?", (stored, row))  # noqa: S608
+            raw.execute("UPDATE outbox SET body = ? WHERE id = ?", (stored, row))
             changed += new != plain
     assert changed

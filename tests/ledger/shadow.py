@@ -12,8 +12,6 @@ from typing import Any
 
 from kz_compliance_sdk.domain import events as vocabulary
 from kz_compliance_sdk.domain.actor import SYSTEM, Actor
-from kz_compliance_sdk.domain.believed import PLANNED, true_case
-from kz_compliance_sdk.domain.case import Case as OldCase
 from kz_compliance_sdk.domain.decision import Decision as OldDecision
 from kz_compliance_sdk.domain.events import privacy, remedies, review
 from kz_compliance_sdk.domain.events.base import Event
@@ -48,7 +46,6 @@ class Shadow:
     roster: Roster = field(default_factory=Roster)
     told: list[Stamped] = field(default_factory=list)
     words: dict[tuple[int, str], bytes | None] = field(default_factory=dict)
-    before: OldCase | None = None
     known: dict[str, OutboxMessage] = field(default_factory=dict)
     decisions: dict[int, OldDecision] = field(default_factory=dict)
     case: Case | None = None
@@ -67,13 +64,6 @@ class Shadow:
             gone = erased_of(self.told)
             kinds = {on.seq: type(on.event).words for on in self.told}
             self.words |= {one: None for one in self.words if one[0] in gone and kinds[one[0]][one[1]] == "erasable"}
-
-    def true_case(self, row: OldCase) -> OldCase:
-        """The case that the chain tells, with what of the row comes from no chain."""
-        assert self.case is not None
-        stream = self._stream()
-        beside = {name: getattr(row, name) for name in PLANNED}
-        return true_case(stream, lambda _stream, wanted: {one: self.words[one] for one in wanted}, beside)
 
     def _stream(self) -> Stream:
         return Stream(self.platform, self.stream, 1, self.told, self.roster, None, self.case, len(self.told))

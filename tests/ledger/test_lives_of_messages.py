@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from kz_compliance_sdk.adapters.sql.transaction import SqliteTransaction
+from kz_compliance_sdk.domain import arrivals
 from kz_compliance_sdk.domain.events import KINDS, kind_of
 from kz_compliance_sdk.domain.events.base import Happened
 from kz_compliance_sdk.domain.events.delivery import Receipt, Retried
-from kz_compliance_sdk.domain.messages import acknowledgement
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.report import Question, Statement
 from kz_compliance_sdk.domain.results import receipt
@@ -20,7 +20,7 @@ from kz_compliance_sdk.ports import Failed, Rejected, RetryAt, Told, Unknown
 from kz_compliance_sdk.services.letters import Proof
 from tests.journey.rare_scenes import case_of, closed
 from tests.journey.scene import HEAD, LEGAL, M1, PLATFORM, Host, World
-from tests.unit.case_makers import a_notice, events, measure, opened, proposal, stamp
+from tests.unit.case_makers import POLICY, a_notice, arrival, events, measure, messages, proposal, stamp
 
 Fault = Callable[[Any], Any]
 LATER = Rejected("wait", "later", final=False)
@@ -177,7 +177,8 @@ def test_a_question_that_was_refused_goes_by_letter_as_well_once_the_case_does(
 
 
 def test_a_receipt_is_kept_with_the_signature_that_proves_it() -> None:
-    case = opened()
-    held = acknowledgement(case, stamp()).but(state="done", receipt=b"{}", receipt_proof=b"[]")
+    change, case = arrivals.open_case("case-1", a_notice(), arrival(), POLICY, stamp())
+    (sent,) = messages(change, "acknowledgement")
+    held = sent.but(state="done", receipt=b"{}", receipt_proof=b"[]")
     (one,) = events(receipt(case, held, stamp()))
     assert one.words == {"receipt": b"{}", "signature": b"[]"}

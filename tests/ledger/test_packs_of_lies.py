@@ -33,15 +33,10 @@ def shown(office: Driver, case: str) -> dict[str, Any]:
     return {**said, "made_at": "", "audit": None}
 
 
-@pytest.mark.parametrize(
-    ("table", "old", "new"),
-    [("outbox", b'"KZ"', b'"RU"'), ("cases", b"advertisement", b"another-thing")],
-    ids=["what the platform was told", "the object of an item"],
-)
-def test_a_pack_names_what_was_done_whatever_a_row_says(tmp_path: Path, table: str, old: bytes, new: bytes) -> None:
+def test_a_pack_names_what_was_done_whatever_a_row_says(tmp_path: Path) -> None:
     office, case = removed(tmp_path)
     before = shown(office, case)
-    rewrite(office, table, lambda said: said.replace(old, new))
+    rewrite(office, lambda said: said.replace(b'"KZ"', b'"RU"'))
     assert shown(office, case)["messages"] == before["messages"]
     assert shown(office, case) == before
 

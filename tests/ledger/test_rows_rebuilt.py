@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from kz_compliance_sdk.adapters.sql import tables, view
+from kz_compliance_sdk.adapters.sql import rows, tables
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
 from kz_compliance_sdk.domain.believed import PLANNED
 from kz_compliance_sdk.domain.case import Case
@@ -67,11 +66,10 @@ def without_plan(case: Case) -> Case:
 
 COLUMNS = [one.name for one in tables.cases.columns if one.name not in ("platform_id", "id", *PLANNED)]
 NOT_READ: dict[str, list[object]] = {
-    "doc": ["[]", "{", "7"],
-    "private": [b"x" * 40, b""],
     "data_key": [b"x", b"", None],
+    "revision": ["x", 7],
 }
-"""What makes a row that nobody can read, or that has lost its words."""
+"""What makes a row that nobody can read."""
 
 
 @pytest.mark.parametrize("column", COLUMNS)
@@ -86,23 +84,6 @@ def test_whatever_stands_in_a_column_the_row_is_made_anew(office: Driver, column
         assert (mended, bool(named)) == (case, True), lie
         assert without_plan(held(office, case)) == without_plan(before)
         assert office.desk.sweep().lies == ()
-    assert office.faults() == []
-
-
-def fields_of_doc(office: Driver, case: str) -> int:
-    ((doc,),) = sql(office, "SELECT doc FROM cases WHERE id = ?", case)
-    return len(json.loads(doc))
-
-
-def test_whatever_stands_in_its_document_the_row_is_made_anew(office: Driver) -> None:
-    case = rich(office)
-    before = held(office, case)
-    for n in range(fields_of_doc(office, case)):
-        ((was,),) = sql(office, f"SELECT json_extract(doc, '$[{n}]') FROM cases WHERE id = ?", case)
-        lie = "77" if isinstance(was, int) or was is None else '["a", "b", "c"]' if str(was)[:1] == "[" else '"no"'
-        sql(office, f"UPDATE cases SET doc = json_set(doc, '$[{n}]', json(?)) WHERE id = ?", lie, case)
-        assert office.desk.sweep().mended == (case,), f"{n}: {was} and {lie}"
-        assert without_plan(held(office, case)) == without_plan(before)
     assert office.faults() == []
 
 
@@ -167,12 +148,12 @@ def test_the_row_of_an_erased_case_comes_back_without_words(office: Driver) -> N
     before = held(office, case)
     assert (before.message, before.reference_number) == (("", "", ""), "")
     assert [(one.item_id, one.object_key, one.url) for one in before.items] == [("1", "", "")]
-    sql(office, "UPDATE cases SET doc = json_set(doc, '$[19]', NULL) WHERE id = ?", case)
+    sql(office, "UPDATE cases SET erased_at = NULL WHERE id = ?", case)
     assert office.desk.sweep() == Swept(1, ((case, ("erased_at",)),))
     sql(office, "DELETE FROM cases WHERE id = ?", case)
     assert office.desk.sweep().mended == (case,)
     assert without_plan(held(office, case)) == without_plan(before)
-    assert sql(office, "SELECT data_key, private FROM cases WHERE id = ?", case) == [(b"", b"")]
+    assert sql(office, "SELECT data_key FROM cases WHERE id = ?", case) == [(b"",)]
     assert office.faults() == []
 
 
@@ -230,17 +211,7 @@ def test_the_control_of_a_row_that_is_believed_stays_as_it_lies(
     office: Driver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     case = rich(office)
-    before = held(office, case)
-    monkeypatch.setattr(view, "true_case", lambda _stream, _opens, beside: rows_word(office, case).but(**beside))
-    sql(office, "UPDATE cases SET doc = json_set(doc, '$[6]', '1-1/1') WHERE id = ?", case)
+    monkeypatch.setattr(rows, "lies_of", lambda _row, _stream: ())
+    sql(office, "UPDATE cases SET category = 'fraud' WHERE id = ?", case)
     assert office.desk.sweep().lies == ()
-    assert held(office, case).reference_number != before.reference_number
-
-
-def rows_word(office: Driver, case: str) -> Case:
-    """The case as its row has it."""
-    queries: Any = office.desk.store.queries(PLATFORM)
-    with queries._reading() as connection:
-        row, _ = queries._row_and_stream(connection, queries._ledger(connection), case)
-    assert isinstance(row, Case)
-    return row
+    assert sql(office, "SELECT category FROM cases WHERE id = ?", case) == [("fraud",)]

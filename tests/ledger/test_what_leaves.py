@@ -19,9 +19,7 @@ pytestmark = pytest.mark.writes_by_itself
 
 def rewrite(office: Driver, kind: str, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
     """Change the bytes of the messages of a kind that have not left."""
-    otherwise.rewrite(
-        office, "outbox", lambda said: json.dumps(change(json.loads(said)), ensure_ascii=False).encode(), kind
-    )
+    otherwise.rewrite(office, lambda said: json.dumps(change(json.loads(said)), ensure_ascii=False).encode(), kind)
 
 
 def offices(folder: Path) -> tuple[Driver, Driver]:
@@ -158,40 +156,3 @@ def test_the_verification_sees_what_was_changed_of_a_message_that_is_over(tmp_pa
     assert office.faults() == [], "the control"
     attack(office, f"UPDATE outbox SET {UNSEEN[what]}")  # noqa: S608  a text of this file
     assert any("its row says another" in fault for fault in office.faults())
-
-
-@pytest.mark.parametrize("what", ["enforce", "restore"])
-def test_what_is_owed_is_not_overtaken_by_another_name_in_the_row_of_its_case(tmp_path: Path, what: str) -> None:
-    office, case = acknowledged(tmp_path)
-    office.decide(case)
-    if what == "restore":
-        office.deliver()
-        office.cancel(office.notice()["notice_id"])
-    otherwise.rewrite(office, "cases", lambda said: said.replace(b"advertisement", b"another-thing"))
-    office.deliver()
-    office.deliver()
-    assert "voided" not in office.history(case)
-    assert "stuck" in office.pages()
-    assert office.desk.sweep().mended == (case,)
-    office.wait(60)
-    office.deliver()
-    assert [one for one, *_ in office.platform.calls][-1] == what
-    assert office.faults() == []
-
-
-def test_what_was_carried_out_is_recorded_of_its_item_whatever_a_row_says_meanwhile(tmp_path: Path) -> None:
-    office, case = acknowledged(tmp_path)
-    office.decide(case)
-    names = (b"advertisement", b"another-thing")
-
-    def meanwhile(_effect: object) -> None:
-        otherwise.rewrite(office, "cases", lambda said: said.replace(*names))
-
-    office.platform.faults.append(meanwhile)
-    office.deliver()
-    assert office.standing(case)["state"] == "decided"
-    office.desk.sweep()
-    office.wait(60)
-    office.deliver()
-    assert office.standing(case)["state"] == "closed"
-    assert office.faults() == []

@@ -8,6 +8,8 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
+import msgspec
+
 from kz_compliance_sdk.domain import arrivals, deciding, results, steps
 from kz_compliance_sdk.domain.actor import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.arrivals import Arrival, Standing
@@ -221,4 +223,5 @@ def begun(message: OutboxMessage) -> OutboxMessage:
 @cache
 def in_state(state: CaseState) -> Case:
     """A case that only says where it stands: for the table, not for the steps."""
-    return replace(opened(), state=state)
+    case = opened()
+    return replace(case, state=state, chain=msgspec.structs.replace(case.chain, state=state))

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from kz_compliance_sdk.domain.arrivals import approvers_on_duty, pages_at_intake
+from kz_compliance_sdk.domain.arrivals import approvers_on_duty, open_case
 from kz_compliance_sdk.domain.clock import almaty
-from kz_compliance_sdk.domain.policy import ApproverDuty, kz_policy, tighten
-from tests.unit.case_makers import a_notice, opened
+from kz_compliance_sdk.domain.messages import alert_in
+from kz_compliance_sdk.domain.policy import ApproverDuty, Policy, kz_policy, tighten
+from tests.unit.case_makers import a_notice, arrival, messages, stamp
 
 DAY = ApproverDuty(days=(1, 2, 3, 4, 5), starts="09:00", ends="18:00", approvers=2)
 NIGHT = ApproverDuty(days=(5,), starts="22:00", ends="06:00")
@@ -56,21 +58,27 @@ def test_a_duty_that_cannot_be_is_refused(starts: str, ends: str) -> None:
         ApproverDuty(days=(1,), starts=starts, ends=ends)
 
 
+def _called(at: int, policy: Policy = POLICY, category: str = "illegal_gambling", **came: Any) -> list[Any]:
+    """Whom the alerts of a notice call that comes at this time, and why."""
+    change, _ = open_case("case-1", a_notice(category=category), arrival(at, **came), policy, stamp(at))
+    return [(said.reason, said.audience) for said in map(alert_in, messages(change, "page"))]
+
+
 @pytest.mark.parametrize(
     ("category", "flags"), [("election_rules", ()), ("personal_data", ()), ("fraud", ("url_wildcard:1",))]
 )
 def test_a_notice_that_takes_two_at_night_calls_an_approver(category: str, flags: tuple[str, ...]) -> None:
-    case = opened(a_notice(category=category), flags=flags)
-    assert pages_at_intake(case, POLICY, at(1, "02:00")) == (("no_approver_on_duty", ("lead", "legal", "head")),)
-    assert pages_at_intake(case, POLICY, at(1, "12:00")) == ()
-    assert pages_at_intake(case, kz_policy(), at(1, "02:00")) == (), "nobody has said who is on duty"
+    night, day = at(1, "02:00"), at(1, "12:00")
+    everybody = ("lead", "legal", "head")
+    assert _called(night, category=category, flags=flags) == [("no_approver_on_duty", everybody)]
+    assert _called(day, category=category, flags=flags) == []
+    assert _called(night, kz_policy(), category=category, flags=flags) == [], "nobody has said who is on duty"
 
 
 def test_what_one_person_decides_calls_nobody() -> None:
-    assert pages_at_intake(opened(), POLICY, at(1, "02:00")) == ()
+    assert _called(at(1, "02:00")) == []
 
 
 def test_a_demand_for_user_data_calls_a_lawyer_at_any_hour() -> None:
-    case = opened(flags=("user_data_demand",))
     for hour in ("02:00", "12:00"):
-        assert pages_at_intake(case, POLICY, at(1, hour)) == (("user_data_demand", ("legal", "lead")),)
+        assert _called(at(1, hour), flags=("user_data_demand",)) == [("user_data_demand", ("legal", "lead"))]

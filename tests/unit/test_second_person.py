@@ -130,7 +130,7 @@ SEEN = {
 def decided(of: Scene) -> tuple[Decision, CaseState, list[Happened]]:
     safeguards = POLICY.safeguards.model_copy(update=of.safeguards)
     policy = POLICY.model_copy(update={**of.policy, "safeguards": safeguards})
-    case = claimed(CASE.but(flags=("late_revision", *of.flags)), actor=of.actor)
+    case = claimed(CASE, actor=of.actor).but(flags=("late_revision", *of.flags))
     first, second, third = case.items
     second = second.but(fell="withdrawn") if of.fell else second
     third = third.but(measure="remove", status="open") if of.lifts else third

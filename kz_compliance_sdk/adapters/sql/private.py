@@ -8,7 +8,6 @@ from __future__ import annotations
 import hmac
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any, Final
 
 from cryptography.exceptions import InvalidTag
@@ -16,7 +15,6 @@ from cryptography.exceptions import InvalidTag
 from kz_compliance_sdk.adapters.sql import rows
 from kz_compliance_sdk.adapters.sql.keys import DESTROYED, DataKey, MasterKeys
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.flags import UNREADABLE
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.errors import StoreDamaged
 
@@ -202,49 +200,23 @@ class PrivateRows:
 
     # -------------------------------------------------------------------------------------------------- cases
 
-    def case_row(self, case: Case, stored: bytes | None = None) -> tuple[Any, ...]:
-        """A row of cases; `stored` is the key of a new one."""
-        row = rows.case_row(case)
-        private = row[rows.PRIVATE]
-        if not private and stored is None:
-            return row
-        name = case.platform_id, case.id
-        return (*row[: rows.DATA_KEY], stored, self._seal(name, private, "cases", "private", ""))
-
-    def case_from(self, row: Sequence[Any]) -> Case:
-        private = row[rows.PRIVATE]
+    def mend_key(self, row: Sequence[Any], *, erased: bool) -> bool:
+        """Make a key of a case that opens nothing anew, from that of its chain; whether it was. Raises StoreDamaged
+        where that is not there either."""
         name = row[0], row[1]
-        self._stored[name] = row[rows.DATA_KEY]
-        if not private:
-            return rows.case_from(row)
-        plain = self._plain(name, private, "cases", "private", "")
-        return rows.case_from((*row[: rows.PRIVATE], plain))
-
-    def sound_case(self, row: Sequence[Any], *, erased: bool) -> Case | None:
-        """A case as its row has it; None for one that cannot be read. A key that opens nothing is made anew from that
-        of the chain. Raises StoreDamaged where that is not there either."""
-        name = row[0], row[1]
+        self._stored[name] = stored = row[rows.DATA_KEY]
         try:
-            case = self.case_from(row)
             self._key_of(name)
-            if not erased and self._stored_of(name) == DESTROYED:
-                raise StoreDamaged("its data key is gone.", code="data_key", reference=case.id)
-            return case
+            if not erased and stored == DESTROYED:
+                raise StoreDamaged("its data key is gone.", code="data_key", reference=name[1])
+            return False
         except StoreDamaged:
             key = self._chain_key(*name)
             if key is None:
                 raise
             if self._renew is not None:
                 self._renew(*name, self._new_key(name, key))
-            return None
-
-    def shown_case(self, row: Sequence[Any]) -> Case:
-        """A case as a list shows it: one whose private part does not open is there as well, and marked."""
-        try:
-            return self.case_from(row)
-        except StoreDamaged:
-            case = rows.case_from((*row[: rows.PRIVATE], b""))
-            return replace(case, flags=(*case.flags, UNREADABLE))
+            return True
 
     # --------------------------------------------------------------------------------------------- what leaves
 

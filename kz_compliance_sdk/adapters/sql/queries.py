@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Table, func, select, text, tuple_
+from sqlalchemy import ColumnElement, Connection, Table, and_, func, select, text, tuple_
 from sqlalchemy import case as sql_case
 
 from kz_compliance_sdk.adapters.sql import derived, inbox, rows
@@ -23,7 +23,7 @@ from kz_compliance_sdk.adapters.sql.reads import ask
 from kz_compliance_sdk.adapters.sql.statements import sqlite_statements
 from kz_compliance_sdk.domain import reviewed, user_notices
 from kz_compliance_sdk.domain.appeals import Appeal, AppealFile, appeal_of, appeals_of, file_of
-from kz_compliance_sdk.domain.believed import believed, kept_beside, lies_of, true_case
+from kz_compliance_sdk.domain.believed import read_case, true_case
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import InboxRow
 from kz_compliance_sdk.domain.decision import Decision
@@ -51,8 +51,7 @@ class SqlQueries(FigureReads, CheckpointReads):
 
     def case(self, case_id: str) -> Case:
         with self._reading() as connection:
-            row, stream = self._row_and_stream(connection, self._ledger(connection), case_id)
-            return believed(row, stream)
+            return self._case(connection, self._ledger(connection), case_id)[0]
 
     def stream(self, case_id: str) -> Stream:
         with self._reading() as connection:
@@ -62,12 +61,11 @@ class SqlQueries(FigureReads, CheckpointReads):
         unreadable: list[str] = []
         with self._reading() as connection:
             ledger = self._ledger(connection)
-            row, stream = self._row_and_stream(connection, ledger, case_id)
+            case, stream = self._case(connection, ledger, case_id)
             private = self._private(connection, unreadable)
-
             messages = self._readable(connection, "outbox", case_id, private.message_from, unreadable)
             attempts = self._readable(connection, "attempts", case_id, private.attempt_from, unreadable)
-            case, chain = self._told_case(ledger, row, stream), ledger.chain(stream)
+            chain = ledger.chain(stream)
             came = tuple(self._received(connection, stream, ledger.words))
             left = as_told(chain, messages)
             return KeptCase(case, chain, came, left, tuple(attempts), tuple(unreadable))
@@ -84,22 +82,9 @@ class SqlQueries(FigureReads, CheckpointReads):
                 unreadable.append(error.message)
         return found
 
-    def _told_case(self, ledger: Ledger, row: Case, stream: Stream) -> Case:
-        """A case as its chain has it, with the words of its row where those of the chain cannot be read."""
-        try:
-            return true_case(stream, ledger.words, kept_beside(row))
-        except StoreDamaged:
-            return believed(row, stream)
-
-    def _lies(self, ledger: Ledger, row: Case, stream: Stream) -> list[str]:
-        """What the row of a case says otherwise than its chain, and why that cannot be believed, each in words."""
-        if stream.fault is not None:
-            return []
-        try:
-            true = true_case(stream, ledger.words, kept_beside(row))
-        except StoreDamaged as error:
-            return [error.message]
-        found = [f"its row says another {name} than its chain" for name in lies_of(row, true)]
+    def _lies(self, row: Sequence[Any], stream: Stream) -> list[str]:
+        """What the row of a case says otherwise than its chain, each in words."""
+        found = [f"its row says another {name} than its chain" for name in rows.lies_of(row, stream)]
         if stream.case.tally is None and stream.case.state in _ENDED:
             found.append("it ended, and no event counts it in the public figures")
         return found
@@ -176,8 +161,7 @@ class SqlQueries(FigureReads, CheckpointReads):
         if notice_id is not None:
             wanted = [] if state is None else [c.state == state]
             found = self._all(select(t.cases).where(*filters, *wanted).order_by(c.urgent_at, c.id))
-            private = self._private()
-            return Page(tuple(private.shown_case(row) for row in found), None)
+            return Page(self._shown(found), None)
         if state in _ENDED:
             filters += [text("closed_at IS NOT NULL"), c.state == state]
             if after is not None:
@@ -194,14 +178,19 @@ class SqlQueries(FigureReads, CheckpointReads):
             wanted = [] if state is None else [c.state == state]
             in_hand = text("closed_at IS NULL AND state <> 'queued'")
             found += self._running([*filters, in_hand, *wanted], limit)
-        found.sort(key=lambda row: (row[11], row[1]))
+        found.sort(key=lambda row: (row[10], row[1]))
         return self._page(found, limit, lambda case: case.urgent_at)
 
     def _page(self, found: list[Any], limit: int, ordered_by: Callable[[Case], int]) -> Page:
-        private = self._private()
-        cases = tuple(private.shown_case(row) for row in found[:limit])
+        cases = self._shown(found[:limit])
         more = len(found) > limit
         return Page(cases, write_cursor(ordered_by(cases[-1]), cases[-1].id) if more else None)
+
+    def _shown(self, found: Sequence[Any]) -> tuple[Case, ...]:
+        """The cases of these rows, each as its chain has it. One that cannot be read is there as well, and marked."""
+        with self._moment() as (_, ledger):
+            streams = ledger.streams(self._platform, [stream_of(row[1]) for row in found])
+            return tuple(_shown(row, streams[stream_of(row[1])], ledger.words) for row in found)
 
     def _running(self, filters: list[Any], limit: int) -> list[Any]:
         statement = select(t.cases).where(*filters)
@@ -242,12 +231,16 @@ class SqlQueries(FigureReads, CheckpointReads):
                 return private.object_name(self._platform, "\x1f".join(map(str, what)))[:32]
 
             keyed()  # the key is read now, and lasts longer than this connection
-            case = private.case_from(found[0])
-            ledger = self._ledger(connection)
+            row, ledger = found[0], self._ledger(connection)
             stream = self._stream(ledger, case_id)
             words, damage = ledger.what_opens(stream)
             held: frozenset[int] | None = None
-            told = self._lies(ledger, case, stream) + self._key_lies(connection, ledger, stream)
+            case, told = rows.bare_case(row), self._key_lies(connection, ledger, stream)
+            try:
+                case = true_case(stream, lambda _stream, _wanted: words, rows.plan_of(row))
+                told += self._lies(row, stream)
+            except StoreDamaged as error:
+                told += [] if stream.fault else [error.message]
             try:
                 objects = self._objects(ledger, stream).values()
                 held = frozenset(number for one in objects for owner, number in one.holds if owner == case_id)
@@ -297,14 +290,18 @@ class SqlQueries(FigureReads, CheckpointReads):
 
     def ended_before(self, at: int, after: tuple[int, str], limit: int) -> list[Ended]:
         c = t.cases.c
-        kept = c.data_key.is_(None) | (func.length(c.data_key) > 0)
-        mine = (c.platform_id == self._platform, text("closed_at IS NOT NULL"), c.closed_at <= at, kept)
+        mine = (
+            c.platform_id == self._platform,
+            text("closed_at IS NOT NULL"),
+            c.closed_at <= at,
+            ~_nothing_left(),
+        )
         statement = select(c.closed_at, c.id, c.notice_id).where(*mine, tuple_(c.closed_at, c.id) > after)
         return [Ended(*row) for row in self._all(statement.order_by(c.closed_at, c.id).limit(limit))]
 
     def count_erased(self) -> int:
         c = t.cases.c
-        erased = select(func.count()).where(c.platform_id == self._platform, func.length(c.data_key) == 0)
+        erased = select(func.count()).where(c.platform_id == self._platform, _nothing_left())
         return int(self._all(erased)[0][0])
 
     def sanctions(self) -> tuple[list[SanctionNoted], list[str]]:
@@ -318,7 +315,7 @@ class SqlQueries(FigureReads, CheckpointReads):
             raise NotFound("there is no such appeal on this platform.", reference=appeal_id)
         with self._reading() as connection:
             ledger = self._ledger(connection)
-            case, stream = self._row_and_stream(connection, ledger, found[0][0])
+            case, stream = self._case(connection, ledger, found[0][0])
             return file_of(stream, case, appeal_id, ledger.words)
 
     def appeals(self, *, state: str = "open", cursor: str | None = None, limit: int = 50) -> AppealPage:
@@ -337,7 +334,7 @@ class SqlQueries(FigureReads, CheckpointReads):
     def _told(self, connection: Connection, ledger: Ledger, row: Any) -> Appeal:
         """An appeal as the chain of its case tells it. Of one that cannot be read the row alone is left."""
         try:
-            case, stream = self._row_and_stream(connection, ledger, row.case_id)
+            case, stream = self._case(connection, ledger, row.case_id)
             return appeal_of(stream, case, row.appeal_id, ledger.words)
         except (StoreDamaged, NewerRelease, NotFound):
             return Appeal(
@@ -418,7 +415,7 @@ class SqlQueries(FigureReads, CheckpointReads):
                 first = select(shown).where(*mine).order_by(c.urgent_at).limit(1)
                 due = connection.execute(first).scalar()
                 oldest = due if oldest is None or (due is not None and due < oldest) else oldest
-            waits = (c.platform_id == self._platform, in_hand, c.state == "in_approval", c.doc.like('%"withheld"%'))
+            waits = (c.platform_id == self._platform, in_hand, c.state == "in_approval", c.flags.like("%withheld%"))
             withheld = connection.execute(select(func.count()).where(*waits)).scalar_one()
             undelivered = text("state IN ('queued', 'leased')")
             mine = (o.platform_id == self._platform, undelivered)
@@ -451,6 +448,20 @@ class SqlQueries(FigureReads, CheckpointReads):
             untold=untold,
             withheld=withheld,
         )
+
+
+def _shown(row: Sequence[Any], stream: Stream, opens: Opens) -> Case:
+    try:
+        return read_case(stream, opens, rows.plan_of(row))
+    except StoreDamaged:
+        return rows.bare_case(row)
+
+
+def _nothing_left() -> ColumnElement[bool]:
+    """A case was erased, and nothing came to it since: what comes late brings a key with it, and is erased in its
+    turn."""
+    c = t.cases.c
+    return and_(c.erased_at.is_not(None), func.length(c.data_key) == 0)
 
 
 def _is_sound(table: Table, row: Sequence[Any]) -> bool:

@@ -14,8 +14,10 @@ from kz_compliance_sdk.adapters.sql.keys import MasterKeys, PartKeys
 from kz_compliance_sdk.adapters.sql.ledger import Ledger
 from kz_compliance_sdk.adapters.sql.of_case import of_case
 from kz_compliance_sdk.adapters.sql.private import PrivateRows
+from kz_compliance_sdk.adapters.sql.rows import plan_of
 from kz_compliance_sdk.adapters.sql.sqlite import store_error
 from kz_compliance_sdk.adapters.sql.statements import Compiled, sqlite_statements
+from kz_compliance_sdk.domain.believed import read_case
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.ledger import LedgerKeys
@@ -85,15 +87,15 @@ class Reads:
         with self._moment() as (_, ledger):
             yield self._stream(ledger, case_id), ledger
 
-    def _row_and_stream(self, connection: Connection, ledger: Ledger, case_id: str) -> tuple[Case, Stream]:
-        """A case as its row has it, and its chain, of one moment."""
+    def _case(self, connection: Connection, ledger: Ledger, case_id: str) -> tuple[Case, Stream]:
+        """A case as its chain has it, and that, of one moment. Without its words where they cannot be read."""
         if not connection.in_transaction():
             connection.exec_driver_sql("BEGIN")
         found = self._rows(connection, "cases", case_id)
         if not found:
             raise NotFound("there is no such case on this platform.", reference=case_id)
         stream = self._stream(ledger, case_id)
-        return self._private(connection).case_from(found[0]), stream
+        return read_case(stream, ledger.words, plan_of(found[0])), stream
 
     def _stream(self, ledger: Ledger, case_id: str) -> Stream:
         name = stream_of(case_id)

@@ -3,90 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import astuple, fields
 from functools import wraps
 from typing import Any, Final, TypeVar
 
-from pydantic_core import from_json, to_json
 from sqlalchemy import Table
 
 from kz_compliance_sdk.adapters.sql import tables as t
-from kz_compliance_sdk.domain.case import Case, CaseState, ItemState
+from kz_compliance_sdk.domain import fold
+from kz_compliance_sdk.domain.case import Case, CaseState, in_queue
 from kz_compliance_sdk.domain.change import EndpointState, Heartbeat, RefusalsCounted
-from kz_compliance_sdk.domain.contest import FiledContest, Suspension
+from kz_compliance_sdk.domain.flags import UNREADABLE
+from kz_compliance_sdk.domain.fold import Stream
+from kz_compliance_sdk.domain.ledger import Roster
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
+from kz_compliance_sdk.domain.references import stream_of
 from kz_compliance_sdk.errors import StoreDamaged
-
-
-def remedies_doc(case: Case) -> list[dict[str, Any]]:
-    """What the document ends with: nothing for nearly every case, so that it is no longer for it."""
-    if not (case.contests or case.suspensions or case.clock_shift_s or case.unsure_steps):
-        return []
-    return [
-        {
-            "contests": [astuple(one) for one in case.contests],
-            "suspensions": [astuple(one) for one in case.suspensions],
-            "running_watch_at": case.running_watch_at,
-            "clock_shift_s": case.clock_shift_s,
-            "unsure_steps": case.unsure_steps,
-        }
-    ]
-
-
-def remedies_from(end: list[Any]) -> dict[str, Any]:
-    """The fields of a case that its document ends with."""
-    if not end:
-        return {}
-    return {
-        "contests": tuple(FiledContest(*one) for one in end[0]["contests"]),
-        "suspensions": tuple(Suspension(*one) for one in end[0]["suspensions"]),
-        "running_watch_at": end[0]["running_watch_at"],
-        "clock_shift_s": end[0].get("clock_shift_s", 0),
-        "unsure_steps": tuple(end[0].get("unsure_steps", ())),
-    }
-
-
-_OBJECT_FIELDS = ("object_key", "url", "object_id", "account_ref")
-_ALL_FIELDS = tuple(field.name for field in fields(ItemState))
-_ITEM_FIELDS = tuple(name for name in _ALL_FIELDS if name not in _OBJECT_FIELDS)
-
-
-def item_doc(item: ItemState) -> list[Any]:
-    """What is stored of an item in the clear."""
-    if not item.decision_version and item.status == "open" and item.order_stands:
-        return [item.item_id, item.number]
-    return [getattr(item, name) for name in _ITEM_FIELDS]
-
-
-def objects_doc(case: Case) -> bytes:
-    """Which objects of the platform the items are about, item by item; empty while none is known."""
-    named = [_object(item) for item in case.items]
-    return to_json(named) if any(named) else b""
-
-
-def _object(item: ItemState) -> tuple[str, ...] | None:
-    if not (item.object_key or item.url or item.object_id or item.account_ref):
-        return None
-    return item.object_key, item.url, item.object_id, item.account_ref
-
-
-def items_from(docs: list[list[Any]], objects: bytes) -> tuple[ItemState, ...]:
-    """The items, from both. Raises ValueError if they do not fit together."""
-    named = from_json(objects) if objects else [None] * len(docs)
-    return tuple(_item(doc, known) for doc, known in zip(docs, named, strict=True))
-
-
-def _item(doc: list[Any], known: list[str] | None) -> ItemState:
-    if len(doc) == 2:
-        said: dict[str, Any] = {"item_id": doc[0], "number": doc[1]}
-    else:
-        names = _ALL_FIELDS if len(doc) == len(_ALL_FIELDS) else _ITEM_FIELDS  # all: stored before objects were apart
-        said = dict(zip(names, doc, strict=True))
-        said["scope"] = tuple(said["scope"])
-    if known:
-        said.update(zip(_OBJECT_FIELDS, known, strict=True))
-    return ItemState.of(**said)
-
 
 Row = Sequence[Any]
 T = TypeVar("T")
@@ -138,71 +69,62 @@ def readable(table: Table, case_at: int) -> Callable[[Callable[[Row], T]], Calla
     return checked
 
 
-DATA_KEY, PRIVATE = 17, 18
-"""Where the key and the encrypted part of a case stand in its row."""
+DATA_KEY = 19
+"""Where the key of a case stands in its row."""
 
-_STATES = {str(state): state for state in CaseState}
+_UNTOLD = {
+    "kind": "unknown",
+    "source": "",
+    "authenticity": "",
+    "channel": "",
+    "escalates_from": 0,
+    "message": ("", "", ""),
+}
 
 
-def case_row(case: Case) -> tuple[Any, ...]:
-    doc = to_json(
-        [
-            case.kind,
-            case.source,
-            case.authenticity,
-            case.channel,
-            case.escalates_from,
-            case.message,
-            case.reference_number,
-            case.languages,
-            case.requested_due_at,
-            case.decision_version,
-            case.sequence,
-            case.level,
-            case.decided_at,
-            case.lift_due_at,
-            case.entered_by,
-            case.was_claimed,
-            case.interim_items,
-            case.flags,
-            [item_doc(item) for item in case.items],
-            case.erased_at,
-            case.held_until,
-            case.erasure_asked,
-            case.undo_until,
-            case.pages,
-            case.questions,
-            case.appeals,
-            case.named,
-            *remedies_doc(case),
-        ]
-    ).decode()
+def case_row(stream: Stream, plan: Mapping[str, Any]) -> tuple[Any, ...]:
+    """The row of a case, but for its data key. `plan` are the fields of PLANNED."""
+    case, lease = stream.case, stream.case.lease
+    planned = {**plan, **in_queue(case)}
     return (
-        case.platform_id,
-        case.id,
-        case.notice_id,
-        case.authority_id,
-        case.quarantine_no,
+        stream.platform,
+        stream.reference,
+        case.notice,
+        case.authority,
+        case.quarantine,
         case.revision,
         case.state.value,
         case.category,
         case.received_at,
         case.due_at,
-        case.urgent_at,
-        case.watch_at,
-        case.closed_at,
-        case.lease_token,
-        case.lease_owner,
-        case.lease_expires_at,
-        doc,
-        None,
-        objects_doc(case),
+        planned["urgent_at"],
+        planned["watch_at"],
+        case.closed_at or None,
+        case.token,
+        stream.roster.names[lease.person] if lease is not None else "",
+        lease.until if lease is not None else None,
+        planned["running_watch_at"],
+        case.erased_at or None,
+        " ".join(case.flags),
     )
 
 
 @readable(t.cases, 1)
-def case_from(row: Row) -> Case:
-    doc = from_json(row[16])
+def plan_of(row: Row) -> dict[str, Any]:
+    """What a row says of its case and no chain does: the fields of PLANNED."""
+    return {"urgent_at": row[10], "watch_at": row[11], "running_watch_at": row[16]}
+
+
+def lies_of(row: Row, stream: Stream) -> tuple[str, ...]:
+    """The columns in which a row says something else than the chain. Raises StoreDamaged for one that plans what cannot
+    be."""
+    said = zip(t.cases.columns, row, case_row(stream, plan_of(row)), strict=False)
+    return tuple(column.name for column, stored, told in said if stored != told or type(stored) is not type(told))
+
+
+@readable(t.cases, 1)
+def bare_case(row: Row) -> Case:
+    """A case of which nothing but its row can be read, and marked so."""
     return Case.of(
         platform_id=row[0],
         id=row[1],
@@ -210,44 +132,20 @@ def case_from(row: Row) -> Case:
         authority_id=row[3],
         quarantine_no=row[4],
         revision=row[5],
-        state=_STATES[row[6]],
+        state=CaseState(row[6]),
         category=row[7],
         received_at=row[8],
         due_at=row[9],
-        urgent_at=row[10],
-        watch_at=row[11],
         closed_at=row[12],
         lease_token=row[13],
         lease_owner=row[14],
         lease_expires_at=row[15],
-        kind=doc[0],
-        source=doc[1],
-        authenticity=doc[2],
-        channel=doc[3],
-        escalates_from=doc[4],
-        message=tuple(doc[5]),
-        reference_number=doc[6],
-        languages=tuple(doc[7]),
-        requested_due_at=doc[8],
-        decision_version=doc[9],
-        sequence=doc[10],
-        level=doc[11],
-        decided_at=doc[12],
-        lift_due_at=doc[13],
-        entered_by=doc[14],
-        was_claimed=doc[15],
-        interim_items=doc[16],
-        flags=tuple(doc[17]),
-        items=items_from(doc[18], row[PRIVATE]),
-        erased_at=doc[19],
-        held_until=doc[20],
-        erasure_asked=tuple(doc[21]),
-        undo_until=doc[22],
-        pages=doc[23],
-        questions=doc[24],
-        appeals=doc[25],
-        named=doc[26],
-        **remedies_from(doc[27:]),
+        erased_at=row[17],
+        flags=(UNREADABLE,),
+        chain=fold.Case(row[0], stream_of(row[1])),
+        roster=Roster(),
+        **plan_of(row),
+        **_UNTOLD,
     )
 
 

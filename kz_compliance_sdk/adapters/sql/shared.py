@@ -12,9 +12,9 @@ from typing import Any, Protocol
 from kz_compliance_sdk.adapters.sql.ledger import Ledger
 from kz_compliance_sdk.adapters.sql.paging import first_that_open
 from kz_compliance_sdk.adapters.sql.private import PrivateRows
-from kz_compliance_sdk.adapters.sql.rows import endpoint_from
+from kz_compliance_sdk.adapters.sql.rows import endpoint_from, plan_of
 from kz_compliance_sdk.adapters.sql.statements import Compiled, Statements, VolumeStatements
-from kz_compliance_sdk.domain.believed import believed
+from kz_compliance_sdk.domain.believed import read_case
 from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.domain.change import Change, EndpointState, NoticeCounted
 from kz_compliance_sdk.domain.checkpoints import CHECKPOINTS, Checkpoint, checkpoint_in
@@ -98,8 +98,8 @@ class Shared:
     def case_from(self, row: Any) -> Case:
         """The case of a row, as its chain has it. Raises StoreDamaged."""
         self.check_written(f"c{row[1]}")
-        case, name = self._tx.private.case_from(row), stream_of(row[1])
-        return believed(case, self._tx.ledger.streams(case.platform_id, [name])[name])
+        plan, name = plan_of(row), stream_of(row[1])
+        return read_case(self._tx.ledger.streams(row[0], [name])[name], self._tx.ledger.words, plan)
 
     def expired_leases(self, platform_id: str, limit: int, unreadable: list[str]) -> list[Case]:
         """If there are none, there are none for the whole batch: its clock stands still."""

@@ -141,16 +141,7 @@ class Statements:
         )
         self.message_void = compiled(
             update(t.outbox)
-            .where(_key(t.outbox, "platform_id", "case_id", "id"), _NOT_IN_FLIGHT)
-            .values(state=literal_column("'void'"), settled_at=bindparam("v_settled_at"))
-        )
-        self.reports_overtaken = compiled(
-            update(t.outbox)
-            .where(
-                _key(t.outbox, "platform_id", "case_id"),
-                text("state = 'parked' AND kind = 'report'"),
-                t.outbox.c.lane_seq < bindparam("k_lane_seq"),
-            )
+            .where(_key(t.outbox, "platform_id", "case_id", "id"), text("state NOT IN ('done', 'void')"))
             .values(state=literal_column("'void'"), settled_at=bindparam("v_settled_at"))
         )
         self.case = compiled(select(t.cases).where(_key(t.cases, "platform_id", "id")))
@@ -258,9 +249,6 @@ class PrivateStatements:
                 )
             ),
             compiled(update(t.attempts).where(_key(t.attempts, *of_case)).values(_emptied("detail"))),
-        )
-        self.destroy_key = compiled(
-            update(t.cases).where(_key(t.cases, "platform_id", "id")).values(_emptied("data_key", "private"))
         )
         self.holdings: dict[str, Any] = {
             "outgoing": compiled(_count(t.outbox).where(_key(t.outbox, *of_case), func.length(t.outbox.c.body) > 0)),

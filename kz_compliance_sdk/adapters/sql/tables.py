@@ -1,6 +1,6 @@
 """The schema. Every key begins with the platform; times are UTC seconds. What each holds is its `comment`.
 
-Bodies are the exact bytes that came, were hashed, or will be sent. What is never searched for lies in `cases.doc`.
+Bodies are the exact bytes that came, were hashed, or will be sent.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def of_platform() -> Column[str]:
 
 cases = new_table(
     "cases",
-    "A case, as it is found: made of its chain and of the words beside it.",
+    "By what a case is found: made of its chain. When it is watched next is planned.",
     of_platform(),
     Column("id", String(36), primary_key=True, comment="the reference"),
     Column("notice_id", String(160), nullable=False, comment="as the authority calls it"),
@@ -64,15 +64,10 @@ cases = new_table(
     Column("lease_token", BigInteger, nullable=False, comment="grows with each claim"),
     Column("lease_owner", String(128), nullable=False, comment="who has it in hand; empty if nobody has"),
     Column("lease_expires_at", Time, comment="until when"),
-    Column("doc", Text, nullable=False, comment="all else that is never searched for, as JSON"),
+    Column("running_watch_at", Time, comment="where its ladder stopped while its term is paused; none while it runs"),
+    Column("erased_at", Time, comment="when its personal data was destroyed"),
+    Column("flags", Text, nullable=False, comment="what a moderator must see: codes, and numbers of items"),
     Column("data_key", LargeBinary, comment="the wrapped key of its cells; empty once it was erased"),
-    Column(
-        "private",
-        LargeBinary,
-        nullable=False,
-        server_default=text("''"),
-        comment="which objects its items are about, encrypted",
-    ),
 )
 _queued = text("state = 'queued'")
 _leased = text("lease_expires_at IS NOT NULL")

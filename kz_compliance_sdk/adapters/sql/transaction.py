@@ -17,11 +17,11 @@ from typing import Any
 from kz_compliance_sdk.adapters.sql import derived, inbox
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql.files import Files
-from kz_compliance_sdk.adapters.sql.keys import MasterKeys, PartKeys
+from kz_compliance_sdk.adapters.sql.keys import DESTROYED, MasterKeys, PartKeys
 from kz_compliance_sdk.adapters.sql.lane import ChangeRefused, Job
-from kz_compliance_sdk.adapters.sql.ledger import Appending
+from kz_compliance_sdk.adapters.sql.ledger import Appending, Ledger
 from kz_compliance_sdk.adapters.sql.private import NO_CASE, PrivateRows
-from kz_compliance_sdk.adapters.sql.rows import DATA_KEY, PRIVATE, came_row
+from kz_compliance_sdk.adapters.sql.rows import DATA_KEY, came_row, case_row
 from kz_compliance_sdk.adapters.sql.shared import Behind, Shared, write_volumes
 from kz_compliance_sdk.adapters.sql.sqlite import (
     OVERWRITE_ALL,
@@ -34,6 +34,8 @@ from kz_compliance_sdk.adapters.sql.sqlite import (
 )
 from kz_compliance_sdk.adapters.sql.statements import Compiled, Statements, moving, set_clock
 from kz_compliance_sdk.adapters.sql.view import View
+from kz_compliance_sdk.domain.believed import PLANNED
+from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import (
     CaseErased,
     CaseWrite,
@@ -48,7 +50,6 @@ from kz_compliance_sdk.domain.change import (
     MessageWrite,
     NoticeCounted,
     RefusalsCounted,
-    ReportsOvertaken,
     happenings,
 )
 from kz_compliance_sdk.domain.checkpoints import TilesMade
@@ -191,7 +192,7 @@ class SqliteTransaction:
         self.shared.forget()
         self._written += staged
         try:
-            self._writer.write(staged, self.private, self._execute, self._execute_many)
+            self._writer.write(staged, self.private, self.ledger, self._execute, self._execute_many)
             self.ledger.write(self.statements.inserts, self._execute, self._execute_many)
             if self._came:
                 rows = [came_row(*message, seq) for message, seq in self._came.items()]
@@ -347,7 +348,14 @@ class Writer:
     def __init__(self, statements: Statements) -> None:
         self._s = statements
 
-    def write(self, changes: list[Change], rows: PrivateRows, execute: Execute, execute_many: ExecuteMany) -> None:
+    def write(
+        self,
+        changes: list[Change],
+        rows: PrivateRows,
+        ledger: Ledger,
+        execute: Execute,
+        execute_many: ExecuteMany,
+    ) -> None:
         """Write staged changes: inserts of all of them table by table, then the updates one by one. `rows` encrypts."""
         inserts: defaultdict[str, list[tuple[Any, ...]]] = defaultdict(list)
         updates: list[Any] = []
@@ -357,7 +365,7 @@ class Writer:
             # Its key comes before anything else of a case.
             for write in change:
                 if type(write) is CaseWrite and write.opens:
-                    inserts["cases"].append(rows.case_row(write.case, rows.open_case(write.case)))
+                    inserts["cases"].append((*_row_of(write.case, ledger), rows.open_case(write.case)))
             for write in change:
                 kind = type(write)
                 if kind is OutboxMessage:
@@ -378,14 +386,15 @@ class Writer:
                 execute_many(statement, values)
         if counted:
             write_volumes(counted, self._s.volumes, execute, execute_many)
-        for write in updates:
-            self._update(write, rows, execute)
+        # What an attempt came to goes before what its events void: its own message can be among these.
+        for write in sorted(updates, key=lambda one: type(one) is MessageVoided):
+            self._update(write, rows, ledger, execute)
 
-    def _update(self, write: Any, rows: PrivateRows, execute: Execute) -> None:
+    def _update(self, write: Any, rows: PrivateRows, ledger: Ledger, execute: Execute) -> None:
         s = self._s
         kind = type(write)
         if kind is CaseWrite:
-            self._update_case(write, rows, execute)
+            self._update_case(write, ledger, execute)
         elif kind is MessageWrite:
             row = rows.moved_message_row(write.message)
             statement = s.message_update if write.lease_token is None else s.message_update_leased
@@ -395,13 +404,7 @@ class Writer:
                     LeaseLost("another worker took this message over; its result stands.", reference=row[2])
                 )
         elif kind is MessageVoided:
-            hit = execute(s.message_void.sql, (write.at, write.platform_id, write.case_id, write.message_id))
-            if write.must and hit != 1:
-                raise ChangeRefused(
-                    Conflict("it is being carried out. Nothing was written; read it again.", reference=write.case_id)
-                )
-        elif kind is ReportsOvertaken:
-            execute(s.reports_overtaken.sql, (write.at, write.platform_id, write.case_id, write.sequence))
+            execute(s.message_void.sql, (write.at, write.platform_id, write.case_id, write.message_id))
         elif kind is TilesMade:
             for tile in write.tiles:
                 execute(s.log.put_tile.sql, (write.platform_id, *tile))
@@ -419,15 +422,22 @@ class Writer:
         for statement in s.erase:
             given = {"k_platform_id": write.platform_id, "k_case_id": write.case_id}
             execute(statement.sql, statement.bind(given))
-        execute(s.destroy_key.sql, s.destroy_key.bind({"k_platform_id": write.platform_id, "k_id": write.case_id}))
+        gone = {"k_platform_id": write.platform_id, "k_id": write.case_id, "v_data_key": DESTROYED}
+        execute(s.renew_key.sql, s.renew_key.bind(gone))
         execute(OVERWRITE_IN_PLACE, ())
         rows.destroyed(write.platform_id, write.case_id)
 
-    def _update_case(self, write: CaseWrite, rows: PrivateRows, execute: Execute) -> None:
-        row = rows.case_row(write.case)
-        if execute(self._s.case_update.sql, (*row[2:DATA_KEY], row[PRIVATE], row[0], row[1])) != 1:
+    def _update_case(self, write: CaseWrite, ledger: Ledger, execute: Execute) -> None:
+        row = _row_of(write.case, ledger)
+        if execute(self._s.case_update.sql, (*row[2:DATA_KEY], row[0], row[1])) != 1:
             gone = Conflict("the row of the case is gone: run `kz-compliance db rebuild`.", reference=row[1])
             raise ChangeRefused(gone)
+
+
+def _row_of(case: Case, ledger: Ledger) -> tuple[Any, ...]:
+    """The row of a case as its chain has it by now, and as it is planned."""
+    name = stream_of(case.id)
+    return case_row(ledger.streams(case.platform_id, [name])[name], {one: getattr(case, one) for one in PLANNED})
 
 
 _FACTS: Mapping[type, Callable[[Any], tuple[Any, ...]]] = MappingProxyType(

@@ -17,7 +17,7 @@ from kz_compliance_sdk.adapters.sql.statements import Compiled, Statements
 from kz_compliance_sdk.domain import fold, reviewed, user_notices
 from kz_compliance_sdk.domain.actor import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.appeals import count_open
-from kz_compliance_sdk.domain.believed import check_held, kept_beside, leaving, planned_anew, true_case
+from kz_compliance_sdk.domain.believed import check_held, leaving, planned_anew, true_case
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import EndpointState, Heartbeat, InboxRow
 from kz_compliance_sdk.domain.checkpoints import Checkpoint
@@ -143,22 +143,23 @@ class View:
 
     def _found(self, case_id: str, row: Any, stored: Mapping[str, list[Any]], messages: list[Any]) -> Found:
         self._tx.shared.check_written(f"c{case_id}", *(f"m{one[2]}" for one in messages))
-        stream, case = self._chain(case_id), None
+        stream = self._chain(case_id)
         try:
-            if row is not None:
-                erased = stream.fault is None and stream.case.erased_at > 0
-                case = self._tx.private.sound_case(row, erased=erased)
-            beside = kept_beside(case) if case is not None else planned_anew(stream)
-            true = true_case(stream, self.words, beside)
+            erased = stream.fault is None and stream.case.erased_at > 0
+            mended = row is not None and self._tx.private.mend_key(row, erased=erased)
+            plan = _plan_of(row)
+            true = true_case(stream, self.words, plan or planned_anew(stream))
             objects = believed_objects(stream.case, self.streams(names_of(stream.case))).values()
-            if case is None or _key_of(case) != _key_of(true):
+            lies = ("row",) if plan is None else rows.lies_of(row, stream)
+            if lies:
                 self._check_free(true)
-            lies = derived.lies_of(stored, stream.case, objects)
+            lies += ("data_key",) if mended else ()
+            lies += derived.lies_of(stored, stream.case, objects)
             leaving = self._mended(case_id, messages, stream.case)
-            return Found(case_id, row is not None, case, true, lies=lies, messages=leaving)
+            return Found(case_id, row is not None, true, lies=lies, messages=leaving)
         except StoreDamaged as error:
             self._unreadable.append(case_id)
-            return Found(case_id, row is not None, case, None, error.message)
+            return Found(case_id, row is not None, None, error.message)
 
     def _mended(self, case_id: str, stored: list[Any], chain: fold.Case) -> tuple[OutboxMessage, ...]:
         """The messages of a case whose rows lie, as its chain has them. Where one that it owes is lost, or does not
@@ -316,6 +317,13 @@ class View:
 
     def checkpoint(self) -> Checkpoint | None:
         return self._tx.shared.checkpoint(self._platform)
+
+
+def _plan_of(row: Any) -> dict[str, Any] | None:
+    """What a row plans for its case; None where it is gone, or says what cannot be."""
+    with suppress(StoreDamaged):
+        return None if row is None else rows.plan_of(row)
+    return None
 
 
 def _key_of(case: Case) -> tuple[str, str, int]:

@@ -413,11 +413,13 @@ def _after_cancelling(case: Case, lift_due_at: int, *, touched: bool, beside: bo
         case.state, case.lease, case.closed_at = CaseState.LIFTING, None, 0
         case.lift_due_at = case.lift_due_at or lift_due_at
     elif statuses & OPEN:
+        # Whoever decides the others loses nothing by it, unless what was said of one of those changes what they see.
         if not (beside and case.state in UNDECIDED):
             case.back_to_review()
     elif "decided" in statuses:
         if case.state in UNDECIDED:
             case.state, case.lease = CaseState.DECIDED, None
+    # One that a lawyer took out of here before anything was decided stays closed.
     elif statuses <= {"stopped"} and case.state is not CaseState.CLOSED:
         case.state, case.lease, case.closed_at = CaseState.CANCELLED, None, on.at
     elif touched and case.decision and statuses & {"kept", "lifted", "gone"}:

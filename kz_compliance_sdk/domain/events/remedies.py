@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from kz_compliance_sdk.domain.events.arrivals import Fallen, fall
 from kz_compliance_sdk.domain.events.base import EVERYBODY, REVIEWERS, At, Event, Keyed, Number, words
@@ -12,6 +12,9 @@ from kz_compliance_sdk.domain.fold import Appeal, Case, Contest, Decision, Suspe
 from kz_compliance_sdk.domain.ledger import Stamped
 from kz_compliance_sdk.domain.references import appeal_id_of
 from kz_compliance_sdk.domain.transitions import CaseState
+
+APPEAL_REMINDERS: Final = ("appeal_near", "appeal_overdue")
+"""What people are told of an appeal by the clock."""
 
 
 class ContestRecorded(Event, frozen=True, kw_only=True):
@@ -107,7 +110,7 @@ class Appealed(Event, frozen=True, kw_only=True):
             self.decision,
         )
         case.page("appeal_received", REVIEWERS, 30, on)
-        for reason, at, level in (("appeal_near", self.near_at, 40), ("appeal_overdue", self.due_at, 60)):
+        for reason, at, level in zip(APPEAL_REMINDERS, (self.near_at, self.due_at), (40, 60), strict=True):
             case.page(reason, EVERYBODY, level, on, not_before=at, number=self.appeal)
 
 
@@ -155,7 +158,7 @@ def _settle(case: Case, number: int, state: Literal["upheld", "reversed", "withd
     held.state, held.decided_at = state, on.at
     held.decided_by = on.person if state != "withdrawn" else 0
     for one in case.messages.values():
-        if one.reason in ("appeal_near", "appeal_overdue") and one.number == number and one.state == "owed":
+        if one.reason in APPEAL_REMINDERS and one.number == number and one.state == "owed":
             one.state = "voided"
 
 

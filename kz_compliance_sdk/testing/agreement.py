@@ -14,8 +14,6 @@ from typing import Any, Final, Literal, Self
 
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 
-__all__ = ["KINDS", "Check", "Sent", "acknowledgements", "effects", "outbox", "outcomes", "receipts"]
-
 Kind = Literal["acknowledgement", "clarification", "report"]
 _SHELVES: Final[Mapping[Kind, str]] = {
     "report": "reports",

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from kz_compliance_sdk.testing.mock_regulator import Fault
     from kz_compliance_sdk.wire.signature import Profile
 
-__all__ = ["PROFILES", "Asked", "asked_of", "faults_of", "refuse"]
-
 PROFILES: Final = ("rfc9421", "standard-webhooks")
 _CLOCKS: Final = ("frozen", "system")
 

@@ -11,8 +11,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-__all__ = ["BROKEN", "Flaw", "Recipe", "names"]
-
 Flaw = Literal["unsigned", "wrong_key", "tampered", "other_target", "stale", "media_type", "method", "body"]
 """What is wrong: the signature, the request around it, or the body, which is then rightly signed."""
 

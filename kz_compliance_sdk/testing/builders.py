@@ -35,22 +35,6 @@ from kz_compliance_sdk.domain.report import (
 from kz_compliance_sdk.domain.values import LocalText
 from kz_compliance_sdk.wire.v1 import MessageData, MessageType, write_message
 
-__all__ = [
-    "AUTHORITIES",
-    "HOST",
-    "ISSUED_AT",
-    "PLATFORM_ID",
-    "acknowledgement",
-    "cancellation",
-    "clarification",
-    "clarification_request",
-    "message_bytes",
-    "notice",
-    "reminder",
-    "report",
-    "sanction",
-]
-
 PLATFORM_ID: Final = "social"
 HOST: Final = "https://social.example"
 """Where the content of the sample platform lies."""

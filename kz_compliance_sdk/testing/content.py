@@ -10,8 +10,6 @@ from kz_compliance_sdk.domain.decision import Proposal
 from kz_compliance_sdk.ports import Reference, Resolved
 from kz_compliance_sdk.services.looking import Seen
 
-__all__ = ["FakeContent", "naming"]
-
 
 class FakeContent:
     """Whatever is asked for exists, under the name that the notice gives it, until a test says otherwise.

@@ -9,8 +9,6 @@ from typing import Literal
 
 from kz_compliance_sdk.ports import Effect, EffectResult, Failed, InForce
 
-__all__ = ["Carried", "RecordingEnforcer"]
-
 
 @dataclass(frozen=True, slots=True)
 class Carried:

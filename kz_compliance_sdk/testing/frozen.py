@@ -11,8 +11,6 @@ from typing import Any
 from kz_compliance_sdk.ports import Boot, Env, Uuid7
 from kz_compliance_sdk.testing.builders import ISSUED_AT
 
-__all__ = ["FrozenClock", "SystemClock", "frozen_env"]
-
 
 class FrozenClock:
     """UTC seconds that pass only when a test lets them. Sleeping on it lets them pass.

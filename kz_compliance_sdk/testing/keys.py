@@ -13,8 +13,6 @@ from kz_compliance_sdk.testing.builders import AUTHORITIES, PLATFORM_ID
 from kz_compliance_sdk.wire.signature import Key, Profile, SigningKey
 from kz_compliance_sdk.wire.signature.keyring import TEST_ED25519_PRIVATE, TEST_HMAC_SECRET
 
-__all__ = ["SENDER", "key_settings", "platform_key", "platform_signing_key", "regulator_key", "regulator_signing_key"]
-
 SENDER: Final = "sample-regulator"
 
 _FOR_EVER: Final = 7_258_118_399  # the last second of 2199

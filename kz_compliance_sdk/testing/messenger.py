@@ -7,8 +7,6 @@ from collections.abc import Callable
 
 from kz_compliance_sdk.ports import TellResult, Told, UserNotice
 
-__all__ = ["RecordingMessenger"]
-
 
 class RecordingMessenger:
     """Telling the same notice twice tells the user once. `told` is what users got, `calls` the id of each try.

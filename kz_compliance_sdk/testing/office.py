@@ -16,8 +16,6 @@ from kz_compliance_sdk.errors import NotFound
 from kz_compliance_sdk.services.review import Decided, Lease
 from kz_compliance_sdk.testing.content import naming
 
-__all__ = ["VERDICTS", "Office", "Verdict"]
-
 _YES: Final = LegalCheck(
     authority="yes",
     legal_basis="yes",

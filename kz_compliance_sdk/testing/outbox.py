@@ -10,8 +10,6 @@ from kz_compliance_sdk.desk import ComplianceDesk
 from kz_compliance_sdk.domain.outbox import Attempt, Kind, OutboxMessage
 from kz_compliance_sdk.testing.frozen import FrozenClock
 
-__all__ = ["CapturedOutbox", "NotSettled"]
-
 _PASSES: Final = 1_000
 _OPEN: Final = ("queued", "leased")
 

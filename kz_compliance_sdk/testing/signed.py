@@ -14,8 +14,6 @@ from kz_compliance_sdk.testing.broken import BROKEN, Flaw, names
 from kz_compliance_sdk.testing.mock_regulator import Answer, InProcessSender, IssuedMessage, MockRegulator
 from kz_compliance_sdk.wire.signature import SigningKey, sign
 
-__all__ = ["NoticeFactory", "SignedNotice"]
-
 _HOUR: Final = 3_600
 
 Items = int | Sequence[Item | Mapping[str, Any]]

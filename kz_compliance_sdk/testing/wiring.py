@@ -23,16 +23,6 @@ if TYPE_CHECKING:
     from kz_compliance_sdk.adapters.http_regulator import HttpRegulator
     from kz_compliance_sdk.ports import Env
 
-__all__ = [
-    "REGULATOR_URL",
-    "fault_from",
-    "http_client",
-    "http_regulator",
-    "mock_regulator",
-    "sandbox_fields",
-    "sandbox_settings",
-]
-
 REGULATOR_URL: Final = "https://regulator.test"
 """Where the regulator is when there is no network. The name is reserved and resolves nowhere (RFC 6761)."""
 

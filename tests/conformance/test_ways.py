@@ -29,8 +29,8 @@ from kz_compliance_sdk.testing.conformance import (
     published_keys,
 )
 from kz_compliance_sdk.testing.conformance.inspection import INTAKE_URL, settings_values
-from kz_compliance_sdk.testing.conformance.transport import Request, head_of
-from kz_compliance_sdk.testing.mock_regulator import MockRegulator, Platform, Reply
+from kz_compliance_sdk.testing.conformance.transport import head_of
+from kz_compliance_sdk.testing.mock_regulator import MockRegulator, Platform, Reply, Request
 from kz_compliance_sdk.testing.mock_regulator import asgi_app as regulator_app
 from kz_compliance_sdk.wire.signature import KeyRing
 from tests.docs.blocks import DOCS, blocks

@@ -102,9 +102,7 @@ def intake(
     The platform must be a sandbox that trusts the keys of `kz-compliance conformance keys`. It gets hundreds of
     messages, good and bad.
     """
-    from kz_compliance_sdk.testing.conformance.checks import run
-    from kz_compliance_sdk.testing.conformance.inspection import Inspector
-    from kz_compliance_sdk.testing.conformance.intake import INTAKE_CHECKS, IntakeScene, IntakeTarget
+    from kz_compliance_sdk.testing.conformance import INTAKE_CHECKS, Inspector, IntakeScene, IntakeTarget, run
     from kz_compliance_sdk.testing.conformance.transport import SocketTransport, target_of
 
     session, settings = _session(ctx)
@@ -164,9 +162,7 @@ def regulator(
     It signs with the signing key of the settings and trusts their keys; without settings it uses the published test
     keys, as `kz-compliance mock-regulator` does. It records acknowledgements, questions and reports there.
     """
-    from kz_compliance_sdk.testing.conformance.checks import run
-    from kz_compliance_sdk.testing.conformance.listener import listening
-    from kz_compliance_sdk.testing.conformance.regulator import REGULATOR_CHECKS, RegulatorScene, RegulatorTarget
+    from kz_compliance_sdk.testing.conformance import REGULATOR_CHECKS, RegulatorScene, RegulatorTarget, listening, run
     from kz_compliance_sdk.testing.conformance.transport import SocketTransport
 
     session, settings = _session(ctx)

@@ -14,26 +14,6 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any, Final, Literal
 
-__all__ = [
-    "BASE",
-    "CASES",
-    "DIFFERENCES",
-    "DOCUMENT",
-    "GROUP_ORDER",
-    "BadInput",
-    "Channel",
-    "Difference",
-    "Headers",
-    "body_of",
-    "cancelled",
-    "changed",
-    "envelope",
-    "mode_of",
-    "serialised",
-    "skew_of",
-    "webhook_id_of",
-]
-
 DOCUMENT: Final[Mapping[str, Any]] = json.loads(
     files("kz_compliance_sdk.testing.conformance").joinpath("bad_inputs.json").read_text(encoding="utf-8")
 )

@@ -20,20 +20,6 @@ from kz_compliance_sdk.testing.mock_regulator.exchange import Reply, Request
 from kz_compliance_sdk.wire.signature import KeyRing, Profile, SigningKey, verify
 from kz_compliance_sdk.wire.strict_json import loads
 
-__all__ = [
-    "PLATFORM_FAULTS",
-    "Handle",
-    "PlatformFault",
-    "Site",
-    "answers",
-    "code_of",
-    "document_of",
-    "drops",
-    "id_of",
-    "is_push",
-    "takes",
-]
-
 Handle = Callable[[Request], Reply]
 
 

@@ -19,8 +19,6 @@ from kz_compliance_sdk.testing.mock_regulator.push import Answer
 from kz_compliance_sdk.testing.mock_regulator.regulator import MockRegulator
 from kz_compliance_sdk.wire.signature import sign_response
 
-__all__ = ["REGULATOR_FAULTS", "URL", "ListenerSender", "RegulatorFault"]
-
 Handle = Callable[[Request], Reply]
 Headers = Sequence[tuple[str, str]]
 URL: Final = "http://regulator.test"

@@ -14,23 +14,9 @@ from typing import Final, Generic, Literal, Protocol, TypeVar
 from kz_compliance_sdk.errors import InvalidInput
 from kz_compliance_sdk.testing.conformance.keys import stranger
 from kz_compliance_sdk.testing.conformance.promises import Promise
-from kz_compliance_sdk.testing.conformance.transport import Answer, NoAnswer, Request, Transport
+from kz_compliance_sdk.testing.conformance.transport import Answer, NoAnswer, Transport
+from kz_compliance_sdk.testing.mock_regulator.exchange import Request
 from kz_compliance_sdk.wire.signature import Profile, SigningKey
-
-__all__ = [
-    "PROFILES",
-    "Broken",
-    "Check",
-    "Drive",
-    "Report",
-    "Result",
-    "Scene",
-    "Skipped",
-    "chosen",
-    "expect",
-    "run",
-    "silent",
-]
 
 Verdict = Literal["held", "broken", "skipped"]
 _VERDICTS: Final[tuple[Verdict, ...]] = ("held", "broken", "skipped")

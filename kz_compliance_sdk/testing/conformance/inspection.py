@@ -30,17 +30,6 @@ from kz_compliance_sdk.testing.mock_regulator.exchange import Refused, Reply, Re
 from kz_compliance_sdk.wire.signature import Profile
 from kz_compliance_sdk.wire.strict_json import read
 
-__all__ = [
-    "INTAKE_URL",
-    "Inspector",
-    "SandboxPlatform",
-    "StoredCase",
-    "StoredMessage",
-    "inspect_handler",
-    "sandbox_platform",
-    "settings_values",
-]
-
 Exit = Literal["accepted", "quarantined", "waiting", "noted"]
 
 

@@ -37,10 +37,9 @@ from kz_compliance_sdk.testing.conformance.intake_scene import JSON, IntakeScene
 from kz_compliance_sdk.testing.conformance.intake_signatures import SIGNATURES
 from kz_compliance_sdk.testing.conformance.intake_transport import TRANSPORT
 from kz_compliance_sdk.testing.conformance.promises import Promise
-from kz_compliance_sdk.testing.conformance.transport import Request, Transport
+from kz_compliance_sdk.testing.conformance.transport import Transport
+from kz_compliance_sdk.testing.mock_regulator.exchange import Request
 from kz_compliance_sdk.wire.signature import Profile, SigningKey
-
-__all__ = ["CATALOGUE", "ELSEWHERE", "INTAKE_CHECKS", "IntakeScene", "IntakeTarget", "check_intake", "expected"]
 
 _WEBHOOKS: Final[tuple[Profile, ...]] = ("standard-webhooks",)
 _LAYERS: Final = ("http", "signature", "json", "schema", "semantic", "clock")

@@ -11,8 +11,6 @@ from kz_compliance_sdk.testing.conformance.checks import Broken, Check, expect
 from kz_compliance_sdk.testing.conformance.intake_scene import HOUR, IntakeScene, expect_problem, instant_of
 from kz_compliance_sdk.testing.conformance.promises import Promise
 
-__all__ = ["HELD", "STORE_FIRST", "TAKEN", "exit_check"]
-
 _AT_ONCE: Final = 8
 _AROUND_S: Final = 600
 

@@ -13,10 +13,9 @@ from kz_compliance_sdk.testing.conformance.bad_inputs import envelope, serialise
 from kz_compliance_sdk.testing.conformance.checks import Broken, Drive, Skipped
 from kz_compliance_sdk.testing.conformance.inspection import Inspector, StoredMessage
 from kz_compliance_sdk.testing.conformance.keys import KeySet, Role, published_keys
-from kz_compliance_sdk.testing.conformance.transport import Answer, Request, Transport, target_of
+from kz_compliance_sdk.testing.conformance.transport import Answer, Transport, target_of
+from kz_compliance_sdk.testing.mock_regulator.exchange import Request
 from kz_compliance_sdk.wire.signature import Profile, SigningKey
-
-__all__ = ["IntakeScene", "IntakeTarget"]
 
 Headers = list[tuple[str, str]]
 JSON: Final = ("content-type", "application/json")

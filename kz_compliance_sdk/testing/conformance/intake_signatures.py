@@ -14,10 +14,9 @@ from kz_compliance_sdk.testing.conformance.bad_inputs import GROUP_ORDER, serial
 from kz_compliance_sdk.testing.conformance.checks import PROFILES, Broken, Check, expect
 from kz_compliance_sdk.testing.conformance.intake_scene import JSON, IntakeScene, expect_problem
 from kz_compliance_sdk.testing.conformance.promises import Promise
-from kz_compliance_sdk.testing.conformance.transport import Answer, Request
+from kz_compliance_sdk.testing.conformance.transport import Answer
+from kz_compliance_sdk.testing.mock_regulator.exchange import Request
 from kz_compliance_sdk.wire.signature import Profile
-
-__all__ = ["SIGNATURES"]
 
 _RFC: Final[tuple[Profile, ...]] = ("rfc9421",)
 _WEBHOOKS: Final[tuple[Profile, ...]] = ("standard-webhooks",)

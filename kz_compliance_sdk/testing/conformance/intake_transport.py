@@ -14,9 +14,8 @@ from kz_compliance_sdk.testing.conformance.bad_inputs import serialised
 from kz_compliance_sdk.testing.conformance.checks import Broken, Check, Skipped, expect
 from kz_compliance_sdk.testing.conformance.intake_scene import JSON, IntakeScene
 from kz_compliance_sdk.testing.conformance.promises import Promise
-from kz_compliance_sdk.testing.conformance.transport import NoAnswer, Request, head_of
-
-__all__ = ["TRANSPORT"]
+from kz_compliance_sdk.testing.conformance.transport import NoAnswer, head_of
+from kz_compliance_sdk.testing.mock_regulator.exchange import Request
 
 _FLOOD: Final = 200
 _SENDERS: Final = 8

@@ -18,8 +18,6 @@ from kz_compliance_sdk.testing import keys as published
 from kz_compliance_sdk.testing.builders import AUTHORITIES, PLATFORM_ID
 from kz_compliance_sdk.wire.signature import Key, Profile, SigningKey, material_from_text
 
-__all__ = ["EXPIRED_AT", "ROLES", "KeySet", "Role", "described", "own_keys", "published_keys", "stranger", "trusted"]
-
 Role = Literal["current", "second", "expired", "revoked", "elsewhere"]
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
 EXPIRED_AT: Final = 1_735_689_600

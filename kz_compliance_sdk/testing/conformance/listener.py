@@ -17,8 +17,6 @@ from kz_compliance_sdk.testing.mock_regulator.exchange import JSON, Reply, Reque
 from kz_compliance_sdk.testing.mock_regulator.server import Server, running
 from kz_compliance_sdk.wire.problem import Problem
 
-__all__ = ["Listener", "Pushed", "listening"]
-
 RETRY_AFTER_S: Final = 1
 _MOST_PUSHES: Final = 1_000
 

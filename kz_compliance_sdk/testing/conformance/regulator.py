@@ -14,11 +14,10 @@ from kz_compliance_sdk.testing.conformance.checks import PROFILES, Broken, Check
 from kz_compliance_sdk.testing.conformance.listener import Listener
 from kz_compliance_sdk.testing.conformance.promises import Promise
 from kz_compliance_sdk.testing.conformance.regulator_scene import KINDS, Kind, RegulatorScene, RegulatorTarget, exact
-from kz_compliance_sdk.testing.conformance.transport import Request, Transport
+from kz_compliance_sdk.testing.conformance.transport import Transport
+from kz_compliance_sdk.testing.mock_regulator.exchange import Request
 from kz_compliance_sdk.wire.signature import Profile
 from kz_compliance_sdk.wire.v1 import FeedEntry, read_message
-
-__all__ = ["REGULATOR_CHECKS", "RegulatorScene", "RegulatorTarget", "check_regulator"]
 
 _MOST: Final = 20
 

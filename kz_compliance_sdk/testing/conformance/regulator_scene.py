@@ -18,11 +18,10 @@ from kz_compliance_sdk.testing import builders
 from kz_compliance_sdk.testing.conformance import signing
 from kz_compliance_sdk.testing.conformance.checks import Broken, Drive, Skipped
 from kz_compliance_sdk.testing.conformance.listener import Listener, Pushed
-from kz_compliance_sdk.testing.conformance.transport import Answer, NoAnswer, Request, Transport, target_of
+from kz_compliance_sdk.testing.conformance.transport import Answer, NoAnswer, Transport, target_of
+from kz_compliance_sdk.testing.mock_regulator.exchange import Request
 from kz_compliance_sdk.wire.signature import KeyRing, Profile, SigningKey, verify, verify_response
 from kz_compliance_sdk.wire.v1 import FeedEntry, FeedPage, read_feed, read_message, read_receipt
-
-__all__ = ["KINDS", "Kind", "RegulatorScene", "RegulatorTarget", "Submitted", "exact"]
 
 Kind = Literal["acknowledgements", "clarification-requests", "reports"]
 KINDS: Final[tuple[Kind, ...]] = ("acknowledgements", "clarification-requests", "reports")

@@ -10,8 +10,6 @@ from typing import Any, Final
 from kz_compliance_sdk.testing.conformance.checks import Report, Result
 from kz_compliance_sdk.testing.conformance.selftest import Outcome
 
-__all__ = ["junit", "report_document", "selftest_document", "skip_reasons"]
-
 _DOCS: Final = "docs/"
 
 

@@ -21,17 +21,17 @@ from kz_compliance_sdk.testing.conformance.broken_regulators import (
 )
 from kz_compliance_sdk.testing.conformance.checks import PROFILES, Report, chosen, run
 from kz_compliance_sdk.testing.conformance.inspection import INTAKE_URL, Inspector, sandbox_platform
-from kz_compliance_sdk.testing.conformance.intake import INTAKE_CHECKS, IntakeScene, IntakeTarget
+from kz_compliance_sdk.testing.conformance.intake import INTAKE_CHECKS
+from kz_compliance_sdk.testing.conformance.intake_scene import IntakeScene, IntakeTarget
 from kz_compliance_sdk.testing.conformance.keys import published_keys
 from kz_compliance_sdk.testing.conformance.listener import Listener
-from kz_compliance_sdk.testing.conformance.regulator import REGULATOR_CHECKS, RegulatorScene, RegulatorTarget
+from kz_compliance_sdk.testing.conformance.regulator import REGULATOR_CHECKS
+from kz_compliance_sdk.testing.conformance.regulator_scene import RegulatorScene, RegulatorTarget
 from kz_compliance_sdk.testing.conformance.transport import HandlerTransport
 from kz_compliance_sdk.testing.frozen import FrozenClock
 from kz_compliance_sdk.testing.mock_regulator.exchange import Reply, Request
 from kz_compliance_sdk.testing.mock_regulator.regulator import MockRegulator, Platform
 from kz_compliance_sdk.wire.signature import KeyRing, Profile
-
-__all__ = ["CONTROLS", "Control", "Outcome", "drive_platform", "drive_regulator", "selftest"]
 
 _INTAKE: Final = "http://127.0.0.1:8000/notices"
 

@@ -13,8 +13,6 @@ from typing import Final
 
 from kz_compliance_sdk.wire.signature import SigningKey
 
-__all__ = ["TAG", "content_digest", "rfc9421", "signed_in_base64", "webhook"]
-
 Headers = list[tuple[str, str]]
 TAG: Final = "kz-compliance"
 _COVERED: Final = ("@method", "@target-uri", "content-digest")

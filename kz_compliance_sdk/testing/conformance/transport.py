@@ -19,19 +19,6 @@ import httpx
 from kz_compliance_sdk.errors import InvalidInput
 from kz_compliance_sdk.testing.mock_regulator.exchange import Reply, Request
 
-__all__ = [
-    "Answer",
-    "AsgiTransport",
-    "HandlerTransport",
-    "Line",
-    "NoAnswer",
-    "Request",
-    "SocketTransport",
-    "Transport",
-    "head_of",
-    "target_of",
-]
-
 MOST_BYTES: Final = 16 * 2**20
 """How much of an answer is read."""
 

@@ -35,21 +35,6 @@ from kz_compliance_sdk.wire.values import (
     parse_instant,
 )
 
-__all__ = [
-    "MESSAGES",
-    "PASSIVE",
-    "STRICT",
-    "Act",
-    "Agenda",
-    "Chase",
-    "Conduct",
-    "Done",
-    "Rotation",
-    "Step",
-    "read_step",
-    "step_json",
-]
-
 _HOUR: Final = 3_600
 
 

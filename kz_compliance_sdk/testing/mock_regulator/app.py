@@ -24,18 +24,6 @@ from kz_compliance_sdk.wire.signature import KeyRing, Profile, SigningKey, sign,
 from kz_compliance_sdk.wire.v1 import FeedEntry, FeedPage, encode
 from kz_compliance_sdk.wire.values import Receipt, canonical, instant_text, parse_instant
 
-__all__ = [
-    "MAX_LIMIT",
-    "MAX_PAGE_BYTES",
-    "SINCE_S",
-    "Interface",
-    "Seen",
-    "SigningKeys",
-    "read_cursor",
-    "read_limit",
-    "write_cursor",
-]
-
 MAX_LIMIT: Final = 1_000
 MAX_PAGE_BYTES: Final = 4 * 1024 * 1024
 """Where a page ends even if fewer entries than its limit are in it; one entry always fits."""

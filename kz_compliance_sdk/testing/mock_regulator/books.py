@@ -27,17 +27,6 @@ from kz_compliance_sdk.wire.values import (
     Sanction,
 )
 
-__all__ = [
-    "AlreadyRecorded",
-    "Books",
-    "IssuedMessage",
-    "NoticeRecord",
-    "Recorded",
-    "Registration",
-    "RegistrationStatus",
-    "Submission",
-]
-
 Submission = Literal["acknowledgement", "clarification_request", "report"]
 RegistrationStatus = Literal["pending", "registered", "suspended"]
 Submitted = Acknowledgement | ClarificationRequest | Report

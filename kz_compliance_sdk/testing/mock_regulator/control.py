@@ -68,9 +68,6 @@ from kz_compliance_sdk.wire.values import Instant, ValueModel
 if TYPE_CHECKING:
     from kz_compliance_sdk.testing.mock_regulator.regulator import MockRegulator
 
-__all__ = ["PREFIX", "Control", "books_json", "message_json", "push_json"]
-
-
 PREFIX: Final = "/control/"
 _MOST_STEPS: Final = 10_000
 _NEWEST: Final = 1_000

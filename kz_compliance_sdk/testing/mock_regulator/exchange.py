@@ -9,8 +9,6 @@ from typing import Final, Literal
 
 from kz_compliance_sdk.wire.problem import PROBLEM_MEDIA_TYPE, Problem, problem_bytes
 
-__all__ = ["GARBAGE", "JSON", "Ending", "Refused", "Reply", "Request", "json_reply", "problem_reply", "refuse"]
-
 Ending = Literal["whole", "reset", "hang", "truncated", "garbage"]
 """How a reply ends: sent as it is; a connection reset in its place; silence until the client gives up; cut off in the
 middle of its body; or bytes in its place that are no HTTP."""

@@ -15,23 +15,6 @@ from typing import Final, Literal, get_args
 from kz_compliance_sdk.testing.mock_regulator.exchange import Ending, Reply, problem_reply
 from kz_compliance_sdk.wire.problem import Problem
 
-__all__ = [
-    "BEFORE",
-    "ENDINGS",
-    "PUSHES",
-    "Fault",
-    "FaultKind",
-    "FaultPlan",
-    "Outage",
-    "OutageKind",
-    "RetryAfterForm",
-    "Route",
-    "down",
-    "failing",
-    "retry_after_value",
-    "spoilt",
-]
-
 Route = Literal[
     "feed",
     "notice",

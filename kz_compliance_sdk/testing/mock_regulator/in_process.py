@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     import httpx
     import respx
 
-__all__ = ["InProcessSender", "Receive", "Received", "httpx_handler", "respx_routes"]
-
 # The mount is this process, so that is where its requests come from.
 _PEER: Final = "127.0.0.1"
 

@@ -15,8 +15,6 @@ from kz_compliance_sdk.wire.values import ClarificationRequest, Notice, Sanction
 if TYPE_CHECKING:
     from kz_compliance_sdk.testing.mock_regulator.regulator import MockRegulator
 
-__all__ = ["Life"]
-
 _REMEMBERED: Final = 100_000
 
 

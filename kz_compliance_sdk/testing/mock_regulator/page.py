@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from kz_compliance_sdk.testing.mock_regulator.push import Push
     from kz_compliance_sdk.testing.mock_regulator.regulator import MockRegulator
 
-__all__ = ["regulator_page"]
-
 _NEWEST: Final = 200
 
 

@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Final, Literal, Protocol
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["Answer", "Forgery", "Headers", "HttpxSender", "Push", "Pusher", "Sender"]
-
 Headers = list[tuple[str, str]]
 Forgery = Literal["unsigned", "wrong_key", "tampered", "other_target"]
 """How a forged push departs from a good one: no signature, a key nobody trusts, a body that was changed after signing,

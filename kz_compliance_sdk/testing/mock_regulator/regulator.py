@@ -27,8 +27,6 @@ from kz_compliance_sdk.wire.signature import Key, KeyRing, Profile, SigningKey, 
 from kz_compliance_sdk.wire.v1 import MessageData, MessageType, write_message
 from kz_compliance_sdk.wire.values import Cancellation, Clarification, Notice, Reminder, Sanction
 
-__all__ = ["MockRegulator", "Platform"]
-
 _SEEN: Final = 100_000
 
 

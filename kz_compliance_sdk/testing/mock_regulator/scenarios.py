@@ -20,8 +20,6 @@ from kz_compliance_sdk.testing.mock_regulator.faults import (
 )
 from kz_compliance_sdk.wire.values import Effect, LocalText, Notice
 
-__all__ = ["SCENARIOS", "Scenario", "plan_of"]
-
 _MINUTE: Final = 60
 _HOUR: Final = 3_600
 _DAY: Final = 24 * _HOUR

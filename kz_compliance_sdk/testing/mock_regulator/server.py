@@ -24,8 +24,6 @@ from uvicorn.server import ServerState
 from kz_compliance_sdk.testing.mock_regulator.exchange import GARBAGE, Reply, Request, problem_reply
 from kz_compliance_sdk.wire.problem import Problem
 
-__all__ = ["Handler", "Server", "asgi_app", "running"]
-
 Handler = Callable[[Request], Reply]
 _Scope = MutableMapping[str, Any]
 _Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]

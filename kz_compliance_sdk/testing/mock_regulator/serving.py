@@ -20,8 +20,6 @@ from kz_compliance_sdk.testing.mock_regulator.agenda import PASSIVE, Conduct
 from kz_compliance_sdk.testing.mock_regulator.regulator import MockRegulator, Platform
 from kz_compliance_sdk.wire.signature import Key, Profile, SigningKey
 
-__all__ = ["ControlClient", "MockSettings", "serve"]
-
 TICK_S = 0.2
 """How often the agenda is looked at, in seconds."""
 _PUSHES = 8

@@ -229,8 +229,8 @@ class Agenda:
         """What is to come, in order."""
         return [entry[2] for entry in sorted(self._heap, key=lambda entry: entry[:2])]
 
-    def __len__(self) -> int:
-        return len(self._heap)
+    def __contains__(self, step: Step) -> bool:
+        return any(each is step for _, _, each in self._heap)
 
 
 _R = TypeVar("_R")

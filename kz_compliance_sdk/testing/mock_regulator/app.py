@@ -8,21 +8,24 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, unquote
 
 from pydantic_core import PydanticCustomError
 
 from kz_compliance_sdk.errors import NotAuthentic
-from kz_compliance_sdk.testing.mock_regulator.books import AlreadyRecorded, Books, IssuedMessage, Recorded, Submission
+from kz_compliance_sdk.testing.mock_regulator.books import AlreadyRecorded, Books, IssuedMessage, Submission
 from kz_compliance_sdk.testing.mock_regulator.exchange import JSON, Refused, Reply, Request, problem_reply, refuse
-from kz_compliance_sdk.testing.mock_regulator.faults import Fault, FaultPlan, Route, down, failing, spoilt
+from kz_compliance_sdk.testing.mock_regulator.faults import Fault, Route, down, failing, spoilt
 from kz_compliance_sdk.wire.problem import Problem
-from kz_compliance_sdk.wire.signature import KeyRing, Profile, SigningKey, sign, sign_response, verify
+from kz_compliance_sdk.wire.signature import SigningKey, sign, sign_response, verify
 from kz_compliance_sdk.wire.v1 import FeedEntry, FeedPage, encode
 from kz_compliance_sdk.wire.values import Receipt, canonical, instant_text, parse_instant
+
+if TYPE_CHECKING:
+    from kz_compliance_sdk.testing.mock_regulator.regulator import MockRegulator
 
 MAX_LIMIT: Final = 1_000
 MAX_PAGE_BYTES: Final = 4 * 1024 * 1024
@@ -146,72 +149,39 @@ class _Answer:
 
 
 class Interface:
-    """The endpoints of the contract over the books of each platform.
+    """The endpoints of the contract over the regulator's books. Requests are judged by the right time; what is
+    answered is dated by the time that the regulator writes."""
 
-    `base_url` is the address under which platforms reach it: request signatures cover it. `intake_urls` are the
-    platforms' own addresses, which the signatures of feed entries cover. `clock` is the right time, by which requests
-    are judged; `dated` is the time that the regulator writes, into signatures and receipts. `seen` is called with every
-    request, `recorded` with what is new in the books, `registered` when a platform entered the register.
-    """
-
-    def __init__(
-        self,
-        books: Mapping[str, Books],
-        *,
-        intake_urls: Mapping[str, str],
-        ring: KeyRing,
-        signing: SigningKeys,
-        profile: Profile,
-        clock: Callable[[], int],
-        dated: Callable[[], int],
-        ids: Callable[[], str],
-        faults: FaultPlan,
-        base_url: str,
-        seen: Callable[[Seen], None],
-        recorded: Callable[[Books, Recorded], None],
-        registered: Callable[[Books], None],
-    ) -> None:
-        self.base_url = base_url
-        self.ring = ring
-        self._books = books
-        self._intake_urls = intake_urls
-        self._signing = signing
-        self._profile = profile
-        self._clock = clock
-        self._dated = dated
-        self._ids = ids
-        self._faults = faults
-        self._seen = seen
-        self._recorded = recorded
-        self._registered = registered
+    def __init__(self, regulator: MockRegulator) -> None:
+        self._regulator = regulator
         self._entries: dict[tuple[str, str], tuple[int, str, FeedEntry]] = {}
 
     def handle(self, request: Request) -> Reply:
         """The reply to one request. Never raises for what is in it."""
-        now = self._clock()
+        now = self._regulator.now()
         reply, faults = self._handle(request, now)
-        self._seen(Seen(now, request.method, request.path, reply.status, reply.ending, faults))
+        self._regulator.seen.append(Seen(now, request.method, request.path, reply.status, reply.ending, faults))
         return reply
 
     def _handle(self, request: Request, now: int) -> tuple[Reply, tuple[str, ...]]:
-        path = request.path
-        outage = self._faults.outage_at(now)
+        path, plan, dated = request.path, self._regulator.faults, self._regulator.dated()
+        outage = plan.outage_at(now)
         if outage is not None:
-            self._faults.struck[outage.how] += 1
-            return down(outage, self._dated()), (outage.how,)
+            plan.struck[outage.how] += 1
+            return down(outage, dated), (outage.how,)
         route, argument = _route(path, request.method)
-        early = self._faults.before(route, path)
+        early = plan.before(route, path)
         delay = sum(fault.latency_ms for fault in early if fault.kind == "latency")
         struck = tuple(fault.kind for fault in early)
         if early and early[-1].kind != "latency":
-            return replace(failing(early[-1], self._dated()), delay_ms=delay), struck
+            return replace(failing(early[-1], dated), delay_ms=delay), struck
         try:
             answer = self._answer(request, route, argument, now)
         except Refused as refused:
             reply = problem_reply(refused.problem, refused.headers)
-            late = self._faults.after(route, path, receipt=False, proved=False)
+            late = plan.after(route, path, receipt=False, proved=False)
         else:
-            late = self._faults.after(route, path, receipt=answer.receipt is not None, proved=True)
+            late = plan.after(route, path, receipt=answer.receipt is not None, proved=True)
             reply = self._signed(answer, late)
         struck += tuple(fault.kind for fault in late)
         return replace(spoilt(reply, late), delay_ms=delay), struck
@@ -220,16 +190,15 @@ class Interface:
         if route is None:
             raise _no_route(request.path)
         try:
-            verified = verify(
-                self.ring, request.method, self.base_url + request.target, request.headers, request.body, now
-            )
+            uri = self._regulator.url + request.target
+            verified = verify(self._regulator.ring, request.method, uri, request.headers, request.body, now)
         except NotAuthentic:
             raise Refused(_NOT_AUTHENTIC) from None
         # What is authentic but late has a third exit at the platform, for there it is an order. Here it is not.
-        if verified.stale or verified.key_expired or verified.platform_id not in self._books:
+        if verified.stale or verified.key_expired or verified.platform_id not in self._regulator.platforms:
             raise Refused(_NOT_AUTHENTIC)
         platform_id = verified.platform_id
-        books = self._books[platform_id]
+        books = self._regulator.books_of(platform_id)
         if route in ("report", "acknowledgement", "clarification_request"):
             return self._submission(books, route, argument, request)
         if route == "feed":
@@ -255,19 +224,19 @@ class Interface:
             )
         count = len(books.recorded)
         try:
-            recorded, status = books.record(kind, notice_id, key, request.body, self._dated()), 201
+            recorded, status = books.record(kind, notice_id, key, request.body, self._regulator.dated()), 201
         except AlreadyRecorded as standing:
             recorded, status = standing.recorded, 409
         if len(books.recorded) > count:
-            self._recorded(books, recorded)
+            self._regulator.recorded(books, recorded)
         return _Answer(books.platform_id, status, encode(recorded.receipt), recorded.receipt)
 
     def _registration(self, books: Books, request: Request) -> _Answer:
         if request.method == "PUT":
             _needs_json(request)
-            status = 201 if books.register(request.body, self._dated()) else 200
+            status = 201 if books.register(request.body, self._regulator.dated()) else 200
             if status == 201:
-                self._registered(books)
+                self._regulator.registered(books)
         else:
             status = 200
         entry = books.registration
@@ -284,7 +253,7 @@ class Interface:
         return _Answer(books.platform_id, status, body)
 
     def _feed(self, books: Books, query: str) -> bytes:
-        now = self._dated()
+        now = self._regulator.dated()
         asked = dict(parse_qsl(query, keep_blank_values=True))
         limit = read_limit(asked.get("limit", "100"))
         if "after" in asked and "since" in asked:
@@ -307,12 +276,12 @@ class Interface:
         return encode(page)
 
     def _entry(self, message: IssuedMessage, now: int) -> FeedEntry:
-        place = (message.platform_id, message.id)
-        key = self._signing.of(message.platform_id, message.authority_id)
+        regulator, place = self._regulator, (message.platform_id, message.id)
+        key = regulator.signing.of(message.platform_id, message.authority_id)
         signed_at, key_id, entry = self._entries.get(place, (0, "", None))
         if entry is None or key_id != key.key_id or not 0 <= now - signed_at <= _RESIGN_S:
-            target = self._intake_urls[message.platform_id]
-            headers = sign(key, self._profile, "POST", target, message.body, now, message.id, self._ids())
+            target = regulator.platforms[message.platform_id].intake_url
+            headers = sign(key, regulator.profile, "POST", target, message.body, now, message.id, regulator.nonce())
             body = base64.b64encode(message.body).decode("ascii")
             entry = FeedEntry(sequence=message.sequence, body=body, headers=dict(headers))
             self._entries[place] = (now, key.key_id, entry)
@@ -328,8 +297,9 @@ class Interface:
             return Reply(answer.status, (JSON,), body)
         # A signature that is well formed and covers something else.
         covered = body + b" " if "bad_signature" in kinds else body
-        key = self._signing.of(answer.platform_id)
-        headers = sign_response(key, self._profile, answer.status, covered, self._dated(), self._ids())
+        regulator = self._regulator
+        key = regulator.signing.of(answer.platform_id)
+        headers = sign_response(key, regulator.profile, answer.status, covered, regulator.dated(), regulator.nonce())
         return Reply(answer.status, (JSON, *headers), body)
 
 

@@ -1,12 +1,9 @@
-"""The way to the platform: a signed message goes to its intake address until it is taken or given up.
-
-Each try is signed afresh, as a sender does whose retries must not look like replays of an old request.
-"""
+"""The way to the platform: what goes to its intake address, and what it answers."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, Protocol
 
@@ -71,30 +68,6 @@ class Sender(Protocol):
     def __call__(self, url: str, headers: Sequence[tuple[str, str]], body: bytes) -> Answer: ...
 
     def close(self) -> None: ...
-
-
-class Pusher:
-    """Tries until the platform has answered for good, at most `tries` times. `sleep` takes seconds."""
-
-    def __init__(self, sender: Sender, sleep: Callable[[float], None], tries: int = 5) -> None:
-        self._sender = sender
-        self._sleep = sleep
-        self._tries = tries
-
-    def push(self, url: str, signed: Callable[[], Headers], body: bytes) -> tuple[Answer, ...]:
-        """The answer to every try. `signed` makes the headers of one."""
-        answers: list[Answer] = []
-        for attempt in range(self._tries):
-            if attempt:
-                self._sleep(WAITS_MS[min(attempt, len(WAITS_MS)) - 1] / 1000)
-            headers = [("content-type", "application/json"), *signed()]
-            answers.append(self._sender(url, headers, body))
-            if answers[-1].is_final:
-                break
-        return tuple(answers)
-
-    def close(self) -> None:
-        self._sender.close()
 
 
 class HttpxSender:

@@ -10,24 +10,39 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from kz_compliance_sdk.errors import ConfigError
-from kz_compliance_sdk.testing.mock_regulator.agenda import PASSIVE, Conduct, Done, Step
+from kz_compliance_sdk.testing import builders
+from kz_compliance_sdk.testing.mock_regulator.agenda import MESSAGES, PASSIVE, Agenda, Chase, Conduct, Done, Step
 from kz_compliance_sdk.testing.mock_regulator.app import Interface, Seen, SigningKeys
-from kz_compliance_sdk.testing.mock_regulator.books import Books, IssuedMessage, RegistrationStatus
+from kz_compliance_sdk.testing.mock_regulator.books import Books, IssuedMessage, Recorded, RegistrationStatus
 from kz_compliance_sdk.testing.mock_regulator.control import PREFIX, Control
-from kz_compliance_sdk.testing.mock_regulator.exchange import Reply, Request
+from kz_compliance_sdk.testing.mock_regulator.exchange import JSON, Refused, Reply, Request
 from kz_compliance_sdk.testing.mock_regulator.faults import Fault, FaultPlan, Outage
-from kz_compliance_sdk.testing.mock_regulator.life import Life
-from kz_compliance_sdk.testing.mock_regulator.push import Forgery, Headers, HttpxSender, Push, Pusher, Sender
+from kz_compliance_sdk.testing.mock_regulator.push import (
+    WAITS_MS,
+    Answer,
+    Forgery,
+    Headers,
+    HttpxSender,
+    Push,
+    Sender,
+)
 from kz_compliance_sdk.testing.mock_regulator.scenarios import plan_of
 from kz_compliance_sdk.testing.mock_regulator.server import Server, running
 from kz_compliance_sdk.wire.signature import Key, KeyRing, Profile, SigningKey, sign
 from kz_compliance_sdk.wire.v1 import MessageData, MessageType, write_message
-from kz_compliance_sdk.wire.values import Cancellation, Clarification, Notice, Reminder, Sanction
+from kz_compliance_sdk.wire.values import (
+    Cancellation,
+    Clarification,
+    ClarificationRequest,
+    Notice,
+    Reminder,
+    Sanction,
+)
 
-_SEEN: Final = 100_000
+_REMEMBERED: Final = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,45 +88,29 @@ class MockRegulator:
         if not platforms:
             raise ValueError("a regulator without a platform has nothing to do")
         self.profile: Profile = profile
+        self.url = base_url
         self.platforms = {platform.platform_id: platform for platform in platforms}
-        self.faults = FaultPlan()
-        self.seen: deque[Seen] = deque(maxlen=_SEEN)
-        self.pushes: list[Push] = []
+        self.ring = self._ring()
         self.signing = SigningKeys(signing_key, spare_keys)
+        self.faults = FaultPlan()
+        self.conduct = conduct
         self.skew_s = 0
-        self._clock = clock
         self.spawn = spawn
+        self.seen: deque[Seen] = deque(maxlen=_REMEMBERED)
+        self.pushes: list[Push] = []
+        self._clock = clock
+        self._sender, self._sleep, self._push_tries = sender or HttpxSender(), sleep, push_tries
         # Streams of their own: how many signatures were made must not change the next message's id.
-        self._message_id, self._receipt_id, self._nonce = (
+        self._message_id, receipt_id, self.nonce = (
             _ids(random.Random(None if seed is None else f"{name} {seed}")) for name in ("message", "receipt", "nonce")
         )
         self._false_material = random.Random(seed).randbytes(32)
         self._lock = threading.RLock()
-        self._pusher = Pusher(sender or HttpxSender(), sleep, push_tries)
-        self._life = Life(self)
-        self._books = {name: Books(name, self._receipt_id) for name in self.platforms}
-        self._interface = Interface(
-            self._books,
-            intake_urls={platform.platform_id: platform.intake_url for platform in platforms},
-            ring=self._ring(),
-            signing=self.signing,
-            profile=profile,
-            clock=clock,
-            dated=self.dated,
-            ids=self._nonce,
-            faults=self.faults,
-            base_url=base_url,
-            seen=self.seen.append,
-            recorded=self._life.recorded,
-            registered=self._life.registered,
-        )
-        self._control = Control(self)
-        self._life.behave(conduct)
-
-    @property
-    def url(self) -> str:
-        """The address under which it is reached."""
-        return self._interface.base_url
+        self._agenda = Agenda()
+        self._history: deque[Done] = deque(maxlen=_REMEMBERED)
+        self._held: dict[str, list[Step]] = {}
+        self._books = {name: Books(name, receipt_id) for name in self.platforms}
+        self._interface, self._control = Interface(self), Control(self)
 
     @property
     def books(self) -> Books:
@@ -180,7 +179,10 @@ class MockRegulator:
                 authority_id=_authority_of(books, data),
             )
             books.enter(message)
-            self._life.issued(message, moment)
+            if isinstance(data, Notice):
+                record = books.notices[data.notice_id]
+                record.due_at = self.conduct.due_at(data, moment)
+                self._plan_chase(platform.platform_id, data, record.due_at, 0)
             return message
 
     # The way to the platform.
@@ -195,15 +197,27 @@ class MockRegulator:
             for kind in ("push_lost", "push_delayed", "push_reordered"):
                 if kind in struck:
                     if kind != "push_lost":
-                        self._life.hold(message, struck[kind])
+                        self._hold(message, struck[kind])
                     return self._note(Push(message.platform_id, message.id, self._clock(), kind, ()))
         push = self.push_as_it_is(message, copies=copies * (2 if "push_duplicated" in struck else 1))
-        with self._lock:
-            overtaken = [self.message(name) for name in self._life.overtaken(message.platform_id)]
-        for each in overtaken:
-            if each is not None:
-                self.push_as_it_is(each)
+        for each in self._overtaken(message.platform_id):
+            self.push_as_it_is(each)
         return push
+
+    def _hold(self, message: IssuedMessage, fault: Fault) -> None:
+        """Send a message later: at a time, and if it is to be overtaken, as soon as it was."""
+        step = Step(self.now() + fault.delay_s, "push", message.id, message.platform_id)
+        self._agenda.add(step)
+        if fault.kind == "push_reordered":
+            self._held.setdefault(message.platform_id, []).append(step)
+
+    def _overtaken(self, platform_id: str) -> list[IssuedMessage]:
+        """The messages that have been overtaken by now, and are to be sent."""
+        with self._lock:
+            held = [step for step in self._held.pop(platform_id, []) if step in self._agenda]
+            for step in held:
+                self._agenda.remove(step)
+            return [message for step in held if (message := self.message(str(step.data))) is not None]
 
     def push_as_it_is(self, message: IssuedMessage, *, copies: int = 1) -> Push:
         """As `push`, and no fault strikes it."""
@@ -299,7 +313,7 @@ class MockRegulator:
             known = self.platforms[platform_id]
             self.platforms[platform_id] = replace(known, keys=tuple(keys))
             try:
-                self._interface.ring = self._ring()
+                self.ring = self._ring()
             except ConfigError:
                 self.platforms[platform_id] = known
                 raise
@@ -311,21 +325,38 @@ class MockRegulator:
 
     # What happens later.
 
-    @property
-    def conduct(self) -> Conduct:
-        """What it does by itself."""
-        return self._life.conduct
-
     def behave(self, conduct: Conduct) -> None:
-        """Follow another conduct from now on."""
+        """Follow another conduct from now on; what is owed is looked at again by its rules."""
         with self._lock:
-            self._life.behave(conduct)
+            self.conduct = conduct
+            self._agenda.remove_where(lambda step: step.act == "chase")
+            now = self.now()
+            for name, books in self._books.items():
+                for record in books.notices.values():
+                    if record.is_owed and record.due_at is not None:
+                        ahead = [no for no, (after, _) in enumerate(conduct.steps()) if record.due_at + after > now]
+                        if ahead:
+                            self._plan_chase(name, record.notice, record.due_at, ahead[0])
+
+    def recorded(self, books: Books, recorded: Recorded) -> None:
+        """Plan the answer to a question that came in."""
+        value, after = recorded.value, self.conduct.answer_after_s
+        if isinstance(value, ClarificationRequest) and after is not None:
+            answer = builders.clarification(books.notices[value.notice_id].notice, value.request_id)
+            self.plan(Step(self.now() + after, "clarify", answer, books.platform_id))
+
+    def registered(self, books: Books) -> None:
+        """Hold a new registration back for as long as the conduct says."""
+        after = self.conduct.register_after_s
+        if after:
+            books.set_registration("pending")
+            self.plan(Step(self.now() + after, "registration", "registered", books.platform_id))
 
     def plan(self, *steps: Step) -> None:
         """Put steps on the agenda."""
         with self._lock:
             for step in steps:
-                self._life.agenda.add(step)
+                self._agenda.add(step)
 
     def play(
         self, scenario: str, seed: int = 1, *, start: int | None = None, notices: int | None = None, pace: int = 1
@@ -345,17 +376,17 @@ class MockRegulator:
     def agenda(self) -> list[Step]:
         """What is still to happen, in order."""
         with self._lock:
-            return self._life.agenda.steps()
+            return self._agenda.steps()
 
     def history(self) -> list[Done]:
         """The steps that were taken, oldest first, with what came of each."""
         with self._lock:
-            return list(self._life.history)
+            return list(self._history)
 
     def next_at(self) -> int | None:
         """When the next step is due, in UTC seconds; None if nothing is planned."""
         with self._lock:
-            return self._life.agenda.next_at()
+            return self._agenda.next_at()
 
     def tick(self) -> list[Done]:
         """Take every step whose time has come, in order; it may wait for platforms. Somebody has to call this:
@@ -363,10 +394,12 @@ class MockRegulator:
         taken: list[Done] = []
         while True:
             with self._lock:
-                step = self._life.agenda.pop_due(self._clock())
+                step = self._agenda.pop_due(self._clock())
             if step is None:
                 return taken
-            taken.append(self._life.perform(step))
+            done = Done(step, self.now(), self._outcome(step))
+            self._history.append(done)
+            taken.append(done)
 
     def advance(self, seconds: int) -> list[Done]:
         """Let so many seconds pass on a clock that stands still, and take each step when its time comes.
@@ -386,6 +419,92 @@ class MockRegulator:
         let_pass(max(0, end - self._clock()))
         return taken
 
+    def _outcome(self, step: Step) -> str:
+        """Take a step, outside the lock: it may wait for platforms. What is refused is told, and raises nothing."""
+        try:
+            return self._take(step)
+        except Refused as refused:
+            return refused.problem.code or "refused"
+        except KeyError as missing:
+            return f"unknown: {missing.args[0]}"
+        except ValueError as wrong:
+            # A step that Python made need not have gone through `read_step`.
+            return f"invalid: {type(wrong).__name__}"
+
+    def _take(self, step: Step) -> str:
+        # What a step carries follows from its act: `read_step` holds what comes from outside to it.
+        data: Any = step.data
+        match step.act:
+            case "push":
+                message = self.message(data)
+                if message is None:
+                    return "message_unknown"
+                self.spawn(lambda: self.push_as_it_is(message))
+            case "chase":
+                return self._chase(step, data)
+            case "fail":
+                self.fail(data)
+            case "disarm":
+                self.clear_faults()
+            case "outage":
+                self.outage(True, data)
+            case "recover":
+                self.outage(False)
+            case "forget_keys":
+                self.forget_keys()
+            case "skew":
+                self.skew(data)
+            case "rotate":
+                self.rotate(data.key_id, platform_id=data.platform_id, authority_id=data.authority_id)
+            case "registration":
+                self.set_registration(data, step.platform_id)
+            case "conduct":
+                self.behave(data)
+            case _:
+                self._say(step, data)
+        return "done"
+
+    def _say(self, step: Step, data: MessageData) -> None:
+        message = self.announce(
+            MESSAGES[step.act],
+            data,
+            in_feed=step.in_feed,
+            platform_id=step.platform_id,
+            message_id=step.message_id,
+            at=step.at,
+        )
+        if step.push:
+            self.spawn(lambda: self.push(message))
+
+    def _chase(self, step: Step, chase: Chase) -> str:
+        with self._lock:
+            record = self._books[step.platform_id or self.books.platform_id].notices.get(chase.notice_id)
+            steps = self.conduct.steps()
+            if record is None or record.notice.revision != chase.revision or chase.number >= len(steps):
+                return "superseded"
+            if not record.is_owed:
+                return "not_owed"
+            notice, due_at, (_, level) = record.notice, record.due_at or step.at, steps[chase.number]
+            self._plan_chase(notice.platform_id, notice, due_at, chase.number + 1)
+        if isinstance(level, int):
+            self._say(Step(step.at, "remind", platform_id=notice.platform_id), builders.reminder(notice, level))
+            return f"reminder {level}"
+        sanction = Sanction(
+            sanction_id=f"S-{notice.notice_id}-{chase.revision}-{level}",
+            level=level,
+            notice_ids=(notice.notice_id,),
+            effective_at=step.at,
+            reference_number=f"S/{notice.reference_number}"[:200],
+        )
+        self._say(Step(step.at, "sanction", platform_id=notice.platform_id), sanction)
+        return f"sanction {level}"
+
+    def _plan_chase(self, platform_id: str, notice: Notice, due_at: int, number: int) -> None:
+        steps = self.conduct.steps()
+        if number < len(steps):
+            chase = Chase(notice.notice_id, notice.revision, number)
+            self.plan(Step(due_at + steps[number][0], "chase", chase, platform_id))
+
     # How it is reached.
 
     def handle(self, request: Request) -> Reply:
@@ -398,7 +517,7 @@ class MockRegulator:
     def reached_at(self, base_url: str) -> None:
         """Say under which address platforms reach it: request signatures cover it."""
         with self._lock:
-            self._interface.base_url = base_url.rstrip("/")
+            self.url = base_url.rstrip("/")
 
     def server(self) -> Server:
         """A server for it; the caller starts and stops it."""
@@ -420,7 +539,7 @@ class MockRegulator:
 
     def close(self) -> None:
         """Close the connections to the platforms."""
-        self._pusher.close()
+        self._sender.close()
 
     def now(self) -> int:
         """The right time, in UTC seconds."""
@@ -440,9 +559,16 @@ class MockRegulator:
             return next((b.messages[message_id] for b in self._books.values() if message_id in b.messages), None)
 
     def _sent(self, platform: Platform, message_id: str, body: bytes, what: str, signed: Callable[[], Headers]) -> Push:
-        # Outside the lock: the platform may ask us something before it answers.
-        answers = self._pusher.push(platform.intake_url, signed, body)
-        return self._note(Push(platform.platform_id, message_id, self._clock(), what, answers))
+        """Try until the platform has answered for good, each time signed afresh: a retry must not look like a replay.
+        Outside the lock: the platform may ask us something before it answers."""
+        answers: list[Answer] = []
+        for attempt in range(self._push_tries):
+            if attempt:
+                self._sleep(WAITS_MS[min(attempt, len(WAITS_MS)) - 1] / 1000)
+            answers.append(self._sender(platform.intake_url, [JSON, *signed()], body))
+            if answers[-1].is_final:
+                break
+        return self._note(Push(platform.platform_id, message_id, self._clock(), what, tuple(answers)))
 
     def _note(self, push: Push) -> Push:
         with self._lock:
@@ -457,7 +583,7 @@ class MockRegulator:
         self, key: SigningKey, platform: Platform, body: bytes, message_id: str, target: str | None = None
     ) -> Headers:
         with self._lock:
-            nonce, now = self._nonce(), self.dated()
+            nonce, now = self.nonce(), self.dated()
         return sign(key, self.profile, "POST", target or platform.intake_url, body, now, message_id, nonce)
 
 

@@ -9,16 +9,14 @@ import dataclasses
 import heapq
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal, TypeVar, cast, get_args
+from typing import Any, Final, Literal, get_args
 
-from pydantic import TypeAdapter, ValidationError
-from pydantic_core import PydanticCustomError
+from pydantic import SkipValidation, TypeAdapter, ValidationError
 
-from kz_compliance_sdk.errors import Unreadable
 from kz_compliance_sdk.testing.mock_regulator.books import RegistrationStatus
 from kz_compliance_sdk.testing.mock_regulator.exchange import refuse
-from kz_compliance_sdk.testing.mock_regulator.faults import Fault, Outage
-from kz_compliance_sdk.wire.strict_json import validated
+from kz_compliance_sdk.testing.mock_regulator.faults import READ_WHOLE, Fault, Outage
+from kz_compliance_sdk.wire.codes import FIELD_CODES
 from kz_compliance_sdk.wire.v1 import MessageType
 from kz_compliance_sdk.wire.values import (
     FROM_WIRE,
@@ -32,7 +30,6 @@ from kz_compliance_sdk.wire.values import (
     SanctionLevel,
     ValueModel,
     instant_text,
-    parse_instant,
 )
 
 _HOUR: Final = 3_600
@@ -50,6 +47,8 @@ class Conduct:
 
     Raises ValueError for times that are negative or do not grow.
     """
+
+    __pydantic_config__ = READ_WHOLE
 
     term_s: int = 24 * _HOUR
     answer_after_s: int | None = None
@@ -112,6 +111,8 @@ MESSAGES: Final[Mapping[Act, MessageType]] = {
 class Rotation:
     """From now on another key signs: `key_id`, or without it the next spare one. See `SigningKeys.rotate`."""
 
+    __pydantic_config__ = READ_WHOLE
+
     key_id: str | None = None
     platform_id: str | None = None
     authority_id: str | None = None
@@ -120,6 +121,8 @@ class Rotation:
 @dataclass(frozen=True, slots=True)
 class Chase:
     """Look whether revision `revision` of a notice is answered; if not, take step `number` of the conduct."""
+
+    __pydantic_config__ = READ_WHOLE
 
     notice_id: str
     revision: int
@@ -171,11 +174,13 @@ class Step:
     `platform_id` None means the one that a notice names, or the first.
     """
 
-    at: int
+    __pydantic_config__ = READ_WHOLE
+
+    at: Instant
     act: Act
-    data: Data | None = None
-    platform_id: str | None = None
-    message_id: str | None = None
+    data: SkipValidation[Data | None] = None
+    platform_id: Identifier | None = None
+    message_id: Identifier | None = None
     push: bool = True
     in_feed: bool = True
 
@@ -233,19 +238,6 @@ class Agenda:
         return any(each is step for _, _, each in self._heap)
 
 
-_R = TypeVar("_R")
-
-
-class _Written(ValueModel):
-    at: Instant
-    act: Act
-    data: Any = None
-    platform_id: Identifier | None = None
-    message_id: Identifier | None = None
-    push: bool = True
-    in_feed: bool = True
-
-
 def step_json(step: Step) -> dict[str, Any]:
     """A step as JSON values; `read_step` reads it again. Times of the step are RFC 3339 text."""
     data: Any = step.data
@@ -261,67 +253,25 @@ def step_json(step: Step) -> dict[str, Any]:
 
 
 def read_step(value: Mapping[str, Any]) -> Step:
-    """The step that JSON values give. Raises Refused and Unreadable: what is wrong, and where."""
-    for name in value:
-        if name not in _Written.model_fields:
-            raise refuse(422, "schema_value", "A step has no such field.", field=name)
-    if value.get("act") not in get_args(Act):
-        raise refuse(422, "schema_value", f"An act is one of {', '.join(get_args(Act))}.", field="act")
-    written = validated(_Written, value)
-    return Step(
-        written.at,
-        written.act,
-        _data(written.act, written.data),
-        written.platform_id,
-        written.message_id,
-        written.push,
-        written.in_feed,
-    )
+    """The step that JSON values give. Raises Refused: what is wrong, and where."""
+    step: Step = read_as(Step, value)
+    wanted = _DATA.get(step.act)
+    if wanted is not None:
+        return dataclasses.replace(step, data=read_as(wanted, step.data, "data"))
+    if step.data is not None:
+        raise refuse(422, "schema_value", f"The act {step.act} takes no data.", field="data")
+    return step
 
 
-def _data(act: Act, value: Any) -> Data | None:
-    wanted = _DATA.get(act)
-    if wanted is None:
-        if value is not None:
-            raise refuse(422, "schema_value", f"The act {act} takes no data.", field="data")
-        return None
-    if isinstance(wanted, type) and issubclass(wanted, ValueModel):
-        if not isinstance(value, Mapping):
-            raise refuse(422, "schema_type", f"The act {act} takes an object.", field="data")
-        try:
-            return cast(Data, validated(wanted, value))
-        except Unreadable as wrong:
-            raise refuse(
-                422, wrong.code, f"{wrong.message} {wrong.remedy}".rstrip(), field=f"data.{wrong.field}"
-            ) from None
-    if isinstance(value, Mapping) and isinstance(wanted, type) and dataclasses.is_dataclass(wanted):
-        if wanted is Outage and value.get("until") is not None:
-            value = {**value, "until": _instant(value["until"])}
-        return cast(Data, read_record(wanted, value, "data."))
-    return cast(Data, _validated(wanted, value, "data"))
-
-
-def read_record(wanted: type[_R], value: Mapping[str, Any], at: str = "") -> _R:
-    """The dataclass whose fields are given. Raises Refused, which names the field; `at` comes before its name."""
-    known = {field.name for field in dataclasses.fields(wanted)}  # type: ignore[arg-type]  # only dataclasses come here
-    for name in value:
-        if name not in known:
-            told = f"A {wanted.__name__.lower()} has no such field."
-            raise refuse(422, "schema_value", told, field=f"{at}{name}")
-    return cast(_R, _validated(wanted, dict(value), at.rstrip(".")))
-
-
-def _validated(wanted: Any, value: Any, at: str) -> object:
+def read_as(wanted: Any, value: object, at: str = "") -> Any:
+    """What JSON values give as a value of the type `wanted`. Raises Refused, which names the field; `at` is where they
+    stand."""
     try:
         return TypeAdapter(wanted).validate_python(value, context=FROM_WIRE)
     except ValidationError as wrong:
-        first = wrong.errors(include_url=False)[0]
+        errors = wrong.errors(include_url=False)
+        unknown = next((each for each in errors if each["type"] == "unexpected_keyword_argument"), None)
+        first = unknown or errors[0]
         where = ".".join(str(part) for part in (at, *first["loc"]) if part != "")
-        raise refuse(422, "schema_value", f"{first['msg']}.", field=where) from None
-
-
-def _instant(value: Any) -> int:
-    try:
-        return parse_instant(value)
-    except (PydanticCustomError, TypeError):
-        raise refuse(422, "time_format", "Write it as RFC 3339 with an offset.", field="data.until") from None
+        code = first["type"] if first["type"] in FIELD_CODES else "schema_value"
+        raise refuse(422, code, "There is no such field." if unknown else f"{first['msg']}.", field=where) from None

@@ -17,7 +17,7 @@ from pydantic_core import PydanticCustomError
 
 from kz_compliance_sdk.errors import NotAuthentic
 from kz_compliance_sdk.testing.mock_regulator.books import AlreadyRecorded, Books, IssuedMessage, Submission
-from kz_compliance_sdk.testing.mock_regulator.exchange import JSON, Refused, Reply, Request, problem_reply, refuse
+from kz_compliance_sdk.testing.mock_regulator.exchange import JSON, Refused, Reply, Request, refuse, refuse_method
 from kz_compliance_sdk.testing.mock_regulator.faults import Fault, Route, down, failing, spoilt
 from kz_compliance_sdk.wire.problem import Problem
 from kz_compliance_sdk.wire.signature import SigningKey, sign, sign_response, verify
@@ -178,7 +178,7 @@ class Interface:
         try:
             answer = self._answer(request, route, argument, now)
         except Refused as refused:
-            reply = problem_reply(refused.problem, refused.headers)
+            reply = refused.reply()
             late = plan.after(route, path, receipt=False, proved=False)
         else:
             late = plan.after(route, path, receipt=answer.receipt is not None, proved=True)
@@ -216,7 +216,7 @@ class Interface:
         return self._registration(books, request)
 
     def _submission(self, books: Books, kind: Submission, notice_id: str, request: Request) -> _Answer:
-        _needs_json(request)
+        request.needs_json()
         key = request.header("idempotency-key")
         if key is None or not _KEY.fullmatch(key):
             raise refuse(
@@ -233,7 +233,7 @@ class Interface:
 
     def _registration(self, books: Books, request: Request) -> _Answer:
         if request.method == "PUT":
-            _needs_json(request)
+            request.needs_json()
             status = 201 if books.register(request.body, self._regulator.dated()) else 200
             if status == 201:
                 self._regulator.registered(books)
@@ -312,16 +312,7 @@ def _route(path: str, method: str) -> tuple[Route | None, str]:
 
 def _no_route(path: str) -> Refused:
     verbs = sorted({verb for verb, pattern, _ in _ROUTES if pattern.fullmatch(path)})
-    if verbs:
-        allow = ("allow", ", ".join(verbs))
-        return refuse(405, "method_not_allowed", "Use another method here.", headers=(allow,))
-    return refuse(404, "path_unknown", "There is nothing here.")
-
-
-def _needs_json(request: Request) -> None:
-    media_type = (request.header("content-type") or "").partition(";")[0].strip().lower()
-    if media_type != "application/json":
-        raise refuse(415, "media_type", "Send application/json.")
+    return refuse_method(verbs) if verbs else refuse(404, "path_unknown", "There is nothing here.")
 
 
 def _since(text: str, now: int) -> int:

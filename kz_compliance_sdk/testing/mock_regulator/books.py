@@ -12,8 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 from kz_compliance_sdk.errors import Unreadable
-from kz_compliance_sdk.testing.mock_regulator.exchange import Refused, refuse
-from kz_compliance_sdk.wire.problem import Problem
+from kz_compliance_sdk.testing.mock_regulator.exchange import Refused, refuse, refuse_unreadable
 from kz_compliance_sdk.wire.strict_json import loads, read
 from kz_compliance_sdk.wire.v1 import HeldNotice, MessageData, MessageType
 from kz_compliance_sdk.wire.values import (
@@ -244,7 +243,7 @@ class Books:
         try:
             value = loads(body)
         except Unreadable as wrong:
-            raise _unreadable(wrong) from None
+            raise refuse_unreadable(wrong) from None
         for name in _REGISTRATION:
             if value.get(name) in (None, "", [], {}):
                 raise refuse(422, "schema_missing", "A required field is missing.", field=name)
@@ -266,7 +265,7 @@ def _read(kind: Submission, body: bytes) -> Submitted:
     try:
         return read(_MODELS[kind], body, max_nodes=_MAX_NODES)
     except Unreadable as wrong:
-        raise _unreadable(wrong) from None
+        raise refuse_unreadable(wrong) from None
 
 
 def _check_acknowledgement(record: NoticeRecord, value: Any, _key: str) -> None:
@@ -322,10 +321,6 @@ def _standing(record: NoticeRecord, report: Report) -> Recorded | None:
 
 def _wrong(where: str, detail: str) -> Refused:
     return refuse(422, "schema_value", detail, field=where)
-
-
-def _unreadable(wrong: Unreadable) -> Refused:
-    return Refused(Problem.of(wrong.code, 422, f"{wrong.message} {wrong.remedy}".rstrip(), field=wrong.field))
 
 
 def _spoken(notice: Notice) -> set[str]:

@@ -30,47 +30,55 @@ has to be this machine's.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
-
-from kz_compliance_sdk.wire.values import instant_text
-
-if TYPE_CHECKING:
-    from kz_compliance_sdk.testing.mock_regulator.books import Books, IssuedMessage, NoticeRecord, Recorded
-    from kz_compliance_sdk.testing.mock_regulator.push import Push
-
 import base64
 import binascii
 import dataclasses
-import ipaddress
+import hashlib
+import inspect
 import json
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Final, TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, Any, Final, get_type_hints
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, create_model
 
 from kz_compliance_sdk.errors import Unreadable
 from kz_compliance_sdk.testing import builders
-from kz_compliance_sdk.testing.mock_regulator.agenda import Conduct, Done, read_record, read_step, step_json
-from kz_compliance_sdk.testing.mock_regulator.books import IssuedMessage, RegistrationStatus
-from kz_compliance_sdk.testing.mock_regulator.exchange import Refused, Reply, Request, json_reply, problem_reply, refuse
+from kz_compliance_sdk.testing.mock_regulator.agenda import Conduct, Done, read_as, read_step, step_json
+from kz_compliance_sdk.testing.mock_regulator.books import (
+    Books,
+    IssuedMessage,
+    NoticeRecord,
+    Recorded,
+    RegistrationStatus,
+)
+from kz_compliance_sdk.testing.mock_regulator.exchange import (
+    Refused,
+    Reply,
+    Request,
+    is_loopback,
+    json_reply,
+    refuse,
+    refuse_method,
+    refuse_unreadable,
+)
 from kz_compliance_sdk.testing.mock_regulator.faults import Fault, Outage, OutageKind
-from kz_compliance_sdk.testing.mock_regulator.page import regulator_page
-from kz_compliance_sdk.testing.mock_regulator.push import Forgery
+from kz_compliance_sdk.testing.mock_regulator.push import Forgery, Push
 from kz_compliance_sdk.testing.mock_regulator.scenarios import SCENARIOS
-from kz_compliance_sdk.wire.problem import Problem
 from kz_compliance_sdk.wire.signature import SigningKey
 from kz_compliance_sdk.wire.strict_json import loads, validated
 from kz_compliance_sdk.wire.v1 import API_VERSION, Message, read_message
-from kz_compliance_sdk.wire.values import Instant, ValueModel
+from kz_compliance_sdk.wire.values import Instant, ValueModel, instant_text
 
 if TYPE_CHECKING:
+    from jinja2 import Template
+
     from kz_compliance_sdk.testing.mock_regulator.regulator import MockRegulator
 
 PREFIX: Final = "/control/"
 _MOST_STEPS: Final = 10_000
 _NEWEST: Final = 1_000
+_ON_THE_PAGE: Final = 200
 _YEAR_S: Final = 31_536_000
 
 _PAGE_HEADERS: Final = (
@@ -79,6 +87,9 @@ _PAGE_HEADERS: Final = (
     ("x-content-type-options", "nosniff"),
 )
 
+_Route = Callable[[bytes], Mapping[str, Any]]
+_Copies = Annotated[int, Field(ge=1, le=100)]
+
 
 class _Body(ValueModel):
     """What a command carries. A field that is not known is a mistake, and is named."""
@@ -86,88 +97,17 @@ class _Body(ValueModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class _Issue(_Body):
-    type: str | None = None
-    data: dict[str, Any] | None = None
-    sample: int | None = None
-    platform_id: str | None = None
-    push: bool = False
-    in_feed: bool = True
-    copies: int = Field(default=1, ge=1, le=100)
-
-
-class _Push(_Body):
-    message_id: str
-    copies: int = Field(default=1, ge=1, le=100)
-
-
-class _Forge(_Body):
-    message_id: str
-    how: Forgery = "wrong_key"
-
-
-class _Unreadable(_Body):
-    message_id: str | None = None
-    body: str | None = None
-
-
-class _OutageAsked(_Body):
-    on: bool
-    how: OutageKind = "unavailable"
-    retry_after_s: int | None = Field(default=None, ge=0)
-    until: Instant | None = None
-
-
-class _Skew(_Body):
-    seconds: int = Field(ge=-_YEAR_S, le=_YEAR_S)
-
-
-class _Rotate(_Body):
-    key_id: str | None = None
-    platform_id: str | None = None
-    authority_id: str | None = None
-
-
-class _Registration(_Body):
-    status: RegistrationStatus
-    platform_id: str | None = None
-
-
-class _Play(_Body):
-    scenario: str
-    seed: int = 1
-    notices: int | None = Field(default=None, ge=0, le=9_999)
-    pace: int = Field(default=1, ge=1, le=86_400)
-
-
-class _Plan(_Body):
-    steps: list[dict[str, Any]] = Field(min_length=1, max_length=_MOST_STEPS)
-
-
-class _Advance(_Body):
-    seconds: int = Field(ge=0, le=_YEAR_S)
-
-
-_B = TypeVar("_B", bound=_Body)
-_Route = Callable[[bytes], Mapping[str, Any]]
-
-
-def _asked(model: type[_B], answer: Callable[[_B], Mapping[str, Any]]) -> _Route:
-    """A command whose body is read as `model`."""
-    return lambda body: answer(validated(model, loads(body)))
-
-
-def _told(answer: Callable[[], Mapping[str, Any]]) -> _Route:
-    """A command that carries nothing."""
-    return lambda _body: answer()
-
-
-def _done(act: Callable[[], None]) -> _Route:
-    def route(_body: bytes) -> Mapping[str, Any]:
-        act()
-        return {}
-
-    return route
+def _command(act: Callable[..., Mapping[str, Any] | None]) -> _Route:
+    """A command: what its body carries are the parameters of the function that does it."""
+    hints = get_type_hints(act, include_extras=True)
+    fields: dict[str, Any] = {
+        name: (hints[name], ... if parameter.default is parameter.empty else parameter.default)
+        for name, parameter in inspect.signature(act).parameters.items()
+    }
+    if not fields:
+        return lambda _body: act() or {}
+    model = create_model(act.__name__, __base__=_Body, **fields)
+    return lambda body: act(**dict(validated(model, loads(body)))) or {}
 
 
 class Control:
@@ -176,28 +116,28 @@ class Control:
     def __init__(self, regulator: MockRegulator) -> None:
         self._regulator = regulator
         self._routes: Mapping[tuple[str, str], _Route] = {
-            ("GET", "books"): _told(self._books),
-            ("GET", "faults"): _told(self._faults),
-            ("GET", "requests"): _told(self._requests),
-            ("POST", "issue"): _asked(_Issue, self._issue),
-            ("POST", "push"): _asked(_Push, self._push),
-            ("POST", "push-forged"): _asked(_Forge, self._push_forged),
-            ("POST", "push-unreadable"): _asked(_Unreadable, self._push_unreadable),
-            ("POST", "faults"): lambda body: {"fault_id": regulator.fail(read_record(Fault, loads(body)))},
-            ("DELETE", "faults"): _done(lambda: regulator.clear_faults()),
-            ("POST", "outage"): _asked(_OutageAsked, self._outage),
-            ("POST", "forget-keys"): _done(lambda: regulator.forget_keys()),
-            ("POST", "skew"): _asked(_Skew, self._skew),
-            ("GET", "keys"): _told(self._keys),
-            ("POST", "rotate"): _asked(_Rotate, self._rotate),
-            ("POST", "registration"): _asked(_Registration, self._registration),
-            ("GET", "conduct"): _told(lambda: dataclasses.asdict(regulator.conduct)),
+            ("GET", "books"): _command(self._books),
+            ("GET", "faults"): _command(self._faults),
+            ("GET", "requests"): _command(self._requests),
+            ("POST", "issue"): _command(self._issue),
+            ("POST", "push"): _command(self._push),
+            ("POST", "push-forged"): _command(self._push_forged),
+            ("POST", "push-unreadable"): _command(self._push_unreadable),
+            ("POST", "faults"): lambda body: {"fault_id": regulator.fail(read_as(Fault, loads(body)))},
+            ("DELETE", "faults"): _command(regulator.clear_faults),
+            ("POST", "outage"): _command(self._outage),
+            ("POST", "forget-keys"): _command(regulator.forget_keys),
+            ("POST", "skew"): _command(self._skew),
+            ("GET", "keys"): _command(self._keys),
+            ("POST", "rotate"): _command(self._rotate),
+            ("POST", "registration"): _command(self._registration),
+            ("GET", "conduct"): lambda _body: dataclasses.asdict(regulator.conduct),
             ("POST", "conduct"): self._behave,
-            ("GET", "scenarios"): _told(_scenarios),
-            ("POST", "play"): _asked(_Play, self._play),
-            ("GET", "agenda"): _told(self._agenda),
-            ("POST", "plan"): _asked(_Plan, self._plan),
-            ("POST", "advance"): _asked(_Advance, self._advance),
+            ("GET", "scenarios"): _command(_scenarios),
+            ("POST", "play"): _command(self._play),
+            ("GET", "agenda"): _command(self._agenda),
+            ("POST", "plan"): _command(self._plan),
+            ("POST", "advance"): _command(self._advance),
         }
 
     def handle(self, request: Request) -> Reply:
@@ -209,18 +149,31 @@ class Control:
             name = request.path.removeprefix(PREFIX)
             route = self._routes.get((request.method, name))
             if route is None:
-                raise _no_route(name, [verb for verb, known in self._routes if known == name])
+                verbs = [verb for verb, known in self._routes if known == name]
+                raise (
+                    refuse_method(verbs)
+                    if verbs
+                    else refuse(404, "path_unknown", f"Nothing in {PREFIX} has this name.")
+                )
             return json_reply(route(request.body))
         except Refused as refused:
-            return problem_reply(refused.problem, refused.headers)
+            return refused.reply()
         except Unreadable as wrong:
-            return problem_reply(Problem.of(wrong.code, 422, f"{wrong.message} {wrong.remedy}", field=wrong.field))
+            return refuse_unreadable(wrong).reply()
 
     def _page(self, method: str) -> Reply:
         if method != "GET":
-            raise refuse(405, "method_not_allowed", "Use GET.", headers=(("allow", "GET"),))
-        with self._regulator.locked():
-            page = regulator_page(self._regulator)
+            raise refuse_method(["GET"], "Use GET.")
+        regulator = self._regulator
+        with regulator.locked():
+            page = _template().render(
+                regulator=regulator,
+                now=regulator.now(),
+                usual=dataclasses.asdict(Fault("status")),
+                asdict=dataclasses.asdict,
+                time=instant_text,
+                newest=_ON_THE_PAGE,
+            )
         return Reply(200, _PAGE_HEADERS, page.encode())
 
     def _books(self) -> dict[str, Any]:
@@ -242,43 +195,57 @@ class Control:
             newest = list(self._regulator.seen)[-_NEWEST:]
         return {"data": [{**dataclasses.asdict(each), "at": instant_text(each.at)} for each in newest]}
 
-    def _issue(self, asked: _Issue) -> dict[str, Any]:
+    def _issue(
+        self,
+        type: str | None = None,  # noqa: A002 - a field of the body, as a message has it
+        data: dict[str, Any] | None = None,
+        sample: int | None = None,
+        platform_id: str | None = None,
+        push: bool = False,
+        in_feed: bool = True,
+        copies: _Copies = 1,
+    ) -> dict[str, Any]:
         regulator = self._regulator
-        platform_id = self._known(asked.platform_id or regulator.books.platform_id)
-        if asked.sample is not None:
-            sample = builders.notice(asked.sample, platform_id=platform_id, issued_at=regulator.now())
-            message = regulator.issue(sample, in_feed=asked.in_feed)
+        to = self._known(platform_id) or regulator.books.platform_id
+        if sample is not None:
+            notice = builders.notice(sample, platform_id=to, issued_at=regulator.now())
+            message = regulator.issue(notice, in_feed=in_feed)
         else:
-            said = _said(asked, platform_id, instant_text(regulator.now()))
-            to = self._known(said.platform_id, "data.platform_id")
-            message = regulator.announce(said.type, said.data, in_feed=asked.in_feed, platform_id=to)
-        push = regulator.push(message, copies=asked.copies) if asked.push else None
-        return {**message_json(message), "push": push_json(push) if push else None}
+            said = _said(type, data, to, instant_text(regulator.now()))
+            to = self._known(said.platform_id, "data.platform_id") or to
+            message = regulator.announce(said.type, said.data, in_feed=in_feed, platform_id=to)
+        pushed = push_json(regulator.push(message, copies=copies)) if push else None
+        return {**message_json(message), "push": pushed}
 
-    def _push(self, asked: _Push) -> dict[str, Any]:
-        return push_json(self._regulator.push(self._message(asked.message_id), copies=asked.copies))
+    def _push(self, message_id: str, copies: _Copies = 1) -> dict[str, Any]:
+        return push_json(self._regulator.push(self._message(message_id), copies=copies))
 
-    def _push_forged(self, asked: _Forge) -> dict[str, Any]:
-        message = self._message(asked.message_id)
+    def _push_forged(self, message_id: str, how: Forgery = "wrong_key") -> dict[str, Any]:
         try:
-            return push_json(self._regulator.push_forged(message, asked.how))
+            return push_json(self._regulator.push_forged(self._message(message_id), how))
         except ValueError as wrong:
             raise refuse(422, "schema_value", f"{wrong}.", field="how") from None
 
-    def _push_unreadable(self, asked: _Unreadable) -> dict[str, Any]:
-        if asked.body is not None:
-            return push_json(self._regulator.push_body(_bytes(asked.body), what="unreadable"))
-        if asked.message_id is None:
+    def _push_unreadable(self, message_id: str | None = None, body: str | None = None) -> dict[str, Any]:
+        if body is not None:
+            return push_json(self._regulator.push_body(_bytes(body), what="unreadable"))
+        if message_id is None:
             raise refuse(422, "schema_missing", "Name a message_id, or give a body in base64.", field="message_id")
-        return push_json(self._regulator.push_unreadable(self._message(asked.message_id)))
+        return push_json(self._regulator.push_unreadable(self._message(message_id)))
 
-    def _outage(self, asked: _OutageAsked) -> dict[str, Any]:
-        self._regulator.outage(asked.on, Outage(asked.how, asked.retry_after_s, asked.until))
-        return {"on": asked.on}
+    def _outage(
+        self,
+        on: bool,
+        how: OutageKind = "unavailable",
+        retry_after_s: Annotated[int, Field(ge=0)] | None = None,
+        until: Instant | None = None,
+    ) -> dict[str, Any]:
+        self._regulator.outage(on, Outage(how, retry_after_s, until))
+        return {"on": on}
 
-    def _skew(self, asked: _Skew) -> dict[str, Any]:
-        self._regulator.skew(asked.seconds)
-        return {"skew_s": asked.seconds}
+    def _skew(self, seconds: Annotated[int, Field(ge=-_YEAR_S, le=_YEAR_S)]) -> dict[str, Any]:
+        self._regulator.skew(seconds)
+        return {"skew_s": seconds}
 
     def _keys(self) -> dict[str, Any]:
         regulator = self._regulator
@@ -286,26 +253,32 @@ class Control:
             used = {name: regulator.signing.of(name).key_id for name in regulator.platforms}
             return {"keys": [_key_json(key) for key in regulator.signing.known], "in_use": used}
 
-    def _rotate(self, asked: _Rotate) -> dict[str, Any]:
-        platform_id = None if asked.platform_id is None else self._known(asked.platform_id)
+    def _rotate(
+        self, key_id: str | None = None, platform_id: str | None = None, authority_id: str | None = None
+    ) -> dict[str, Any]:
+        to = self._known(platform_id)
         try:
-            key = self._regulator.rotate(asked.key_id, platform_id=platform_id, authority_id=asked.authority_id)
+            return _key_json(self._regulator.rotate(key_id, platform_id=to, authority_id=authority_id))
         except KeyError as missing:
             raise refuse(404, "key_unknown", f"{missing.args[0]}.", field="key_id") from None
-        return _key_json(key)
 
-    def _registration(self, asked: _Registration) -> dict[str, Any]:
-        platform_id = None if asked.platform_id is None else self._known(asked.platform_id)
-        self._regulator.set_registration(asked.status, platform_id)
-        return {"status": asked.status}
+    def _registration(self, status: RegistrationStatus, platform_id: str | None = None) -> dict[str, Any]:
+        self._regulator.set_registration(status, self._known(platform_id))
+        return {"status": status}
 
     def _behave(self, body: bytes) -> dict[str, Any]:
-        self._regulator.behave(read_record(Conduct, loads(body)))
+        self._regulator.behave(read_as(Conduct, loads(body)))
         return dataclasses.asdict(self._regulator.conduct)
 
-    def _play(self, asked: _Play) -> dict[str, Any]:
+    def _play(
+        self,
+        scenario: str,
+        seed: int = 1,
+        notices: Annotated[int, Field(ge=0, le=9_999)] | None = None,
+        pace: Annotated[int, Field(ge=1, le=86_400)] = 1,
+    ) -> dict[str, Any]:
         try:
-            steps = self._regulator.play(asked.scenario, asked.seed, notices=asked.notices, pace=asked.pace)
+            steps = self._regulator.play(scenario, seed, notices=notices, pace=pace)
         except KeyError as missing:
             raise refuse(404, "scenario_unknown", f"{missing.args[0]}.", field="scenario") from None
         return {"planned": len(steps), "until": instant_text(max((step.at for step in steps), default=0))}
@@ -318,17 +291,18 @@ class Control:
             "history": [_done_json(done) for done in regulator.history()[-_NEWEST:]],
         }
 
-    def _plan(self, asked: _Plan) -> dict[str, Any]:
-        steps = [read_step(value) for value in asked.steps]
-        for step in steps:
-            if step.platform_id is not None:
-                self._known(step.platform_id)
-        self._regulator.plan(*steps)
-        return {"planned": len(steps)}
+    def _plan(
+        self, steps: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=_MOST_STEPS)]
+    ) -> dict[str, Any]:
+        planned = [read_step(value) for value in steps]
+        for step in planned:
+            self._known(step.platform_id)
+        self._regulator.plan(*planned)
+        return {"planned": len(planned)}
 
-    def _advance(self, asked: _Advance) -> dict[str, Any]:
+    def _advance(self, seconds: Annotated[int, Field(ge=0, le=_YEAR_S)]) -> dict[str, Any]:
         try:
-            taken = self._regulator.advance(asked.seconds)
+            taken = self._regulator.advance(seconds)
         except TypeError as wrong:
             raise refuse(409, "clock_runs", f"{wrong}.") from None
         return {"now": instant_text(self._regulator.now()), "taken": [_done_json(done) for done in taken]}
@@ -339,18 +313,24 @@ class Control:
             raise refuse(404, "message_unknown", "No message of this id was issued.", field="message_id")
         return message
 
-    def _known(self, platform_id: str, field: str = "platform_id") -> str:
-        if platform_id not in self._regulator.platforms:
+    def _known(self, platform_id: str | None, field: str = "platform_id") -> str | None:
+        if platform_id is not None and platform_id not in self._regulator.platforms:
             raise refuse(422, "platform_unknown", "No such platform is known here.", field=field)
         return platform_id
 
 
+@cache
+def _template() -> Template:
+    # Most runs never look at the page, and loading Jinja2 takes some 50 ms.
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    loader = PackageLoader("kz_compliance_sdk.testing.mock_regulator", "")
+    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined).get_template("page.html")
+
+
 def _scenarios() -> dict[str, Any]:
-    every = [
-        {"name": each.name, "told": each.told, "seconds": each.seconds, "notices": each.notices}
-        for each in SCENARIOS.values()
-    ]
-    return {"scenarios": every}
+    names = ("name", "told", "seconds", "notices")
+    return {"scenarios": [{name: getattr(each, name) for name in names} for each in SCENARIOS.values()]}
 
 
 def _done_json(done: Done) -> dict[str, Any]:
@@ -365,15 +345,15 @@ def _key_json(key: SigningKey) -> dict[str, Any]:
     return told
 
 
-def _said(asked: _Issue, platform_id: str, now: str) -> Message:
+def _said(kind: str | None, data: dict[str, Any] | None, platform_id: str, now: str) -> Message:
     """The message that was asked for, judged as a platform would judge it."""
     envelope = {
         "id": "not-yet-issued",
-        "type": asked.type,
+        "type": kind,
         "api_version": API_VERSION,
         "sent_at": now,
         "platform_id": platform_id,
-        "data": asked.data,
+        "data": data,
     }
     return read_message(json.dumps(envelope, ensure_ascii=False).encode())
 
@@ -385,35 +365,15 @@ def _bytes(text: str) -> bytes:
         raise refuse(422, "schema_format", "The body is not base64.", field="body") from None
 
 
-def _no_route(name: str, verbs: list[str]) -> Refused:
-    if verbs:
-        return refuse(405, "method_not_allowed", "Use another method here.", headers=(("allow", ", ".join(verbs)),))
-    return refuse(404, "path_unknown", f"Nothing in {PREFIX} has this name.")
-
-
 def _is_from_here(request: Request) -> None:
-    if not _is_loopback(request.peer) or not _is_loopback(_host(request.header("host") or "")):
+    host = request.header("host") or ""
+    host = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
+    if not is_loopback(request.peer) or not is_loopback(host):
         raise refuse(403, "not_from_here", "The books are shown, and the mock is driven, from this machine alone.")
-    media_type = (request.header("content-type") or "").partition(";")[0].strip().lower()
-    if request.body and media_type != "application/json":
-        raise refuse(415, "media_type", "Send application/json.")
+    if request.body:
+        request.needs_json()
     if request.method not in ("GET", "HEAD") and request.header("origin") is not None:
         raise refuse(403, "not_from_here", "A page in a browser does not drive the mock.")
-
-
-def _host(header: str) -> str:
-    if header.startswith("["):
-        return header[1:].partition("]")[0]
-    return header.partition(":")[0]
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def books_json(books: Books, pushes: Iterable[Push]) -> dict[str, Any]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from kz_compliance_sdk.errors import Unreadable
 from kz_compliance_sdk.wire.problem import PROBLEM_MEDIA_TYPE, Problem, problem_bytes
 
 Ending = Literal["whole", "reset", "hang", "truncated", "garbage"]
@@ -41,6 +43,11 @@ class Request:
         """The value of a header that is there exactly once; None otherwise."""
         found = [value for key, value in self.headers if key == name]
         return found[0] if len(found) == 1 else None
+
+    def needs_json(self) -> None:
+        """Raises Refused unless the body is said to be JSON."""
+        if (self.header("content-type") or "").partition(";")[0].strip().lower() != "application/json":
+            raise refuse(415, "media_type", "Send application/json.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +91,34 @@ class Refused(Exception):
         self.problem = problem
         self.headers = headers
 
+    def reply(self) -> Reply:
+        """The reply that says so."""
+        return problem_reply(self.problem, self.headers)
+
 
 def refuse(
     status: int, code: str, detail: str, *, field: str | None = None, headers: tuple[tuple[str, str], ...] = ()
 ) -> Refused:
     """The refusal that `code` names."""
     return Refused(Problem.of(code, status, detail, field=field), headers)
+
+
+def refuse_method(allowed: Iterable[str], detail: str = "Use another method here.") -> Refused:
+    """The refusal of a method, with those that are allowed."""
+    return refuse(405, "method_not_allowed", detail, headers=(("allow", ", ".join(allowed)),))
+
+
+def refuse_unreadable(wrong: Unreadable) -> Refused:
+    """The refusal of what cannot be read, in the words that `wire` has for it."""
+    return refuse(422, wrong.code, f"{wrong.message} {wrong.remedy}".rstrip(), field=wrong.field)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def problem_reply(problem: Problem, headers: tuple[tuple[str, str], ...] = ()) -> Reply:

@@ -12,39 +12,21 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final, Literal, get_args
 
+from pydantic import ConfigDict
+
 from kz_compliance_sdk.testing.mock_regulator.exchange import Ending, Reply, problem_reply
 from kz_compliance_sdk.wire.problem import Problem
+from kz_compliance_sdk.wire.values import Instant
 
 Route = Literal[
-    "feed",
-    "notice",
-    "acknowledgement",
-    "clarification_request",
-    "report",
-    "report_look_up",
-    "registration",
+    "feed", "notice", "acknowledgement", "clarification_request", "report", "report_look_up", "registration",
     "sanctions",
-]
+]  # fmt: skip
 FaultKind = Literal[
-    "status",
-    "latency",
-    "reset_before",
-    "hang_before",
-    "reset_after",
-    "hang_after",
-    "truncated",
-    "dripping",
-    "garbage",
-    "wrong_digest",
-    "wrong_subject",
-    "unsigned",
-    "bad_signature",
-    "slow_accept",
-    "push_duplicated",
-    "push_delayed",
-    "push_reordered",
-    "push_lost",
-]
+    "status", "latency", "reset_before", "hang_before", "reset_after", "hang_after", "truncated", "dripping", "garbage",
+    "wrong_digest", "wrong_subject", "unsigned", "bad_signature", "slow_accept", "push_duplicated", "push_delayed",
+    "push_reordered", "push_lost",
+]  # fmt: skip
 RetryAfterForm = Literal["seconds", "date"]
 OutageKind = Literal["unavailable", "unreachable"]
 
@@ -54,6 +36,9 @@ ENDINGS: Final = frozenset({"reset_after", "hang_after", "truncated", "dripping"
 """The kinds that strike any reply, after the request was processed."""
 PUSHES: Final = frozenset({"push_duplicated", "push_delayed", "push_reordered", "push_lost"})
 """The kinds that strike a message on its way to the platform."""
+
+READ_WHOLE: Final = ConfigDict(extra="forbid")
+"""How pydantic reads a dataclass of the mock from JSON: a field that it does not have is a mistake."""
 
 _ON_RECEIPTS: Final = frozenset({"wrong_digest", "wrong_subject"})
 _NO_REQUEST: Final = PUSHES | {"slow_accept"}
@@ -80,6 +65,8 @@ class Fault:
     `path` is a shell pattern over the request's path. `skip` lets that many matching requests through first; `times`
     None means for ever: with 5 and status 500 it is a burst.
     """
+
+    __pydantic_config__ = READ_WHOLE
 
     kind: FaultKind
     on: Route | None = None
@@ -119,9 +106,11 @@ class Outage:
     """The regulator is down: `unavailable` answers 503, `unreachable` resets each connection. It ends at `until`
     (UTC seconds; None: when it is told to)."""
 
+    __pydantic_config__ = READ_WHOLE
+
     how: OutageKind = "unavailable"
     retry_after_s: int | None = None
-    until: int | None = None
+    until: Instant | None = None
 
 
 @dataclass(slots=True)

@@ -397,7 +397,8 @@ class MockRegulator:
                 step = self._agenda.pop_due(self._clock())
             if step is None:
                 return taken
-            done = Done(step, self.now(), self._outcome(step))
+            outcome = self._outcome(step)  # it takes its time
+            done = Done(step, self.now(), outcome)
             self._history.append(done)
             taken.append(done)
 

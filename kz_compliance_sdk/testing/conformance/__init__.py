@@ -12,11 +12,10 @@ from __future__ import annotations
 from kz_compliance_sdk.testing.conformance.checks import Check, Report, Result, chosen, run
 from kz_compliance_sdk.testing.conformance.inspection import Inspector, inspect_handler
 from kz_compliance_sdk.testing.conformance.intake import INTAKE_CHECKS, check_intake
-from kz_compliance_sdk.testing.conformance.intake_scene import IntakeScene, IntakeTarget
 from kz_compliance_sdk.testing.conformance.keys import KeySet, own_keys, published_keys, trusted
 from kz_compliance_sdk.testing.conformance.listener import Listener, listening
 from kz_compliance_sdk.testing.conformance.regulator import REGULATOR_CHECKS, check_regulator
-from kz_compliance_sdk.testing.conformance.regulator_scene import RegulatorScene, RegulatorTarget
+from kz_compliance_sdk.testing.conformance.scenes import IntakeScene, IntakeTarget, RegulatorScene, RegulatorTarget
 from kz_compliance_sdk.testing.conformance.transport import (
     Answer,
     AsgiTransport,

@@ -64,8 +64,6 @@ CASES: Final[Mapping[str, BadInput]] = {row["id"]: _case(row) for row in DOCUMEN
 
 
 Headers = list[tuple[str, str]]
-GROUP_ORDER: Final = 2**252 + 27742317777372353535851937790883648493
-"""The order of the group of Ed25519: a signature with it added to its second half must not be taken."""
 
 
 def envelope(

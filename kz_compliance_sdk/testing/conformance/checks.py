@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import fnmatch
-import secrets
 import time
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import Final, Generic, Literal, Protocol, TypeVar
 
 from kz_compliance_sdk.errors import InvalidInput
-from kz_compliance_sdk.testing.conformance.keys import stranger
 from kz_compliance_sdk.testing.conformance.promises import Promise
-from kz_compliance_sdk.testing.conformance.transport import Answer, NoAnswer, Transport
-from kz_compliance_sdk.testing.mock_regulator.exchange import Request
-from kz_compliance_sdk.wire.signature import Profile, SigningKey
+from kz_compliance_sdk.testing.conformance.transport import Answer, NoAnswer
+from kz_compliance_sdk.wire.signature import Profile
 
 Verdict = Literal["held", "broken", "skipped"]
 _VERDICTS: Final[tuple[Verdict, ...]] = ("held", "broken", "skipped")
-_TRIES: Final = 4
-_PATIENCE_S: Final = 10
 PROFILES: Final[tuple[Profile, ...]] = ("rfc9421", "standard-webhooks")
 
 
@@ -51,65 +44,10 @@ class Scene(Protocol):
         """Why there is no such thing here; None if there is."""
 
 
-class Drive:
-    """A scene's way to its target, for one run. `clock` gives UTC seconds, `sleep` takes seconds; `run_id`
-    is part of every id."""
-
-    heeded: tuple[int, ...] = (503,)
-    """The statuses whose Retry-After is waited for: the same is then sent again."""
-
-    def __init__(
-        self,
-        profile: Profile,
-        transport: Transport,
-        clock: Callable[[], int],
-        sleep: Callable[[float], None],
-        run_id: str | None,
-    ) -> None:
-        self.profile: Profile = profile
-        self.transport = transport
-        self.clock, self.sleep = clock, sleep
-        self._run = run_id or secrets.token_hex(6)
-        self._count = 0
-
-    def new_id(self, what: str = "msg") -> str:
-        """An id that no other check and no other run uses."""
-        self._count += 1
-        return f"conf-{what}-{self._run}-{self._count}"
-
-    @property
-    def stranger(self) -> SigningKey:
-        """A key that what is driven cannot know."""
-        return stranger(self.profile)
-
-    def send(self, request: Request) -> Answer:
-        """The answer. A Retry-After of up to 10 s, in either form, is heeded: nothing was acknowledged."""
-        for attempt in range(1, _TRIES + 1):
-            answer = self.transport.exchange(request)
-            wait = self._wait(answer)
-            if answer.status not in self.heeded or wait is None or attempt == _TRIES:
-                break
-            self.sleep(wait)
-        return answer
-
-    def _wait(self, answer: Answer) -> int | None:
-        text = answer.header("retry-after") or ""
-        try:
-            wait = int(text) if text.isdigit() else int(parsedate_to_datetime(text).timestamp()) - self.clock()
-        except (ValueError, OverflowError):
-            return None
-        return max(0, wait) if wait <= _PATIENCE_S else None
-
-    def send_at_once(self, requests: Sequence[Request]) -> list[Answer]:
-        """The answers to requests that are under way at the same time."""
-        with ThreadPoolExecutor(len(requests)) as senders:
-            return list(senders.map(self.send, requests))
-
-
-def expect(answer: Answer, *statuses: int, what: str = "") -> None:
+def expect(answer: Answer, *statuses: int, what: str = "", wanted: str = "") -> None:
     """Raises Broken unless the status is one of these."""
     if answer.status not in statuses:
-        wanted = " or ".join(map(str, statuses))
+        wanted = wanted or " or ".join(map(str, statuses))
         raise Broken(f"{answer} {what}".rstrip(), f"{wanted} {what}".rstrip())
 
 

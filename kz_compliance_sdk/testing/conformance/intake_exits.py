@@ -8,8 +8,8 @@ from kz_compliance_sdk.domain.values import instant_text
 from kz_compliance_sdk.testing.conformance import promises
 from kz_compliance_sdk.testing.conformance.bad_inputs import serialised
 from kz_compliance_sdk.testing.conformance.checks import Broken, Check, expect
-from kz_compliance_sdk.testing.conformance.intake_scene import HOUR, IntakeScene, expect_problem, instant_of
 from kz_compliance_sdk.testing.conformance.promises import Promise
+from kz_compliance_sdk.testing.conformance.scenes import HOUR, IntakeScene, expect_problem, instant_of
 
 _AT_ONCE: Final = 8
 _AROUND_S: Final = 600

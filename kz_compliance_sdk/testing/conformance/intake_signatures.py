@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hmac
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -10,12 +9,19 @@ from typing import Any, Final
 
 from kz_compliance_sdk.testing import keys as published
 from kz_compliance_sdk.testing.conformance import promises, signing
-from kz_compliance_sdk.testing.conformance.bad_inputs import GROUP_ORDER, serialised
+from kz_compliance_sdk.testing.conformance.bad_inputs import serialised
 from kz_compliance_sdk.testing.conformance.checks import PROFILES, Broken, Check, expect
-from kz_compliance_sdk.testing.conformance.intake_scene import JSON, IntakeScene, expect_problem
+from kz_compliance_sdk.testing.conformance.keys import Role
 from kz_compliance_sdk.testing.conformance.promises import Promise
+from kz_compliance_sdk.testing.conformance.scenes import (
+    GOOD,
+    IntakeScene,
+    exchange,
+    expect_problem,
+    expect_problem_type,
+)
 from kz_compliance_sdk.testing.conformance.transport import Answer
-from kz_compliance_sdk.testing.mock_regulator.exchange import Request
+from kz_compliance_sdk.testing.mock_regulator.exchange import JSON, Request
 from kz_compliance_sdk.wire.signature import Profile
 
 _RFC: Final[tuple[Profile, ...]] = ("rfc9421",)
@@ -30,25 +36,18 @@ def _unsigned(scene: IntakeScene) -> Request:
     return Request("POST", scene.path, [JSON], serialised(scene.message()))
 
 
-def _unsigned_noise(scene: IntakeScene) -> Request:
+def _noise(scene: IntakeScene) -> Request:
     return Request("POST", scene.path, [JSON], b"conformance: no JSON " + scene.new_id().encode())
+
+
+def _signed_by(key: Role | None = None) -> Forged:
+    """A good notice, signed with the key of that role; without one by a stranger."""
+    return lambda scene: scene.signed(scene.message(), key=key or scene.stranger)
 
 
 def _wrong_key(scene: IntakeScene) -> Request:
     # Under the id of the right key, so that the signature alone gives it away.
     return scene.signed(scene.message(), key=replace(scene.stranger, key_id=scene.key("current").key_id))
-
-
-def _unknown_key(scene: IntakeScene) -> Request:
-    return scene.signed(scene.message(), key=scene.stranger)
-
-
-def _revoked_key(scene: IntakeScene) -> Request:
-    return scene.signed(scene.message(), key="revoked")
-
-
-def _key_from_elsewhere(scene: IntakeScene) -> Request:
-    return scene.signed(scene.message(), key="elsewhere")
 
 
 def _tampered(scene: IntakeScene) -> Request:
@@ -64,12 +63,18 @@ def _appended(scene: IntakeScene) -> Request:
 # ------------------------------------------------------------------------------------------- forged, RFC 9421
 
 
-def _rfc(scene: IntakeScene, **changes: Any) -> Request:
-    """A good message whose signature departs from the profile, made with the right key."""
-    body = serialised(scene.message())
-    given: dict[str, Any] = {"created": scene.clock(), "nonce": scene.new_id("nonce")} | changes
-    headers = signing.rfc9421(given.pop("key", scene.key("current")), scene.target.url, body, **given)
-    return Request("POST", scene.path, [JSON, *headers], body)
+def _departs(**changes: Any) -> Forged:
+    """A good message whose signature departs from the profile, made with the right key. A change that is a function
+    is asked of the scene."""
+
+    def make(scene: IntakeScene) -> Request:
+        body = serialised(scene.message())
+        given: dict[str, Any] = {"created": scene.clock(), "nonce": scene.new_id("nonce"), "key": scene.key("current")}
+        given |= {name: change(scene) if callable(change) else change for name, change in changes.items()}
+        headers = signing.rfc9421(given.pop("key"), scene.target.url, body, **given)
+        return Request("POST", scene.path, [JSON, *headers], body)
+
+    return make
 
 
 def _other_address(scene: IntakeScene) -> Request:
@@ -80,15 +85,23 @@ def _other_query(scene: IntakeScene) -> Request:
     return scene.signed(scene.message(), target=f"{scene.path}?notice_id=OTHER")
 
 
+def _with_header(request: Request, name: str, change: Callable[[str], str | None]) -> Request:
+    """The request with another value of a header, or without it."""
+    changed = [(key, change(value) if key == name else value) for key, value in request.headers]
+    return replace(request, headers=[(key, value) for key, value in changed if value is not None])
+
+
 def _digest_replaced(scene: IntakeScene) -> Request:
     request = _tampered(scene)
-    changed = ("content-digest", signing.content_digest(request.body))
-    return replace(request, headers=[changed if name == changed[0] else (name, v) for name, v in request.headers])
+    return _with_header(request, "content-digest", lambda _old: signing.content_digest(request.body))
 
 
 def _digest_missing(scene: IntakeScene) -> Request:
-    request = scene.signed(scene.message())
-    return replace(request, headers=[pair for pair in request.headers if pair[0] != "content-digest"])
+    return _with_header(scene.signed(scene.message()), "content-digest", lambda _old: None)
+
+
+def _junk_in_base64(scene: IntakeScene) -> Request:
+    return _with_header(scene.signed(scene.message()), "signature", lambda value: value.replace("=:", "=:!!!", 1))
 
 
 def _two_signatures(scene: IntakeScene) -> Request:
@@ -101,137 +114,63 @@ def _two_signatures(scene: IntakeScene) -> Request:
     return Request("POST", scene.path, [JSON, ("content-digest", made[0]["content-digest"]), *joined], body)
 
 
-def _junk_in_base64(scene: IntakeScene) -> Request:
-    request = scene.signed(scene.message())
-    return replace(
-        request,
-        headers=[(n, v.replace("=:", "=:!!!", 1) if n == "signature" else v) for n, v in request.headers],
-    )
+def _shifted(scene: IntakeScene) -> Callable[[bytes], bytes]:
+    key = scene.key("current")
+    return lambda covered: signing.malleable(signing.signature(key, covered))
 
 
-def _signature_changed(scene: IntakeScene, change: Callable[[bytes, bytes], bytes]) -> Request:
-    """With another signature in place of the right one. `change` gets it, and what it covers."""
-    body, key, nonce, now = serialised(scene.message()), scene.key("current"), scene.new_id("nonce"), scene.clock()
-    headers = dict(signing.rfc9421(key, scene.target.url, body, created=now, nonce=nonce))
-    parameters = headers["signature-input"].removeprefix("kz=")
-    covered = (
-        f'"@method": POST\n"@target-uri": {scene.target.url}\n"content-digest": {headers["content-digest"]}\n'
-        f'"@signature-params": {parameters}'
-    )
-    right = base64.b64decode(headers["signature"].removeprefix("kz=:").removesuffix(":"))
-    headers["signature"] = f"kz=:{base64.b64encode(change(right, covered.encode())).decode()}:"
-    return Request("POST", scene.path, [JSON, *headers.items()], body)
-
-
-def _malleable(scene: IntakeScene) -> Request:
-    def shifted(right: bytes, _covered: bytes) -> bytes:
-        return right[:32] + (int.from_bytes(right[32:], "little") + GROUP_ORDER).to_bytes(32, "little")
-
-    return _signature_changed(scene, shifted)
-
-
-def _hmac_with_the_public_key(scene: IntakeScene) -> Request:
+def _hmac(scene: IntakeScene) -> Callable[[bytes], bytes]:
     public = scene.key("current").verification_material()
-    return _signature_changed(scene, lambda _right, covered: hmac.digest(public, covered, "sha256"))
+    return lambda covered: hmac.digest(public, covered, "sha256")
 
 
 def _weaker_beside(scene: IntakeScene) -> Request:
     body = serialised(scene.message())
-    webhook = signing.webhook(
-        published.regulator_signing_key("standard-webhooks"), body, message_id=scene.new_id(), at=scene.clock()
-    )
+    key = published.regulator_signing_key("standard-webhooks")
+    webhook = signing.webhook(key, body, message_id=scene.new_id(), at=scene.clock())
     forged = signing.rfc9421(scene.stranger, scene.target.url, body, created=scene.clock())
     return Request("POST", scene.path, [JSON, *forged, *webhook], body)
-
-
-_FORGED: Final[tuple[tuple[str, Promise, str, Forged, tuple[str, ...], tuple[Profile, ...]], ...]] = (
-    ("unsigned", promises.REFUSED, "a good notice without a signature", _unsigned, (), PROFILES),
-    ("unsigned_noise", promises.RAW, "bytes that are no JSON, without a signature", _unsigned_noise, (), PROFILES),
-    ("wrong_key", promises.REFUSED, "a good notice, signed by a stranger under a trusted key's id", _wrong_key, (),
-     PROFILES),
-    ("unknown_key", promises.PINNED, "a good notice, signed by a stranger under a key id of its own", _unknown_key, (),
-     _RFC),
-    ("tampered_body", promises.RAW, "a signed notice with one digit of a URL changed", _tampered, (), PROFILES),
-    ("appended_byte", promises.RAW, "a signed notice with a blank after its end", _appended, (), PROFILES),
-    ("key_revoked", promises.PINNED, "a good notice, signed with a revoked key", _revoked_key, ("key revoked",),
-     PROFILES),
-    ("key_of_another_platform", promises.PINNED, "a good notice, signed with a key that is good for another platform",
-     _key_from_elsewhere, ("key elsewhere",), PROFILES),
-    ("another_address", promises.RFC9421, "a notice that was signed for another address", _other_address, (), _RFC),
-    ("query_added", promises.RFC9421, "a signed notice, sent with a query that was not signed", _other_query, (), _RFC),
-    ("another_method", promises.RFC9421, "a POST that was signed as a PUT",
-     lambda scene: _rfc(scene, method="PUT"), (), _RFC),
-    ("digest_replaced", promises.RFC9421, "a changed body with a Content-Digest that fits it, under the old signature",
-     _digest_replaced, (), _RFC),
-    ("digest_missing", promises.RFC9421, "a signed notice without its Content-Digest", _digest_missing, (), _RFC),
-    ("digest_not_covered", promises.RFC9421, "a signature that does not cover the Content-Digest",
-     lambda scene: _rfc(scene, covered=("@method", "@target-uri")), (), _RFC),
-    ("address_not_covered", promises.RFC9421, "a signature that does not cover the target URI",
-     lambda scene: _rfc(scene, covered=("@method", "content-digest")), (), _RFC),
-    ("method_not_covered", promises.RFC9421, "a signature that does not cover the method",
-     lambda scene: _rfc(scene, covered=("@target-uri", "content-digest")), (), _RFC),
-    ("without_created", promises.EXACTLY, "a signature without `created`",
-     lambda scene: _rfc(scene, created=None), (), _RFC),
-    ("without_nonce", promises.EXACTLY, "a signature without `nonce`", lambda scene: _rfc(scene, nonce=None), (), _RFC),
-    ("with_expires", promises.EXACTLY, "a signature with `expires`",
-     lambda scene: _rfc(scene, expires=scene.clock() + 300), (), _RFC),
-    ("another_tag", promises.EXACTLY, "a signature under another tag", lambda scene: _rfc(scene, tag="proxy"), (),
-     _RFC),
-    ("without_tag", promises.EXACTLY, "a signature without a tag", lambda scene: _rfc(scene, tag=None), (), _RFC),
-    ("two_signatures", promises.EXACTLY, "two good signatures under the tag", _two_signatures, (), _RFC),
-    ("key_id_is_a_path", promises.PINNED, "a stranger's signature under the key id ../../keys/test",
-     lambda scene: _rfc(scene, key=scene.stranger, key_id="../../keys/test"), (), _RFC),
-    ("junk_in_base64", promises.RFC9421, "a right signature with junk inside its base64", _junk_in_base64, (), _RFC),
-    ("malleable", promises.RFC9421, "a right signature with the group order added to its second half", _malleable, (),
-     _RFC),
-    ("hmac_with_the_public_key", promises.RFC9421, "an HMAC that is made with the public key",
-     _hmac_with_the_public_key, (), _RFC),
-    ("weaker_one_beside", promises.JUDGED_ALONE, "a stranger's RFC 9421 signature beside a Standard Webhooks one",
-     _weaker_beside, (), _RFC),
-)  # fmt: skip
-
-
-def _refused(forged: Forged) -> Callable[[IntakeScene], None]:
-    return lambda scene: expect(scene.send(forged(scene)), 401)
 
 
 # ------------------------------------------------------------------------------------------- good, and odd
 
 
-def _proxy_beside(scene: IntakeScene) -> None:
-    body = serialised(scene.message())
-    own = dict(scene.proof(body))
+def _proxy_beside(scene: IntakeScene) -> Request:
+    request = scene.signed(scene.message())
     other = dict(
         signing.rfc9421(
-            scene.stranger, scene.target.url, body, created=scene.clock(), tag="proxy", label="proxy", key_id="proxy"
+            scene.stranger,
+            scene.target.url,
+            request.body,
+            created=scene.clock(),
+            tag="proxy",
+            label="proxy",
+            key_id="proxy",
         )
     )
-    joined = [(name, f"{other[name]}, {own[name]}") for name in ("signature-input", "signature")]
-    headers = [JSON, ("content-digest", own["content-digest"]), *joined]
-    expect(scene.send(Request("POST", scene.path, headers, body)), 200, 202, what="with a proxy's signature beside")
+    for name in ("signature-input", "signature"):
+        request = _with_header(request, name, f"{other[name]}, {{}}".format)
+    return request
 
 
-def _rotation(scene: IntakeScene) -> None:
+def _rotation(scene: IntakeScene) -> Request:
     message = scene.message()
-    request, forged = (scene.signed(message, key=key) for key in (scene.key("current"), scene.stranger))
-    both = f"{dict(forged.headers)['webhook-signature']} {dict(request.headers)['webhook-signature']}"
-    headers = [(name, both if name == "webhook-signature" else value) for name, value in request.headers]
-    expect(scene.send(replace(request, headers=headers)), 200, 202, what="to two signatures, one of them good")
-
-
-def _webhook_id(scene: IntakeScene) -> None:
-    answer = scene.send(scene.signed(scene.message(), message_id=scene.new_id("another")))
-    expect_problem(answer, 422, "id_mismatch" if scene.target.exact_codes else None)
+    forged = dict(scene.signed(message, key=scene.stranger).headers)["webhook-signature"]
+    return _with_header(scene.signed(message), "webhook-signature", f"{forged} {{}}".format)
 
 
 # ------------------------------------------------------------------------------------------- the refusal itself
 
 
 def _causes(scene: IntakeScene) -> dict[str, Answer]:
-    forged = {"unsigned": _unsigned, "wrong key": _wrong_key, "tampered": _tampered, "no JSON": _unsigned_noise}
-    for role, make in (("revoked", _revoked_key), ("elsewhere", _key_from_elsewhere)):
-        if scene.missing(f"key {role}") is None:
-            forged[f"key {role}"] = make
+    forged: dict[str, Forged] = {
+        "unsigned": _unsigned,
+        "wrong key": _wrong_key,
+        "tampered": _tampered,
+        "no JSON": _noise,
+    }
+    roles: tuple[Role, ...] = ("revoked", "elsewhere")
+    forged |= {f"key {role}": _signed_by(role) for role in roles if scene.missing(f"key {role}") is None}
     answers = {cause: scene.send(make(scene)) for cause, make in forged.items()}
     for cause, answer in answers.items():
         expect(answer, 401, what=f"({cause})")
@@ -272,9 +211,7 @@ def _values(answer: Answer) -> Mapping[str, list[str]]:
 def _refusal_is_a_problem(scene: IntakeScene) -> None:
     answer = scene.send(_unsigned(scene))
     expect_problem(answer, 401)
-    media_type = (answer.header("content-type") or "none").partition(";")[0].strip()
-    if media_type != "application/problem+json":
-        raise Broken(f"content-type {media_type}", "content-type application/problem+json")
+    expect_problem_type(answer)
 
 
 def _leaves_nothing(scene: IntakeScene) -> None:
@@ -287,38 +224,72 @@ def _leaves_nothing(scene: IntakeScene) -> None:
 
 _REFUSE: Final = "Answer 401 to what is not proved authentic, before you read the body."
 
+
+def _forged(
+    name: str, promise: Promise, sends: str, make: Forged, *needs: str, profiles: tuple[Profile, ...] = PROFILES
+) -> Check[IntakeScene]:
+    return exchange(f"intake.signature.{name}", promise, sends, _REFUSE, make, 401, needs=needs, profiles=profiles)
+
+
+def _rfc(name: str, promise: Promise, sends: str, make: Forged) -> Check[IntakeScene]:
+    return _forged(name, promise, sends, make, profiles=_RFC)
+
+
 SIGNATURES: Final[tuple[Check[IntakeScene], ...]] = (
-    *(
-        Check(f"intake.signature.{name}", promise, sends, "401", _REFUSE, _refused(forged), needs, profiles)
-        for name, promise, sends, forged, needs, profiles in _FORGED
-    ),
-    Check(
-        "intake.signature.of_a_proxy_beside", promises.OTHER_TAGS,
-        "a good signature beside that of a proxy under another tag", "202", "Look for the tag kz-compliance alone.",
-        _proxy_beside, profiles=_RFC,
-    ),
-    Check(
-        "intake.signature.rotation", promises.WEBHOOKS, "two signatures, of which one is good", "202",
-        "Try each signature of the header.", _rotation, profiles=_WEBHOOKS,
-    ),
-    Check(
-        "intake.signature.webhook_id", promises.WEBHOOK_ID, "a webhook-id that is not the envelope's id",
-        "422 id_mismatch", "Compare the two ids.", _webhook_id, profiles=_WEBHOOKS,
-    ),
-    Check(
-        "intake.refusal.same_bytes", promises.REFUSED, "what is not authentic, for several causes",
-        "401, and the same body for each", "Answer with one constant body: a cause helps whoever forges.", _same_bytes,
-    ),
-    Check(
-        "intake.refusal.same_headers", promises.REFUSED, "what is not authentic, for several causes",
-        "401, and the same headers for each", "Send no header that depends on the cause.", _same_headers,
-    ),
-    Check(
-        "intake.refusal.problem", promises.PROBLEMS, "a notice without a signature",
-        "401 as application/problem+json with a code", "Answer as RFC 9457 writes it.", _refusal_is_a_problem,
-    ),
-    Check(
-        "intake.refusal.leaves_nothing", promises.NOTHING_KEPT, "forged notices, then a look at what is held",
-        "nothing", "Count refusals, and store nothing of them.", _leaves_nothing, ("inspection",),
-    ),
+    _forged("unsigned", promises.REFUSED, "a good notice without a signature", _unsigned),
+    _forged("unsigned_noise", promises.RAW, "bytes that are no JSON, without a signature", _noise),
+    _forged("wrong_key", promises.REFUSED, "a good notice, signed by a stranger under a trusted key's id", _wrong_key),
+    _rfc("unknown_key", promises.PINNED, "a good notice, signed by a stranger under a key id of its own", _signed_by()),
+    _forged("tampered_body", promises.RAW, "a signed notice with one digit of a URL changed", _tampered),
+    _forged("appended_byte", promises.RAW, "a signed notice with a blank after its end", _appended),
+    _forged("key_revoked", promises.PINNED, "a good notice, signed with a revoked key", _signed_by("revoked"),
+            "key revoked"),
+    _forged("key_of_another_platform", promises.PINNED,
+            "a good notice, signed with a key that is good for another platform", _signed_by("elsewhere"),
+            "key elsewhere"),
+    _rfc("another_address", promises.RFC9421, "a notice that was signed for another address", _other_address),
+    _rfc("query_added", promises.RFC9421, "a signed notice, sent with a query that was not signed", _other_query),
+    _rfc("another_method", promises.RFC9421, "a POST that was signed as a PUT", _departs(method="PUT")),
+    _rfc("digest_replaced", promises.RFC9421,
+         "a changed body with a Content-Digest that fits it, under the old signature", _digest_replaced),
+    _rfc("digest_missing", promises.RFC9421, "a signed notice without its Content-Digest", _digest_missing),
+    _rfc("digest_not_covered", promises.RFC9421, "a signature that does not cover the Content-Digest",
+         _departs(covered=("@method", "@target-uri"))),
+    _rfc("address_not_covered", promises.RFC9421, "a signature that does not cover the target URI",
+         _departs(covered=("@method", "content-digest"))),
+    _rfc("method_not_covered", promises.RFC9421, "a signature that does not cover the method",
+         _departs(covered=("@target-uri", "content-digest"))),
+    _rfc("without_created", promises.EXACTLY, "a signature without `created`", _departs(created=None)),
+    _rfc("without_nonce", promises.EXACTLY, "a signature without `nonce`", _departs(nonce=None)),
+    _rfc("with_expires", promises.EXACTLY, "a signature with `expires`",
+         _departs(expires=lambda scene: scene.clock() + 300)),
+    _rfc("another_tag", promises.EXACTLY, "a signature under another tag", _departs(tag="proxy")),
+    _rfc("without_tag", promises.EXACTLY, "a signature without a tag", _departs(tag=None)),
+    _rfc("two_signatures", promises.EXACTLY, "two good signatures under the tag", _two_signatures),
+    _rfc("key_id_is_a_path", promises.PINNED, "a stranger's signature under the key id ../../keys/test",
+         _departs(key=lambda scene: scene.stranger, key_id="../../keys/test")),
+    _rfc("junk_in_base64", promises.RFC9421, "a right signature with junk inside its base64", _junk_in_base64),
+    _rfc("malleable", promises.RFC9421, "a right signature with the group order added to its second half",
+         _departs(prove=_shifted)),
+    _rfc("hmac_with_the_public_key", promises.RFC9421, "an HMAC that is made with the public key",
+         _departs(prove=_hmac)),
+    _rfc("weaker_one_beside", promises.JUDGED_ALONE, "a stranger's RFC 9421 signature beside a Standard Webhooks one",
+         _weaker_beside),
+    exchange("intake.signature.of_a_proxy_beside", promises.OTHER_TAGS,
+             "a good signature beside that of a proxy under another tag", "Look for the tag kz-compliance alone.",
+             _proxy_beside, *GOOD, profiles=_RFC),
+    exchange("intake.signature.rotation", promises.WEBHOOKS, "two signatures, of which one is good",
+             "Try each signature of the header.", _rotation, *GOOD, profiles=_WEBHOOKS),
+    exchange("intake.signature.webhook_id", promises.WEBHOOK_ID, "a webhook-id that is not the envelope's id",
+             "Compare the two ids.", lambda scene: scene.signed(scene.message(), message_id=scene.new_id("another")),
+             422, code="id_mismatch", profiles=_WEBHOOKS),
+    Check("intake.refusal.same_bytes", promises.REFUSED, "what is not authentic, for several causes",
+          "401, and the same body for each", "Answer with one constant body: a cause helps whoever forges.",
+          _same_bytes),
+    Check("intake.refusal.same_headers", promises.REFUSED, "what is not authentic, for several causes",
+          "401, and the same headers for each", "Send no header that depends on the cause.", _same_headers),
+    Check("intake.refusal.problem", promises.PROBLEMS, "a notice without a signature",
+          "401 as application/problem+json with a code", "Answer as RFC 9457 writes it.", _refusal_is_a_problem),
+    Check("intake.refusal.leaves_nothing", promises.NOTHING_KEPT, "forged notices, then a look at what is held",
+          "nothing", "Count refusals, and store nothing of them.", _leaves_nothing, ("inspection",)),
 )  # fmt: skip

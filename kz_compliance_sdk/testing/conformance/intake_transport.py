@@ -12,10 +12,10 @@ from typing import Final
 from kz_compliance_sdk.testing.conformance import promises
 from kz_compliance_sdk.testing.conformance.bad_inputs import serialised
 from kz_compliance_sdk.testing.conformance.checks import Broken, Check, Skipped, expect
-from kz_compliance_sdk.testing.conformance.intake_scene import JSON, IntakeScene
 from kz_compliance_sdk.testing.conformance.promises import Promise
-from kz_compliance_sdk.testing.conformance.transport import NoAnswer, head_of
-from kz_compliance_sdk.testing.mock_regulator.exchange import Request
+from kz_compliance_sdk.testing.conformance.scenes import GOOD, IntakeScene, exchange
+from kz_compliance_sdk.testing.conformance.transport import Answer, NoAnswer, head_of
+from kz_compliance_sdk.testing.mock_regulator.exchange import JSON, Request
 
 _FLOOD: Final = 200
 _SENDERS: Final = 8
@@ -29,85 +29,51 @@ def _get(scene: IntakeScene) -> None:
         raise Broken(f"allow: {answer.header('allow')}", "405 with allow: POST")
 
 
-def _other_path(scene: IntakeScene) -> None:
+def _other_path(scene: IntakeScene) -> Request:
     request = scene.signed(scene.message())
     path, _, query = request.target.partition("?")
-    target = f"{path.rstrip('/')}/conformance/no-such-path{'?' if query else ''}{query}"
-    expect(scene.send(replace(request, target=target)), 404, what="on another path")
+    return replace(request, target=f"{path.rstrip('/')}/conformance/no-such-path{'?' if query else ''}{query}")
 
 
-def _no_media_type(scene: IntakeScene) -> None:
+def _with(*headers: tuple[str, str]) -> Callable[[IntakeScene], Request]:
+    """A good notice with these headers in front of its own."""
+
+    def make(scene: IntakeScene) -> Request:
+        request = scene.signed(scene.message())
+        return replace(request, headers=[*headers, *request.headers])
+
+    return make
+
+
+def _no_media_type(scene: IntakeScene) -> Request:
     request = scene.signed(scene.message())
-    expect(scene.send(replace(request, headers=[pair for pair in request.headers if pair != JSON])), 415)
+    return replace(request, headers=[pair for pair in request.headers if pair != JSON])
 
 
-def _compressed(scene: IntakeScene) -> None:
-    body = gzip.compress(serialised(scene.message()))
-    request = scene.signed(body)
-    expect(scene.send(replace(request, headers=[*request.headers, ("content-encoding", "gzip")])), 415)
+def _compressed(scene: IntakeScene) -> Request:
+    request = scene.signed(gzip.compress(serialised(scene.message())))
+    return replace(request, headers=[*request.headers, ("content-encoding", "gzip")])
 
 
-def _too_large(scene: IntakeScene) -> None:
-    message = scene.message()
-    message["data"]["padding"] = "A" * scene.target.max_body
-    expect(scene.send(scene.signed(message)), 413, what=f"to more than {scene.target.max_body} bytes")
-
-
-def _largest(scene: IntakeScene) -> None:
+def _padded(scene: IntakeScene, more: int) -> Request:
+    """A good notice of the largest size, and so many bytes."""
     message = scene.message()
     message["data"]["padding"] = ""
-    room = scene.target.max_body - len(serialised(message))
-    message["data"]["padding"] = "A" * room
-    expect(scene.send(scene.signed(message)), 200, 202, what=f"to exactly {scene.target.max_body} bytes")
+    message["data"]["padding"] = "A" * (scene.target.max_body + more - len(serialised(message)))
+    return scene.signed(message)
 
 
-def _big_head(scene: IntakeScene) -> None:
-    request = scene.signed(scene.message())
-    big = replace(request, headers=[*request.headers, ("x-conformance", "a" * 65_000)])
-    expect(scene.send(big), 431, 400, what="to a header of 65,000 bytes")
-
-
-def _many_headers(scene: IntakeScene) -> None:
-    request = scene.signed(scene.message())
-    many = [(f"x-conformance-{number}", "1") for number in range(1_000)]
-    expect(scene.send(replace(request, headers=[*request.headers, *many])), 431, 400, what="to 1,000 headers")
-
-
-def _host(scene: IntakeScene) -> None:
-    request = scene.signed(scene.message())
-    expect(
-        scene.send(replace(request, headers=[("host", "tenant-b.example"), *request.headers])),
-        200,
-        202,
-        what="under another Host header",
-    )
-
-
-def _query(scene: IntakeScene) -> None:
+def _query(scene: IntakeScene) -> Request:
     query = "?notice_id=OTHER"
-    request = scene.signed(scene.message(), target=scene.path + query, signed_for=scene.target.url + query)
-    expect(scene.send(request), 200, 202, what="with a query that is signed")
+    return scene.signed(scene.message(), target=scene.path + query, signed_for=scene.target.url + query)
 
 
-def _two_framings(scene: IntakeScene) -> None:
+def _framed(scene: IntakeScene, more: int = 0, *heads: str) -> Answer:
+    """The answer to a good notice with a Content-Length that is so much more than its body has."""
     request = scene.signed(scene.message())
     with scene.transport.line() as line:
-        line.send(head_of(request, "transfer-encoding: chunked", authority=line.authority), request.body)
-        expect(line.answer(), 400, what="to Content-Length and Transfer-Encoding at once")
-
-
-def _short_length(scene: IntakeScene) -> None:
-    request = scene.signed(scene.message())
-    with scene.transport.line() as line:
-        line.send(head_of(request, authority=line.authority, length=len(request.body) - 20), request.body)
-        expect(line.answer(), 401, 400, what="to a Content-Length that is too small")
-
-
-def _long_length(scene: IntakeScene) -> None:
-    request = scene.signed(scene.message())
-    with scene.transport.line() as line:
-        line.send(head_of(request, authority=line.authority, length=len(request.body) + 10), request.body)
-        expect(line.answer(), 408, what="to a body that does not come")
+        line.send(head_of(request, *heads, authority=line.authority, length=len(request.body) + more), request.body)
+        return line.answer()
 
 
 def _endless(scene: IntakeScene) -> None:
@@ -134,8 +100,8 @@ def _expect_continue(scene: IntakeScene) -> None:
 
 def _pipelined(scene: IntakeScene) -> None:
     request = scene.signed(scene.message())
-    head = head_of(request, "connection: keep-alive", authority=line_authority(scene))
     with scene.transport.line() as line:
+        head = head_of(request, "connection: keep-alive", authority=line.authority)
         line.send(head, request.body, head, request.body)
         first = line.answer()
         expect(first, 202, what="to the first of two on one connection")
@@ -148,12 +114,6 @@ def _pipelined(scene: IntakeScene) -> None:
     expect(second, 200, what="to its repeat on the same connection")
     if first.document() != second.document():
         raise Broken("another answer to the repeat", "the first answer again")
-
-
-def line_authority(scene: IntakeScene) -> str:
-    """The Host that the transport would send."""
-    with scene.transport.line() as line:
-        return line.authority
 
 
 def _flood(scene: IntakeScene) -> None:
@@ -172,15 +132,17 @@ def _flood(scene: IntakeScene) -> None:
         raise Broken(f"statuses {sorted(statuses)} to {_FLOOD} forged notices", "401 to each")
 
 
-def _check(
-    name: str,
-    sends: str,
-    wants: str,
-    remedy: str,
-    run: Callable[[IntakeScene], None],
-    *needs: str,
+def _one(
+    name: str, sends: str, remedy: str, make: Callable[[IntakeScene], Request], *statuses: int,
     promise: Promise = promises.TRANSPORT,
-) -> Check[IntakeScene]:
+) -> Check[IntakeScene]:  # fmt: skip
+    return exchange(f"intake.transport.{name}", promise, sends, remedy, make, *statuses)
+
+
+def _check(
+    name: str, sends: str, wants: str, remedy: str, run: Callable[[IntakeScene], None], *needs: str,
+    promise: Promise = promises.TRANSPORT,
+) -> Check[IntakeScene]:  # fmt: skip
     return Check(f"intake.transport.{name}", promise, sends, wants, remedy, run, needs)
 
 
@@ -188,29 +150,32 @@ _BOUND: Final = "Set a bound on heads in the server, and refuse what is larger w
 
 TRANSPORT: Final[tuple[Check[IntakeScene], ...]] = (
     _check("method", "a GET", "405 with allow: POST", "Answer 405 to every method but POST.", _get),
-    _check("another_path", "a good notice on a path below the intake's", "404",
-           "A signature gives no right on another path.", _other_path),
-    _check("no_media_type", "a good notice without a Content-Type", "415", "Take application/json alone.",
-           _no_media_type),
-    _check("compressed", "a compressed body with Content-Encoding", "415",
-           "Refuse every content encoding: nothing that is not proved is unpacked.", _compressed),
-    _check("body_too_large", "a signed notice above the largest size", "413",
-           "Refuse by Content-Length, and stop reading at the bound.", _too_large),
-    _check("largest_body", "a signed notice of exactly the largest size", "202",
-           "Take what is not above the bound, or tell the kit with --max-body.", _largest),
-    _check("big_head", "a header of 65,000 bytes", "431 or 400", _BOUND, _big_head),
-    _check("many_headers", "1,000 headers", "431 or 400", _BOUND, _many_headers),
-    _check("host_is_not_read", "a good notice under another Host header", "202",
-           "Verify against the configured public address. If a proxy routes by Host, drive the service behind it.",
-           _host, promise=promises.HOST),
-    _check("query_is_signed", "a good notice with a query, signed with it", "202",
-           "Verify against the raw target, query included.", _query, promise=promises.RFC9421),
+    _one("another_path", "a good notice on a path below the intake's", "A signature gives no right on another path.",
+         _other_path, 404),
+    _one("no_media_type", "a good notice without a Content-Type", "Take application/json alone.", _no_media_type, 415),
+    _one("compressed", "a compressed body with Content-Encoding",
+         "Refuse every content encoding: nothing that is not proved is unpacked.", _compressed, 415),
+    _one("body_too_large", "a signed notice above the largest size",
+         "Refuse by Content-Length, and stop reading at the bound.",
+         lambda scene: _padded(scene, scene.target.max_body), 413),
+    _one("largest_body", "a signed notice of exactly the largest size",
+         "Take what is not above the bound, or tell the kit with --max-body.", lambda scene: _padded(scene, 0), *GOOD),
+    _one("big_head", "a header of 65,000 bytes", _BOUND, _with(("x-conformance", "a" * 65_000)), 431, 400),
+    _one("many_headers", "1,000 headers", _BOUND,
+         _with(*((f"x-conformance-{number}", "1") for number in range(1_000))), 431, 400),
+    _one("host_is_not_read", "a good notice under another Host header",
+         "Verify against the configured public address. If a proxy routes by Host, drive the service behind it.",
+         _with(("host", "tenant-b.example")), *GOOD, promise=promises.HOST),
+    _one("query_is_signed", "a good notice with a query, signed with it",
+         "Verify against the raw target, query included.", _query, *GOOD, promise=promises.RFC9421),
     _check("two_framings", "Content-Length and Transfer-Encoding at once", "400",
-           "Refuse what can be read in two ways.", _two_framings, "socket"),
+           "Refuse what can be read in two ways.",
+           lambda scene: expect(_framed(scene, 0, "transfer-encoding: chunked"), 400), "socket"),
     _check("short_length", "a Content-Length smaller than the body", "401 or 400", "Judge what was framed, no more.",
-           _short_length, "socket"),
+           lambda scene: expect(_framed(scene, -20), 401, 400), "socket"),
     _check("body_does_not_come", "a Content-Length larger than the body, then silence", "408",
-           "Give up on a slow body after a few seconds; the kit waits for --patience.", _long_length, "socket"),
+           "Give up on a slow body after a few seconds; the kit waits for --patience.",
+           lambda scene: expect(_framed(scene, 10), 408), "socket"),
     _check("endless_body", "chunks without end", "413 or 411", "Stop reading at the bound, however a body is framed.",
            _endless, "socket"),
     _check("expect_continue", "Expect: 100-continue with 900 MB", "413, and no 100 before it",

@@ -13,7 +13,7 @@ from kz_compliance_sdk.testing.conformance import promises
 from kz_compliance_sdk.testing.conformance.checks import PROFILES, Broken, Check, Report, chosen, expect, run, silent
 from kz_compliance_sdk.testing.conformance.listener import Listener
 from kz_compliance_sdk.testing.conformance.promises import Promise
-from kz_compliance_sdk.testing.conformance.regulator_scene import KINDS, Kind, RegulatorScene, RegulatorTarget, exact
+from kz_compliance_sdk.testing.conformance.scenes import KINDS, Kind, RegulatorScene, RegulatorTarget, exact
 from kz_compliance_sdk.testing.conformance.transport import Transport
 from kz_compliance_sdk.testing.mock_regulator.exchange import Request
 from kz_compliance_sdk.wire.signature import Profile

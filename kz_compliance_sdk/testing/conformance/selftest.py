@@ -22,11 +22,10 @@ from kz_compliance_sdk.testing.conformance.broken_regulators import (
 from kz_compliance_sdk.testing.conformance.checks import PROFILES, Report, chosen, run
 from kz_compliance_sdk.testing.conformance.inspection import INTAKE_URL, Inspector, sandbox_platform
 from kz_compliance_sdk.testing.conformance.intake import INTAKE_CHECKS
-from kz_compliance_sdk.testing.conformance.intake_scene import IntakeScene, IntakeTarget
 from kz_compliance_sdk.testing.conformance.keys import published_keys
 from kz_compliance_sdk.testing.conformance.listener import Listener
 from kz_compliance_sdk.testing.conformance.regulator import REGULATOR_CHECKS
-from kz_compliance_sdk.testing.conformance.regulator_scene import RegulatorScene, RegulatorTarget
+from kz_compliance_sdk.testing.conformance.scenes import IntakeScene, IntakeTarget, RegulatorScene, RegulatorTarget
 from kz_compliance_sdk.testing.conformance.transport import HandlerTransport
 from kz_compliance_sdk.testing.frozen import FrozenClock
 from kz_compliance_sdk.testing.mock_regulator.exchange import Reply, Request

@@ -8,19 +8,21 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
-from kz_compliance_sdk.wire.signature import SigningKey
+from kz_compliance_sdk.wire.signature import Profile, SigningKey
 
 Headers = list[tuple[str, str]]
+GROUP_ORDER: Final = 2**252 + 27742317777372353535851937790883648493
+"""The order of the group of Ed25519."""
 TAG: Final = "kz-compliance"
 _COVERED: Final = ("@method", "@target-uri", "content-digest")
 
 
 def content_digest(body: bytes) -> str:
     """The Content-Digest of RFC 9530 with SHA-256."""
-    return f"sha-256=:{base64.b64encode(hashlib.sha256(body).digest()).decode()}:"
+    return f"sha-256=:{in_base64(hashlib.sha256(body).digest())}:"
 
 
 def rfc9421(
@@ -37,10 +39,11 @@ def rfc9421(
     expires: int | None = None,
     covered: Sequence[str] = _COVERED,
     label: str = "kz",
-    digest: str | None = None,
+    prove: Callable[[bytes], bytes] | None = None,
 ) -> Headers:
-    """The three headers of RFC 9421. A parameter that is None is left out. `created` and `expires` are UTC seconds."""
-    digest = content_digest(body) if digest is None else digest
+    """The three headers of RFC 9421. A parameter that is None is left out. `created` and `expires` are UTC seconds.
+    `prove` makes another signature than the key would, of what is covered."""
+    digest = content_digest(body)
     values = {"@method": method, "@target-uri": target_uri, "content-digest": digest}
     parameters = "(" + " ".join(f'"{name}"' for name in covered) + ")"
     for name, value in (
@@ -54,7 +57,8 @@ def rfc9421(
         if value is not None:
             parameters += f";{name}={value}" if isinstance(value, int) else f';{name}="{value}"'
     lines = [f'"{name}": {values[name]}' for name in covered] + [f'"@signature-params": {parameters}']
-    proof = signed_in_base64(key, "\n".join(lines).encode())
+    covered_bytes = "\n".join(lines).encode()
+    proof = in_base64(prove(covered_bytes) if prove is not None else signature(key, covered_bytes))
     return [
         ("content-digest", digest),
         ("signature-input", f"{label}={parameters}"),
@@ -62,19 +66,33 @@ def rfc9421(
     ]
 
 
-def webhook(key: SigningKey, body: bytes, *, message_id: str, at: int, secret: bytes | None = None) -> Headers:
+def webhook(key: SigningKey, body: bytes, *, message_id: str, at: int) -> Headers:
     """The three headers of Standard Webhooks, signed at `at` (UTC seconds)."""
-    covered = f"{message_id}.{at}.".encode() + body
-    if secret is not None or key.algorithm == "hmac-sha256":
-        mac = hmac.digest(key.material if secret is None else secret, covered, "sha256")
-        proof = f"v1,{base64.b64encode(mac).decode()}"
-    else:
-        proof = f"v1a,{signed_in_base64(key, covered)}"
+    version = "v1" if key.algorithm == "hmac-sha256" else "v1a"
+    proof = f"{version},{in_base64(signature(key, f'{message_id}.{at}.'.encode() + body))}"
     return [("webhook-id", message_id), ("webhook-timestamp", str(at)), ("webhook-signature", proof)]
 
 
-def signed_in_base64(key: SigningKey, covered: bytes) -> str:
+def signed(
+    profile: Profile, key: SigningKey, method: str, uri: str, body: bytes, *, at: int, message_id: str, nonce: str
+) -> Headers:
+    """The headers of a rightly signed request, under either profile."""
+    if profile == "rfc9421":
+        return rfc9421(key, uri, body, created=at, nonce=nonce, method=method)
+    return webhook(key, body, message_id=message_id, at=at)
+
+
+def signature(key: SigningKey, covered: bytes) -> bytes:
     """The Ed25519 signature, or the HMAC, over these bytes."""
     if key.algorithm == "hmac-sha256":
-        return base64.b64encode(hmac.digest(key.material, covered, "sha256")).decode()
-    return base64.b64encode(key.private_key().sign(covered)).decode()
+        return hmac.digest(key.material, covered, "sha256")
+    return key.private_key().sign(covered)
+
+
+def malleable(right: bytes) -> bytes:
+    """An Ed25519 signature with the group's order added to its second half, which must not be taken."""
+    return right[:32] + (int.from_bytes(right[32:], "little") + GROUP_ORDER).to_bytes(32, "little")
+
+
+def in_base64(proof: bytes) -> str:
+    return base64.b64encode(proof).decode()

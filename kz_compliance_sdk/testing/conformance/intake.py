@@ -31,7 +31,7 @@ from kz_compliance_sdk.testing.conformance.checks import (
     silent,
 )
 from kz_compliance_sdk.testing.conformance.inspection import Inspector
-from kz_compliance_sdk.testing.conformance.intake_exits import HELD, TAKEN
+from kz_compliance_sdk.testing.conformance.intake_exits import EXITS
 from kz_compliance_sdk.testing.conformance.intake_signatures import SIGNATURES
 from kz_compliance_sdk.testing.conformance.intake_transport import TRANSPORT
 from kz_compliance_sdk.testing.conformance.keys import Role
@@ -231,7 +231,7 @@ CATALOGUE: Final[tuple[Check[IntakeScene], ...]] = (
 )
 
 
-INTAKE_CHECKS: Final[tuple[Check[IntakeScene], ...]] = (*TAKEN, *HELD, *SIGNATURES, *TRANSPORT, *CATALOGUE)
+INTAKE_CHECKS: Final[tuple[Check[IntakeScene], ...]] = (*EXITS, *SIGNATURES, *TRANSPORT, *CATALOGUE)
 """Each has a name of its own."""
 
 

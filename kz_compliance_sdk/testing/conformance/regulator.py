@@ -6,14 +6,22 @@ import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Final
-from urllib.parse import quote
 
 from kz_compliance_sdk.errors import Unreadable
 from kz_compliance_sdk.testing.conformance import promises
 from kz_compliance_sdk.testing.conformance.checks import PROFILES, Broken, Check, Report, chosen, expect, run, silent
 from kz_compliance_sdk.testing.conformance.listener import Listener
 from kz_compliance_sdk.testing.conformance.promises import Promise
-from kz_compliance_sdk.testing.conformance.scenes import KINDS, Kind, RegulatorScene, RegulatorTarget, exact
+from kz_compliance_sdk.testing.conformance.scenes import (
+    HOUR,
+    KINDS,
+    Kind,
+    RegulatorScene,
+    RegulatorTarget,
+    exact,
+    exchange,
+    expect_problem_type,
+)
 from kz_compliance_sdk.testing.conformance.transport import Transport
 from kz_compliance_sdk.testing.mock_regulator.exchange import Request
 from kz_compliance_sdk.wire.signature import Profile
@@ -28,16 +36,18 @@ def feed_page(scene: RegulatorScene) -> None:
         raise Broken("entries without a next_cursor", "a next_cursor after the entries")
 
 
+def _is_for_the_platform(scene: RegulatorScene, body: bytes, what: str) -> None:
+    try:
+        message = read_message(body)
+    except Unreadable as wrong:
+        raise Broken(f"{what}: {wrong}", "a message of the contract") from None
+    if message.platform_id != scene.target.platform_id:
+        raise Broken(f"{what} is for {message.platform_id!r}", f"messages for {scene.target.platform_id!r}")
+
+
 def feed_messages(scene: RegulatorScene) -> None:
     for entry in scene.entries(100, _MOST):
-        try:
-            message = read_message(entry.exact_body())
-        except Unreadable as wrong:
-            raise Broken(f"entry {entry.sequence}: {wrong}", "messages of the contract, in base64") from None
-        if message.platform_id != scene.target.platform_id:
-            raise Broken(
-                f"entry {entry.sequence} is for {message.platform_id!r}", f"messages for {scene.target.platform_id!r}"
-            )
+        _is_for_the_platform(scene, exact(entry), f"entry {entry.sequence}")
 
 
 def feed_signed(scene: RegulatorScene) -> None:
@@ -106,12 +116,7 @@ def push_again(scene: RegulatorScene) -> None:
 
 def push_message(scene: RegulatorScene) -> None:
     for push in scene.pushes():
-        try:
-            message = read_message(push.request.body)
-        except Unreadable as wrong:
-            raise Broken(f"a push: {wrong}", "a message of the contract") from None
-        if message.platform_id != scene.target.platform_id:
-            raise Broken(f"a push for {message.platform_id!r}", f"messages for {scene.target.platform_id!r}")
+        _is_for_the_platform(scene, push.request.body, "a push")
 
 
 def push_in_feed(scene: RegulatorScene) -> None:
@@ -185,11 +190,6 @@ def same_key_other_bytes(scene: RegulatorScene) -> None:
         expect(other.answer, 409, 422, what=f"to other {kind} under the same key")
 
 
-def without_key(scene: RegulatorScene) -> None:
-    sent = scene.submit("reports", *scene.submission("reports"), keyed=False)
-    expect(sent.answer, 400, 422, what="to a report without an Idempotency-Key")
-
-
 # ------------------------------------------------------------------------------------------- reports
 
 
@@ -209,10 +209,9 @@ def report_next(scene: RegulatorScene) -> None:
     scene.recorded("reports", case_reference=case, sequence=3)
 
 
-def report_unknown_item(scene: RegulatorScene) -> None:
+def _unknown_item(scene: RegulatorScene) -> Request:
     key, body = scene.submission("reports")
-    wrong = body.replace(b'"item_id":"', b'"item_id":"no-such-item-')
-    expect(scene.submit("reports", key, wrong).answer, 422, what="to a report about an item that the notice has not")
+    return scene.posting("reports", key, body.replace(b'"item_id":"', b'"item_id":"no-such-item-'))
 
 
 # ------------------------------------------------------------------------------------------- look-ups
@@ -227,10 +226,6 @@ def look_up_report(scene: RegulatorScene) -> None:
         raise Broken(f"another receipt, {found.receipt_id!r}", f"the same, {first.receipt_id!r}")
 
 
-def look_up_unknown(scene: RegulatorScene) -> None:
-    expect(scene.get(f"/reports/{scene.new_id('report')}"), 404, what="to a report that was never sent")
-
-
 def look_up_notice(scene: RegulatorScene) -> None:
     sent = {kind: scene.recorded(kind) for kind in KINDS}
     answer = scene.get(f"/notices/{scene.notice().notice_id}")
@@ -243,15 +238,10 @@ def look_up_notice(scene: RegulatorScene) -> None:
             raise Broken(f"no receipt of {kind}", f"the receipt of {one.key}")
 
 
-def unknown_notice(scene: RegulatorScene) -> None:
-    expect(scene.get(f"/notices/{_UNKNOWN}"), 404, what="to a notice that was never issued")
-
-
-def answer_to_unknown_notice(scene: RegulatorScene) -> None:
+def _about_unknown_notice(scene: RegulatorScene) -> Request:
     key, body = scene.submission("reports")
     wrong = body.replace(scene.notice().notice_id.encode(), _UNKNOWN.encode())
-    sent = scene.submit("reports", key, wrong, notice_id=_UNKNOWN)
-    expect(sent.answer, 404, what="to a report about a notice that was never issued")
+    return scene.posting("reports", key, wrong, notice_id=_UNKNOWN)
 
 
 # ------------------------------------------------------------------------------------------- who asks
@@ -264,9 +254,8 @@ def _post(scene: RegulatorScene, **how: Any) -> Request:
 
 
 def _bare(request: Request) -> Request:
-    return replace(
-        request, headers=[pair for pair in request.headers if pair[0] in ("content-type", "idempotency-key")]
-    )
+    kept = ("content-type", "idempotency-key")
+    return replace(request, headers=[pair for pair in request.headers if pair[0] in kept])
 
 
 def unsigned(scene: RegulatorScene) -> None:
@@ -280,25 +269,9 @@ def wrong_key(scene: RegulatorScene) -> None:
         expect(scene.send(request), 401, what=f"to a {request.method} that a stranger signed")
 
 
-def tampered(scene: RegulatorScene) -> None:
-    request = _post(scene)
-    expect(scene.send(replace(request, body=b"{ }")), 401, what="to a body that was changed after it was signed")
-
-
-def other_address(scene: RegulatorScene) -> None:
-    request = scene.request("GET", "/notices?limit=1", signed_path="/notices?limit=2")
-    expect(scene.send(request), 401, what="to a request that was signed for another address")
-
-
-def stale(scene: RegulatorScene) -> None:
-    request = scene.request("GET", "/notices?limit=1", at=scene.clock() - 3_600)
-    expect(scene.send(request), 401, what="to a request that was signed an hour ago")
-
-
 def refused_is_not_recorded(scene: RegulatorScene) -> None:
     key, body = scene.submission("reports")
-    path = f"/notices/{quote(scene.notice().notice_id, safe='')}/reports"
-    scene.send(_bare(scene.request("POST", path, body, more=[("idempotency-key", key)])))
+    scene.send(_bare(scene.posting("reports", key, body)))
     expect(scene.get(f"/reports/{key}"), 404, what="to the look-up of a report that was not signed")
 
 
@@ -309,9 +282,7 @@ def problems(scene: RegulatorScene) -> None:
         "an unsigned request": scene.send(_bare(scene.request("GET", "/notices?limit=1"))),
     }
     for what, answer in answers.items():
-        media_type = (answer.header("content-type") or "none").partition(";")[0].strip()
-        if media_type != "application/problem+json":
-            raise Broken(f"{what}: content-type {media_type}", "application/problem+json")
+        expect_problem_type(answer, f"{what}: ")
         problem = answer.document()
         for name in ("type", "title", "code"):
             if not isinstance(problem.get(name), str) or not problem[name]:
@@ -321,19 +292,20 @@ def problems(scene: RegulatorScene) -> None:
 
 
 def _check(
-    name: str,
-    promise: Promise,
-    sends: str,
-    wants: str,
-    remedy: str,
-    run: Callable[[RegulatorScene], None],
-    *needs: str,
-    profiles: tuple[Profile, ...] = PROFILES,
+    name: str, promise: Promise, sends: str, wants: str, remedy: str, run: Callable[[RegulatorScene], None], *needs: str
 ) -> Check[RegulatorScene]:
-    return Check(f"regulator.{name}", promise, sends, wants, remedy, run, needs, profiles)
+    return Check(f"regulator.{name}", promise, sends, wants, remedy, run, needs)
+
+
+def _one(
+    name: str, promise: Promise, sends: str, remedy: str, make: Callable[[RegulatorScene], Request], *statuses: int,
+    needs: tuple[str, ...] = (), profiles: tuple[Profile, ...] = PROFILES,
+) -> Check[RegulatorScene]:  # fmt: skip
+    return exchange(f"regulator.{name}", promise, sends, remedy, make, *statuses, needs=needs, profiles=profiles)
 
 
 _CURSOR: Final = "A cursor stands after the last entry of its page: it skips nothing and repeats nothing."
+_NOTICE: Final = ("notice",)
 _ONCE: Final = "Store the receipt with the key and the digest, under a unique key, and give it again."
 _VERIFY: Final = "Verify the raw bytes before you read them, and answer 401."
 _RECORD: Final = "Answer 201 with the receipt of what you recorded."
@@ -368,8 +340,8 @@ REGULATOR_CHECKS: Final[tuple[Check[RegulatorScene], ...]] = (
            "notice"),
     _check("report.sequence_may_have_gaps", promises.REPORTED, "reports 1 and 3 of a case", "201 to both",
            "Let sequences grow, with gaps.", report_next, "notice"),
-    _check("report.unknown_item", promises.REPORTED, "a report about an item that the notice has not", "422",
-           "Compare the items with those of the notice.", report_unknown_item, "notice"),
+    _one("report.unknown_item", promises.REPORTED, "a report about an item that the notice has not",
+         "Compare the items with those of the notice.", _unknown_item, 422, needs=_NOTICE),
     _check("receipt.names_the_message", promises.RECEIPT, "one of each kind", "subject_id is the message's id",
            "Name the Idempotency-Key as subject_id.", receipt_names_message, "notice"),
     _check("receipt.names_the_digest", promises.RECEIPT, "one of each kind", "the SHA-256 of the bytes that were sent",
@@ -383,28 +355,32 @@ REGULATOR_CHECKS: Final[tuple[Check[RegulatorScene], ...]] = (
            "the same receipt", _ONCE, same_key_at_once, "notice"),
     _check("idempotency.other_bytes", promises.REFUSED_FOR_GOOD, "other bytes under the same key", "409 or 422",
            "Compare the digest with that of the first.", same_key_other_bytes, "notice"),
-    _check("idempotency.without_a_key", promises.KEYED, "a report without an Idempotency-Key", "400 or 422",
-           "Refuse it: without a key a repeat is a second report.", without_key, "notice"),
+    _one("idempotency.without_a_key", promises.KEYED, "a report without an Idempotency-Key",
+         "Refuse it: without a key a repeat is a second report.",
+         lambda scene: scene.posting("reports", *scene.submission("reports"), keyed=False), 400, 422, needs=_NOTICE),
     _check("look_up.report", promises.FOUND, "GET a report that was recorded", "200 with its receipt",
            "Answer the look-up from what you recorded.", look_up_report, "notice"),
-    _check("look_up.unknown_report", promises.FOUND, "GET a report that was never sent", "404",
-           "Answer 404: the platform will send it again.", look_up_unknown),
+    _one("look_up.unknown_report", promises.FOUND, "GET a report that was never sent",
+         "Answer 404: the platform will send it again.",
+         lambda scene: scene.request("GET", f"/reports/{scene.new_id('report')}"), 404),
     _check("look_up.notice", promises.HELD, "GET the notice after one of each kind", "200 with their receipts",
            "List every receipt of the notice.", look_up_notice, "notice"),
-    _check("look_up.unknown_notice", promises.HELD, "GET a notice that was never issued", "404", "Answer 404.",
-           unknown_notice),
-    _check("look_up.report_on_unknown_notice", promises.HELD, "a report about a notice that was never issued", "404",
-           "Answer 404, and record nothing.", answer_to_unknown_notice, "notice"),
+    _one("look_up.unknown_notice", promises.HELD, "GET a notice that was never issued", "Answer 404.",
+         lambda scene: scene.request("GET", f"/notices/{_UNKNOWN}"), 404),
+    _one("look_up.report_on_unknown_notice", promises.HELD, "a report about a notice that was never issued",
+         "Answer 404, and record nothing.", _about_unknown_notice, 404, needs=_NOTICE),
     _check("signature.unsigned", promises.KEYED, "a GET and a POST without a signature", "401", _VERIFY,
            unsigned),
     _check("signature.wrong_key", promises.KEYED, "a GET and a POST that a stranger signed", "401", _VERIFY,
            wrong_key),
-    _check("signature.tampered_body", promises.RAW, "a body that was changed after it was signed", "401", _VERIFY,
-           tampered),
-    _check("signature.another_address", promises.RFC9421, "a request that was signed for another query", "401", _VERIFY,
-           other_address, profiles=("rfc9421",)),
-    _check("signature.stale", promises.WINDOW, "a request that was signed an hour ago", "401",
-           "Refuse what is more than 300 seconds from your clock.", stale),
+    _one("signature.tampered_body", promises.RAW, "a body that was changed after it was signed", _VERIFY,
+         lambda scene: replace(_post(scene), body=b"{ }"), 401),
+    _one("signature.another_address", promises.RFC9421, "a request that was signed for another query", _VERIFY,
+         lambda scene: scene.request("GET", "/notices?limit=1", signed_path="/notices?limit=2"), 401,
+         profiles=("rfc9421",)),
+    _one("signature.stale", promises.WINDOW, "a request that was signed an hour ago",
+         "Refuse what is more than 300 seconds from your clock.",
+         lambda scene: scene.request("GET", "/notices?limit=1", at=scene.clock() - HOUR), 401),
     _check("signature.refused_is_not_recorded", promises.KEYED, "an unsigned report, then its look-up", "404",
            "Record nothing before the signature holds.", refused_is_not_recorded, "notice"),
     _check("problem.form", promises.PROBLEMS, "requests that fail, for several reasons",

@@ -21,7 +21,7 @@ from kz_compliance_sdk.testing import builders
 from kz_compliance_sdk.testing.conformance import signing
 from kz_compliance_sdk.testing.conformance.bad_inputs import envelope, serialised
 from kz_compliance_sdk.testing.conformance.checks import PROFILES, Broken, Check, Skipped, expect
-from kz_compliance_sdk.testing.conformance.inspection import Inspector, StoredMessage
+from kz_compliance_sdk.testing.conformance.inspection import Exit, Inspector, StoredMessage
 from kz_compliance_sdk.testing.conformance.keys import KeySet, Role, published_keys, stranger
 from kz_compliance_sdk.testing.conformance.listener import Listener, Pushed
 from kz_compliance_sdk.testing.conformance.promises import Promise
@@ -239,11 +239,13 @@ class IntakeScene(Drive):
         expect(answer, *GOOD, what="to a good message")
         return answer
 
-    def kept(self, body: bytes) -> StoredMessage:
-        """What is held of these bytes. Raises Broken unless they are held once."""
+    def kept(self, body: bytes, exit: Exit | None = None) -> StoredMessage:  # noqa: A002 - the contract's word
+        """What is held of these bytes. Raises Broken unless they are held, by this exit if one is given."""
         found = self.inspector.messages(body)
         if not found:
             raise Broken("the bytes are not held", "the exact bytes, held before the reply")
+        if exit is not None and found[0].exit != exit:
+            raise Broken(f"exit {found[0].exit}", f"exit {exit}")
         return found[0]
 
 
@@ -462,13 +464,16 @@ class RegulatorScene(Drive):
             value = builders.report(notice, key, outcome="already_unavailable", **given)
         return key, outbound_bytes(value)
 
-    def submit(
-        self, kind: Kind, key: str, body: bytes, *, notice_id: str | None = None, keyed: bool = True, **how: Any
-    ) -> Submitted:
-        """Send it under that Idempotency-Key, or without any."""
-        more = [("idempotency-key", key)] if keyed else []
+    def posting(
+        self, kind: Kind, key: str, body: bytes, *, notice_id: str | None = None, keyed: bool = True
+    ) -> Request:
+        """The request that sends it under that Idempotency-Key, or without any."""
         path = f"/notices/{quote(notice_id or self.notice().notice_id, safe='')}/{kind}"
-        return Submitted(kind, key, body, self.send(self.request("POST", path, body, more=more, **how)))
+        return self.request("POST", path, body, more=[("idempotency-key", key)] if keyed else [])
+
+    def submit(self, kind: Kind, key: str, body: bytes) -> Submitted:
+        """Send it under that Idempotency-Key."""
+        return Submitted(kind, key, body, self.send(self.posting(kind, key, body)))
 
     def recorded(self, kind: Kind, **fields: Any) -> Submitted:
         """Something new that the regulator has recorded. Raises Broken unless it answers with 200 or 201."""

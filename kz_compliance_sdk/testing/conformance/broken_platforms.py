@@ -14,9 +14,10 @@ from kz_compliance_sdk.services.response import NOT_AUTHENTIC
 from kz_compliance_sdk.testing import keys as published
 from kz_compliance_sdk.testing.builders import PLATFORM_ID
 from kz_compliance_sdk.testing.conformance import signing
+from kz_compliance_sdk.testing.conformance.checks import PROFILES
 from kz_compliance_sdk.testing.conformance.inspection import INTAKE_URL, SandboxPlatform
 from kz_compliance_sdk.testing.conformance.keys import published_keys, trusted
-from kz_compliance_sdk.testing.mock_regulator.exchange import Reply, Request
+from kz_compliance_sdk.testing.mock_regulator.exchange import Reply, Request, document_of, json_reply, refuse
 from kz_compliance_sdk.wire.signature import KeyRing, Profile, SigningKey, verify
 from kz_compliance_sdk.wire.strict_json import loads
 
@@ -46,13 +47,14 @@ class Site:
         held = request.body if body is None else body
         key: SigningKey = published.regulator_signing_key(self.profile)
         others = [pair for pair in request.headers if pair[0] not in _PROOF]
-        if self.profile == "rfc9421":
-            proof = signing.rfc9421(key, INTAKE_URL, held, created=self.clock())
-        else:
-            proof = signing.webhook(key, held, message_id=id_of(held) or "msg_none", at=self.clock())
+        name = id_of(held) or "msg_none"
+        proof = signing.signed(
+            self.profile, key, "POST", INTAKE_URL, held, at=self.clock(), message_id=name, nonce="conformance"
+        )
         return replace(request, headers=[*others, *proof], body=held)
 
 
+_UNPROVED: Final = Reply(NOT_AUTHENTIC.status, NOT_AUTHENTIC.headers, NOT_AUTHENTIC.body)
 _PROOF: Final = frozenset(
     ("content-digest", "signature-input", "signature", "webhook-id", "webhook-timestamp", "webhook-signature")
 )
@@ -60,23 +62,14 @@ _PROOF: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class PlatformFault:
-    """One way to be broken. `caught_by` names every check that must find it, and no other may."""
+    """One way to be broken, or honest. `caught_by` names every check that must find it, and no other may."""
 
     name: str
     what: str
     caught_by: frozenset[str]
-    make: Callable[[Site], Handle]
+    make: Callable[[Site], Handle] = lambda site: site.good.handle
     profile: Profile = "rfc9421"
     settings: Callable[[], Mapping[str, Any]] = field(default=dict)
-
-
-def document_of(body: bytes) -> dict[str, Any]:
-    """The JSON object of a body, empty if it is none."""
-    try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
 
 
 def id_of(body: bytes) -> str | None:
@@ -127,12 +120,13 @@ def drops(is_dropped: Callable[[Reply], bool], then: Reply | None = None) -> Cal
     return make
 
 
-def code_of(reply: Reply) -> object:
-    """The code of a problem."""
-    return document_of(reply.body).get("code")
+def restates(statuses: Mapping[int, int]) -> Callable[[Site], Handle]:
+    """One that answers with other statuses."""
+    return answers(lambda _site, _request, reply: replace(reply, status=statuses.get(reply.status, reply.status)))
 
 
-NAN: Final = b"NaN"
+def _saying(reply: Reply, **fields: Any) -> Reply:
+    return replace(reply, body=json.dumps(document_of(reply.body) | fields).encode())
 
 
 # ------------------------------------------------------------------------------------------- one function, one fault
@@ -173,8 +167,7 @@ def _without(site: Site, request: Request, reply: Reply, unwritten: list[bytes])
 def _varied(site: Site, request: Request, reply: Reply) -> Reply:
     if reply.status != 401:
         return reply
-    told = document_of(reply.body) | {"detail": f"Refused: {site.authentic(request)}."}
-    return replace(reply, body=json.dumps(told).encode())
+    return _saying(reply, detail=f"Refused: {site.authentic(request)}.")
 
 
 def _leaking(site: Site, request: Request, reply: Reply) -> Reply:
@@ -188,7 +181,7 @@ def _believes_the_digest(site: Site, request: Request) -> Request:
 
 
 def _covers_no_address(site: Site, request: Request) -> Request:
-    stated = next((value for name, value in request.headers if name == "signature-input"), '"@target-uri"')
+    stated = request.header("signature-input") or '"@target-uri"'
     return request if '"@target-uri"' in stated else site.signed_anew(request)
 
 
@@ -198,14 +191,15 @@ def _two_cases(site: Site) -> Handle:
     def handle(request: Request) -> Reply:
         if request.path == "/inspect/cases":
             first, second = (document_of(one.handle(request).body)["cases"] for one in (site.good, site.scratch))
-            return Reply(200, (("content-type", "application/json"),), json.dumps({"cases": first + second}).encode())
-        if not is_push(request) or site.authentic(request) is not None or request.body not in seen:
-            if is_push(request) and site.authentic(request) is None:
-                seen.add(request.body)
+            return json_reply({"cases": first + second})
+        if not is_push(request) or site.authentic(request) is not None:
+            return site.good.handle(request)
+        if request.body not in seen:
+            seen.add(request.body)
             return site.good.handle(request)
         reply = site.scratch.handle(request)
         # Two desks give one notice the same reference: who opens a case for each delivery cannot.
-        return replace(reply, body=json.dumps(document_of(reply.body) | {"case_reference": "another"}).encode())
+        return _saying(reply, case_reference="another")
 
     return handle
 
@@ -223,29 +217,15 @@ def _last_key(site: Site, request: Request) -> Request:
 
 def _falls_over_nan(site: Site) -> Handle:
     def handle(request: Request) -> Reply:
-        if is_push(request) and NAN in request.body and site.authentic(request) is None:
+        if is_push(request) and b"NaN" in request.body and site.authentic(request) is None:
             return Reply(500, (("content-type", "text/plain"),), b"Internal Server Error")
         return site.good.handle(request)
 
     return handle
 
 
-def _always_200(_site: Site, _request: Request, reply: Reply) -> Reply:
-    return replace(reply, status=200) if reply.status == 202 else reply
-
-
-def _trusts_host(site: Site) -> Handle:
-    def handle(request: Request) -> Reply:
-        host = request.header("host")
-        if is_push(request) and host is not None and host != "social.example":
-            return Reply(NOT_AUTHENTIC.status, NOT_AUTHENTIC.headers, NOT_AUTHENTIC.body)
-        return site.good.handle(request)
-
-    return handle
-
-
-def _no_conflict(_site: Site, _request: Request, reply: Reply) -> Reply:
-    return replace(reply, status=200) if reply.status == 409 else reply
+def _trusts_host(_site: Site, request: Request, reply: Reply) -> Reply:
+    return reply if request.header("host") in (None, "social.example") else _UNPROVED
 
 
 def _any_type(_site: Site, request: Request) -> Request:
@@ -292,24 +272,23 @@ def _refuses_early(_site: Site, request: Request, reply: Reply) -> Reply:
     is_early = reply.status == 202 and document_of(reply.body).get("case_reference", "") is None
     if not is_early or document_of(request.body).get("type") != "notice.cancelled":
         return reply
-    problem = {"type": "about:blank", "status": 404, "code": "notice_unknown"}
-    return Reply(404, (("content-type", "application/problem+json"),), json.dumps(problem).encode())
+    return refuse(404, "notice_unknown", "No such notice is known.").reply()
 
 
 def _restarts_the_clock(site: Site, _request: Request, reply: Reply) -> Reply:
     told = document_of(reply.body)
     if reply.status != 202 or not told.get("case_reference"):
         return reply
-    return replace(reply, body=json.dumps(told | {"received_at": instant_text(site.clock())}).encode())
+    return _saying(reply, received_at=instant_text(site.clock()))
 
 
 def _lenient_time(site: Site, request: Request) -> Request:
-    time = next((value for name, value in request.headers if name == "webhook-timestamp"), "")
+    time = request.header("webhook-timestamp") or ""
     return site.signed_anew(request) if time.partition(".")[2].isdigit() and time.isascii() else request
 
 
 def _ignores_the_id(site: Site, request: Request) -> Request:
-    name = next((value for name, value in request.headers if name == "webhook-id"), None)
+    name = request.header("webhook-id")
     differs = name is not None and id_of(request.body) not in (None, name)
     return site.signed_anew(request) if differs and site.authentic(request) is None else request
 
@@ -328,10 +307,6 @@ def _large() -> Mapping[str, Any]:
     return {"limits": {"max_body": 16 * 2**20}}
 
 
-def _honest(site: Site) -> Handle:
-    return site.good.handle
-
-
 def _by(*names: str) -> frozenset[str]:
     return frozenset(f"intake.{name}" for name in names)
 
@@ -339,87 +314,66 @@ def _by(*names: str) -> frozenset[str]:
 _REFUSAL: Final = ("refusal.same_bytes", "refusal.same_headers")
 
 PLATFORM_FAULTS: Final[tuple[PlatformFault, ...]] = (
-    PlatformFault(
-        "acknowledges_before_storing", "answers 202, and writes when the next message comes",
-        _by("accepted.is_stored_before_the_reply", "accepted.opens_one_case", "accepted.every_type_is_stored",
-            "early.is_kept"),
-        _stores_later,
-    ),
+    *(PlatformFault(f"honest.{profile}", f"an honest platform, {profile}", _by(), profile=profile)
+      for profile in PROFILES),
+    PlatformFault("acknowledges_before_storing", "answers 202, and writes when the next message comes",
+                  _by("accepted.is_stored_before_the_reply", "accepted.opens_one_case",
+                      "accepted.every_type_is_stored", "early.is_kept"),
+                  _stores_later),
     PlatformFault("different_401_bodies", "says in the body why it refuses", _by("refusal.same_bytes"),
                   answers(_varied)),
     PlatformFault("reason_in_a_401_header", "says in a header why it refuses", _by("refusal.same_headers"),
                   answers(_leaking)),
-    PlatformFault(
-        "accepts_a_tampered_body", "verifies the signature, and never the digest of the body",
-        _by("signature.tampered_body", "signature.appended_byte", "refusal.leaves_nothing", *_REFUSAL),
-        takes(_believes_the_digest),
-    ),
+    PlatformFault("accepts_a_tampered_body", "verifies the signature, and never the digest of the body",
+                  _by("signature.tampered_body", "signature.appended_byte", "refusal.leaves_nothing", *_REFUSAL),
+                  takes(_believes_the_digest)),
     PlatformFault("address_need_not_be_covered", "takes a signature that covers no address",
                   _by("signature.address_not_covered"), takes(_covers_no_address)),
-    PlatformFault(
-        "duplicates_are_two_cases", "opens a case for each delivery",
-        _by("repeat.first_answer_again", "repeat.opens_no_second_case", "repeat.at_once",
-            "repeat.under_a_stale_signature"),
-        _two_cases,
-    ),
-    PlatformFault(
-        "takes_the_last_duplicate_key", "reads JSON as its library does, the last of two keys",
-        _by("json.duplicate_notice_id_different_value", "quarantine.every_cause_is_kept"), takes(_last_key),
-    ),
+    PlatformFault("duplicates_are_two_cases", "opens a case for each delivery",
+                  _by("repeat.first_answer_again", "repeat.opens_no_second_case", "repeat.at_once",
+                      "repeat.under_a_stale_signature"),
+                  _two_cases),
+    PlatformFault("takes_the_last_duplicate_key", "reads JSON as its library does, the last of two keys",
+                  _by("json.duplicate_notice_id_different_value", "quarantine.every_cause_is_kept"), takes(_last_key)),
     PlatformFault("500_to_nan", "falls over NaN", _by("json.nan_number", "quarantine.every_cause_is_kept"),
                   _falls_over_nan),
-    PlatformFault(
-        "200_instead_of_202", "answers 200 to what is new",
-        _by("accepted.status", "early.accepted", "early.notice_then_comes", "repeat.message_id_with_another_notice"),
-        answers(_always_200),
-    ),
-    PlatformFault(
-        "forgets_quarantine", "answers 422 to what is authentic and unusable, and drops it",
-        _by("quarantine.is_kept", "quarantine.every_cause_is_kept", "quarantine.receipt_is_inherited", "late.is_kept"),
-        drops(lambda reply: reply.status == 422),
-    ),
+    PlatformFault("200_instead_of_202", "answers 200 to what is new",
+                  _by("accepted.status", "early.accepted", "early.notice_then_comes",
+                      "repeat.message_id_with_another_notice"),
+                  restates({202: 200})),
+    PlatformFault("forgets_quarantine", "answers 422 to what is authentic and unusable, and drops it",
+                  _by("quarantine.is_kept", "quarantine.every_cause_is_kept", "quarantine.receipt_is_inherited",
+                      "late.is_kept"),
+                  drops(lambda reply: reply.status == 422)),
     PlatformFault("trusts_the_host_header", "verifies against the address that the Host header gives",
-                  _by("transport.host_is_not_read"), _trusts_host),
-    PlatformFault(
-        "stale_is_not_authentic", "answers 401 to a right signature that is stale, and drops the message",
-        _by("late.stale_and_never_seen", "late.signed_in_the_future", "late.is_kept", "clock.delivery_301_s_old",
-            "quarantine.every_cause_is_kept"),
-        drops(
-            lambda reply: code_of(reply) == "stale",
-            Reply(NOT_AUTHENTIC.status, NOT_AUTHENTIC.headers, NOT_AUTHENTIC.body),
-        ),
-    ),
+                  _by("transport.host_is_not_read"), answers(_trusts_host)),
+    PlatformFault("stale_is_not_authentic", "answers 401 to a right signature that is stale, and drops the message",
+                  _by("late.stale_and_never_seen", "late.signed_in_the_future", "late.is_kept",
+                      "clock.delivery_301_s_old", "quarantine.every_cause_is_kept"),
+                  drops(lambda reply: document_of(reply.body).get("code") == "stale", _UNPROVED)),
     PlatformFault("no_409_on_conflict", "answers 200 to another content of the same revision", _by("conflict.status"),
-                  answers(_no_conflict)),
+                  restates({409: 200})),
     PlatformFault("drops_the_second_of_a_conflict", "answers 409, and keeps nothing of it",
                   _by("conflict.keeps_both"), drops(lambda reply: reply.status == 409)),
-    PlatformFault("unbounded_body", "reads a body of any size", _by("transport.body_too_large"), _honest,
-                  settings=_large),
-    PlatformFault(
-        "ignores_the_content_type", "takes any Content-Type",
-        _by("http.wrong_content_type", "http.charset_is_not_utf_8", "transport.no_media_type"), takes(_any_type),
-    ),
-    PlatformFault(
-        "believes_a_key_of_another_platform", "keeps the keys of all platforms in one ring",
-        _by("signature.key_of_another_platform", *_REFUSAL), _honest, settings=_keys_and_elsewhere,
-    ),
-    PlatformFault("ignores_revocation", "believes a revoked key", _by("signature.key_revoked", *_REFUSAL), _honest,
+    PlatformFault("unbounded_body", "reads a body of any size", _by("transport.body_too_large"), settings=_large),
+    PlatformFault("ignores_the_content_type", "takes any Content-Type",
+                  _by("http.wrong_content_type", "http.charset_is_not_utf_8", "transport.no_media_type"),
+                  takes(_any_type)),
+    PlatformFault("believes_a_key_of_another_platform", "keeps the keys of all platforms in one ring",
+                  _by("signature.key_of_another_platform", *_REFUSAL), settings=_keys_and_elsewhere),
+    PlatformFault("ignores_revocation", "believes a revoked key", _by("signature.key_revoked", *_REFUSAL),
                   settings=_keys_never_revoked),
-    PlatformFault(
-        "keeps_what_it_parsed", "stores the message as it would write it, and not the bytes that were signed",
-        _by("accepted.is_stored_before_the_reply", "accepted.every_type_is_stored", "conflict.keeps_both",
-            "early.is_kept", "late.is_kept", "quarantine.is_kept", "quarantine.every_cause_is_kept"),
-        _keeps_what_it_parsed,
-    ),
+    PlatformFault("keeps_what_it_parsed", "stores the message as it would write it, and not the bytes that were signed",
+                  _by("accepted.is_stored_before_the_reply", "accepted.every_type_is_stored", "conflict.keeps_both",
+                      "early.is_kept", "late.is_kept", "quarantine.is_kept", "quarantine.every_cause_is_kept"),
+                  _keeps_what_it_parsed),
     PlatformFault("parses_before_it_verifies", "answers 400 to bytes that are no JSON, before it looks who sent them",
                   _by("signature.unsigned_noise", *_REFUSAL), answers(_reads_first)),
     PlatformFault("knows_messages_by_id_alone", "takes another notice under a known message id for a repeat",
                   _by("repeat.message_id_with_another_notice"), _by_message_id),
-    PlatformFault(
-        "refuses_what_comes_early", "answers 404 to a cancellation whose notice has not come",
-        _by("early.accepted", "semantic.revocation_of_an_unknown_notice", "semantic.revocation_of_itself"),
-        answers(_refuses_early),
-    ),
+    PlatformFault("refuses_what_comes_early", "answers 404 to a cancellation whose notice has not come",
+                  _by("early.accepted", "semantic.revocation_of_an_unknown_notice", "semantic.revocation_of_itself"),
+                  answers(_refuses_early)),
     PlatformFault("restarts_the_clock", "starts the clock of a notice anew when a usable message replaces a bad one",
                   _by("quarantine.receipt_is_inherited"), answers(_restarts_the_clock)),
     PlatformFault("lenient_timestamp", "reads a timestamp with a fraction", _by("clock.timestamp_with_fraction"),

@@ -12,12 +12,13 @@ from kz_compliance_sdk.domain.canonical import canonical
 from kz_compliance_sdk.domain.values import instant_text
 from kz_compliance_sdk.testing import keys as published
 from kz_compliance_sdk.testing.conformance import signing
+from kz_compliance_sdk.testing.conformance.checks import PROFILES
 from kz_compliance_sdk.testing.conformance.listener import Listener
-from kz_compliance_sdk.testing.mock_regulator.exchange import JSON, Reply, Request, problem_reply, refuse
-from kz_compliance_sdk.testing.mock_regulator.faults import Fault
+from kz_compliance_sdk.testing.mock_regulator.exchange import JSON, Reply, Request, document_of, refuse
+from kz_compliance_sdk.testing.mock_regulator.faults import Fault, FaultKind
 from kz_compliance_sdk.testing.mock_regulator.push import Answer
 from kz_compliance_sdk.testing.mock_regulator.regulator import MockRegulator
-from kz_compliance_sdk.wire.signature import sign_response
+from kz_compliance_sdk.wire.signature import Profile, sign_response
 
 Handle = Callable[[Request], Reply]
 Headers = Sequence[tuple[str, str]]
@@ -28,7 +29,7 @@ _PROOF: Final = frozenset(("content-digest", "signature-input", "signature"))
 class ListenerSender:
     """Pushes to a listener in this process. `change` is what the regulator does to the headers of a push."""
 
-    def __init__(self, listener: Listener, change: Callable[[Headers], Headers] = lambda headers: headers) -> None:
+    def __init__(self, listener: Listener, change: Callable[[Headers], Headers]) -> None:
         self._listener, self._change = listener, change
 
     def __call__(self, url: str, headers: Headers, body: bytes) -> Answer:
@@ -41,17 +42,18 @@ class ListenerSender:
 
 @dataclass(frozen=True, slots=True)
 class RegulatorFault:
-    """One way to be broken. `caught_by` names every check that must find it, and no other may."""
+    """One way to be broken, or honest. `caught_by` names every check that must find it, and no other may."""
 
     name: str
     what: str
     caught_by: frozenset[str]
-    make: Callable[[MockRegulator], Handle]
+    make: Callable[[MockRegulator], Handle] = lambda regulator: regulator.handle
     pushes: Callable[[Headers], Headers] = lambda headers: headers
     push_tries: int = 5
+    profile: Profile = "rfc9421"
 
 
-def _armed(kind: Any) -> Callable[[MockRegulator], Handle]:
+def _armed(kind: FaultKind) -> Callable[[MockRegulator], Handle]:
     def make(regulator: MockRegulator) -> Handle:
         regulator.fail(Fault(kind, times=None))
         return regulator.handle
@@ -73,18 +75,12 @@ def _takes(change: Callable[[MockRegulator, Request], Request]) -> Callable[[Moc
     return make
 
 
-def _honest(regulator: MockRegulator) -> Handle:
-    return regulator.handle
-
-
 def _as_platform(regulator: MockRegulator, request: Request, target: str | None = None) -> Request:
     """The request as if the platform had signed it now, for `target`."""
     asked = target or request.target
-    others = [pair for pair in request.headers if pair[0] not in _PROOF]
-    proof = signing.rfc9421(
-        published.platform_signing_key(), URL + asked, request.body, created=regulator.now(), method=request.method
-    )
-    return replace(request, target=asked, headers=[*others, *proof])
+    key, method = published.platform_signing_key(), request.method
+    proof = signing.rfc9421(key, URL + asked, request.body, created=regulator.now(), method=method)
+    return replace(request, target=asked, headers=[*_bare(request.headers), *proof])
 
 
 def _receipt(regulator: MockRegulator, status: int, **fields: Any) -> Reply:
@@ -109,14 +105,19 @@ def _second_receipt(regulator: MockRegulator) -> Handle:
     return handle
 
 
-def _takes_other_bytes(regulator: MockRegulator, request: Request, reply: Reply) -> Reply:
-    if reply.status != 422 or json.loads(reply.body)["code"] != "idempotency_key_reused":
-        return reply
-    return _new_receipt(regulator, request)
+def _records(what: Callable[[Reply, dict[str, Any]], bool]) -> Callable[[MockRegulator], Handle]:
+    """Gives a receipt where this says so of the reply and its document, and records nothing."""
+    return _answers(
+        lambda regulator, request, reply: (
+            _new_receipt(regulator, request) if what(reply, document_of(reply.body)) else reply
+        )
+    )
 
 
-def _takes_a_second_report(regulator: MockRegulator, request: Request, reply: Reply) -> Reply:
-    return _new_receipt(regulator, request) if reply.status == 409 else reply
+def _says(status: int, code: str, where: Callable[[Request, Reply], bool]) -> Callable[[MockRegulator], Handle]:
+    """Refuses with another problem, there."""
+    refused = refuse(status, code, "It is broken.").reply()
+    return _answers(lambda _regulator, request, reply: refused if where(request, reply) else reply)
 
 
 def _new_receipt(regulator: MockRegulator, request: Request) -> Reply:
@@ -156,27 +157,14 @@ def _repeats(regulator: MockRegulator, request: Request) -> Request:
 def _ignores_limit(regulator: MockRegulator, request: Request) -> Request:
     if _is_feed(request) and "limit=1&" not in request.target + "&":
         return request
-    if _is_feed(request) and _is_authentic(regulator, request):
+    if _is_feed(request) and regulator.handle(request).status != 401:
         return _as_platform(regulator, request, request.target.replace("limit=1", "limit=100", 1))
     return request
 
 
-def _is_authentic(regulator: MockRegulator, request: Request) -> bool:
-    return regulator.handle(request).status != 401
-
-
-def _forgets_reports(_regulator: MockRegulator, request: Request, reply: Reply) -> Reply:
-    if request.path.startswith("/v1/reports/") and reply.status == 200:
-        return problem_reply(refuse(404, "report_unknown", "No such report was recorded.").problem)
-    return reply
-
-
 def _without_type(_regulator: MockRegulator, _request: Request, reply: Reply) -> Reply:
-    if reply.status < 400:
-        return reply
-    problem = json.loads(reply.body)
-    problem.pop("type", None)
-    return replace(reply, body=canonical(problem))
+    told = {name: value for name, value in document_of(reply.body).items() if name != "type"}
+    return replace(reply, body=canonical(told)) if reply.status >= 400 else reply
 
 
 def _asks_nobody(regulator: MockRegulator, request: Request) -> Request:
@@ -185,16 +173,9 @@ def _asks_nobody(regulator: MockRegulator, request: Request) -> Request:
 
 
 def _never_late(regulator: MockRegulator, request: Request) -> Request:
-    stated = next((value for name, value in request.headers if name == "signature-input"), "")
-    created = stated.partition("created=")[2].partition(";")[0]
+    created = (request.header("signature-input") or "").partition("created=")[2].partition(";")[0]
     late = created.isdigit() and regulator.now() - int(created) > 300
     return _as_platform(regulator, request) if late else request
-
-
-def _fails_on_unknown(_regulator: MockRegulator, request: Request, reply: Reply) -> Reply:
-    if reply.status == 404 and request.path.startswith("/v1/notices/"):
-        return problem_reply(refuse(500, "internal", "Something went wrong.").problem)
-    return reply
 
 
 def _unproved_entries(_regulator: MockRegulator, request: Request, reply: Reply) -> Reply:
@@ -213,12 +194,6 @@ def _makes_a_key(regulator: MockRegulator, request: Request) -> Request:
     return replace(request, headers=[*request.headers, ("idempotency-key", name)])
 
 
-def _any_item(regulator: MockRegulator, request: Request, reply: Reply) -> Reply:
-    if reply.status != 422 or not str(json.loads(reply.body).get("field", "")).endswith("item_id"):
-        return reply
-    return _new_receipt(regulator, request)
-
-
 def _bare(headers: Headers) -> Headers:
     return [pair for pair in headers if pair[0] not in _PROOF]
 
@@ -228,6 +203,8 @@ def _by(*names: str) -> frozenset[str]:
 
 
 REGULATOR_FAULTS: Final[tuple[RegulatorFault, ...]] = (
+    *(RegulatorFault(f"honest.{profile}", f"the mock regulator, {profile}", _by(), profile=profile)
+      for profile in PROFILES),
     RegulatorFault("wrong_digest", "its receipts name other bytes", _by("receipt.names_the_digest"),
                    _armed("wrong_digest")),
     RegulatorFault("wrong_subject", "its receipts name another message",
@@ -239,13 +216,15 @@ REGULATOR_FAULTS: Final[tuple[RegulatorFault, ...]] = (
     RegulatorFault("second_receipt", "gives another receipt for the same key and bytes",
                    _by("idempotency.same_bytes", "idempotency.at_once"), _second_receipt),
     RegulatorFault("takes_other_bytes", "takes other bytes under a key that is used",
-                   _by("idempotency.other_bytes"), _answers(_takes_other_bytes)),
+                   _by("idempotency.other_bytes"),
+                   _records(lambda _reply, told: told.get("code") == "idempotency_key_reused")),
     RegulatorFault("makes_up_a_key", "takes a report without an Idempotency-Key", _by("idempotency.without_a_key"),
                    _takes(_makes_a_key)),
     RegulatorFault("takes_a_second_report", "records two reports of one case and sequence",
-                   _by("report.one_for_each_sequence"), _answers(_takes_a_second_report)),
+                   _by("report.one_for_each_sequence"), _records(lambda reply, _told: reply.status == 409)),
     RegulatorFault("takes_any_item", "records a report about an item that the notice has not",
-                   _by("report.unknown_item"), _answers(_any_item)),
+                   _by("report.unknown_item"),
+                   _records(lambda _reply, told: str(told.get("field")).endswith("item_id"))),
     RegulatorFault("feed_skips", "leaves an entry out from page to page", _by("feed.skips_nothing"), _skips),
     RegulatorFault("cursor_stands_still", "gives the first page again", _by("feed.skips_nothing", "feed.moves_on"),
                    _takes(_repeats)),
@@ -254,17 +233,19 @@ REGULATOR_FAULTS: Final[tuple[RegulatorFault, ...]] = (
     RegulatorFault("unproved_entries", "gives feed entries whose signature does not hold", _by("feed.signatures"),
                    _answers(_unproved_entries)),
     RegulatorFault("forgets_reports", "answers 404 to the look-up of a report that it recorded", _by("look_up.report"),
-                   _answers(_forgets_reports)),
+                   _says(404, "report_unknown", lambda request, reply:
+                         request.path.startswith("/v1/reports/") and reply.status == 200)),
     RegulatorFault("problem_without_type", "answers with problems that have no type", _by("problem.form"),
                    _answers(_without_type)),
     RegulatorFault("fails_on_the_unknown", "answers 500 about a notice that it does not know",
-                   _by("look_up.unknown_notice", "look_up.report_on_unknown_notice"), _answers(_fails_on_unknown)),
-    RegulatorFault(
-        "asks_nobody", "takes what nobody signed",
-        _by("signature.unsigned", "signature.refused_is_not_recorded", "problem.form"), _takes(_asks_nobody),
-    ),
+                   _by("look_up.unknown_notice", "look_up.report_on_unknown_notice"),
+                   _says(500, "internal", lambda request, reply:
+                         request.path.startswith("/v1/notices/") and reply.status == 404)),
+    RegulatorFault("asks_nobody", "takes what nobody signed",
+                   _by("signature.unsigned", "signature.refused_is_not_recorded", "problem.form"),
+                   _takes(_asks_nobody)),
     RegulatorFault("takes_the_stale", "takes a request that was signed an hour ago", _by("signature.stale"),
                    _takes(_never_late)),
-    RegulatorFault("unsigned_pushes", "signs no push", _by("push.signed"), _honest, pushes=_bare),
-    RegulatorFault("pushes_once", "gives up a push after one 503", _by("push.again_after_503"), _honest, push_tries=1),
+    RegulatorFault("unsigned_pushes", "signs no push", _by("push.signed"), pushes=_bare),
+    RegulatorFault("pushes_once", "gives up a push after one 503", _by("push.again_after_503"), push_tries=1),
 )  # fmt: skip

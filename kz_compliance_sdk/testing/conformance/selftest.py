@@ -19,7 +19,7 @@ from kz_compliance_sdk.testing.conformance.broken_regulators import (
     ListenerSender,
     RegulatorFault,
 )
-from kz_compliance_sdk.testing.conformance.checks import PROFILES, Report, chosen, run
+from kz_compliance_sdk.testing.conformance.checks import Report, chosen, run
 from kz_compliance_sdk.testing.conformance.inspection import INTAKE_URL, Inspector, sandbox_platform
 from kz_compliance_sdk.testing.conformance.intake import INTAKE_CHECKS
 from kz_compliance_sdk.testing.conformance.keys import published_keys
@@ -28,9 +28,8 @@ from kz_compliance_sdk.testing.conformance.regulator import REGULATOR_CHECKS
 from kz_compliance_sdk.testing.conformance.scenes import IntakeScene, IntakeTarget, RegulatorScene, RegulatorTarget
 from kz_compliance_sdk.testing.conformance.transport import HandlerTransport
 from kz_compliance_sdk.testing.frozen import FrozenClock
-from kz_compliance_sdk.testing.mock_regulator.exchange import Reply, Request
 from kz_compliance_sdk.testing.mock_regulator.regulator import MockRegulator, Platform
-from kz_compliance_sdk.wire.signature import KeyRing, Profile
+from kz_compliance_sdk.wire.signature import KeyRing
 
 _INTAKE: Final = "http://127.0.0.1:8000/notices"
 
@@ -67,35 +66,27 @@ class Outcome:
         return not self.missed and not self.blamed and bool(self.report.of("held"))
 
 
-def drive_platform(fault: PlatformFault | None, profile: Profile = "rfc9421") -> Report:
-    """Drive a platform in process: a broken one, or an honest one of this library."""
-    clock = FrozenClock()
-    used = profile if fault is None else fault.profile
-    settings = {} if fault is None else fault.settings()
+def drive_platform(fault: PlatformFault) -> Report:
+    """Drive a platform of this library in process, broken or honest."""
+    clock, profile = FrozenClock(), fault.profile
     env = replace(Env.system(), clock=clock, monotonic=clock.monotonic, boot=clock.boot)
     with contextlib.ExitStack() as stack:
-        good, scratch = (stack.enter_context(sandbox_platform(used, env, **settings)) for _ in range(2))
-        handle: Callable[[Request], Reply] = good.handle
-        if fault is not None:
-            handle = fault.make(Site(good, scratch, clock, used))
-        transport = HandlerTransport(handle)
+        good, scratch = (stack.enter_context(sandbox_platform(profile, env, **fault.settings())) for _ in range(2))
+        transport = HandlerTransport(fault.make(Site(good, scratch, clock, profile)))
         scene = IntakeScene(
-            IntakeTarget(INTAKE_URL, used, keys=published_keys(used)),
+            IntakeTarget(INTAKE_URL, profile, keys=published_keys(profile)),
             transport,
             inspector=Inspector(transport, "/inspect"),
             clock=clock,
             sleep=clock.advance,
             run_id="selftest",
         )
-        subject = "an honest platform" if fault is None else fault.name
-        return run(chosen(INTAKE_CHECKS, profile=used), scene, subject=subject)
+        return run(chosen(INTAKE_CHECKS, profile=profile), scene, subject=fault.name)
 
 
-def drive_regulator(fault: RegulatorFault | None, profile: Profile = "rfc9421") -> Report:
+def drive_regulator(fault: RegulatorFault) -> Report:
     """Drive the mock regulator in process, broken or as it is."""
-    clock = FrozenClock()
-    listener = Listener()
-    change = (lambda headers: headers) if fault is None else fault.pushes
+    clock, listener, profile = FrozenClock(), Listener(), fault.profile
     regulator = MockRegulator(
         [Platform(PLATFORM_ID, _INTAKE, (published.platform_key(profile),))],
         signing_key=published.regulator_signing_key(profile),
@@ -103,46 +94,36 @@ def drive_regulator(fault: RegulatorFault | None, profile: Profile = "rfc9421") 
         clock=clock,
         seed=1,
         base_url=URL,
-        sender=ListenerSender(listener, change),
+        sender=ListenerSender(listener, fault.pushes),
         sleep=clock.advance,
-        push_tries=5 if fault is None else fault.push_tries,
+        push_tries=fault.push_tries,
     )
     for seed in range(1, 6):
         regulator.issue(builders.notice(seed))
     regulator.push(regulator.issue(builders.notice(6)))
-    scene = RegulatorScene(
-        RegulatorTarget(
-            URL,
-            published.platform_signing_key(profile),
-            KeyRing([published.regulator_key(profile)], allow_test_keys=True),
-            profile=profile,
-            intake_url=_INTAKE,
-            listen_s=0,
-        ),
-        HandlerTransport(regulator.handle if fault is None else fault.make(regulator)),
-        listener=listener,
-        clock=clock,
-        sleep=clock.advance,
-        run_id="selftest",
+    target = RegulatorTarget(
+        URL,
+        published.platform_signing_key(profile),
+        KeyRing([published.regulator_key(profile)], allow_test_keys=True),
+        profile=profile,
+        intake_url=_INTAKE,
+        listen_s=0,
     )
-    subject = "the mock regulator" if fault is None else fault.name
-    return run(chosen(REGULATOR_CHECKS, profile=profile), scene, subject=subject)
+    transport = HandlerTransport(fault.make(regulator))
+    scene = RegulatorScene(target, transport, listener=listener, clock=clock, sleep=clock.advance, run_id="selftest")
+    return run(chosen(REGULATOR_CHECKS, profile=profile), scene, subject=fault.name)
 
 
-def _controls() -> Iterator[Control]:
-    for profile in PROFILES:
-        what = f"an honest platform, {profile}"
-        yield Control(f"platform.honest.{profile}", what, frozenset(), partial(drive_platform, None, profile))
-    for fault in PLATFORM_FAULTS:
-        yield Control(f"platform.{fault.name}", fault.what, fault.caught_by, partial(drive_platform, fault))
-    for profile in PROFILES:
-        what = f"the mock regulator, {profile}"
-        yield Control(f"regulator.honest.{profile}", what, frozenset(), partial(drive_regulator, None, profile))
-    for broken in REGULATOR_FAULTS:
-        yield Control(f"regulator.{broken.name}", broken.what, broken.caught_by, partial(drive_regulator, broken))
-
-
-CONTROLS: Final[tuple[Control, ...]] = tuple(_controls())
+CONTROLS: Final[tuple[Control, ...]] = (
+    *(
+        Control(f"platform.{one.name}", one.what, one.caught_by, partial(drive_platform, one))
+        for one in PLATFORM_FAULTS
+    ),
+    *(
+        Control(f"regulator.{one.name}", one.what, one.caught_by, partial(drive_regulator, one))
+        for one in REGULATOR_FAULTS
+    ),
+)
 
 
 def selftest(progress: Callable[[str], None] = lambda _name: None) -> Iterator[Outcome]:

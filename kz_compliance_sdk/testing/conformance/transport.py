@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import http.client
 import io
-import json
 import select
 import socket
 import ssl
@@ -17,7 +16,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from kz_compliance_sdk.errors import InvalidInput
-from kz_compliance_sdk.testing.mock_regulator.exchange import Reply, Request
+from kz_compliance_sdk.testing.mock_regulator.exchange import Reply, Request, document_of
 
 MOST_BYTES: Final = 16 * 2**20
 """How much of an answer is read."""
@@ -45,11 +44,7 @@ class Answer:
 
     def document(self) -> dict[str, Any]:
         """The JSON object of the body; empty if it is none."""
-        try:
-            value = json.loads(self.body)
-        except (ValueError, RecursionError):
-            return {}
-        return value if isinstance(value, dict) else {}
+        return document_of(self.body)
 
     def __str__(self) -> str:
         code = self.document().get("code")

@@ -6,7 +6,7 @@ import ipaddress
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from kz_compliance_sdk.errors import Unreadable
 from kz_compliance_sdk.wire.problem import PROBLEM_MEDIA_TYPE, Problem, problem_bytes
@@ -20,6 +20,15 @@ GARBAGE: Final = b"\x15\x03\x03\x00\x02\x02\x46 HTTP/1.l 2OO 0K\r\n\r\n"
 
 JSON: Final = ("content-type", "application/json")
 _PROBLEM: Final = ("content-type", PROBLEM_MEDIA_TYPE)
+
+
+def document_of(body: bytes) -> dict[str, Any]:
+    """The JSON object of a body; empty if it is none."""
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
 
 
 @dataclass(frozen=True, slots=True)

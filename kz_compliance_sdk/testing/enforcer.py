@@ -1,4 +1,4 @@
-"""A platform's enforcer that obeys the port and remembers what it was asked."""
+"""A platform's enforcer, and its way to its users, that obey their ports and remember what they were asked."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from kz_compliance_sdk.ports import Effect, EffectResult, Failed, InForce
+from kz_compliance_sdk.ports import Effect, EffectResult, Failed, InForce, TellResult, Told, UserNotice
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,3 +64,31 @@ class RecordingEnforcer:
             self._held[effect.object_key] = (effect.version, measure, result.effective_at)
         self.calls.append(Carried(verb, effect, result, changed))
         return result
+
+
+class RecordingMessenger:
+    """Telling the same notice twice tells the user once. `told` is what users got, `calls` the id of each try.
+
+    `clock` gives UTC seconds.
+    """
+
+    def __init__(self, clock: Callable[[], int]) -> None:
+        self._clock = clock
+        self._answers: deque[TellResult] = deque()
+        self._at: dict[str, int] = {}
+        self.calls: list[str] = []
+        self.told: list[UserNotice] = []
+
+    def answer_next(self, *results: TellResult) -> None:
+        """Give these answers to the next calls, and tell nobody: a `Failed`, or a `RetryAt`."""
+        self._answers.extend(results)
+
+    def tell(self, notice: UserNotice) -> TellResult:
+        """Tell the user, once."""
+        self.calls.append(notice.id)
+        if self._answers:
+            return self._answers.popleft()
+        if notice.id not in self._at:
+            self._at[notice.id] = self._clock()
+            self.told.append(notice)
+        return Told(self._at[notice.id])

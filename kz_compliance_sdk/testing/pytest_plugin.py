@@ -12,11 +12,10 @@ import random
 import shutil
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import pytest
-
-from kz_compliance_sdk.testing.asked import PROFILES, Asked, asked_of, faults_of, refuse
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,11 +25,14 @@ if TYPE_CHECKING:
     from kz_compliance_sdk.desk import ComplianceDesk
     from kz_compliance_sdk.ports import Alert, Enforcer, Env, Messenger
     from kz_compliance_sdk.testing.frozen import FrozenClock
-    from kz_compliance_sdk.testing.mock_regulator import InProcessSender, MockRegulator
+    from kz_compliance_sdk.testing.mock_regulator import Fault, InProcessSender, MockRegulator
     from kz_compliance_sdk.testing.office import Office
     from kz_compliance_sdk.testing.outbox import CapturedOutbox
     from kz_compliance_sdk.testing.signed import NoticeFactory, SignedNotice
+    from kz_compliance_sdk.wire.signature import Profile
 
+PROFILES: Final = ("rfc9421", "standard-webhooks")
+_CLOCKS: Final = ("frozen", "system")
 _MARKER: Final = (
     "kz(profile=..., seed=..., clock='frozen' or 'system', faults=[...], settings={...}): "
     "how the kz_ fixtures are set up for a test. A fault is a Fault, the name of its kind, or a dict of its fields."
@@ -105,6 +107,65 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
         asked = asked_of(metafunc.definition, metafunc.config)
         metafunc.parametrize("kz_broken_notice", names(asked.profile), indirect=True)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """`clock` is `frozen` or `system`; `faults` are as the marker has them; `settings` replace those of the desk."""
+
+    profile: Profile
+    seed: int
+    clock: str
+    faults: tuple[Any, ...]
+    settings: dict[str, Any]
+
+
+def asked_of(node: pytest.Item, config: pytest.Config) -> Asked:
+    """What is asked for a test. Fails it, in one line, for a marker that is wrong."""
+    given: dict[str, Any] = {
+        "profile": config.getoption("--kz-profile"),
+        "seed": config.getoption("--kz-seed"),
+        "clock": _CLOCKS[0],
+        "faults": (),
+        "settings": {},
+    }
+    # From the farthest marker to the nearest, which has the last word.
+    for marker in reversed(list(node.iter_markers("kz"))):
+        if marker.args:
+            refuse("it takes keywords alone", "write faults=[...]")
+        for name, value in marker.kwargs.items():
+            if name not in given:
+                refuse(f"it has no {name!r}", f"use: {', '.join(given)}")
+            given[name] = value
+    if given["profile"] not in PROFILES:
+        refuse(f"profile {given['profile']!r} is none", f"use: {', '.join(PROFILES)}")
+    if given["clock"] not in _CLOCKS:
+        refuse(f"clock {given['clock']!r} is none", f"use: {', '.join(_CLOCKS)}")
+    if type(given["seed"]) is not int or given["seed"] < 1:
+        refuse(f"seed {given['seed']!r} is no number from 1", "give one, such as seed=7")
+    if isinstance(given["faults"], str) or not isinstance(given["faults"], list | tuple):
+        refuse("faults is no list", "write faults=[...], also for one")
+    if not isinstance(given["settings"], dict):
+        refuse("settings is no dict", "write settings={...}, with tables as dicts inside")
+    return Asked(**{**given, "faults": tuple(given["faults"])})
+
+
+def refuse(what: str, remedy: str) -> NoReturn:
+    """Fail the test that is being set up, in one line."""
+    pytest.fail(f"the marker kz: {what}; {remedy}.", pytrace=False)
+
+
+def faults_of(asked: Asked) -> list[Fault]:
+    """The faults that the regulator begins with. Fails the test, in one line, for one that cannot be."""
+    from kz_compliance_sdk.testing.wiring import fault_from
+
+    found = []
+    for number, fault in enumerate(asked.faults):
+        try:
+            found.append(fault_from(fault))
+        except ValueError as wrong:
+            refuse(f"faults[{number}]: {wrong}", "kinds and fields are those of mock_regulator.Fault")
+    return found
 
 
 @pytest.fixture
@@ -262,7 +323,7 @@ def kz_enforcer(kz_clock: FrozenClock) -> Enforcer:
 @pytest.fixture
 def kz_messenger(kz_clock: FrozenClock) -> Messenger:
     """The platform's way to its users, as a recorder: `told`, `calls`, `answer_next(Failed("..."))`."""
-    from kz_compliance_sdk.testing.messenger import RecordingMessenger
+    from kz_compliance_sdk.testing.enforcer import RecordingMessenger
 
     return RecordingMessenger(kz_clock)
 

@@ -16,8 +16,8 @@ import pytest
 import yaml  # type: ignore[import-untyped]  # its stubs are another package, for these few calls
 
 from kz_compliance_sdk.testing import pytest_plugin
-from kz_compliance_sdk.testing.asked import PROFILES
 from kz_compliance_sdk.testing.broken import BROKEN
+from kz_compliance_sdk.testing.pytest_plugin import PROFILES
 from tests.docs.blocks import DOCS, ROOT, blocks, write_files
 from tests.faces.plugin_project import environment, project, run_pytest
 from tests.waiting import PATIENCE_S

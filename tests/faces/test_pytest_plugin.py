@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from kz_compliance_sdk.testing import pytest_plugin
-from kz_compliance_sdk.testing.asked import PROFILES
 from kz_compliance_sdk.testing.broken import BROKEN, names
+from kz_compliance_sdk.testing.pytest_plugin import PROFILES
 from tests.faces.plugin_project import passes, project, run_pytest
 
 FIXTURES = {name for name in vars(pytest_plugin) if name.startswith("kz_")}

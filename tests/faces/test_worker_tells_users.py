@@ -12,8 +12,7 @@ from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.case import CaseState
 from kz_compliance_sdk.faces.worker import Worker
 from kz_compliance_sdk.ports import Env
-from kz_compliance_sdk.testing.enforcer import RecordingEnforcer
-from kz_compliance_sdk.testing.messenger import RecordingMessenger
+from kz_compliance_sdk.testing.enforcer import RecordingEnforcer, RecordingMessenger
 from tests.conftest import FrozenClock
 from tests.docs.test_guides import decision
 from tests.faces.bad_inputs.office import Feed, settings

@@ -20,7 +20,7 @@ class Recipe:
     """One way to break a message. `status` is the answer; `change` makes the body; `only` limits it to a profile."""
 
     status: int
-    flaw: Flaw
+    flaw: Flaw | None
     why: str
     change: Callable[[bytes], bytes] = bytes
     only: str | None = None

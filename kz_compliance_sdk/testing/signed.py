@@ -9,10 +9,9 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from kz_compliance_sdk.domain.notice import Item, Notice
-from kz_compliance_sdk.testing import builders, keys
-from kz_compliance_sdk.testing.broken import BROKEN, Flaw, names
+from kz_compliance_sdk.testing import builders
+from kz_compliance_sdk.testing.broken import BROKEN, Recipe, names
 from kz_compliance_sdk.testing.mock_regulator import Answer, InProcessSender, IssuedMessage, MockRegulator
-from kz_compliance_sdk.wire.signature import SigningKey, sign
 
 _HOUR: Final = 3_600
 
@@ -58,7 +57,6 @@ class NoticeFactory:
     def __init__(self, regulator: MockRegulator, sender: InProcessSender, seed: int = 1) -> None:
         self._regulator, self._sender = regulator, sender
         self._seeds = itertools.count(seed)
-        self._count = 0
 
     def __call__(self, seed: int | None = None, *, items: Items = 1, **overrides: Any) -> SignedNotice:
         """A valid notice with so many items, or with these, signed and not yet sent. `overrides` replace its fields.
@@ -87,34 +85,25 @@ class NoticeFactory:
         return self._regulator.issue(self.value(seed, items=items, **overrides))
 
     def _signed(self, message: IssuedMessage, how: str | None) -> SignedNotice:
-        recipe = None if how is None else BROKEN[how]
-        flaw: Flaw | None = None if recipe is None else recipe.flaw
-        sent = message.body if recipe is None else recipe.change(message.body)
+        recipe = Recipe(202, None, "") if how is None else BROKEN[how]
+        sent, flaw = recipe.change(message.body), recipe.flaw
         headers = [("content-type", "text/plain" if flaw == "media_type" else "application/json")]
-        if flaw != "unsigned":
-            headers += self._signature(message, message.body if flaw == "tampered" else sent, flaw)
+        headers += self._regulator.signature(
+            message.platform_id,
+            message.id,
+            message.body if flaw == "tampered" else sent,
+            authority_id=message.authority_id,
+            how=flaw if flaw in ("unsigned", "wrong_key", "tampered", "other_target") else None,
+            before_s=_HOUR if flaw == "stale" else 0,
+        )
         assert isinstance(message.data, Notice)  # noqa: S101 - for the type checker: `issue` issues nothing else
         return SignedNotice(
             notice=message.data,
             message=message,
             method="GET" if flaw == "method" else "POST",
-            url=self._url,
+            url=self._regulator.platforms[message.platform_id].intake_url,
             headers=tuple(headers),
             body=sent,
-            expected=202 if recipe is None else recipe.status,
+            expected=recipe.status,
             sender=self._sender,
         )
-
-    @property
-    def _url(self) -> str:
-        return self._regulator.platforms[self._regulator.books.platform_id].intake_url
-
-    def _signature(self, message: IssuedMessage, covered: bytes, flaw: Flaw | None) -> list[tuple[str, str]]:
-        profile, self._count = self._regulator.profile, self._count + 1
-        key = keys.regulator_signing_key(profile)
-        if flaw == "wrong_key":
-            key = SigningKey(key.key_id, key.algorithm, bytes(reversed(key.material)))
-        at = self._regulator.now() - (_HOUR if flaw == "stale" else 0)
-        url = f"{self._url}/elsewhere" if flaw == "other_target" else self._url
-        nonce = f"signed-{self._count}"
-        return sign(key, profile, "POST", url, covered, at, message.id, nonce)

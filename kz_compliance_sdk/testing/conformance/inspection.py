@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import ipaddress
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -26,7 +25,15 @@ from kz_compliance_sdk.testing.conformance.checks import Broken
 from kz_compliance_sdk.testing.conformance.keys import KeySet, published_keys, trusted
 from kz_compliance_sdk.testing.conformance.transport import NoAnswer, Transport
 from kz_compliance_sdk.testing.keys import key_settings
-from kz_compliance_sdk.testing.mock_regulator.exchange import Refused, Reply, Request, json_reply, problem_reply, refuse
+from kz_compliance_sdk.testing.mock_regulator.exchange import (
+    Refused,
+    Reply,
+    Request,
+    is_loopback,
+    json_reply,
+    refuse,
+    refuse_method,
+)
 from kz_compliance_sdk.wire.signature import Profile
 from kz_compliance_sdk.wire.strict_json import read
 
@@ -118,10 +125,10 @@ def inspect_handler(desk: ComplianceDesk, *, anywhere: bool = False) -> Callable
 
     def handle(request: Request) -> Reply:
         try:
-            if not anywhere and not _is_loopback(request.peer):
+            if not anywhere and not is_loopback(request.peer):
                 raise refuse(403, "not_from_here", "What was received is shown to this machine alone.")
             if request.method != "GET":
-                raise refuse(405, "method_not_allowed", "Use GET.", headers=(("allow", "GET"),))
+                raise refuse_method(["GET"], "Use GET.")
             name = request.path.rpartition("/")[2]
             if name not in routes:
                 raise refuse(404, "path_unknown", "There are /messages and /cases.")
@@ -131,9 +138,9 @@ def inspect_handler(desk: ComplianceDesk, *, anywhere: bool = False) -> Callable
                 raise refuse(400, "query_invalid", f"Say which: {field}=...", field=field)
             return json_reply(ask(asked))
         except Refused as refused:
-            return problem_reply(refused.problem, refused.headers)
+            return refused.reply()
         except ComplianceError as error:
-            return problem_reply(refuse(503, error.code, error.message).problem)
+            return refuse(503, error.code, error.message).reply()
 
     return handle
 
@@ -155,13 +162,6 @@ def _case(case: Case) -> dict[str, Any]:
         "received_at": instant_text(case.received_at),
         "due_at": instant_text(case.due_at),
     }
-
-
-def _is_loopback(peer: str) -> bool:
-    try:
-        return ipaddress.ip_address(peer).is_loopback
-    except ValueError:
-        return False
 
 
 INTAKE_URL: Final = "https://social.example/notices"

@@ -6,10 +6,9 @@ each of them.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
@@ -23,7 +22,6 @@ ROLES: Final[tuple[Role, ...]] = get_args(Role)
 EXPIRED_AT: Final = 1_735_689_600
 """2025-01-01T00:00:00Z: when the published `expired` key ended and the `revoked` one was revoked."""
 
-_FOR_EVER: Final = 7_258_118_399
 _SECOND_AUTHORITY: Final = "conformance-second-authority"
 _MEANS: Final[Mapping[Role, str]] = {
     "current": "good",
@@ -45,9 +43,6 @@ class KeySet:
     authority: str
     second_authority: str
 
-    def get(self, role: Role) -> SigningKey | None:
-        return self.keys.get(role)
-
     @property
     def current(self) -> SigningKey:
         return self.keys["current"]
@@ -55,9 +50,7 @@ class KeySet:
 
 def published_keys(profile: Profile) -> KeySet:
     """The published set. `current` is the key of the sample regulator, which the mock regulator signs with."""
-    keys: dict[Role, SigningKey] = {"current": published.regulator_signing_key(profile)}
-    for role in ROLES[1:]:
-        keys[role] = _made(role, profile)
+    keys = {role: _made(role, profile) for role in ROLES} | {"current": published.regulator_signing_key(profile)}
     return KeySet(keys, "sample-authorised-body", _SECOND_AUTHORITY)
 
 
@@ -67,33 +60,26 @@ def stranger(profile: Profile) -> SigningKey:
 
 
 def _made(name: str, profile: Profile) -> SigningKey:
-    material = hashlib.sha256(f"kz-compliance published conformance key {profile} {name}".encode()).digest()
-    suffix = "ed25519" if profile == "rfc9421" else "hmac"
-    algorithm: Literal["ed25519", "hmac-sha256"] = "ed25519" if profile == "rfc9421" else "hmac-sha256"
-    return SigningKey(f"conformance-{name}-{suffix}", algorithm, material)
+    key_id = f"conformance-{name}-{published.ENDS[profile]}"
+    return published.made(profile, key_id, f"conformance key {profile} {name}")
 
 
 def trusted(keys: KeySet, platform_id: str = PLATFORM_ID, *, elsewhere: str | None = None) -> tuple[Key, ...]:
     """What a platform must hold to be driven with the published set. `elsewhere` names another platform of the same
     installation, whose key is then among them."""
     found = []
-    for role, key in keys.keys.items():
+    for role, signing in keys.keys.items():
         if role == "elsewhere" and elsewhere is None:
             continue
-        is_second = role == "second"
-        found.append(
-            Key(
-                key_id=key.key_id,
-                algorithm=key.algorithm,
-                material=key.verification_material(),
-                sender="conformance-second" if is_second else published.SENDER,
-                authorities=frozenset({keys.second_authority}) if is_second else frozenset(AUTHORITIES),
-                platform_id=str(elsewhere) if role == "elsewhere" else platform_id,
-                not_before=0,
-                not_after=EXPIRED_AT if role == "expired" else _FOR_EVER,
-                revoked_at=EXPIRED_AT if role == "revoked" else None,
-            )
-        )
+        named = str(elsewhere) if role == "elsewhere" else platform_id
+        key = published.public_key(signing, named, published.SENDER, AUTHORITIES)
+        if role == "second":
+            key = replace(key, sender="conformance-second", authorities=frozenset({keys.second_authority}))
+        elif role == "expired":
+            key = replace(key, not_after=EXPIRED_AT)
+        elif role == "revoked":
+            key = replace(key, revoked_at=EXPIRED_AT)
+        found.append(key)
     return tuple(found)
 
 

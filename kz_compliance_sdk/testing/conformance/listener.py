@@ -13,9 +13,8 @@ from typing import Final
 from kz_compliance_sdk.domain.canonical import canonical
 from kz_compliance_sdk.domain.values import instant_text
 from kz_compliance_sdk.errors import ConfigError
-from kz_compliance_sdk.testing.mock_regulator.exchange import JSON, Reply, Request, problem_reply, refuse
+from kz_compliance_sdk.testing.mock_regulator.exchange import JSON, Reply, Request, refuse, refuse_method
 from kz_compliance_sdk.testing.mock_regulator.server import Server, running
-from kz_compliance_sdk.wire.problem import Problem
 
 RETRY_AFTER_S: Final = 1
 _MOST_PUSHES: Final = 1_000
@@ -41,8 +40,7 @@ class Listener:
     def take(self, request: Request) -> Reply:
         """The reply to one push; whatever else comes is none."""
         if request.method != "POST":
-            refused = refuse(405, "method_not_allowed", "Use POST.", headers=(("allow", "POST"),))
-            return problem_reply(refused.problem, refused.headers)
+            return refuse_method(["POST"], "Use POST.").reply()
         with self._news:
             known = any(one.request.body == request.body for one in self._came)
             reply = _accepted() if known else _not_now()
@@ -70,8 +68,8 @@ def _accepted() -> Reply:
 
 
 def _not_now() -> Reply:
-    problem = Problem.of("store_full", 503, "Nothing was stored. Send the same message again.")
-    return problem_reply(problem, (("retry-after", str(RETRY_AFTER_S)),))
+    detail = "Nothing was stored. Send the same message again."
+    return refuse(503, "store_full", detail, headers=(("retry-after", str(RETRY_AFTER_S)),)).reply()
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 _CONTRACT: Final = "contract/index.md"
@@ -22,21 +23,10 @@ class Promise:
         return f"{self.page}#{self.section}"
 
 
-def _from(quote: str) -> Promise:
-    return Promise("from-the-regulator", quote)
-
-
-def _exits(quote: str) -> Promise:
-    return Promise("three-exits", quote)
-
-
-def _to(quote: str) -> Promise:
-    return Promise("to-the-regulator", quote)
-
-
-def _signed(quote: str) -> Promise:
-    return Promise("signatures", quote)
-
+_from = partial(Promise, "from-the-regulator")
+_exits = partial(Promise, "three-exits")
+_to = partial(Promise, "to-the-regulator")
+_signed = partial(Promise, "signatures")
 
 ENVELOPE: Final = _from("The same envelope, pushed to `<public_url><intake_path>` or read from the feed")
 REPEATED: Final = _from("A repeat has the same `id` and the same bytes")

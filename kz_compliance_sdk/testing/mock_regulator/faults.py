@@ -8,7 +8,7 @@ from __future__ import annotations
 import email.utils
 import fnmatch
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final, Literal, get_args
 
@@ -162,41 +162,37 @@ class FaultPlan:
     def before(self, route: Route | None, path: str) -> list[Fault]:
         """Spend what strikes this request before it is processed. At most one of these ends it."""
         struck: list[Fault] = []
-        for armed in self._matching(route, path, BEFORE):
-            if self._spend(armed):
-                struck.append(armed.fault)
-                if armed.fault.kind != "latency":
-                    break
+        for fault in self._struck_by(lambda fault: fault.kind in BEFORE and fault.hits(route, path)):
+            struck.append(fault)
+            if fault.kind != "latency":
+                break
         return struck
 
     def after(self, route: Route | None, path: str, *, receipt: bool, proved: bool) -> list[Fault]:
         """Spend what strikes the reply. `receipt`: it carries one. `proved`: it carries a signature."""
         return [
-            armed.fault
-            for armed in self._matching(route, path, None)
-            if (receipt or armed.fault.kind not in _ON_RECEIPTS)
-            and (proved or armed.fault.kind in ENDINGS)
-            and self._spend(armed)
+            *self._struck_by(
+                lambda fault: (
+                    fault.kind not in BEFORE
+                    and fault.hits(route, path)
+                    and (receipt or fault.kind not in _ON_RECEIPTS)
+                    and (proved or fault.kind in ENDINGS)
+                )
+            )
         ]
 
     def of_push(self) -> list[Fault]:
         """Spend what strikes one push."""
-        return [armed.fault for armed in self._of_kinds(PUSHES) if self._spend(armed)]
+        return [*self._struck_by(lambda fault: fault.kind in PUSHES)]
 
     def of_connection(self) -> int:
         """Spend what strikes a new connection: for how many milliseconds nothing is read from it."""
-        slow = self._of_kinds(frozenset({"slow_accept"}))
-        return sum(armed.fault.latency_ms for armed in slow if self._spend(armed))
+        return sum(fault.latency_ms for fault in self._struck_by(lambda fault: fault.kind == "slow_accept"))
 
-    def _of_kinds(self, kinds: frozenset[str]) -> Iterable[_Armed]:
-        return [armed for armed in self._armed if armed.fault.kind in kinds]
-
-    def _matching(self, route: Route | None, path: str, kinds: frozenset[str] | None) -> Iterator[_Armed]:
-        """Those of `kinds`, or those that strike a reply."""
+    def _struck_by(self, is_meant: Callable[[Fault], bool]) -> Iterator[Fault]:
         for armed in tuple(self._armed):
-            kind = armed.fault.kind
-            if (kind in kinds if kinds is not None else kind not in BEFORE) and armed.fault.hits(route, path):
-                yield armed
+            if is_meant(armed.fault) and self._spend(armed):
+                yield armed.fault
 
     def _spend(self, armed: _Armed) -> bool:
         if armed.skip:

@@ -9,7 +9,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any, Final
 
 from kz_compliance_sdk.errors import ConfigError
@@ -221,32 +220,21 @@ class MockRegulator:
 
     def push_as_it_is(self, message: IssuedMessage, *, copies: int = 1) -> Push:
         """As `push`, and no fault strikes it."""
-        platform = self.platforms[message.platform_id]
         for _ in range(copies):
-            key = self.signing.of(message.platform_id, message.authority_id)
-            push = self._sent(
-                platform,
-                message.id,
-                message.body,
-                "message",
-                partial(self._sign, key, platform, message.body, message.id),
-            )
+            push = self._sent(message.platform_id, message.id, message.body, authority_id=message.authority_id)
         return push
 
     def push_body(
         self, body: bytes, *, message_id: str | None = None, platform_id: str | None = None, what: str = "message"
     ) -> Push:
         """Push any bytes, rightly signed: what is authentic need not be usable."""
-        platform = self.platforms[platform_id or self.books.platform_id]
         name = message_id or f"msg_{self._message_id()}"
-        key = self.signing.of(platform.platform_id)
-        return self._sent(platform, name, body, what, partial(self._sign, key, platform, body, name))
+        return self._sent(platform_id or self.books.platform_id, name, body, what)
 
     def push_unreadable(self, message: IssuedMessage) -> Push:
         """Push an authentic message that no reader can use: the message cut off in its middle, under a new id."""
-        return self.push_body(
-            message.body[: len(message.body) // 2], platform_id=message.platform_id, what="unreadable"
-        )
+        half = message.body[: len(message.body) // 2]
+        return self.push_body(half, platform_id=message.platform_id, what="unreadable")
 
     def push_forged(self, message: IssuedMessage, how: Forgery = "wrong_key") -> Push:
         """Push a message as somebody would who is not the regulator.
@@ -255,20 +243,31 @@ class MockRegulator:
         """
         if how == "other_target" and self.profile != "rfc9421":
             raise ValueError("standard-webhooks covers no address: there is nothing to forge")
-        platform = self.platforms[message.platform_id]
-        body = message.body + b" " if how == "tampered" else message.body
-        key = self.signing.of(message.platform_id, message.authority_id)
+        return self._sent(
+            message.platform_id, message.id, message.body, f"forged: {how}", authority_id=message.authority_id, how=how
+        )
 
-        def signed() -> Headers:
-            if how == "unsigned":
-                return []
-            if how == "wrong_key":
-                false = SigningKey(key.key_id, key.algorithm, self._false_material)
-                return self._sign(false, platform, body, message.id)
-            target = f"{platform.intake_url}/elsewhere" if how == "other_target" else platform.intake_url
-            return self._sign(key, platform, message.body, message.id, target)
-
-        return self._sent(platform, message.id, body, f"forged: {how}", signed)
+    def signature(
+        self,
+        platform_id: str,
+        message_id: str,
+        body: bytes,
+        *,
+        authority_id: str | None = None,
+        how: Forgery | None = None,
+        before_s: int = 0,
+    ) -> Headers:
+        """The headers that sign a push, `before_s` seconds ago; or with `how`, as somebody would sign it who is not the
+        regulator."""
+        if how == "unsigned":
+            return []
+        key = self.signing.of(platform_id, authority_id)
+        if how == "wrong_key":
+            key = SigningKey(key.key_id, key.algorithm, self._false_material)
+        target = self.platforms[platform_id].intake_url + ("/elsewhere" if how == "other_target" else "")
+        with self._lock:
+            nonce, at = self.nonce(), self.dated() - before_s
+        return sign(key, self.profile, "POST", target, body, at, message_id, nonce)
 
     # What goes wrong.
 
@@ -559,17 +558,28 @@ class MockRegulator:
         with self._lock:
             return next((b.messages[message_id] for b in self._books.values() if message_id in b.messages), None)
 
-    def _sent(self, platform: Platform, message_id: str, body: bytes, what: str, signed: Callable[[], Headers]) -> Push:
+    def _sent(
+        self,
+        platform_id: str,
+        message_id: str,
+        body: bytes,
+        what: str = "message",
+        *,
+        authority_id: str | None = None,
+        how: Forgery | None = None,
+    ) -> Push:
         """Try until the platform has answered for good, each time signed afresh: a retry must not look like a replay.
         Outside the lock: the platform may ask us something before it answers."""
+        url, sent = self.platforms[platform_id].intake_url, body + b" " if how == "tampered" else body
         answers: list[Answer] = []
         for attempt in range(self._push_tries):
             if attempt:
                 self._sleep(WAITS_MS[min(attempt, len(WAITS_MS)) - 1] / 1000)
-            answers.append(self._sender(platform.intake_url, [JSON, *signed()], body))
+            signed = self.signature(platform_id, message_id, body, authority_id=authority_id, how=how)
+            answers.append(self._sender(url, [JSON, *signed], sent))
             if answers[-1].is_final:
                 break
-        return self._note(Push(platform.platform_id, message_id, self._clock(), what, tuple(answers)))
+        return self._note(Push(platform_id, message_id, self._clock(), what, tuple(answers)))
 
     def _note(self, push: Push) -> Push:
         with self._lock:
@@ -579,13 +589,6 @@ class MockRegulator:
     def _ring(self) -> KeyRing:
         keys = (key for platform in self.platforms.values() for key in platform.keys)
         return KeyRing(keys, allow_test_keys=True)
-
-    def _sign(
-        self, key: SigningKey, platform: Platform, body: bytes, message_id: str, target: str | None = None
-    ) -> Headers:
-        with self._lock:
-            nonce, now = self.nonce(), self.dated()
-        return sign(key, self.profile, "POST", target or platform.intake_url, body, now, message_id, nonce)
 
 
 def _authority_of(books: Books, data: MessageData) -> str | None:

@@ -126,9 +126,11 @@ def body_of(case: BadInput, message: Mapping[str, Any], names: Mapping[str, str]
     steps = [_renamed(step, names or {}) for step in case.recipe]
     for step in steps:
         if step["op"] == "set":
-            _put(made, step["path"], step["value"])
+            holder, name, convert = _place(made, step["path"])
+            holder[name] = convert(step["value"])
         elif step["op"] == "remove":
-            _drop(made, step["path"])
+            holder, name, _ = _place(made, step["path"])
+            del holder[name]
     body = serialised(_in_our_words(made))
     for step in steps:
         body = _before(step, body)
@@ -184,8 +186,8 @@ def _items(content: object) -> object:
     ]
 
 
-def _deadline(value: object) -> object:
-    return None if value is None else {"due_at": value}
+def _same(value: Any) -> Any:
+    return value
 
 
 # Where a field of the catalogue lies in the contract, and what its value becomes. `/priority` stands for a number
@@ -193,35 +195,26 @@ def _deadline(value: object) -> object:
 _FIELDS: Final[Mapping[str, tuple[str, Callable[[Any], Any]]]] = {
     "/schema": ("/api_version", lambda value: value.removeprefix("kz-notice/")),
     "/type": ("/type", lambda value: {"removal": "notice.issued"}.get(value, value)),
-    "/authority": ("/data/issuing_authority", lambda value: value),
-    "/authority/id": ("/data/issuing_authority/id", lambda value: value),
-    "/authority/name": ("/data/issuing_authority/name/en", lambda value: value),
+    "/authority": ("/data/issuing_authority", _same),
+    "/authority/id": ("/data/issuing_authority/id", _same),
+    "/authority/name": ("/data/issuing_authority/name/en", _same),
     "/content": ("/data/items", _items),
-    "/content/0/url": ("/data/items/0/url", lambda value: value),
+    "/content/0/url": ("/data/items/0/url", _same),
     "/language": ("/data/languages", lambda value: [value]),
-    "/deadline": ("/data/deadline", _deadline),
-    "/priority": ("/data/revision", lambda value: value),
-    "/revokes": ("/data/revokes", lambda value: value),
-    "/amends": ("/data/supersedes", lambda value: value),
+    "/deadline": ("/data/deadline", lambda value: None if value is None else {"due_at": value}),
+    "/priority": ("/data/revision", _same),
+    "/amends": ("/data/supersedes", _same),
 }
 
 
-def _put(message: dict[str, Any], path: str, value: object) -> None:
-    pointer, convert = _FIELDS.get(path, (f"/data{path}", lambda value: value))
+def _place(message: dict[str, Any], path: str) -> tuple[Any, Any, Callable[[Any], Any]]:
+    """What holds the field of a path, the field's name or number in it, and what its value becomes."""
+    pointer, convert = _FIELDS.get(path, (f"/data{path}", _same))
     *parents, last = pointer.split("/")[1:]
     at: Any = message
     for step in parents:
         at = at[int(step) if isinstance(at, list) else step]
-    at[int(last) if isinstance(at, list) else last] = convert(value)
-
-
-def _drop(message: dict[str, Any], path: str) -> None:
-    pointer, _ = _FIELDS.get(path, (f"/data{path}", None))
-    *parents, last = pointer.split("/")[1:]
-    at: Any = message
-    for step in parents:
-        at = at[step]
-    del at[last]
+    return at, int(last) if isinstance(at, list) else last, convert
 
 
 def _in_our_words(message: dict[str, Any]) -> dict[str, Any]:

@@ -174,7 +174,7 @@ def _every_quarantined(scene: IntakeScene) -> None:
             except Skipped:
                 continue
             scene.send(request)
-            kept = scene.inspector.messages(request.body)
+            kept = scene.inside.messages(request.body)
             if not kept or kept[0].exit != "quarantined":
                 raise Broken(f"{case.id} {case.name}: {kept[0].exit if kept else 'not held'}", "exit quarantined")
 

@@ -51,7 +51,7 @@ def _opens_one_case(scene: IntakeScene, times: int = 1) -> None:
     message = scene.message()
     for _ in range(times):
         scene.take(message)
-    cases = [case for case in scene.inspector.cases(message["data"]["notice_id"]) if not case.quarantined]
+    cases = [case for case in scene.inside.cases(message["data"]["notice_id"]) if not case.quarantined]
     if len(cases) != 1:
         raise Broken(f"{len(cases)} cases", "1 case")
 

@@ -218,7 +218,7 @@ def _leaves_nothing(scene: IntakeScene) -> None:
     for forged in (_unsigned, _wrong_key, _tampered):
         request = forged(scene)
         scene.send(request)
-        if scene.inspector.messages(request.body):
+        if scene.inside.messages(request.body):
             raise Broken(f"a forged message is held ({forged.__name__.strip('_')})", "nothing")
 
 

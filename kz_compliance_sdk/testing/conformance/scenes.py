@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import abc
+import itertools
 import json
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from email.utils import parsedate_to_datetime
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, ClassVar, Final, Literal, Protocol, TypeVar
 from urllib.parse import quote
 
 from kz_compliance_sdk.domain.notice import Notice
@@ -40,30 +41,70 @@ _PATIENCE_S: Final = 10
 _NO_INSPECTION: Final = "it looks at what was stored: give the inspection interface with --inspect"
 
 
-class Drive(abc.ABC):
-    """A scene's way to its target, for one run. `clock` gives UTC seconds, `sleep` takes seconds; `run_id`
-    is part of every id."""
+@dataclass(frozen=True, slots=True)
+class IntakeTarget:
+    """The intake that is driven. `url` is the address that signatures cover, as the platform knows it; `host` is where
+    its content lies. `max_body` is the largest body that it takes, in bytes. With `exact_codes` the code of a problem
+    counts, else its status alone."""
 
+    url: str
+    profile: Profile = "rfc9421"
+    platform_id: str = "social"
+    host: str = "social.example"
+    max_body: int = 262_144
+    exact_codes: bool = True
+    keys: KeySet = field(default_factory=lambda: published_keys("rfc9421"))
+
+
+@dataclass(frozen=True, slots=True)
+class RegulatorTarget:
+    """The regulator that is driven: calls go to `url` + `/v1/...`. `signing_key` is the platform's, `ring` holds what
+    verifies the regulator. `intake_url` is the platform's address as the regulator knows it: its signatures cover it.
+    `notice_id` names a notice to talk about; without it the feed gives one. `listen_s` is how long a push is waited
+    for, in seconds."""
+
+    url: str
+    signing_key: SigningKey
+    ring: KeyRing
+    platform_id: str = "social"
+    profile: Profile = "rfc9421"
+    intake_url: str = "http://127.0.0.1:8000/notices"
+    notice_id: str | None = None
+    listen_s: float = 60.0
     exact_codes: bool = False
-    """Whether the code of a problem counts, or its status alone."""
-    heeded: tuple[int, ...] = (503,)
+
+
+class Target(Protocol):
+    """What is driven."""
+
+    @property
+    def profile(self) -> Profile: ...
+
+    @property
+    def exact_codes(self) -> bool:
+        """Whether the code of a problem counts, or its status alone."""
+
+
+@dataclass(eq=False)
+class Drive(abc.ABC):
+    """One run against one target, and the way there. `clock` gives UTC seconds, `sleep` takes seconds; `run_id` is part
+    of every id."""
+
+    target: Target
+    transport: Transport
+    _: KW_ONLY
+    clock: Callable[[], int] = lambda: int(time.time())
+    sleep: Callable[[float], None] = time.sleep
+    run_id: str = field(default_factory=lambda: secrets.token_hex(6))
+
+    heeded: ClassVar[tuple[int, ...]] = (503,)
     """The statuses whose Retry-After is waited for: the same is then sent again."""
 
-    def __init__(
-        self,
-        profile: Profile,
-        transport: Transport,
-        clock: Callable[[], int],
-        sleep: Callable[[float], None],
-        run_id: str | None,
-    ) -> None:
-        self.profile: Profile = profile
-        self.transport = transport
-        self.clock, self.sleep = clock, sleep
-        self.stranger = stranger(profile)
+    def __post_init__(self) -> None:
+        self.profile: Profile = self.target.profile
+        self.stranger = stranger(self.profile)
         """A key that what is driven cannot know."""
-        self._run = run_id or secrets.token_hex(6)
-        self._count = 0
+        self._numbers = itertools.count(1)
 
     @abc.abstractmethod
     def missing(self, need: str) -> str | None:
@@ -71,24 +112,15 @@ class Drive(abc.ABC):
 
     def new_id(self, what: str = "msg") -> str:
         """An id that no other check and no other run uses."""
-        self._count += 1
-        return f"conf-{what}-{self._run}-{self._count}"
+        return f"conf-{what}-{self.run_id}-{next(self._numbers)}"
 
     def proof(
         self, key: SigningKey, method: str, uri: str, body: bytes, *, at: int | None = None, message_id: str = ""
     ) -> Headers:
         """The headers that sign a request at `at` (UTC seconds; now, if not given)."""
+        name, nonce = message_id or self.new_id(), self.new_id("nonce")
         now = self.clock() if at is None else at
-        return signing.signed(
-            self.profile,
-            key,
-            method,
-            uri,
-            body,
-            at=now,
-            message_id=message_id or self.new_id(),
-            nonce=self.new_id("nonce"),
-        )
+        return signing.signed(self.profile, key, method, uri, body, at=now, message_id=name, nonce=nonce)
 
     def send(self, request: Request) -> Answer:
         """The answer. A Retry-After of up to 10 s, in either form, is heeded: nothing was acknowledged."""
@@ -114,48 +146,24 @@ class Drive(abc.ABC):
             return list(senders.map(self.send, requests))
 
 
-@dataclass(frozen=True, slots=True)
-class IntakeTarget:
-    """The intake that is driven. `url` is the address that signatures cover, as the platform knows it; `host` is where
-    its content lies. `max_body` is the largest body that it takes, in bytes. With `exact_codes` the code of a problem
-    counts, else its status alone."""
-
-    url: str
-    profile: Profile = "rfc9421"
-    platform_id: str = "social"
-    host: str = "social.example"
-    max_body: int = 262_144
-    exact_codes: bool = True
-    keys: KeySet = field(default_factory=lambda: published_keys("rfc9421"))
-
-
+@dataclass(eq=False)
 class IntakeScene(Drive):
     """One run against one intake."""
 
-    def __init__(
-        self,
-        target: IntakeTarget,
-        transport: Transport,
-        *,
-        inspector: Inspector | None = None,
-        clock: Callable[[], int] = lambda: int(time.time()),
-        sleep: Callable[[float], None] = time.sleep,
-        run_id: str | None = None,
-    ) -> None:
-        super().__init__(target.profile, transport, clock, sleep, run_id)
-        self.target, self._inspector = target, inspector
-        self.exact_codes = target.exact_codes
+    target: IntakeTarget
+    _: KW_ONLY
+    inspector: Inspector | None = None
 
     @property
-    def inspector(self) -> Inspector:
-        """Raises Skipped where there is none."""
-        if self._inspector is None:
+    def inside(self) -> Inspector:
+        """A look inside. Raises Skipped where there is none."""
+        if self.inspector is None:
             raise Skipped(_NO_INSPECTION)
-        return self._inspector
+        return self.inspector
 
     def missing(self, need: str) -> str | None:
         if need == "inspection":
-            return None if self._inspector is not None else _NO_INSPECTION
+            return None if self.inspector is not None else _NO_INSPECTION
         if need == "socket":
             return None if self.transport.has_lines else "it needs a socket: give the address of a running server"
         known = {f"key {role}" for role in self.target.keys.keys}
@@ -241,7 +249,7 @@ class IntakeScene(Drive):
 
     def kept(self, body: bytes, exit: Exit | None = None) -> StoredMessage:  # noqa: A002 - the contract's word
         """What is held of these bytes. Raises Broken unless they are held, by this exit if one is given."""
-        found = self.inspector.messages(body)
+        found = self.inside.messages(body)
         if not found:
             raise Broken("the bytes are not held", "the exact bytes, held before the reply")
         if exit is not None and found[0].exit != exit:
@@ -278,23 +286,6 @@ def instant_of(document: Mapping[str, Any], name: str) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class RegulatorTarget:
-    """The regulator that is driven: calls go to `url` + `/v1/...`. `signing_key` is the platform's, `ring` holds what
-    verifies the regulator. `intake_url` is the platform's address as the regulator knows it: its signatures cover it.
-    `notice_id` names a notice to talk about; without it the feed gives one. `listen_s` is how long a push is waited
-    for, in seconds."""
-
-    url: str
-    signing_key: SigningKey
-    ring: KeyRing
-    platform_id: str = "social"
-    profile: Profile = "rfc9421"
-    intake_url: str = "http://127.0.0.1:8000/notices"
-    notice_id: str | None = None
-    listen_s: float = 60.0
-
-
-@dataclass(frozen=True, slots=True)
 class Submitted:
     """What was sent, and what came back."""
 
@@ -320,25 +311,20 @@ def _notice_in(entry: FeedEntry) -> Notice | None:
     return data if isinstance(data, Notice) else None
 
 
+@dataclass(eq=False)
 class RegulatorScene(Drive):
     """One run against one regulator. `control` says that it is a mock whose control interface may be used."""
 
-    heeded = (429, 503)
+    target: RegulatorTarget
+    _: KW_ONLY
+    listener: Listener | None = None
+    control: bool = False
 
-    def __init__(
-        self,
-        target: RegulatorTarget,
-        transport: Transport,
-        *,
-        listener: Listener | None = None,
-        control: bool = False,
-        clock: Callable[[], int] = lambda: int(time.time()),
-        sleep: Callable[[float], None] = time.sleep,
-        run_id: str | None = None,
-    ) -> None:
-        super().__init__(target.profile, transport, clock, sleep, run_id)
-        self.target, self.listener, self._control = target, listener, control
-        self._base = target_of(target.url).rstrip("/")
+    heeded: ClassVar[tuple[int, ...]] = (429, 503)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._base = target_of(self.target.url).rstrip("/")
         self._notice: Notice | None = None
         self._was_pushed = False
 
@@ -416,7 +402,7 @@ class RegulatorScene(Drive):
             raise Skipped(f"the notice {self.target.notice_id} is none that can be read") from None
 
     def _issued(self) -> Notice | None:
-        if not self._control:
+        if not self.control:
             return None
         notice_id = self._issue(push=False).get("notice_id")
         for entry in self.entries(100, 100_000):
@@ -520,7 +506,7 @@ class RegulatorScene(Drive):
         """What was pushed here: issued on command, or by a person in the time that is given. Raises Skipped."""
         assert self.listener is not None  # noqa: S101  the checks that ask for it need the listener
         if not self._was_pushed:
-            if self._control:
+            if self.control:
                 self._issue(push=True)
             self.listener.wait(2, self.target.listen_s)
             self._was_pushed = True
@@ -553,7 +539,7 @@ def exchange(
         if code is None:
             expect(answer, *statuses)
         else:
-            expect_problem(answer, statuses[0], code if scene.exact_codes else None)
+            expect_problem(answer, statuses[0], code if scene.target.exact_codes else None)
 
     wants = "202" if statuses == GOOD else " or ".join(map(str, statuses))
     return Check(name, promise, sends, f"{wants} {code or ''}".rstrip(), remedy, run, needs, profiles)

@@ -202,10 +202,15 @@ def head_of(
     return "\r\n".join([*lines, "", ""]).encode("utf-8")
 
 
-class HandlerTransport:
-    """To a function in this process, such as that of the mock regulator."""
-
+class _InProcess:
     has_lines = False
+
+    def line(self) -> Line:
+        raise NoAnswer("there is no socket in between")
+
+
+class HandlerTransport(_InProcess):
+    """To a function in this process, such as that of the mock regulator."""
 
     def __init__(self, handle: Callable[[Request], Reply]) -> None:
         self._handle = handle
@@ -216,23 +221,15 @@ class HandlerTransport:
             raise NoAnswer("the connection was reset")
         return Answer(reply.status, reply.headers, reply.body)
 
-    def line(self) -> Line:
-        raise NoAnswer("there is no socket in between")
 
-
-class AsgiTransport:
+class AsgiTransport(_InProcess):
     """To an ASGI application in this process: FastAPI, Starlette, Django, Litestar, or the one of this library."""
-
-    has_lines = False
 
     def __init__(self, app: Any) -> None:
         self._app = app
 
     def exchange(self, request: Request) -> Answer:
         return asyncio.run(self._exchange(request))
-
-    def line(self) -> Line:
-        raise NoAnswer("there is no socket in between")
 
     async def _exchange(self, request: Request) -> Answer:
         headers = [(name.encode("utf-8"), value.encode("utf-8")) for name, value in request.headers]

@@ -38,7 +38,7 @@ import inspect
 import json
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Annotated, Any, Final, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar, get_type_hints
 
 from pydantic import ConfigDict, Field, create_model
 
@@ -87,8 +87,9 @@ _PAGE_HEADERS: Final = (
     ("x-content-type-options", "nosniff"),
 )
 
-_Route = Callable[[bytes], Mapping[str, Any]]
+_Answer = Mapping[str, Any] | None
 _Copies = Annotated[int, Field(ge=1, le=100)]
+_F = TypeVar("_F", bound=Callable[..., _Answer])
 
 
 class _Body(ValueModel):
@@ -97,17 +98,30 @@ class _Body(ValueModel):
     model_config = ConfigDict(extra="forbid")
 
 
-def _command(act: Callable[..., Mapping[str, Any] | None]) -> _Route:
-    """A command: what its body carries are the parameters of the function that does it."""
-    hints = get_type_hints(act, include_extras=True)
-    fields: dict[str, Any] = {
-        name: (hints[name], ... if parameter.default is parameter.empty else parameter.default)
-        for name, parameter in inspect.signature(act).parameters.items()
-    }
-    if not fields:
-        return lambda _body: act() or {}
-    model = create_model(act.__name__, __base__=_Body, **fields)
-    return lambda body: act(**dict(validated(model, loads(body)))) or {}
+ROUTES: Final[dict[tuple[str, str], Callable[[Control, bytes], _Answer]]] = {}
+
+
+def _command(method: str, name: str, whole: type | None = None) -> Callable[[_F], _F]:
+    """Answer this method and name: the function's parameters are what the body carries, or its only one is what the
+    body gives as a `whole`."""
+
+    def enter(act: _F) -> _F:
+        _, *parameters = inspect.signature(act).parameters.values()
+        hints = get_type_hints(act, include_extras=True)
+        fields: dict[str, Any] = {
+            each.name: (hints[each.name], ... if each.default is each.empty else each.default) for each in parameters
+        }
+        model = create_model(act.__name__, __base__=_Body, **fields)
+
+        def route(control: Control, body: bytes) -> _Answer:
+            if whole is not None:
+                return act(control, read_as(whole, loads(body)))
+            return act(control, **dict(validated(model, loads(body)))) if fields else act(control)
+
+        ROUTES[method, name] = route
+        return act
+
+    return enter
 
 
 class Control:
@@ -115,30 +129,6 @@ class Control:
 
     def __init__(self, regulator: MockRegulator) -> None:
         self._regulator = regulator
-        self._routes: Mapping[tuple[str, str], _Route] = {
-            ("GET", "books"): _command(self._books),
-            ("GET", "faults"): _command(self._faults),
-            ("GET", "requests"): _command(self._requests),
-            ("POST", "issue"): _command(self._issue),
-            ("POST", "push"): _command(self._push),
-            ("POST", "push-forged"): _command(self._push_forged),
-            ("POST", "push-unreadable"): _command(self._push_unreadable),
-            ("POST", "faults"): lambda body: {"fault_id": regulator.fail(read_as(Fault, loads(body)))},
-            ("DELETE", "faults"): _command(lambda: regulator.clear_faults()),
-            ("POST", "outage"): _command(self._outage),
-            ("POST", "forget-keys"): _command(lambda: regulator.forget_keys()),
-            ("POST", "skew"): _command(self._skew),
-            ("GET", "keys"): _command(self._keys),
-            ("POST", "rotate"): _command(self._rotate),
-            ("POST", "registration"): _command(self._registration),
-            ("GET", "conduct"): lambda _body: dataclasses.asdict(regulator.conduct),
-            ("POST", "conduct"): self._behave,
-            ("GET", "scenarios"): _command(_scenarios),
-            ("POST", "play"): _command(self._play),
-            ("GET", "agenda"): _command(self._agenda),
-            ("POST", "plan"): _command(self._plan),
-            ("POST", "advance"): _command(self._advance),
-        }
 
     def handle(self, request: Request) -> Reply:
         """The reply to one request."""
@@ -147,15 +137,10 @@ class Control:
             if request.path == "/":
                 return self._page(request.method)
             name = request.path.removeprefix(PREFIX)
-            route = self._routes.get((request.method, name))
+            route = ROUTES.get((request.method, name))
             if route is None:
-                verbs = [verb for verb, known in self._routes if known == name]
-                raise (
-                    refuse_method(verbs)
-                    if verbs
-                    else refuse(404, "path_unknown", f"Nothing in {PREFIX} has this name.")
-                )
-            return json_reply(route(request.body))
+                raise _no_route(name)
+            return json_reply(route(self, request.body) or {})
         except Refused as refused:
             return refused.reply()
         except Unreadable as wrong:
@@ -176,12 +161,14 @@ class Control:
             )
         return Reply(200, _PAGE_HEADERS, page.encode())
 
+    @_command("GET", "books")
     def _books(self) -> dict[str, Any]:
         regulator = self._regulator
         with regulator.locked():
             every = {name: books_json(regulator.books_of(name), regulator.pushes) for name in regulator.platforms}
         return {"platforms": every}
 
+    @_command("GET", "faults")
     def _faults(self) -> dict[str, Any]:
         with self._regulator.locked():
             plan = self._regulator.faults
@@ -190,11 +177,13 @@ class Control:
             ]
             return {"faults": armed, "outage": dataclasses.asdict(plan.outage) if plan.outage else None}
 
+    @_command("GET", "requests")
     def _requests(self) -> dict[str, Any]:
         with self._regulator.locked():
             newest = list(self._regulator.seen)[-_NEWEST:]
         return {"data": [{**dataclasses.asdict(each), "at": instant_text(each.at)} for each in newest]}
 
+    @_command("POST", "issue")
     def _issue(
         self,
         type: str | None = None,  # noqa: A002 - a field of the body, as a message has it
@@ -217,15 +206,18 @@ class Control:
         pushed = push_json(regulator.push(message, copies=copies)) if push else None
         return {**message_json(message), "push": pushed}
 
+    @_command("POST", "push")
     def _push(self, message_id: str, copies: _Copies = 1) -> dict[str, Any]:
         return push_json(self._regulator.push(self._message(message_id), copies=copies))
 
+    @_command("POST", "push-forged")
     def _push_forged(self, message_id: str, how: Forgery = "wrong_key") -> dict[str, Any]:
         try:
             return push_json(self._regulator.push_forged(self._message(message_id), how))
         except ValueError as wrong:
             raise refuse(422, "schema_value", f"{wrong}.", field="how") from None
 
+    @_command("POST", "push-unreadable")
     def _push_unreadable(self, message_id: str | None = None, body: str | None = None) -> dict[str, Any]:
         if body is not None:
             return push_json(self._regulator.push_body(_bytes(body), what="unreadable"))
@@ -233,6 +225,19 @@ class Control:
             raise refuse(422, "schema_missing", "Name a message_id, or give a body in base64.", field="message_id")
         return push_json(self._regulator.push_unreadable(self._message(message_id)))
 
+    @_command("POST", "faults", whole=Fault)
+    def _fail(self, fault: Fault) -> dict[str, Any]:
+        return {"fault_id": self._regulator.fail(fault)}
+
+    @_command("DELETE", "faults")
+    def _clear_faults(self) -> None:
+        self._regulator.clear_faults()
+
+    @_command("POST", "forget-keys")
+    def _forget_keys(self) -> None:
+        self._regulator.forget_keys()
+
+    @_command("POST", "outage")
     def _outage(
         self,
         on: bool,
@@ -243,16 +248,19 @@ class Control:
         self._regulator.outage(on, Outage(how, retry_after_s, until))
         return {"on": on}
 
+    @_command("POST", "skew")
     def _skew(self, seconds: Annotated[int, Field(ge=-_YEAR_S, le=_YEAR_S)]) -> dict[str, Any]:
         self._regulator.skew(seconds)
         return {"skew_s": seconds}
 
+    @_command("GET", "keys")
     def _keys(self) -> dict[str, Any]:
         regulator = self._regulator
         with regulator.locked():
             used = {name: regulator.signing.of(name).key_id for name in regulator.platforms}
             return {"keys": [_key_json(key) for key in regulator.signing.known], "in_use": used}
 
+    @_command("POST", "rotate")
     def _rotate(
         self, key_id: str | None = None, platform_id: str | None = None, authority_id: str | None = None
     ) -> dict[str, Any]:
@@ -262,14 +270,26 @@ class Control:
         except KeyError as missing:
             raise refuse(404, "key_unknown", f"{missing.args[0]}.", field="key_id") from None
 
+    @_command("POST", "registration")
     def _registration(self, status: RegistrationStatus, platform_id: str | None = None) -> dict[str, Any]:
         self._regulator.set_registration(status, self._known(platform_id))
         return {"status": status}
 
-    def _behave(self, body: bytes) -> dict[str, Any]:
-        self._regulator.behave(read_as(Conduct, loads(body)))
+    @_command("GET", "conduct")
+    def _conduct(self) -> dict[str, Any]:
         return dataclasses.asdict(self._regulator.conduct)
 
+    @_command("POST", "conduct", whole=Conduct)
+    def _behave(self, conduct: Conduct) -> dict[str, Any]:
+        self._regulator.behave(conduct)
+        return dataclasses.asdict(conduct)
+
+    @_command("GET", "scenarios")
+    def _scenarios(self) -> dict[str, Any]:
+        names = ("name", "told", "seconds", "notices")
+        return {"scenarios": [{name: getattr(each, name) for name in names} for each in SCENARIOS.values()]}
+
+    @_command("POST", "play")
     def _play(
         self,
         scenario: str,
@@ -283,6 +303,7 @@ class Control:
             raise refuse(404, "scenario_unknown", f"{missing.args[0]}.", field="scenario") from None
         return {"planned": len(steps), "until": instant_text(max((step.at for step in steps), default=0))}
 
+    @_command("GET", "agenda")
     def _agenda(self) -> dict[str, Any]:
         regulator = self._regulator
         return {
@@ -291,6 +312,7 @@ class Control:
             "history": [_done_json(done) for done in regulator.history()[-_NEWEST:]],
         }
 
+    @_command("POST", "plan")
     def _plan(
         self, steps: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=_MOST_STEPS)]
     ) -> dict[str, Any]:
@@ -300,6 +322,7 @@ class Control:
         self._regulator.plan(*planned)
         return {"planned": len(planned)}
 
+    @_command("POST", "advance")
     def _advance(self, seconds: Annotated[int, Field(ge=0, le=_YEAR_S)]) -> dict[str, Any]:
         try:
             taken = self._regulator.advance(seconds)
@@ -326,11 +349,6 @@ def _template() -> Template:
 
     loader = PackageLoader("kz_compliance_sdk.testing.mock_regulator", "")
     return Environment(loader=loader, autoescape=True, undefined=StrictUndefined).get_template("page.html")
-
-
-def _scenarios() -> dict[str, Any]:
-    names = ("name", "told", "seconds", "notices")
-    return {"scenarios": [{name: getattr(each, name) for name in names} for each in SCENARIOS.values()]}
 
 
 def _done_json(done: Done) -> dict[str, Any]:
@@ -363,6 +381,11 @@ def _bytes(text: str) -> bytes:
         return base64.b64decode(text.encode("ascii"), validate=True)
     except (binascii.Error, UnicodeEncodeError):
         raise refuse(422, "schema_format", "The body is not base64.", field="body") from None
+
+
+def _no_route(name: str) -> Refused:
+    verbs = [verb for verb, known in ROUTES if known == name]
+    return refuse_method(verbs) if verbs else refuse(404, "path_unknown", f"Nothing in {PREFIX} has this name.")
 
 
 def _is_from_here(request: Request) -> None:

@@ -13,10 +13,8 @@ from kz_compliance_sdk.domain.values import instant_text
 from kz_compliance_sdk.testing import keys as published
 from kz_compliance_sdk.testing.conformance import signing
 from kz_compliance_sdk.testing.conformance.checks import PROFILES
-from kz_compliance_sdk.testing.conformance.listener import Listener
 from kz_compliance_sdk.testing.mock_regulator.exchange import JSON, Reply, Request, document_of, refuse
 from kz_compliance_sdk.testing.mock_regulator.faults import Fault, FaultKind
-from kz_compliance_sdk.testing.mock_regulator.push import Answer
 from kz_compliance_sdk.testing.mock_regulator.regulator import MockRegulator
 from kz_compliance_sdk.wire.signature import Profile, sign_response
 
@@ -24,20 +22,6 @@ Handle = Callable[[Request], Reply]
 Headers = Sequence[tuple[str, str]]
 URL: Final = "http://regulator.test"
 _PROOF: Final = frozenset(("content-digest", "signature-input", "signature"))
-
-
-class ListenerSender:
-    """Pushes to a listener in this process. `change` is what the regulator does to the headers of a push."""
-
-    def __init__(self, listener: Listener, change: Callable[[Headers], Headers]) -> None:
-        self._listener, self._change = listener, change
-
-    def __call__(self, url: str, headers: Headers, body: bytes) -> Answer:
-        reply = self._listener.take(Request("POST", "/notices", self._change(headers), body))
-        return Answer(reply.status, reply.body)
-
-    def close(self) -> None:
-        return
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,12 +13,7 @@ from kz_compliance_sdk.testing import builders
 from kz_compliance_sdk.testing import keys as published
 from kz_compliance_sdk.testing.builders import PLATFORM_ID
 from kz_compliance_sdk.testing.conformance.broken_platforms import PLATFORM_FAULTS, PlatformFault, Site
-from kz_compliance_sdk.testing.conformance.broken_regulators import (
-    REGULATOR_FAULTS,
-    URL,
-    ListenerSender,
-    RegulatorFault,
-)
+from kz_compliance_sdk.testing.conformance.broken_regulators import REGULATOR_FAULTS, URL, RegulatorFault
 from kz_compliance_sdk.testing.conformance.checks import Report, chosen, run
 from kz_compliance_sdk.testing.conformance.inspection import INTAKE_URL, Inspector, sandbox_platform
 from kz_compliance_sdk.testing.conformance.intake import INTAKE_CHECKS
@@ -28,7 +23,7 @@ from kz_compliance_sdk.testing.conformance.regulator import REGULATOR_CHECKS
 from kz_compliance_sdk.testing.conformance.scenes import IntakeScene, IntakeTarget, RegulatorScene, RegulatorTarget
 from kz_compliance_sdk.testing.conformance.transport import HandlerTransport
 from kz_compliance_sdk.testing.frozen import FrozenClock
-from kz_compliance_sdk.testing.mock_regulator.regulator import MockRegulator, Platform
+from kz_compliance_sdk.testing.mock_regulator import InProcessSender, MockRegulator, Platform, Request
 from kz_compliance_sdk.wire.signature import KeyRing
 
 _INTAKE: Final = "http://127.0.0.1:8000/notices"
@@ -86,7 +81,8 @@ def drive_platform(fault: PlatformFault) -> Report:
 
 def drive_regulator(fault: RegulatorFault) -> Report:
     """Drive the mock regulator in process, broken or as it is."""
-    clock, listener, profile = FrozenClock(), Listener(), fault.profile
+    clock, listener, pushes, profile = FrozenClock(), Listener(), InProcessSender(), fault.profile
+    pushes.to(lambda method, target, headers, body: listener.take(Request(method, target, fault.pushes(headers), body)))
     regulator = MockRegulator(
         [Platform(PLATFORM_ID, _INTAKE, (published.platform_key(profile),))],
         signing_key=published.regulator_signing_key(profile),
@@ -94,7 +90,7 @@ def drive_regulator(fault: RegulatorFault) -> Report:
         clock=clock,
         seed=1,
         base_url=URL,
-        sender=ListenerSender(listener, fault.pushes),
+        sender=pushes,
         sleep=clock.advance,
         push_tries=fault.push_tries,
     )

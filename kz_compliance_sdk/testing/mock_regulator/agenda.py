@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, get_args
 
-from pydantic import SkipValidation, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from kz_compliance_sdk.testing.mock_regulator.books import RegistrationStatus
 from kz_compliance_sdk.testing.mock_regulator.exchange import refuse
@@ -129,20 +129,6 @@ class Chase:
     number: int
 
 
-Data = (
-    Notice
-    | Clarification
-    | Cancellation
-    | Reminder
-    | Sanction
-    | Chase
-    | Fault
-    | Outage
-    | Rotation
-    | Conduct
-    | int
-    | str
-)
 _DATA: Final[Mapping[Act, Any]] = {
     "issue": Notice,
     "amend": Notice,
@@ -178,7 +164,7 @@ class Step:
 
     at: Instant
     act: Act
-    data: SkipValidation[Data | None] = None
+    data: Any = None
     platform_id: Identifier | None = None
     message_id: Identifier | None = None
     push: bool = True

@@ -9,7 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 from kz_compliance_sdk.errors import ConfigError
 from kz_compliance_sdk.testing import builders
@@ -433,7 +433,7 @@ class MockRegulator:
 
     def _take(self, step: Step) -> str:
         # What a step carries follows from its act: `read_step` holds what comes from outside to it.
-        data: Any = step.data
+        data = step.data
         match step.act:
             case "push":
                 message = self.message(data)
@@ -461,13 +461,13 @@ class MockRegulator:
             case "conduct":
                 self.behave(data)
             case _:
-                self._say(step, data)
+                self._say(step)
         return "done"
 
-    def _say(self, step: Step, data: MessageData) -> None:
+    def _say(self, step: Step) -> None:
         message = self.announce(
             MESSAGES[step.act],
-            data,
+            step.data,
             in_feed=step.in_feed,
             platform_id=step.platform_id,
             message_id=step.message_id,
@@ -487,7 +487,7 @@ class MockRegulator:
             notice, due_at, (_, level) = record.notice, record.due_at or step.at, steps[chase.number]
             self._plan_chase(notice.platform_id, notice, due_at, chase.number + 1)
         if isinstance(level, int):
-            self._say(Step(step.at, "remind", platform_id=notice.platform_id), builders.reminder(notice, level))
+            self._say(Step(step.at, "remind", builders.reminder(notice, level), notice.platform_id))
             return f"reminder {level}"
         sanction = Sanction(
             sanction_id=f"S-{notice.notice_id}-{chase.revision}-{level}",
@@ -496,7 +496,7 @@ class MockRegulator:
             effective_at=step.at,
             reference_number=f"S/{notice.reference_number}"[:200],
         )
-        self._say(Step(step.at, "sanction", platform_id=notice.platform_id), sanction)
+        self._say(Step(step.at, "sanction", sanction, notice.platform_id))
         return f"sanction {level}"
 
     def _plan_chase(self, platform_id: str, notice: Notice, due_at: int, number: int) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, get_args
 
 from kz_compliance_sdk.testing import builders
-from kz_compliance_sdk.testing.mock_regulator.agenda import STRICT, Act, Data, Rotation, Step
+from kz_compliance_sdk.testing.mock_regulator.agenda import STRICT, Act, Rotation, Step
 from kz_compliance_sdk.testing.mock_regulator.faults import (
     PUSHES,
     Fault,
@@ -18,6 +18,7 @@ from kz_compliance_sdk.testing.mock_regulator.faults import (
     RetryAfterForm,
     Route,
 )
+from kz_compliance_sdk.wire.v1 import MessageData
 from kz_compliance_sdk.wire.values import Effect, LocalText, Notice
 
 _MINUTE: Final = 60
@@ -45,10 +46,10 @@ class _Script:
         """In UTC seconds, and whole ones, as everything that a notice says about time."""
         return self.start + int(at / self.pace)
 
-    def add(self, at: float, act: Act, data: Data | None = None, **more: Any) -> None:
+    def add(self, at: float, act: Act, data: object = None, **more: Any) -> None:
         self.steps.append(Step(self.moment(at), act, data, **more))
 
-    def say(self, at: float, act: Act, data: Data, platform_id: str) -> None:
+    def say(self, at: float, act: Act, data: MessageData, platform_id: str) -> None:
         """A message, pushed or left to the feed. All are in the feed: a push may be lost."""
         name = f"msg_{self.chance.getrandbits(96):024x}"
         self.add(at, act, data, platform_id=platform_id, message_id=name, push=self.chance.random() < 0.75)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
+import httpx
 from pydantic import TypeAdapter, ValidationError
 
 from kz_compliance_sdk.config import Settings
@@ -18,8 +19,6 @@ from kz_compliance_sdk.testing.mock_regulator.push import Sender
 from kz_compliance_sdk.wire.signature import Profile
 
 if TYPE_CHECKING:
-    import httpx
-
     from kz_compliance_sdk.adapters.http_regulator import HttpRegulator
     from kz_compliance_sdk.ports import Env
 
@@ -113,8 +112,6 @@ def sandbox_fields(store: Path, *, profile: Profile, intake_url: str, regulator_
 
 def http_client(regulator: MockRegulator, clock: FrozenClock) -> httpx.Client:
     """A client of httpx whose every request is answered by the regulator in this process."""
-    import httpx
-
     return httpx.Client(transport=httpx.MockTransport(httpx_handler(regulator.handle, sleep=clock.advance)))
 
 

@@ -7,18 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from kz_compliance_sdk.testing.conformance import promises, signing
-from kz_compliance_sdk.testing.conformance.bad_inputs import (
-    BASE,
-    CASES,
-    DIFFERENCES,
-    BadInput,
-    body_of,
-    changed,
-    mode_of,
-    skew_of,
-    webhook_id_of,
-)
+from kz_compliance_sdk.testing.conformance import bad_inputs, promises, signing
+from kz_compliance_sdk.testing.conformance.bad_inputs import BadInput
 from kz_compliance_sdk.testing.conformance.checks import (
     PROFILES,
     Broken,
@@ -88,7 +78,7 @@ _ROLES: Final[Mapping[str, Role]] = {
 
 def expected(case: BadInput) -> tuple[int, str | None]:
     """The status that the contract asks for and, for a refusal, the code of its problem."""
-    difference = DIFFERENCES.get((case.id, "pushed"))
+    difference = bad_inputs.DIFFERENCES.get((case.id, "pushed"))
     if difference is not None:
         codes = sorted(difference.codes or ())
         return difference.status, codes[0] if difference.status >= 300 and codes else None
@@ -108,25 +98,25 @@ def request_of(case: BadInput, scene: IntakeScene) -> Request:
     """The request of a case, under fresh ids and at the present time. Raises Skipped."""
     own_id, notice_id = scene.new_id(), scene.new_id("notice")
     names = {
-        BASE["notice"]["notice_id"]: notice_id,
+        bad_inputs.BASE["notice"]["notice_id"]: notice_id,
         "KZ-2026-0000124": f"{notice_id}-2",
         "KZ-NONE-1": f"{notice_id}-none",
         "mki-kz": scene.target.keys.authority,
         "pgo-kz": scene.target.keys.second_authority,
         "social.example": scene.target.host,
     }
-    body = body_of(case, scene.message(notice_id, message_id=own_id), names)
-    now = scene.clock() - skew_of(case)
+    body = bad_inputs.body_of(case, scene.message(notice_id, message_id=own_id), names)
+    now = scene.clock() - bad_inputs.skew_of(case)
     if scene.profile == "rfc9421":
         proof = scene.proof(scene.key("current"), "POST", scene.target.url, body, at=now)
     else:
-        proof = _webhook_headers(case, scene, body, webhook_id_of(case, own_id), now)
-    headers, body = changed(case, [JSON, *proof], body)
+        proof = _webhook_headers(case, scene, body, bad_inputs.webhook_id_of(case, own_id), now)
+    headers, body = bad_inputs.changed(case, [JSON, *proof], body)
     return Request("POST", scene.path, headers, body)
 
 
 def _webhook_headers(case: BadInput, scene: IntakeScene, body: bytes, message_id: str, now: int) -> Headers:
-    mode = mode_of(case)
+    mode = bad_inputs.mode_of(case)
     key = scene.key(_ROLES.get(mode, "current"))
     if mode == "empty_key":
         # HMAC fills a key up with zeros: with nothing but zeros it is the empty one.
@@ -210,12 +200,12 @@ def _checks() -> Iterator[Check[IntakeScene]]:
             wants,
             _remedy(case, status, code),
             _judged(case),
-            tuple(f"key {_ROLES[mode]}" for mode in (mode_of(case),) if mode in _ROLES),
+            tuple(f"key {_ROLES[mode]}" for mode in (bad_inputs.mode_of(case),) if mode in _ROLES),
             _profiles(case),
         )
 
 
-_DRIVEN: Final = tuple(case for case in CASES.values() if case.layer in _LAYERS and case.id not in ELSEWHERE)
+_DRIVEN: Final = tuple(case for case in bad_inputs.CASES.values() if case.layer in _LAYERS and case.id not in ELSEWHERE)
 
 CATALOGUE: Final[tuple[Check[IntakeScene], ...]] = (
     *_checks(),

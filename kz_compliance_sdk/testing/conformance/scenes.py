@@ -7,7 +7,7 @@ import itertools
 import json
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import KW_ONLY, dataclass, field
 from email.utils import parsedate_to_datetime
@@ -303,12 +303,16 @@ def exact(entry: FeedEntry) -> bytes:
         raise Broken(f"entry {entry.sequence}: {wrong}", "the exact bytes in base64") from None
 
 
-def _notice_in(entry: FeedEntry) -> Notice | None:
-    try:
-        data = read_message(entry.exact_body()).data
-    except Unreadable:
-        return None
-    return data if isinstance(data, Notice) else None
+def _notice_among(entries: Iterable[FeedEntry], notice_id: object = None) -> Notice | None:
+    """The first notice of these entries, or the one of that id."""
+    for entry in entries:
+        try:
+            data = read_message(entry.exact_body()).data
+        except Unreadable:
+            continue
+        if isinstance(data, Notice) and notice_id in (None, data.notice_id):
+            return data
+    return None
 
 
 @dataclass(eq=False)
@@ -405,22 +409,19 @@ class RegulatorScene(Drive):
         if not self.control:
             return None
         notice_id = self._issue(push=False).get("notice_id")
-        for entry in self.entries(100, 100_000):
-            notice = _notice_in(entry)
-            if notice is not None and notice.notice_id == notice_id:
-                return notice
-        raise Skipped(f"the notice {notice_id} was issued, and is not in the feed")
+        notice = _notice_among(self.entries(100, 100_000), notice_id)
+        if notice is None:
+            raise Skipped(f"the notice {notice_id} was issued, and is not in the feed")
+        return notice
 
     def _in_feed(self) -> Notice:
         try:
-            entries = self.entries(100, 1)
+            notice = _notice_among(self.entries(100, 1))
         except (Broken, NoAnswer):
             raise Skipped("it needs a notice, and the feed gives none: name one with --notice-id") from None
-        for entry in entries:
-            notice = _notice_in(entry)
-            if notice is not None:
-                return notice
-        raise Skipped("it needs a notice, and the feed holds none: issue one, or name one with --notice-id")
+        if notice is None:
+            raise Skipped("it needs a notice, and the feed holds none: issue one, or name one with --notice-id")
+        return notice
 
     def _issue(self, *, push: bool) -> dict[str, Any]:
         sample = secrets.randbelow(9_000_000) + 1_000_000

@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from functools import cache, partial
+from functools import partial
 from math import inf
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import urlsplit
+
+import httpx
 
 from kz_compliance_sdk.testing.mock_regulator.exchange import Reply, Request
 from kz_compliance_sdk.testing.mock_regulator.push import Answer
 from kz_compliance_sdk.testing.mock_regulator.regulator import MockRegulator
 
 if TYPE_CHECKING:
-    import httpx
     import respx
 
 # The mount is this process, so that is where its requests come from.
@@ -33,7 +34,6 @@ def httpx_handler(
     of httpx meets it: a reset is a ReadError, a wait beyond the client's read timeout a ReadTimeout, and so is a hang,
     even for a client that waits for ever. Garbage and a body that ends too early are a RemoteProtocolError.
     """
-    import httpx
 
     def answer(request: httpx.Request) -> httpx.Response:
         reply = handle(_request(request))
@@ -44,15 +44,12 @@ def httpx_handler(
         if reply.ending == "garbage":
             raise httpx.RemoteProtocolError("the mock regulator was told to send what is no HTTP", request=request)
         headers = [*reply.headers, ("content-length", str(len(reply.body)))]
-        stream = _stream_class()(reply, wait, request)
-        return httpx.Response(reply.status, headers=headers, stream=stream, request=request)
+        return httpx.Response(reply.status, headers=headers, stream=_Body(reply, wait, request), request=request)
 
     return answer
 
 
 def _wait(sleep: Callable[[float], None], request: httpx.Request, seconds: float) -> None:
-    import httpx
-
     patience = request.extensions.get("timeout", {}).get("read")
     if seconds == inf or (patience is not None and seconds > patience):
         sleep(patience or 0)
@@ -61,27 +58,22 @@ def _wait(sleep: Callable[[float], None], request: httpx.Request, seconds: float
         sleep(seconds)
 
 
-@cache
-def _stream_class() -> Callable[[Reply, Callable[[float], None], httpx.Request], httpx.SyncByteStream]:
-    import httpx
+class _Body(httpx.SyncByteStream, httpx.AsyncByteStream):
+    """What comes piece by piece: httpx counts a body that it makes of bytes as read, and nobody could stream it."""
 
-    # A body that httpx makes of bytes counts as read already, and a client that streams could not read it.
-    class Body(httpx.SyncByteStream, httpx.AsyncByteStream):
-        def __init__(self, reply: Reply, wait: Callable[[float], None], request: httpx.Request) -> None:
-            self._reply, self._wait, self._request = reply, wait, request
+    def __init__(self, reply: Reply, wait: Callable[[float], None], request: httpx.Request) -> None:
+        self._reply, self._wait, self._request = reply, wait, request
 
-        def __iter__(self) -> Iterator[bytes]:
-            for seconds, piece in self._reply.drops():
-                self._wait(seconds)
-                yield piece
-            if self._reply.ending == "truncated":
-                raise httpx.RemoteProtocolError("the body ended before its announced length", request=self._request)
+    def __iter__(self) -> Iterator[bytes]:
+        for seconds, piece in self._reply.drops():
+            self._wait(seconds)
+            yield piece
+        if self._reply.ending == "truncated":
+            raise httpx.RemoteProtocolError("the body ended before its announced length", request=self._request)
 
-        async def __aiter__(self) -> AsyncIterator[bytes]:
-            for piece in self:
-                yield piece
-
-    return Body
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for piece in self:
+            yield piece
 
 
 def respx_routes(

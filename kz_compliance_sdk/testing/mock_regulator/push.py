@@ -5,10 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal, Protocol
+from typing import Final, Literal, Protocol
 
-if TYPE_CHECKING:
-    import httpx
+import httpx
 
 Headers = list[tuple[str, str]]
 Forgery = Literal["unsigned", "wrong_key", "tampered", "other_target"]
@@ -79,8 +78,6 @@ class HttpxSender:
         self._lock = threading.Lock()
 
     def __call__(self, url: str, headers: Sequence[tuple[str, str]], body: bytes) -> Answer:
-        import httpx  # whoever only signs and checks does not pay for a client
-
         with self._lock:
             client = self._client = self._client or httpx.Client(timeout=self._timeout_s, trust_env=False)
         try:

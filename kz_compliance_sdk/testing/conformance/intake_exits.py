@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Final
 
 from kz_compliance_sdk.domain.values import instant_text
 from kz_compliance_sdk.testing.conformance import promises
 from kz_compliance_sdk.testing.conformance.bad_inputs import serialised
 from kz_compliance_sdk.testing.conformance.checks import Broken, Check, expect
-from kz_compliance_sdk.testing.conformance.promises import Promise
 from kz_compliance_sdk.testing.conformance.scenes import (
     GOOD,
     HOUR,
@@ -237,86 +235,77 @@ def _other_platform(scene: IntakeScene) -> Request:
     return scene.signed(message)
 
 
-def _check(
-    name: str, promise: Promise, sends: str, wants: str, remedy: str, run: Callable[[IntakeScene], None], *needs: str
-) -> Check[IntakeScene]:
-    return Check(f"intake.{name}", promise, sends, wants, remedy, run, needs)
-
-
-def _one(
-    name: str, promise: Promise, sends: str, remedy: str, make: Callable[[IntakeScene], Request], status: int,
-    code: str | None = None, *needs: str,
-) -> Check[IntakeScene]:  # fmt: skip
-    return exchange(f"intake.{name}", promise, sends, remedy, make, status, code=code, needs=needs)
-
-
 _STORE_FIRST: Final = "Write the exact bytes, and commit, before you answer."
 _SAME_KEY: Final = "Look the message up by sender, id and digest before you open a case, under a unique key."
 _THIRD_EXIT: Final = "Keep what is authentic, whatever it says: answer 422, store the bytes, start the clock."
 
 EXITS: Final[tuple[Check[IntakeScene], ...]] = (
-    _one("accepted.status", promises.ACCEPTED, "a good notice, for the first time",
-         "Answer 202, and 200 only to a repeat.", lambda scene: scene.signed(scene.message()), 202),
-    _check("accepted.body", promises.ACCEPTED, "a good notice", "case_reference, received_at, due_at",
-           "Answer with the three fields; times are RFC 3339 with an offset.", _accepted_body),
-    _check("accepted.is_stored_before_the_reply", promises.DURABLE, "a good notice, then a look at what is held",
-           "the exact bytes, for the case that was answered", _STORE_FIRST, _accepted_is_stored, "inspection"),
-    _check("accepted.opens_one_case", promises.OPENS, "a good notice, then a look at its cases", "1 case",
-           "Open one case for each notice.", _opens_one_case, "inspection"),
-    _check("accepted.every_type", promises.ENVELOPE, "a message of each type of the contract", "202",
-           "Take every type that the contract names.", _every_type),
-    _check("accepted.every_type_is_stored", promises.DURABLE, "a message of each type, then a look at what is held",
-           "the exact bytes of each", _STORE_FIRST, _every_type_is_kept, "inspection"),
-    _check("repeat.first_answer_again", promises.REPEAT, "the same message twice", "200 with the first answer",
-           "Store the answer with the message, and give it again.", _repeat),
-    _check("repeat.opens_no_second_case", promises.REPEATED, "the same message twice, then a look at its cases",
-           "1 case", _SAME_KEY, lambda scene: _opens_one_case(scene, 2), "inspection"),
-    _check("repeat.at_once", promises.REPEAT, f"the same message {_AT_ONCE} times at once",
-           "one case reference for all", _SAME_KEY, _repeat_at_once),
-    _check("repeat.under_a_stale_signature", promises.REPEAT, "a known message, signed an hour ago",
-           "200 with the first answer", "Look the message up before you judge its time.",
-           lambda scene: _repeat(scene, HOUR)),
-    _check("repeat.message_id_with_another_notice", promises.REPEATED,
-           "another notice under a message id that is known", "202",
-           "A repeat is the same id and the same bytes: compare both.", _message_id_reused),
-    _check("conflict.status", promises.CONFLICT, "the same notice and revision with another item", "409",
-           "Never overwrite a revision: answer 409.", _conflict),
-    _check("conflict.keeps_both", promises.CONFLICT, "the same notice and revision with another item, then a look",
-           "the first accepted, the second in quarantine", "Keep both: the first as it is, the second in quarantine.",
-           _conflict_keeps_both, "inspection"),
-    _one("late.stale_and_never_seen", promises.LATE, "a good notice, signed an hour ago", _THIRD_EXIT,
-         lambda scene: scene.signed(scene.message(), at=scene.clock() - HOUR), 422, "stale"),
-    _one("late.signed_in_the_future", promises.WINDOW, "a good notice, signed an hour from now", _THIRD_EXIT,
-         lambda scene: scene.signed(scene.message(), at=scene.clock() + HOUR), 422, "stale"),
-    _check("late.inside_the_window", promises.WINDOW, "good notices, signed 240 s ago and 240 s from now", "202",
-           "Take what was signed within 300 seconds of your clock; check that clock.", _within_window),
-    _one("late.key_expired", promises.LATE, "a good notice, signed with a key that has expired", _THIRD_EXIT,
-         lambda scene: scene.signed(scene.message(), key="expired"), 422, "key_expired", "key expired"),
-    _check("late.is_kept", promises.LATE, "a good notice, signed an hour ago, then a look at what is held",
-           "the exact bytes, in quarantine", _THIRD_EXIT, _late_is_kept, "inspection"),
-    _check("quarantine.is_kept", promises.QUARANTINED,
-           "an authentic message that cannot be used, and one that is no JSON",
-           "the exact bytes of both, in quarantine", _THIRD_EXIT, _quarantine_is_kept, "inspection"),
-    _check("quarantine.problem", promises.PROBLEM, "an authentic message without its legal basis",
-           "application/problem+json with type, title, status, detail, code", "Answer as RFC 9457 writes it.",
-           _problem_form),
-    _check("quarantine.field", promises.UNUSABLE, "an authentic message without its legal basis",
-           "field 'data.legal_basis'", "Name the path of the field that is wrong.", _problem_names_the_field),
-    _check("quarantine.receipt_is_inherited", promises.INHERITED,
-           "an unusable notice, then a usable one of the same id", "received_at of the first",
-           "Start the clock at the first receipt of the notice.", _inherits),
-    _check("early.accepted", promises.EARLY, "a cancellation of a notice that has not come",
-           "202 with case_reference null", "Store it and answer 202; apply it when the notice comes.", _early),
-    _check("early.is_kept", promises.EARLY, "a cancellation of a notice that has not come, then a look",
-           "the exact bytes", _STORE_FIRST, _early_is_kept, "inspection"),
-    _check("early.notice_then_comes", promises.EARLY, "a cancellation, then its notice", "202",
-           "Take the notice, and apply what waited for it.", _early_then_notice),
-    _check("scope.authorities_are_apart", promises.PINNED, "one notice id from two authorities, each with its key",
-           "two cases", "Keep a notice under its authority and its id.", _authorities_apart, "key second"),
-    _one("scope.authority_of_another_key", promises.PINNED, "a notice of an authority that the key may not speak for",
-         "Pin each key to its authorities.", lambda scene: scene.signed(_of_second_authority(scene)), 422,
-         "authority_key_mismatch"),
-    _one("scope.platform_of_another_key", promises.PINNED, "a message that names another platform than its key",
-         "Take the platform from the key, and compare the envelope with it.", _other_platform, 422,
-         "platform_mismatch"),
+    exchange("intake.accepted.status", promises.ACCEPTED, "a good notice, for the first time",
+             "Answer 202, and 200 only to a repeat.", lambda scene: scene.signed(scene.message()), 202),
+    Check("intake.accepted.body", promises.ACCEPTED, "a good notice", "case_reference, received_at, due_at",
+          "Answer with the three fields; times are RFC 3339 with an offset.", _accepted_body),
+    Check("intake.accepted.is_stored_before_the_reply", promises.DURABLE, "a good notice, then a look at what is held",
+          "the exact bytes, for the case that was answered", _STORE_FIRST, _accepted_is_stored, ("inspection",)),
+    Check("intake.accepted.opens_one_case", promises.OPENS, "a good notice, then a look at its cases", "1 case",
+          "Open one case for each notice.", _opens_one_case, ("inspection",)),
+    Check("intake.accepted.every_type", promises.ENVELOPE, "a message of each type of the contract", "202",
+          "Take every type that the contract names.", _every_type),
+    Check("intake.accepted.every_type_is_stored", promises.DURABLE,
+          "a message of each type, then a look at what is held", "the exact bytes of each", _STORE_FIRST,
+          _every_type_is_kept, ("inspection",)),
+    Check("intake.repeat.first_answer_again", promises.REPEAT, "the same message twice", "200 with the first answer",
+          "Store the answer with the message, and give it again.", _repeat),
+    Check("intake.repeat.opens_no_second_case", promises.REPEATED, "the same message twice, then a look at its cases",
+          "1 case", _SAME_KEY, lambda scene: _opens_one_case(scene, 2), ("inspection",)),
+    Check("intake.repeat.at_once", promises.REPEAT, f"the same message {_AT_ONCE} times at once",
+          "one case reference for all", _SAME_KEY, _repeat_at_once),
+    Check("intake.repeat.under_a_stale_signature", promises.REPEAT, "a known message, signed an hour ago",
+          "200 with the first answer", "Look the message up before you judge its time.",
+          lambda scene: _repeat(scene, HOUR)),
+    Check("intake.repeat.message_id_with_another_notice", promises.REPEATED,
+          "another notice under a message id that is known", "202",
+          "A repeat is the same id and the same bytes: compare both.", _message_id_reused),
+    Check("intake.conflict.status", promises.CONFLICT, "the same notice and revision with another item", "409",
+          "Never overwrite a revision: answer 409.", _conflict),
+    Check("intake.conflict.keeps_both", promises.CONFLICT,
+          "the same notice and revision with another item, then a look", "the first accepted, the second in quarantine",
+          "Keep both: the first as it is, the second in quarantine.", _conflict_keeps_both, ("inspection",)),
+    exchange("intake.late.stale_and_never_seen", promises.LATE, "a good notice, signed an hour ago", _THIRD_EXIT,
+             lambda scene: scene.signed(scene.message(), at=scene.clock() - HOUR), 422, code="stale"),
+    exchange("intake.late.signed_in_the_future", promises.WINDOW, "a good notice, signed an hour from now", _THIRD_EXIT,
+             lambda scene: scene.signed(scene.message(), at=scene.clock() + HOUR), 422, code="stale"),
+    Check("intake.late.inside_the_window", promises.WINDOW, "good notices, signed 240 s ago and 240 s from now", "202",
+          "Take what was signed within 300 seconds of your clock; check that clock.", _within_window),
+    exchange("intake.late.key_expired", promises.LATE, "a good notice, signed with a key that has expired", _THIRD_EXIT,
+             lambda scene: scene.signed(scene.message(), key="expired"), 422, code="key_expired",
+             needs=("key expired",)),
+    Check("intake.late.is_kept", promises.LATE, "a good notice, signed an hour ago, then a look at what is held",
+          "the exact bytes, in quarantine", _THIRD_EXIT, _late_is_kept, ("inspection",)),
+    Check("intake.quarantine.is_kept", promises.QUARANTINED,
+          "an authentic message that cannot be used, and one that is no JSON", "the exact bytes of both, in quarantine",
+          _THIRD_EXIT, _quarantine_is_kept, ("inspection",)),
+    Check("intake.quarantine.problem", promises.PROBLEM, "an authentic message without its legal basis",
+          "application/problem+json with type, title, status, detail, code", "Answer as RFC 9457 writes it.",
+          _problem_form),
+    Check("intake.quarantine.field", promises.UNUSABLE, "an authentic message without its legal basis",
+          "field 'data.legal_basis'", "Name the path of the field that is wrong.", _problem_names_the_field),
+    Check("intake.quarantine.receipt_is_inherited", promises.INHERITED,
+          "an unusable notice, then a usable one of the same id", "received_at of the first",
+          "Start the clock at the first receipt of the notice.", _inherits),
+    Check("intake.early.accepted", promises.EARLY, "a cancellation of a notice that has not come",
+          "202 with case_reference null", "Store it and answer 202; apply it when the notice comes.", _early),
+    Check("intake.early.is_kept", promises.EARLY, "a cancellation of a notice that has not come, then a look",
+          "the exact bytes", _STORE_FIRST, _early_is_kept, ("inspection",)),
+    Check("intake.early.notice_then_comes", promises.EARLY, "a cancellation, then its notice", "202",
+          "Take the notice, and apply what waited for it.", _early_then_notice),
+    Check("intake.scope.authorities_are_apart", promises.PINNED,
+          "one notice id from two authorities, each with its key", "two cases",
+          "Keep a notice under its authority and its id.", _authorities_apart, ("key second",)),
+    exchange("intake.scope.authority_of_another_key", promises.PINNED,
+             "a notice of an authority that the key may not speak for", "Pin each key to its authorities.",
+             lambda scene: scene.signed(_of_second_authority(scene)), 422, code="authority_key_mismatch"),
+    exchange("intake.scope.platform_of_another_key", promises.PINNED,
+             "a message that names another platform than its key",
+             "Take the platform from the key, and compare the envelope with it.", _other_platform, 422,
+             code="platform_mismatch"),
 )  # fmt: skip

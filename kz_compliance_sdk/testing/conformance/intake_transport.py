@@ -12,7 +12,6 @@ from typing import Final
 from kz_compliance_sdk.testing.conformance import promises
 from kz_compliance_sdk.testing.conformance.bad_inputs import serialised
 from kz_compliance_sdk.testing.conformance.checks import Broken, Check, Skipped, expect
-from kz_compliance_sdk.testing.conformance.promises import Promise
 from kz_compliance_sdk.testing.conformance.scenes import GOOD, IntakeScene, exchange
 from kz_compliance_sdk.testing.conformance.transport import Answer, NoAnswer, head_of
 from kz_compliance_sdk.testing.mock_regulator.exchange import JSON, Request
@@ -132,56 +131,48 @@ def _flood(scene: IntakeScene) -> None:
         raise Broken(f"statuses {sorted(statuses)} to {_FLOOD} forged notices", "401 to each")
 
 
-def _one(
-    name: str, sends: str, remedy: str, make: Callable[[IntakeScene], Request], *statuses: int,
-    promise: Promise = promises.TRANSPORT,
-) -> Check[IntakeScene]:  # fmt: skip
-    return exchange(f"intake.transport.{name}", promise, sends, remedy, make, *statuses)
-
-
-def _check(
-    name: str, sends: str, wants: str, remedy: str, run: Callable[[IntakeScene], None], *needs: str,
-    promise: Promise = promises.TRANSPORT,
-) -> Check[IntakeScene]:  # fmt: skip
-    return Check(f"intake.transport.{name}", promise, sends, wants, remedy, run, needs)
-
-
 _BOUND: Final = "Set a bound on heads in the server, and refuse what is larger with 431."
 
 TRANSPORT: Final[tuple[Check[IntakeScene], ...]] = (
-    _check("method", "a GET", "405 with allow: POST", "Answer 405 to every method but POST.", _get),
-    _one("another_path", "a good notice on a path below the intake's", "A signature gives no right on another path.",
-         _other_path, 404),
-    _one("no_media_type", "a good notice without a Content-Type", "Take application/json alone.", _no_media_type, 415),
-    _one("compressed", "a compressed body with Content-Encoding",
-         "Refuse every content encoding: nothing that is not proved is unpacked.", _compressed, 415),
-    _one("body_too_large", "a signed notice above the largest size",
-         "Refuse by Content-Length, and stop reading at the bound.",
-         lambda scene: _padded(scene, scene.target.max_body), 413),
-    _one("largest_body", "a signed notice of exactly the largest size",
-         "Take what is not above the bound, or tell the kit with --max-body.", lambda scene: _padded(scene, 0), *GOOD),
-    _one("big_head", "a header of 65,000 bytes", _BOUND, _with(("x-conformance", "a" * 65_000)), 431, 400),
-    _one("many_headers", "1,000 headers", _BOUND,
-         _with(*((f"x-conformance-{number}", "1") for number in range(1_000))), 431, 400),
-    _one("host_is_not_read", "a good notice under another Host header",
-         "Verify against the configured public address. If a proxy routes by Host, drive the service behind it.",
-         _with(("host", "tenant-b.example")), *GOOD, promise=promises.HOST),
-    _one("query_is_signed", "a good notice with a query, signed with it",
-         "Verify against the raw target, query included.", _query, *GOOD, promise=promises.RFC9421),
-    _check("two_framings", "Content-Length and Transfer-Encoding at once", "400",
-           "Refuse what can be read in two ways.",
-           lambda scene: expect(_framed(scene, 0, "transfer-encoding: chunked"), 400), "socket"),
-    _check("short_length", "a Content-Length smaller than the body", "401 or 400", "Judge what was framed, no more.",
-           lambda scene: expect(_framed(scene, -20), 401, 400), "socket"),
-    _check("body_does_not_come", "a Content-Length larger than the body, then silence", "408",
-           "Give up on a slow body after a few seconds; the kit waits for --patience.",
-           lambda scene: expect(_framed(scene, 10), 408), "socket"),
-    _check("endless_body", "chunks without end", "413 or 411", "Stop reading at the bound, however a body is framed.",
-           _endless, "socket"),
-    _check("expect_continue", "Expect: 100-continue with 900 MB", "413, and no 100 before it",
-           "Refuse by the head, before you ask for the body.", _expect_continue, "socket"),
-    _check("pipelined", "a notice and its repeat on one connection, without waiting", "202, then 200 with its answer",
-           "Answer in order, each request by itself.", _pipelined, "socket", promise=promises.REPEAT),
-    _check("flood", f"{_FLOOD} forged notices, and a good one among them", f"401 to each; 202 within {_SOON_S:g} s",
-           "Refuse forged messages cheaply, without a write.", _flood, promise=promises.NOTHING_KEPT),
+    Check("intake.transport.method", promises.TRANSPORT, "a GET", "405 with allow: POST",
+          "Answer 405 to every method but POST.", _get),
+    exchange("intake.transport.another_path", promises.TRANSPORT, "a good notice on a path below the intake's",
+             "A signature gives no right on another path.", _other_path, 404),
+    exchange("intake.transport.no_media_type", promises.TRANSPORT, "a good notice without a Content-Type",
+             "Take application/json alone.", _no_media_type, 415),
+    exchange("intake.transport.compressed", promises.TRANSPORT, "a compressed body with Content-Encoding",
+             "Refuse every content encoding: nothing that is not proved is unpacked.", _compressed, 415),
+    exchange("intake.transport.body_too_large", promises.TRANSPORT, "a signed notice above the largest size",
+             "Refuse by Content-Length, and stop reading at the bound.",
+             lambda scene: _padded(scene, scene.target.max_body), 413),
+    exchange("intake.transport.largest_body", promises.TRANSPORT, "a signed notice of exactly the largest size",
+             "Take what is not above the bound, or tell the kit with --max-body.", lambda scene: _padded(scene, 0),
+             *GOOD),
+    exchange("intake.transport.big_head", promises.TRANSPORT, "a header of 65,000 bytes", _BOUND,
+             _with(("x-conformance", "a" * 65_000)), 431, 400),
+    exchange("intake.transport.many_headers", promises.TRANSPORT, "1,000 headers", _BOUND,
+             _with(*((f"x-conformance-{number}", "1") for number in range(1_000))), 431, 400),
+    exchange("intake.transport.host_is_not_read", promises.HOST, "a good notice under another Host header",
+             "Verify against the configured public address. If a proxy routes by Host, drive the service behind it.",
+             _with(("host", "tenant-b.example")), *GOOD),
+    exchange("intake.transport.query_is_signed", promises.RFC9421, "a good notice with a query, signed with it",
+             "Verify against the raw target, query included.", _query, *GOOD),
+    Check("intake.transport.two_framings", promises.TRANSPORT, "Content-Length and Transfer-Encoding at once", "400",
+          "Refuse what can be read in two ways.",
+          lambda scene: expect(_framed(scene, 0, "transfer-encoding: chunked"), 400), ("socket",)),
+    Check("intake.transport.short_length", promises.TRANSPORT, "a Content-Length smaller than the body", "401 or 400",
+          "Judge what was framed, no more.", lambda scene: expect(_framed(scene, -20), 401, 400), ("socket",)),
+    Check("intake.transport.body_does_not_come", promises.TRANSPORT,
+          "a Content-Length larger than the body, then silence", "408",
+          "Give up on a slow body after a few seconds; the kit waits for --patience.",
+          lambda scene: expect(_framed(scene, 10), 408), ("socket",)),
+    Check("intake.transport.endless_body", promises.TRANSPORT, "chunks without end", "413 or 411",
+          "Stop reading at the bound, however a body is framed.", _endless, ("socket",)),
+    Check("intake.transport.expect_continue", promises.TRANSPORT, "Expect: 100-continue with 900 MB",
+          "413, and no 100 before it", "Refuse by the head, before you ask for the body.", _expect_continue,
+          ("socket",)),
+    Check("intake.transport.pipelined", promises.REPEAT, "a notice and its repeat on one connection, without waiting",
+          "202, then 200 with its answer", "Answer in order, each request by itself.", _pipelined, ("socket",)),
+    Check("intake.transport.flood", promises.NOTHING_KEPT, f"{_FLOOD} forged notices, and a good one among them",
+          f"401 to each; 202 within {_SOON_S:g} s", "Refuse forged messages cheaply, without a write.", _flood),
 )  # fmt: skip

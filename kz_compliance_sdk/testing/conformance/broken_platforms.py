@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Final
 
 from kz_compliance_sdk.domain.values import instant_text
@@ -21,17 +22,17 @@ from kz_compliance_sdk.testing.mock_regulator.exchange import Reply, Request, do
 from kz_compliance_sdk.wire.signature import KeyRing, Profile, SigningKey, verify
 from kz_compliance_sdk.wire.strict_json import loads
 
-Handle = Callable[[Request], Reply]
-
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What a broken platform is made of: a good one, another that is thrown away, and the time (UTC seconds)."""
+    """What a broken platform is made of: a good one, another that is thrown away, the time (UTC seconds), and what it
+    remembers of its own."""
 
     good: SandboxPlatform
     scratch: SandboxPlatform
     clock: Callable[[], int]
     profile: Profile
+    memory: dict[str, Any] = field(default_factory=dict)
 
     def authentic(self, request: Request) -> str | None:
         """Why the origin of a request is not proved; None if it is."""
@@ -60,6 +61,10 @@ _PROOF: Final = frozenset(
 )
 
 
+Act = Callable[[Site, Request], Reply]
+"""How a platform answers one request."""
+
+
 @dataclass(frozen=True, slots=True)
 class PlatformFault:
     """One way to be broken, or honest. `caught_by` names every check that must find it, and no other may."""
@@ -67,9 +72,13 @@ class PlatformFault:
     name: str
     what: str
     caught_by: frozenset[str]
-    make: Callable[[Site], Handle] = lambda site: site.good.handle
+    act: Act = lambda site, request: site.good.handle(request)
     profile: Profile = "rfc9421"
     settings: Callable[[], Mapping[str, Any]] = field(default=dict)
+
+    def make(self, site: Site) -> Callable[[Request], Reply]:
+        """The platform, as one function."""
+        return partial(self.act, site)
 
 
 def id_of(body: bytes) -> str | None:
@@ -83,44 +92,34 @@ def is_push(request: Request) -> bool:
     return request.method == "POST" and request.path == "/notices"
 
 
-def answers(change: Callable[[Site, Request, Reply], Reply]) -> Callable[[Site], Handle]:
+def answers(change: Callable[[Site, Request, Reply], Reply]) -> Act:
     """One that says something else than it does."""
 
-    def make(site: Site) -> Handle:
-        def handle(request: Request) -> Reply:
-            reply = site.good.handle(request)
-            return change(site, request, reply) if is_push(request) else reply
+    def act(site: Site, request: Request) -> Reply:
+        reply = site.good.handle(request)
+        return change(site, request, reply) if is_push(request) else reply
 
-        return handle
-
-    return make
+    return act
 
 
-def takes(change: Callable[[Site, Request], Request]) -> Callable[[Site], Handle]:
+def takes(change: Callable[[Site, Request], Request]) -> Act:
     """One that reads something else than was sent."""
-
-    def make(site: Site) -> Handle:
-        return lambda request: site.good.handle(change(site, request) if is_push(request) else request)
-
-    return make
+    return lambda site, request: site.good.handle(change(site, request) if is_push(request) else request)
 
 
-def drops(is_dropped: Callable[[Reply], bool], then: Reply | None = None) -> Callable[[Site], Handle]:
+def drops(is_dropped: Callable[[Reply], bool], then: Reply | None = None) -> Act:
     """One that forgets what it has answered in some way."""
 
-    def make(site: Site) -> Handle:
-        def handle(request: Request) -> Reply:
-            if not is_push(request):
-                return site.good.handle(request)
-            tried = site.scratch.handle(request)
-            return (then or tried) if is_dropped(tried) else site.good.handle(request)
+    def act(site: Site, request: Request) -> Reply:
+        if not is_push(request):
+            return site.good.handle(request)
+        tried = site.scratch.handle(request)
+        return (then or tried) if is_dropped(tried) else site.good.handle(request)
 
-        return handle
-
-    return make
+    return act
 
 
-def restates(statuses: Mapping[int, int]) -> Callable[[Site], Handle]:
+def restates(statuses: Mapping[int, int]) -> Act:
     """One that answers with other statuses."""
     return answers(lambda _site, _request, reply: replace(reply, status=statuses.get(reply.status, reply.status)))
 
@@ -132,36 +131,20 @@ def _saying(reply: Reply, **fields: Any) -> Reply:
 # ------------------------------------------------------------------------------------------- one function, one fault
 
 
-def _stores_later(site: Site) -> Handle:
-    unwritten: list[bytes] = []
-
-    def handle(request: Request) -> Reply:
-        if is_push(request):
-            unwritten.clear()
-            reply = site.good.handle(request)
-            if reply.status == 202:
-                unwritten.append(request.body)
-            return reply
-        reply = site.good.handle(request)
-        return _without(site, request, reply, unwritten) if request.path.startswith("/inspect/") else reply
-
-    return handle
-
-
-def _without(site: Site, request: Request, reply: Reply, unwritten: list[bytes]) -> Reply:
-    digests = {hashlib.sha256(body).hexdigest() for body in unwritten}
-    cases = {
-        row.case_id
-        for digest in digests
-        for row in site.good.desk.store.queries(site.good.desk.platform_id).received(digest)
-    }
-    found = document_of(reply.body)
+def _stores_later(site: Site, request: Request) -> Reply:
+    reply = site.good.handle(request)
+    if is_push(request):
+        site.memory["unwritten"] = hashlib.sha256(request.body).hexdigest() if reply.status == 202 else ""
+        return reply
+    if reply.status != 200 or not request.path.startswith("/inspect/"):
+        return reply
+    digest = site.memory.get("unwritten", "")
+    cases = {row.case_id for row in site.good.held(digest)}
     kept = {
-        name: [row for row in rows if row.get("body_sha256") not in digests and row["case_reference"] not in cases]
-        for name, rows in found.items()
-        if isinstance(rows, list)
+        name: [row for row in rows if row.get("body_sha256") != digest and row["case_reference"] not in cases]
+        for name, rows in document_of(reply.body).items()
     }
-    return replace(reply, body=json.dumps(kept).encode()) if reply.status == 200 else reply
+    return replace(reply, body=json.dumps(kept).encode())
 
 
 def _varied(site: Site, request: Request, reply: Reply) -> Reply:
@@ -185,23 +168,19 @@ def _covers_no_address(site: Site, request: Request) -> Request:
     return request if '"@target-uri"' in stated else site.signed_anew(request)
 
 
-def _two_cases(site: Site) -> Handle:
-    seen: set[bytes] = set()
-
-    def handle(request: Request) -> Reply:
-        if request.path == "/inspect/cases":
-            first, second = (document_of(one.handle(request).body)["cases"] for one in (site.good, site.scratch))
-            return json_reply({"cases": first + second})
-        if not is_push(request) or site.authentic(request) is not None:
-            return site.good.handle(request)
-        if request.body not in seen:
-            seen.add(request.body)
-            return site.good.handle(request)
-        reply = site.scratch.handle(request)
-        # Two desks give one notice the same reference: who opens a case for each delivery cannot.
-        return _saying(reply, case_reference="another")
-
-    return handle
+def _two_cases(site: Site, request: Request) -> Reply:
+    if request.path == "/inspect/cases":
+        first, second = (document_of(one.handle(request).body)["cases"] for one in (site.good, site.scratch))
+        return json_reply({"cases": first + second})
+    if not is_push(request) or site.authentic(request) is not None:
+        return site.good.handle(request)
+    seen: set[bytes] = site.memory.setdefault("seen", set())
+    if request.body not in seen:
+        seen.add(request.body)
+        return site.good.handle(request)
+    reply = site.scratch.handle(request)
+    # Two desks give one notice the same reference: who opens a case for each delivery cannot.
+    return _saying(reply, case_reference="another")
 
 
 def _last_key(site: Site, request: Request) -> Request:
@@ -215,13 +194,10 @@ def _last_key(site: Site, request: Request) -> Request:
     return request
 
 
-def _falls_over_nan(site: Site) -> Handle:
-    def handle(request: Request) -> Reply:
-        if is_push(request) and b"NaN" in request.body and site.authentic(request) is None:
-            return Reply(500, (("content-type", "text/plain"),), b"Internal Server Error")
-        return site.good.handle(request)
-
-    return handle
+def _falls_over_nan(site: Site, request: Request) -> Reply:
+    if is_push(request) and b"NaN" in request.body and site.authentic(request) is None:
+        return Reply(500, (("content-type", "text/plain"),), b"Internal Server Error")
+    return site.good.handle(request)
 
 
 def _trusts_host(_site: Site, request: Request, reply: Reply) -> Reply:
@@ -233,39 +209,28 @@ def _any_type(_site: Site, request: Request) -> Request:
     return replace(request, headers=[("content-type", "application/json"), *others])
 
 
-def _keeps_what_it_parsed(site: Site) -> Handle:
-    def handle(request: Request) -> Reply:
-        reply = site.good.handle(request)
-        if request.path != "/inspect/messages":
-            return reply
-        digest = request.target.rpartition("=")[2]
-        held = site.good.desk.store.queries(site.good.desk.platform_id).received(digest)
-        if any(document_of(row.body) for row in held):
-            # What it writes has its keys sorted, so nothing is held under the digest of what was signed.
-            return replace(reply, body=b'{"messages":[]}')
-        return reply
-
-    return handle
+def _keeps_what_it_parsed(site: Site, request: Request) -> Reply:
+    held = site.good.held(request.target.rpartition("=")[2]) if request.path == "/inspect/messages" else ()
+    # What it writes has its keys sorted, so nothing is held under the digest of what was signed.
+    if any(document_of(row.body) for row in held):
+        return json_reply({"messages": []})
+    return site.good.handle(request)
 
 
 def _reads_first(_site: Site, request: Request, reply: Reply) -> Reply:
     return replace(reply, status=400) if reply.status == 401 and not document_of(request.body) else reply
 
 
-def _by_message_id(site: Site) -> Handle:
-    answered: dict[str, tuple[bytes, Reply]] = {}
-
-    def handle(request: Request) -> Reply:
-        name = id_of(request.body) if is_push(request) and site.authentic(request) is None else None
-        if name is None:
-            return site.good.handle(request)
-        if name in answered and answered[name][0] != request.body:
-            return replace(answered[name][1], status=200)
-        reply = site.good.handle(request)
-        answered.setdefault(name, (request.body, reply))
-        return reply
-
-    return handle
+def _by_message_id(site: Site, request: Request) -> Reply:
+    name = id_of(request.body) if is_push(request) and site.authentic(request) is None else None
+    if name is None:
+        return site.good.handle(request)
+    answered: dict[str, tuple[bytes, Reply]] = site.memory
+    if name in answered and answered[name][0] != request.body:
+        return replace(answered[name][1], status=200)
+    reply = site.good.handle(request)
+    answered.setdefault(name, (request.body, reply))
+    return reply
 
 
 def _refuses_early(_site: Site, request: Request, reply: Reply) -> Reply:

@@ -46,17 +46,13 @@ def _armed(kind: FaultKind) -> Callable[[MockRegulator], Handle]:
 
 
 def _answers(change: Callable[[MockRegulator, Request, Reply], Reply]) -> Callable[[MockRegulator], Handle]:
-    def make(regulator: MockRegulator) -> Handle:
-        return lambda request: change(regulator, request, regulator.handle(request))
-
-    return make
+    """Says something else than it does."""
+    return lambda regulator: lambda request: change(regulator, request, regulator.handle(request))
 
 
 def _takes(change: Callable[[MockRegulator, Request], Request]) -> Callable[[MockRegulator], Handle]:
-    def make(regulator: MockRegulator) -> Handle:
-        return lambda request: regulator.handle(change(regulator, request))
-
-    return make
+    """Reads something else than was sent."""
+    return lambda regulator: lambda request: regulator.handle(change(regulator, request))
 
 
 def _as_platform(regulator: MockRegulator, request: Request, target: str | None = None) -> Request:
@@ -119,17 +115,13 @@ def _is_feed(request: Request) -> bool:
     return request.method == "GET" and request.path == "/v1/notices"
 
 
-def _skips(regulator: MockRegulator) -> Handle:
-    def handle(request: Request) -> Reply:
-        reply = regulator.handle(request)
-        if not _is_feed(request) or "after=" not in request.target or reply.status != 200:
-            return reply
-        page = json.loads(reply.body)
-        if not page["has_more"]:
-            return reply
-        return regulator.handle(_as_platform(regulator, request, f"/v1/notices?limit=1&after={page['next_cursor']}"))
-
-    return handle
+def _skips(regulator: MockRegulator, request: Request, reply: Reply) -> Reply:
+    if not _is_feed(request) or "after=" not in request.target or reply.status != 200:
+        return reply
+    page = json.loads(reply.body)
+    if not page["has_more"]:
+        return reply
+    return regulator.handle(_as_platform(regulator, request, f"/v1/notices?limit=1&after={page['next_cursor']}"))
 
 
 def _repeats(regulator: MockRegulator, request: Request) -> Request:
@@ -209,7 +201,8 @@ REGULATOR_FAULTS: Final[tuple[RegulatorFault, ...]] = (
     RegulatorFault("takes_any_item", "records a report about an item that the notice has not",
                    _by("report.unknown_item"),
                    _records(lambda _reply, told: str(told.get("field")).endswith("item_id"))),
-    RegulatorFault("feed_skips", "leaves an entry out from page to page", _by("feed.skips_nothing"), _skips),
+    RegulatorFault("feed_skips", "leaves an entry out from page to page", _by("feed.skips_nothing"),
+                   _answers(_skips)),
     RegulatorFault("cursor_stands_still", "gives the first page again", _by("feed.skips_nothing", "feed.moves_on"),
                    _takes(_repeats)),
     RegulatorFault("ignores_the_limit", "gives more entries than it was asked for", _by("feed.limit"),

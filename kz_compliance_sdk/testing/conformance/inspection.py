@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeVar
 from urllib.parse import parse_qsl, quote
@@ -116,9 +116,7 @@ def inspect_handler(desk: ComplianceDesk, *, anywhere: bool = False) -> Callable
     routes: Mapping[str, tuple[str, Callable[[str], dict[str, Any]]]] = {
         "messages": (
             "body_sha256",
-            lambda asked: {
-                "messages": [_message(row) for row in desk.store.queries(desk.platform_id).received(asked.lower())]
-            },
+            lambda asked: {"messages": [_message(row) for row in _received(desk, asked.lower())]},
         ),
         "cases": ("notice_id", lambda asked: {"cases": [_case(case) for case in desk.cases(notice_id=asked).cases]}),
     }
@@ -143,6 +141,10 @@ def inspect_handler(desk: ComplianceDesk, *, anywhere: bool = False) -> Callable
             return refuse(503, error.code, error.message).reply()
 
     return handle
+
+
+def _received(desk: ComplianceDesk, body_sha256: str) -> Sequence[InboxRow]:
+    return desk.store.queries(desk.platform_id).received(body_sha256)
 
 
 def _message(row: InboxRow) -> dict[str, Any]:
@@ -188,6 +190,10 @@ class SandboxPlatform:
     def __init__(self, desk: ComplianceDesk) -> None:
         self.desk = desk
         self._inspect = inspect_handler(desk, anywhere=True)
+
+    def held(self, body_sha256: str) -> Sequence[InboxRow]:
+        """What it holds of a message, by the SHA-256 of its bytes in hex."""
+        return _received(self.desk, body_sha256)
 
     def handle(self, request: Request) -> Reply:
         """The reply to one request."""

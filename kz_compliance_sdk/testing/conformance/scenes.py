@@ -71,7 +71,8 @@ class RegulatorTarget:
     intake_url: str = "http://127.0.0.1:8000/notices"
     notice_id: str | None = None
     listen_s: float = 60.0
-    exact_codes: bool = False
+    # A regulator is judged by its status, whatever code it gives.
+    exact_codes: ClassVar[bool] = False
 
 
 class Target(Protocol):
@@ -102,8 +103,8 @@ class Drive(abc.ABC):
 
     def __post_init__(self) -> None:
         self.profile: Profile = self.target.profile
+        # A key that what is driven cannot know.
         self.stranger = stranger(self.profile)
-        """A key that what is driven cannot know."""
         self._numbers = itertools.count(1)
 
     @abc.abstractmethod

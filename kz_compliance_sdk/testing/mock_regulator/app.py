@@ -20,7 +20,7 @@ from kz_compliance_sdk.testing.mock_regulator.books import AlreadyRecorded, Book
 from kz_compliance_sdk.testing.mock_regulator.exchange import JSON, Refused, Reply, Request, refuse, refuse_method
 from kz_compliance_sdk.testing.mock_regulator.faults import Fault, Route, down, failing, spoilt
 from kz_compliance_sdk.wire.problem import Problem
-from kz_compliance_sdk.wire.signature import SigningKey, sign, sign_response, verify
+from kz_compliance_sdk.wire.signature import SigningKey, sign_response, verify
 from kz_compliance_sdk.wire.v1 import FeedEntry, FeedPage, encode
 from kz_compliance_sdk.wire.values import Receipt, canonical, instant_text, parse_instant
 
@@ -280,8 +280,10 @@ class Interface:
         key = regulator.signing.of(message.platform_id, message.authority_id)
         signed_at, key_id, entry = self._entries.get(place, (0, "", None))
         if entry is None or key_id != key.key_id or not 0 <= now - signed_at <= _RESIGN_S:
-            target = regulator.platforms[message.platform_id].intake_url
-            headers = sign(key, regulator.profile, "POST", target, message.body, now, message.id, regulator.nonce())
+            # As it is signed for a push.
+            headers = regulator.signature(
+                message.platform_id, message.id, message.body, authority_id=message.authority_id
+            )
             body = base64.b64encode(message.body).decode("ascii")
             entry = FeedEntry(sequence=message.sequence, body=body, headers=dict(headers))
             self._entries[place] = (now, key.key_id, entry)

@@ -1,9 +1,9 @@
-"""What people see of the documents: each view shows one document of its name, with the colours of a terminal."""
+"""What people see of the documents: records, tables and lines, made of the fields that programs get as well."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from functools import reduce
 from typing import Any
 
 from rich.text import Text
@@ -11,13 +11,13 @@ from rich.text import Text
 from kz_compliance_sdk.domain.transitions import CaseState
 from kz_compliance_sdk.faces.cli import screen
 from kz_compliance_sdk.faces.cli.documents import is_time, said
-from kz_compliance_sdk.faces.cli.screen import both, say, show_fields
+from kz_compliance_sdk.faces.cli.screen import both, say
 
 Shown = Mapping[str, Any]
 """A document, or a row of one."""
-Cell = str | Text
-Column = str | Callable[[Any], Cell]
-"""What stands in a column: the field of this name, or what a function makes of the row."""
+Row = Mapping[str, str | Text | None]
+"""What people get of it, name by name; None for what there is not."""
+View = Callable[[Shown], None]
 
 _TAIL = 8
 _USUAL = frozenset({"deadline_defaulted"})
@@ -46,40 +46,91 @@ _SENDER = {
 }
 
 
-def _table(
-    rows: Iterable[Shown],
-    columns: Mapping[str, Column],
-    lead: Sequence[str] = (),
-    *,
-    whole: Sequence[str] = (),
-    stderr: bool = False,
-) -> None:
-    """A line for each row; see `screen.show_table` for `lead` and `whole`."""
-    told = [[_cell(row, column) for column in columns.values()] for row in rows]
-    screen.show_table([*columns], told, lead=lead, whole=whole, stderr=stderr)
+# --------------------------------------------------------------------------------------------------- shapes
 
 
-def _cell(row: Shown, column: Column) -> Cell:
-    if callable(column):
-        return column(row)
-    held = row[column]
-    if is_time(column):
+def told(row: Shown, names: str, **more: Any) -> Row:
+    """What people get of a document under these names, in their order.
+
+    `name:field` renames a field, `name:field.inner` reaches into one, what `more` has under a name stands there, and
+    `_` in a name is a space. A time stands there in both zones.
+    """
+    found = {}
+    for each in names.split():
+        name, _, path = each.partition(":")
+        field = path or name
+        held = more[name] if name in more else reduce(_inner, field.split("."), row)
+        found[name.replace("_", " ")] = _cell(field, held)
+    return found
+
+
+def _inner(held: Any, name: str) -> Any:
+    return None if held is None else held[name]
+
+
+def _cell(field: str, held: Any) -> str | Text | None:
+    if held in (None, "", []) or isinstance(held, Text):
+        return held or None
+    if is_time(field.rpartition(".")[2]):
         return both(held)
-    return " ".join(held) if isinstance(held, list | tuple) else str(held)
+    return _in_words(held)
 
 
-def _told(*fields: tuple[str, Cell | None]) -> list[tuple[str, Cell]]:
-    """The fields that there are."""
-    return [(name, value) for name, value in fields if value is not None]
+def _in_words(held: Any) -> str:
+    if isinstance(held, bool):
+        return "yes" if held else "no"
+    if isinstance(held, list | tuple):
+        return "; ".join(map(_in_words, held))
+    if not isinstance(held, Mapping):
+        return str(held)
+    if held.keys() == {"lang", "text"}:
+        return f"{held['lang']}: {held['text']}"
+    parts = ((name.replace("_", " "), inner) for name, inner in held.items() if inner not in (None, "", []))
+    return ", ".join(f"{name} {_in_words(inner)}" for name, inner in parts)
 
 
-def _titled(title: str, fields: Sequence[tuple[str, Cell]]) -> None:
+def record(title: str, *parts: Row, stderr: bool = False) -> None:
+    """A heading and the fields that there are; nothing without any."""
+    fields = [(name, cell) for part in parts for name, cell in part.items() if cell is not None]
     if fields:
-        show_fields(title, fields)
+        screen.show_fields(title, fields, stderr=stderr)
+
+
+def table(rows: Iterable[Row], lead: str, whole: Collection[str] = (), *, stderr: bool = False) -> None:
+    """A line for each row; nothing without any. See `screen.show_table` for `whole`, to which the columns that `lead`
+    names belong."""
+    held = [[(name, "none" if cell is None else cell) for name, cell in row.items()] for row in rows]
+    if held:
+        leading, names = lead.split(), [name for name, _ in held[0]]
+        cells = [[cell for _, cell in row] for row in held]
+        screen.show_table(names, cells, lead=leading, whole=[*leading, *whole], stderr=stderr)
+
+
+def listing(key: str, names: str, lead: str, empty: str) -> View:
+    """The view of a document that is a list: a table of what it has under `key`, and how to go on.
+
+    `empty` is said of one without rows, with its fields in it by their names.
+    """
+
+    def view(document: Shown) -> None:
+        if not document[key]:
+            say(empty.format(**document))
+        table((told(row, names) for row in document[key]), lead)
+        if document.get("next_cursor"):
+            say(f"There are more: --cursor {document['next_cursor']}")
+
+    return view
 
 
 def _words(*words: str | None) -> str:
     return " ".join(filter(None, words))
+
+
+def _left(row: Shown, to: str) -> Text:
+    """The time left `to` decide, or to the receipt; it stands still once that is done."""
+    seconds: int = row["clock"][f"{to}_left_s"]
+    still = row["closed_at"] is not None or (to == "decide" and row["_decided"])
+    return Text(screen.left(seconds), "dim" if still else screen.urgency(seconds))
 
 
 # -------------------------------------------------------------------------------------------- cases, listed
@@ -90,31 +141,24 @@ def cases(document: Shown) -> None:
     if not document["cases"]:
         say("No case fits." if document["_filtered"] else "No cases are waiting.")
         return
-    columns: dict[str, Column] = {
-        "decide": lambda row: Text("decided", "dim") if row["_decided"] else _to_decide(row),
-        "receipt": _to_receipt,
-        "state": lambda row: _words(row["state"], f"({row['lease']['owner']})" if row["lease"] else None),
-        "category": lambda row: row["category"] or "unknown",
-        "items": lambda row: f"{row['open_items']}/{row['items']} open" if row["items"] else "none",
-        "notice": lambda row: row["notice_id"] or "unreadable",
-        "flags": lambda row: " ".join(flag for flag in row["flags"] if flag not in _USUAL) or "none",
-        "case": "case",
-    }
-    _table(document["cases"], columns, ("notice", "state"), whole=[name for name in columns if name != "flags"])
+    names = "decide receipt state category items notice:notice_id flags case"
+    rows = [
+        told(
+            row,
+            names,
+            decide=Text("decided", "dim") if row["_decided"] else _left(row, "decide"),
+            receipt=_left(row, "receipt"),
+            state=_words(row["state"], f"({row['lease']['owner']})" if row["lease"] else None),
+            category=row["category"] or "unknown",
+            items=f"{row['open_items']}/{row['items']} open" if row["items"] else None,
+            notice=row["notice_id"] or "unreadable",
+            flags=" ".join(flag for flag in row["flags"] if flag not in _USUAL) or None,
+        )
+        for row in document["cases"]
+    ]
+    table(rows, "notice state", ("decide", "receipt", "category", "items", "case"))
     if document["next_cursor"]:
         say(f"There are more: --cursor {document['next_cursor']}")
-
-
-def _to_decide(row: Shown) -> Text:
-    return _left(row["clock"]["decide_left_s"], still=row["_decided"] or row["closed_at"] is not None)
-
-
-def _to_receipt(row: Shown) -> Text:
-    return _left(row["clock"]["receipt_left_s"], still=row["closed_at"] is not None)
-
-
-def _left(seconds: int, *, still: bool) -> Text:
-    return Text(screen.left(seconds), "dim" if still else screen.urgency(seconds))
 
 
 def lease(document: Shown) -> None:
@@ -124,15 +168,10 @@ def lease(document: Shown) -> None:
         say("No case is free to claim.")
         return
     row = held["case"]
-    show_fields(
+    record(
         f"{row['notice_id']} is yours",
-        [
-            ("case", row["case"]),
-            ("until", both(held["expires_at"])),
-            ("token", str(held["token"])),
-            ("to decide", screen.left(row["clock"]["decide_left_s"])),
-            ("next", f"kz-compliance cases show {row['case']}"),
-        ],
+        told(row, "case to_decide", to_decide=_left(row, "decide")),
+        told(held, "until:expires_at token next", next=f"kz-compliance cases show {row['case']}"),
     )
 
 
@@ -141,54 +180,49 @@ def lease(document: Shown) -> None:
 
 def case(document: Shown) -> None:
     """The whole story of a case."""
-    name = document["notice_id"] or "a message that cannot be used"
-    show_fields(f"{name}, revision {document['revision']}: {document['state']}", _head(document))
-    show_fields("Clock", _clock(document))
+    name, held = document["notice_id"] or "a message that cannot be used", document["lease"]
+    head = "case authority:authority_id kind category source authenticity entered_by answered_by:channel claimed_by"
+    lease = f"{held['owner']} until {both(held['expires_at'])}, token {held['token']}" if held else None
+    flags = ({"flag": _flag(flag)} for flag in document["flags"])
+    record(
+        f"{name}, revision {document['revision']}: {document['state']}", told(document, head, claimed_by=lease), *flags
+    )
+    record("Clock", _clock(document))
     if document["notice"] is None:
         reasons = [row["_detail"] for row in document["received"] if row["exit"] == "quarantined"]
         say("In quarantine. " + _words(*reasons))
     else:
-        show_fields("Notice", _notice(document["notice"]))
+        asked = (
+            "number:reference_number from:issuing_authority issued:issued_at asks_for:requested_action "
+            "in:territorial_scope law:legal_basis reasons:statement_of_reasons"
+        )
+        record("Notice", told(document["notice"], asked))
         _gaps(document)
         _items(document)
     for one in document["contests"]:
-        result = f"{one['result']} {both(one['result_at'])}" if one["result_at"] is not None else "open"
-        fields = [*one["_said"].items(), ("filed", both(one["filed_at"])), ("result", result)]
-        show_fields(f"Contest {one['contest']}, recorded by {one['recorded_by']}", fields)
+        ended = told(one, "filed:filed_at result ended:result_at", result=one["result"] or "open")
+        record(f"Contest {one['contest']}, recorded by {one['recorded_by']}", one["_said"], ended)
     for one in document["suspensions"]:
-        until = both(one["_ends_at"]) if one["_ends_at"] is not None else "no end known"
-        fields = [("from", both(one["from_at"])), ("until", until), ("proof", one["proof_sha256"])]
         standing = f"confirmed by {one['confirmed_by']}" if one["confirmed_by"] else "not confirmed: no effect"
         title = f"Suspension {one['suspension']}, recorded by {one['recorded_by']}, {standing}"
-        show_fields(title, [*one["_said"].items(), *fields])
-    _titled("Legal checks", [(f"version {row['version']}", _answered(row)) for row in document["legal_checks"]])
-    _seen(document["content"])
+        record(title, one["_said"], told(one, "from:from_at until:_ends_at proof:proof_sha256"))
+    record("Legal checks", {f"version {row['version']}": _answered(row) for row in document["legal_checks"]})
+    seen = {row["item_id"]: row for row in document["content"]}
+    names = "item:item_id content_when_last_seen object:object_id seen:seen_at by:seen_by"
+    content = [told(row, names, content_when_last_seen=row["digest"] or _unseen(row)) for row in seen.values()]
+    table(content, "item", ("content when last seen",))
     for made in document["decisions"]:
         decision(made)
     _messages(document["messages"])
-    users = [(f"{row['item_id']} {row['kind']}", f"{row['state']}, {_tells(row)}") for row in document["user_notices"]]
-    _titled("What the affected users are told", users)
+    if document["user_notices"]:
+        say(Text("What the affected users are told", "bold"))
+    names = "item:item_id kind state due:due_at sent:sent_at put_off_until:delay_until basis"
+    table((told(row, names) for row in document["user_notices"]), "item kind")
     steps = document["escalations"][-_TAIL:]
-    _titled("Escalations", [(one["step"], f"{both(one['fired_at'])} to {', '.join(one['audience'])}") for one in steps])
+    table((told(one, "escalation:step fired:fired_at to:audience") for one in steps), "escalation")
     events = document["audit"][-_TAIL:]
     title = f"Ledger, the last {len(events)} of {len(document['audit'])} events"
-    show_fields(title, [(f"{event['seq']} {event['kind']}", _event(event)) for event in events])
-
-
-def _head(document: Shown) -> list[tuple[str, Cell]]:
-    typist, held = document["entered_by"], document["lease"]
-    lease = f"{held['owner']} until {both(held['expires_at'])}, token {held['token']}" if held else None
-    came = f"{document['source']}, {document['authenticity']}"
-    flags: list[tuple[str, Cell]] = [("flag", _flag(flag)) for flag in document["flags"]]
-    return _told(
-        ("case", document["case"]),
-        ("authority", document["authority_id"] or "unknown"),
-        ("kind", f"{document['kind']}, {document['category']}"),
-        ("came", f"{came}, entered by {typist}" if typist else came),
-        ("answered by", "letter" if document["channel"] == "by_hand" else "the regulator's interface"),
-        *(flags or [("flags", "none")]),
-        ("claimed by", lease),
-    )
+    record(title, {f"{event['seq']} {event['kind']}": _event(event) for event in events})
 
 
 def _flag(flag: str) -> Text:
@@ -200,43 +234,24 @@ def _flag(flag: str) -> Text:
     return Text.assemble((code, "" if code in _USUAL else "yellow"), f"{where}: {meaning}")
 
 
-def _clock(document: Shown) -> list[tuple[str, Cell]]:
+def _clock(document: Shown) -> Row:
     clock, ended = document["clock"], document["closed_at"] is not None
-    asked, moved = clock["requested_due_at"], clock["due_at"] != clock["unpaused_due_at"]
-    return _told(
-        ("received", both(clock["received_at"])),
-        ("due", both(clock["due_at"])),
-        ("without the pause", both(clock["unpaused_due_at"]) if moved else None),
-        ("paused", Text("an order suspends it: the term stands still", "yellow") if clock["paused"] else None),
-        ("asked for", None if asked is None else f"{both(asked)}; not the statutory time"),
-        ("to decide", _to_decide(document).append(" when it was decided" if document["_decided"] or ended else "")),
-        ("to the receipt", _to_receipt(document).append(" when it ended" if ended else "")),
-        ("lift until", None if document["lift_due_at"] is None else both(document["lift_due_at"])),
+    return told(
+        {**clock, "lift_due_at": document["lift_due_at"]},
+        "received:received_at due:due_at without_the_pause:unpaused_due_at paused asked_for:requested_due_at "
+        "to_decide to_the_receipt lift_until:lift_due_at",
+        without_the_pause=clock["unpaused_due_at"] if clock["due_at"] != clock["unpaused_due_at"] else None,
+        paused=Text("an order suspends it: the term stands still", "yellow") if clock["paused"] else None,
+        to_decide=_left(document, "decide").append(" when it was decided" if document["_decided"] or ended else ""),
+        to_the_receipt=_left(document, "receipt").append(" when it ended" if ended else ""),
     )
-
-
-def _notice(notice: Shown) -> list[tuple[str, Cell]]:
-    authority, law = notice["issuing_authority"], notice["legal_basis"]
-    name = next((authority["name"][lang] for lang in ("ru", "kk", "en") if authority["name"].get(lang)), "")
-    return [
-        ("number", notice["reference_number"]),
-        ("from", f"{name} ({authority['id']}, {authority['type']})"),
-        ("issued", both(notice["issued_at"])),
-        ("asks for", f"{notice['requested_action']} in {', '.join(notice['territorial_scope'])}"),
-        ("law", "; ".join(_words(one.get("act"), one.get("article"), one.get("reference")) for one in law)),
-        *((f"reasons ({one['lang']})", one["text"]) for one in notice["statement_of_reasons"]),
-    ]
 
 
 def _gaps(document: Shown) -> None:
     """A gap refuses nothing: whoever decides sees it, with the command that asks about it."""
-    told = [
-        (gap["code"], gap["meaning"] + (f" (item {gap['item_id']})" if gap["item_id"] else ""))
-        for gap in document["gaps"]
-    ]
-    if told and document["state"] == CaseState.CLAIMED:
-        told.append(("ask", f"kz-compliance cases clarify {document['case']} --draft"))
-    _titled("Missing in the notice", told)
+    table((told(gap, "missing:code item:item_id what_it_means:meaning") for gap in document["gaps"]), "missing")
+    if document["gaps"] and document["state"] == CaseState.CLAIMED:
+        say(f"Ask about it: kz-compliance cases clarify {document['case']} --draft")
 
 
 def what(item: Shown) -> str:
@@ -247,15 +262,18 @@ def what(item: Shown) -> str:
 
 def _items(document: Shown) -> None:
     named = {item["item_id"]: what(item) for item in document["notice"]["items"]}
-    columns: dict[str, Column] = {
-        "item": "item_id",
-        "what": lambda item: named.get(item["item_id"], "not in this revision"),
-        "status": lambda item: item["status"] + (f", order {item['order_fell']}" if item["order_fell"] else ""),
-        "action": lambda item: item["measure"] or item["action"],
-        "in force since": lambda item: both(item["effective_at"]) if item["effective_at"] else "not in force",
-        "copy kept until": "preserve_until",
-    }
-    _table(document["item_states"], columns, ("item", "status", "action"), whole=("item", "status", "action"))
+    names = "item:item_id what status order action in_force_since:effective_at copy_kept_until:preserve_until"
+    rows = [
+        told(
+            item,
+            names,
+            what=named.get(item["item_id"], "not in this revision"),
+            order=item["order_fell"] or "stands",
+            action=item["measure"] or item["action"],
+        )
+        for item in document["item_states"]
+    ]
+    table(rows, "item status action")
 
 
 def _answered(row: Shown) -> str:
@@ -265,100 +283,48 @@ def _answered(row: Shown) -> str:
     return "; ".join([*parts, f"unclear: {unclear}"] if unclear else parts)
 
 
-def _seen(content: Sequence[Shown]) -> None:
-    last = {row["item_id"]: row for row in content}
-    columns: dict[str, Column] = {
-        "item": "item_id",
-        "content when last seen": lambda row: (
-            row["digest"] or (f"nobody could look: {row['fault']}" if row["fault"] else "gone")
-        ),
-        "object": lambda row: row["object_id"] or "unknown",
-        "seen": "seen_at",
-        "by": "seen_by",
-    }
-    if last:
-        lead = ("item", "content when last seen")
-        _table(last.values(), columns, lead, whole=lead)
+def _unseen(row: Shown) -> str:
+    return f"nobody could look: {row['fault']}" if row["fault"] else "gone"
 
 
 def decision(made: Shown, *, stderr: bool = False) -> None:
     """A decision as the second person must see it: its digest, and every item with finding, action and wording."""
-    asked = made["second_person"]
+    asked, check = made["second_person"], made["proposal"]["legal_check"]
     standing = "needs approval" if asked["rules"] else "needs no second person"
     if made["approved_by"]:
         standing = f"approved by {made['approved_by']}"
-    fields = [
-        ("digest", made["digest"]),
-        ("proposed", both(made["proposed_at"])),
-        ("asked for by", "; ".join(asked["says"]) or "no rule"),
-        ("policy", asked["policy"]),
-        ("legal check", _check(made)),
-    ]
-    show_fields(f"Decision {made['version']} by {made['proposed_by']}: {standing}", fields, stderr=stderr)
-    columns: dict[str, Column] = {
-        "item": "item_id",
-        "finding": "finding",
-        "action": lambda item: item["action"] + _ground(item),
-        "where": lambda item: _where(item) or "nowhere",
-        "told to the regulator": lambda item: _wording(item["wording"]),
-        "reasons (internal)": "reasons",
-    }
-    lead = ("item", "finding", "action")
-    _table(made["proposal"]["items"], columns, lead, whole=lead[:2], stderr=stderr)
-
-
-def _ground(item: Shown) -> str:
-    return f" ({item['ground']})" if item["ground"] else ""
-
-
-def _where(item: Shown) -> str:
-    return "" if item["action"] == "none" else ", ".join(item["scope"])
-
-
-def _wording(wording: Shown) -> str:
-    code = f" ({wording['refusal_code']})" if wording["refusal_code"] else ""
-    reasons = "".join(f"; {text['lang']}: {text['text']}" for text in wording["statement_of_reasons"])
-    return f"{wording['outcome']}{code}{reasons}"
-
-
-def _check(made: Shown) -> str:
-    check, named = made["proposal"]["legal_check"], made["legal_check"]
-    if check is None:
-        return "not answered: no measure is proposed"
-    version = f"version {named['version']}" if named is not None else ""
     if isinstance(check, int):
-        return f"{version}, recorded before"
-    told = ", ".join(f"{name.replace('_', ' ')} {answer}" for name, answer in check.items() if name != "note")
-    return "; ".join(filter(None, (version, told, check["note"])))
+        check = f"version {check}, recorded before"
+    names = "digest proposed:proposed_at asked_for_by:second_person.says policy:second_person.policy legal_check"
+    record(
+        f"Decision {made['version']} by {made['proposed_by']}: {standing}",
+        told(made, names, legal_check=check or "not answered: no measure is proposed"),
+        stderr=stderr,
+    )
+    names = "item:item_id finding action ground where:scope told_to_the_regulator:wording reasons_(internal):reasons"
+    table((told(item, names, where=_where(item)) for item in made["proposal"]["items"]), "item finding", stderr=stderr)
 
 
-def _messages(messages: Sequence[Shown]) -> None:
-    def last(one: Shown) -> str:
-        return (
-            _words(one["attempts"][-1]["result"], one["attempts"][-1]["detail"]) if one["attempts"] else "not tried yet"
+def _where(item: Shown) -> str | None:
+    return "; ".join(item["scope"]) if item["action"] != "none" else None
+
+
+def _messages(messages: Iterable[Shown]) -> None:
+    rows = []
+    for one in messages:
+        tried, receipt = one["attempts"], said(one["receipt"])
+        row = told(
+            one,
+            "message to:endpoint state attempts last_attempt receipt id:message",
+            message=_words(one["kind"], one["item_id"]),
+            state=Text(one["state"], _MESSAGE.get(one["state"], "")),
+            attempts=len(tried),
+            last_attempt=_words(tried[-1]["result"], tried[-1]["detail"]) if tried else "not tried yet",
+            receipt=receipt.get("receipt_id") or receipt.get("outgoing_number"),
+            id=one["message"],
         )
-
-    columns: dict[str, Column] = {
-        "message": lambda one: _words(one["kind"], one["item_id"]),
-        "to": "endpoint",
-        "state": lambda one: Text(one["state"], _MESSAGE.get(one["state"], "")),
-        "attempts": lambda one: str(len(one["attempts"])),
-        "last attempt": last,
-        "receipt": lambda one: _receipt(said(one["receipt"])),
-        "id": "message",
-    }
-    if messages:
-        _table(messages, columns, ("message", "state"), whole=("message", "to", "state", "receipt", "id"))
-
-
-def _receipt(receipt: Shown) -> str:
-    return str(receipt.get("receipt_id") or receipt.get("outgoing_number") or "none")
-
-
-def _tells(row: Shown) -> str:
-    if row["sent_at"] is not None:
-        return both(row["sent_at"])
-    return both(row["due_at"]) + (f" on the legal basis of the {row['basis']}" if row["basis"] else "")
+        rows.append(row)
+    table(rows, "message state", ("to", "receipt", "id"))
 
 
 def _event(event: Shown) -> str:
@@ -376,29 +342,31 @@ def content(document: Shown) -> None:
     if not document["content"]:
         say("The notice names none of the open items any more: there is nothing to look at.")
     for one in document["content"]:
-        told = "there" if one["available"] else "gone: perhaps already_unavailable is what there is to say"
+        there = "there" if one["available"] else "gone: perhaps already_unavailable is what there is to say"
         if one["fault"]:
-            told = f"nobody could look: {one['fault']}. People were alerted; a measure takes a second person"
+            there = f"nobody could look: {one['fault']}. People were alerted; a measure takes a second person"
         preview = screen.one_line(one["preview"] or "") or None
-        fields = _told(
-            ("content", told),
-            ("object", one["object_id"] or "unknown"),
-            ("digest", one["content_sha256"]),
-            ("preview", preview),
-        )
-        show_fields(f"Item {one['item_id']}", fields)
+        seen = told(one, "content object:object_id digest:content_sha256 preview", content=there, preview=preview)
+        record(f"Item {one['item_id']}", seen)
 
 
 def proposal(items: Iterable[Shown], named: Mapping[str, str]) -> None:
     """What is about to be proposed, on standard error."""
-    columns: dict[str, Column] = {
-        "item": "item_id",
-        "what": lambda item: named.get(item["item_id"], "not in this case"),
-        "finding": "finding",
-        "action": lambda item: item["action"] + (f" in {_where(item)}{_ground(item)}" if _where(item) else ""),
-        "told to the regulator": lambda item: item["wording"]["outcome"],
-    }
-    _table(items, columns, ("item", "finding"), stderr=True)
+    names = "item:item_id what finding action ground where:scope told_to_the_regulator:wording.outcome"
+    rows = [
+        told(item, names, what=named.get(item["item_id"], "not in this case"), where=_where(item)) for item in items
+    ]
+    table(rows, "item finding", stderr=True)
+
+
+def questions(asked: Iterable[Shown]) -> None:
+    """What is about to be asked of the authority, on standard error."""
+    rows = (
+        told(text, "about in:lang question:text", about=one["item_id"] or "the notice")
+        for one in asked
+        for text in one["text"]
+    )
+    table(rows, "about in", stderr=True)
 
 
 def decided(document: Shown) -> None:
@@ -411,55 +379,38 @@ def decided(document: Shown) -> None:
     say(f"{row['notice_id']} is {row['state']}. {window}")
 
 
-def questions(asked: Iterable[Shown]) -> None:
-    """What is about to be asked of the authority, on standard error."""
-    rows = [{"about": one["item_id"] or "the notice", **text} for one in asked for text in one["text"]]
-    _table(rows, {"about": "about", "in": "lang", "question": "text"}, stderr=True)
-
-
-def letters(document: Shown) -> None:
-    """The letters that wait for a second person."""
-    if not document["letters"]:
-        say("No letter waits.")
-        return
-    columns: dict[str, Column] = {
-        "letter": "letter",
-        "type": "type",
-        "received": "received_at",
-        "entered by": "entered_by",
-        "says": lambda one: json.dumps(one["says"], ensure_ascii=False, separators=(",", ":")),
-    }
-    _table(document["letters"], columns, ("letter", "type"), whole=("letter", "type"))
+letters = listing(
+    "letters",
+    "letter type received:received_at entered_by says",
+    "letter type",
+    "No letter waits.",
+)
 
 
 # --------------------------------------------------------------------------------------------------- users
 
 
-def appeals(document: Shown) -> None:
-    """A page of appeals."""
-    if not document["appeals"]:
-        say(f"No appeal is {document['_state']}.")
-        return
-    columns = {"number": "reference", "case": "case", "item": "item_id", "answer until": "due_at", "appeal": "appeal"}
-    _table(document["appeals"], columns, ("number", "item"))
-    if document["next_cursor"] is not None:
-        say(f"More: --cursor {document['next_cursor']}")
+appeals = listing(
+    "appeals",
+    "number:reference case item:item_id answer_until:due_at appeal",
+    "number item",
+    "No appeal is {_state}.",
+)
 
 
 def appeal(document: Shown) -> None:
     """An appeal, with what the user wrote."""
     one = document["appeal"]
-    decided_at = one["decided_at"]
-    fields = _told(
-        ("appeal", one["appeal"]),
-        ("case", f"{one['case']}, item {one['item_id']}, against decision {one['decision_version']}"),
-        ("received", both(one["received_at"])),
-        ("answer until", both(one["due_at"])),
-        ("first decided by", " and ".join(filter(None, (one["_proposed_by"], one["_approved_by"])))),
-        ("decided", None if decided_at is None else f"{both(decided_at)} by {one['decided_by'] or 'nobody'}"),
-        ("text", one["text"] or "erased"),
+    record(
+        f"Appeal {one['reference']}: {one['state']}",
+        told(
+            one,
+            "appeal case item:item_id against_decision:decision_version received:received_at answer_until:due_at "
+            "first_decided_by decided:decided_at decided_by text",
+            first_decided_by=" and ".join(filter(None, (one["_proposed_by"], one["_approved_by"]))),
+            text=one["text"] or "erased",
+        ),
     )
-    show_fields(f"Appeal {one['reference']}: {one['state']}", fields)
 
 
 def retention(document: Shown) -> None:
@@ -484,8 +435,7 @@ def verified(document: Shown) -> None:
     """The verdict on the ledger."""
     checked, faults = document["checked"], document["faults"]
     if faults:
-        columns: dict[str, Column] = {"case": lambda one: one["case"] or "-", "event": "seq", "fault": "what"}
-        _table(faults, columns, ("case", "event"), whole=("case",))
+        table((told(one, "case event:seq fault:what") for one in faults), "case event")
         many = "s" * (len(faults) > 1)
         say(f"{len(faults)} fault{many} in {len({fault['case'] for fault in faults})} of {checked} cases.")
     else:
@@ -501,13 +451,12 @@ def verified(document: Shown) -> None:
 def pack(document: Shown) -> None:
     """The verdict on an evidence pack."""
     if document["_manifest"]:
-        show_fields("Evidence pack", [(name, str(document[name])) for name in document["_manifest"]])
+        record("Evidence pack", {name: str(document[name]) for name in document["_manifest"]})
     say(_SIGNATURE[document["signature"]])
     if document["_sender_asked"]:
         say(_SENDER[document["sender"]])
     if document["problems"]:
-        columns = {"problem": "code", "where": "where", "what": "what"}
-        _table(document["problems"], columns, ("problem", "where"), whole=("problem",))
+        table((told(one, "problem:code where what") for one in document["problems"]), "problem")
     else:
         say("What is in it is what the manifest names, and it fits together.")
 
@@ -524,7 +473,7 @@ def transparency(document: Shown) -> None:
     if all(row["shown"] == "0" for row in rows if (row["figure"], row["value"]) == ("demands", "")):
         say(f"{title}: no demand was received in this period.")
     else:
-        _table(rows, {"figure": "figure", "value": "value", "count": "shown"}, whole=("figure", "count"))
+        table((told(row, "figure value count:shown") for row in rows), "figure", ("count",))
         least = document["threshold"]
         say(f"<{least}: fewer than {least}; *: hidden, since a small count followed from it.")
     for path in document["_written"]:
@@ -536,39 +485,31 @@ def transparency(document: Shown) -> None:
 
 def health(document: Shown) -> None:
     """Whether the machinery runs."""
-    attention, ran = document["attention"], document["watcher_last_ran"]
+    attention = document["attention"]
 
     def use(way: Shown) -> str:
         closed = f"left alone until {both(way['open_until'])}" if way["open_until"] else "in use"
         return f"{closed}, {way['failures']} failures in a row"
 
-    fields = _told(
-        ("status", Text(_words(document["status"], *attention), _STATUS["warn" if attention else "ok"])),
-        ("watcher", both(ran) if ran else "has never run"),
-        ("overdue", str(document["overdue"])),
-        ("earliest due", both(document["oldest_due_at"])),
-        ("undelivered", str(document["undelivered"])),
-        ("parked", str(document["parked"])),
-        ("users not told", str(document["users_not_told"])),
-        *((f"{state} cases", str(count)) for state, count in document["open_cases"].items()),
-        *((name, use(way)) for name, way in document["endpoints"].items()),
+    record(
+        "Health",
+        told(
+            document,
+            "status watcher:watcher_last_ran overdue earliest_due:oldest_due_at undelivered parked users_not_told",
+            status=Text(_words(document["status"], *attention), _STATUS["warn" if attention else "ok"]),
+            watcher=both(document["watcher_last_ran"]) if document["watcher_last_ran"] else "has never run",
+        ),
+        {f"{state} cases": str(count) for state, count in document["open_cases"].items()},
+        {name: use(way) for name, way in document["endpoints"].items()},
     )
-    show_fields("Health", fields)
 
 
-def sanctions(document: Shown) -> None:
-    """What an authority announced."""
-    columns = {
-        "sanction": "sanction_id",
-        "level": "level",
-        "effective": "effective_at",
-        "number": "reference_number",
-        "notices": "notice_ids",
-    }
-    if document["sanctions"]:
-        _table(document["sanctions"], columns)
-    else:
-        say("No sanction was announced.")
+sanctions = listing(
+    "sanctions",
+    "sanction:sanction_id level effective:effective_at number:reference_number notices:notice_ids",
+    "sanction",
+    "No sanction was announced.",
+)
 
 
 def doctor(document: Shown) -> None:
@@ -588,8 +529,7 @@ def schema(document: Shown) -> None:
         say(f"There is no database at {document['path']} yet. Create it: kz-compliance db upgrade")
         return
     ahead = document["pending"] or ["nothing, it is up to date"]
-    told = [("file", document["path"]), ("revision", document["revision"] or "none"), ("newest", document["head"])]
-    show_fields("Schema", [*told, *(("to do", line) for line in ahead)])
+    record("Schema", told(document, "file:path revision newest:head to_do", to_do="; ".join(ahead)))
 
 
 def rewrapped(document: Shown) -> None:

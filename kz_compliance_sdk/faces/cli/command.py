@@ -17,13 +17,13 @@ from kz_compliance_sdk.errors import LeaseLost
 from kz_compliance_sdk.faces.cli import documents, screen
 from kz_compliance_sdk.faces.cli.documents import Document
 from kz_compliance_sdk.faces.cli.exits import OK
-from kz_compliance_sdk.faces.cli.session import Acting, CaseArgument, Json, Session
+from kz_compliance_sdk.faces.cli.handed_in import received_at
+from kz_compliance_sdk.faces.cli.session import Acting, CaseArgument, Json, Session, by_option
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.desk import ComplianceDesk
     from kz_compliance_sdk.domain.case import Case
 
-TIME_FORM = "RFC 3339, or 'YYYY-MM-DD HH:MM' in Almaty."
 Option, Argument = typer.Option, typer.Argument
 Yes = Annotated[bool, Option("--yes", "-y", help="Do not ask. Needed where there is no terminal.")]
 Reasons = Annotated[str, Option(help="Why. Sealed in the ledger; never leaves the platform.")]
@@ -39,6 +39,18 @@ ContentOption = Annotated[
         help="The platform's Content port, or what makes it, as in myplatform.posts:content.",
     ),
 ]
+
+
+def at(option: str, text: str = "", form: str = "RFC 3339, or 'YYYY-MM-DD HH:MM' in Almaty.") -> Any:
+    """What makes an option a time: text for people, UTC seconds for us."""
+    told = f"{text} {form}".strip()
+    return Option(option, metavar="TIME", help=told, parser=lambda given: received_at(given, option))
+
+
+def named(option: str, text: str) -> Any:
+    """What gives an option another name than the field of the domain that it fills."""
+    return Option(option, metavar=option.lstrip("-").upper(), help=text)
+
 
 root = typer.Typer()
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -88,17 +100,16 @@ def command(group: typer.Typer, name: str, panel: str | None = None, *, as_json:
     return declared
 
 
-def step(name: str, panel: str, text: str | Callable[[Case], str], **options: str) -> Callable[[_F], _F]:
+def step(name: str, panel: str, text: str | Callable[[Case], str]) -> Callable[[_F], _F]:
     """Declare a step of a case: a function of who acts on it and of the options that returns the case.
 
     `text` says what it came to, with `{name}` for what people call the case, `{case...}` for what it is then, and the
-    options by their names. `options` are the options by the domain's fields that they fill: so that what is wrong with
-    one is told by its option.
+    options by their names.
     """
 
     def declared(call: _F) -> _F:
         def run(session: Session, *, case: str, **given: Any) -> Answer:
-            with session.acting(case, options) as on:
+            with session.acting(case) as on:
                 after = call(on, **given)
                 told = text(after) if callable(text) else text.format(case=after, name=name_of(after), **given)
                 return stepped(after, on.desk, told)
@@ -145,7 +156,8 @@ def _register(
     def called(ctx: typer.Context, **given: Any) -> None:
         given.pop("as_json", None)  # its callback has told the session
         session = Session.of(ctx)
-        answer = run(session, **given)
+        with by_option({param.name or "": param.opts[0] for param in ctx.command.params if param.opts}):
+            answer = run(session, **given)
         if answer is not None:
             answer.give(session)
 

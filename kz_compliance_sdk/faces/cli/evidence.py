@@ -39,7 +39,7 @@ def make(
 
     That it was made is an event of the case.
     """
-    with session.desk() as desk, _written(out) as stream, by_option(lang="--lang", reason="--reason"):
+    with session.desk() as desk, _written(out) as stream:
         actor = session.actor(desk.settings)
         pack = desk.evidence(actor, case_id_of(desk, case), lang=lang, full=full, reason=reason)
         stream.write(pack)
@@ -87,7 +87,7 @@ def verify_pack(
     from kz_compliance_sdk.evidence.verify_pack import MAX_PACK, read_key, verified
 
     def public(path: Path | None, option: str) -> Ed25519PublicKey | None:
-        with by_option(key=option):
+        with by_option({"key": option}):
             return None if path is None else read_key(_read(path, option, _MOST_OF_A_KEY))
 
     ours, senders = public(key, "--key"), public(sender_key, "--sender-key")

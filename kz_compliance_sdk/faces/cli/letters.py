@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 from kz_compliance_sdk.errors import IllegalMove, NotFound
 from kz_compliance_sdk.faces.cli import documents
-from kz_compliance_sdk.faces.cli.command import TIME_FORM, Answer, Option, Yes, cases, command, notices, stepped
+from kz_compliance_sdk.faces.cli.command import Answer, Option, Yes, at, cases, command, named, notices, step
 from kz_compliance_sdk.faces.cli.documents import Document
-from kz_compliance_sdk.faces.cli.handed_in import notice_choices, notice_skeleton, read_document, received_at
+from kz_compliance_sdk.faces.cli.handed_in import notice_choices, notice_skeleton, read_document
 from kz_compliance_sdk.faces.cli.screen import both, echo, show_fields, show_template
-from kz_compliance_sdk.faces.cli.session import CaseArgument, Session, at_file, by_option, case_id_of, wrong
+from kz_compliance_sdk.faces.cli.session import Acting, CaseArgument, Session, at_file, case_id_of, wrong
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.desk import ComplianceDesk
+    from kz_compliance_sdk.domain.case import Case
     from kz_compliance_sdk.domain.outbox import OutboxMessage
 
 Message = Annotated[str | None, Option(metavar="ID", help="The message, where the case has more than one that fits.")]
@@ -53,16 +54,14 @@ def _letter(desk: ComplianceDesk, case_id: str, given: str | None) -> OutboxMess
     return _message(desk, case_id, given, ("waiting",) if waits else ("waiting", "done"), "by_hand")
 
 
-@command(cases, "by-hand", _PANEL)
-def by_hand(session: Session, case: CaseArgument, yes: Yes = False) -> Answer:
+@step("by-hand", _PANEL, "{name} is answered by letter.")
+def by_hand(on: Acting, yes: Yes = False) -> Case:
     """Answer a case by letter from now on: the way out when the regulator's system is down and the clock is not.
 
     There is no way back to the interface.
     """
-    with session.acting(case) as (desk, actor, case_id):
-        session.confirm("Answer it by letter for good? There is no way back to the regulator's interface.", yes=yes)
-        after = desk.answer_by_hand(actor, case_id)
-        return stepped(after, desk, f"{after.notice_id} is answered by letter.")
+    on.session.confirm("Answer it by letter for good? There is no way back to the regulator's interface.", yes=yes)
+    return on.desk.answer_by_hand(on.actor, on.case_id)
 
 
 @command(cases, "letter", _PANEL)
@@ -89,30 +88,26 @@ def letter(
     return Answer(document, f"The letter is in {out}.")
 
 
-@command(cases, "delivered", _PANEL)
+@step("delivered", _PANEL, "The letter {outgoing_number} for {name} counts as received.")
 def delivered(
-    session: Session,
-    case: CaseArgument,
+    on: Acting,
     channel: Annotated[str, Option(help="How it went: courier, post, the authority's chancellery.")],
-    number: Annotated[str, Option(help="Its outgoing number.")],
-    at: Annotated[str, Option("--at", metavar="TIME", help="When: " + TIME_FORM)],
+    outgoing_number: Annotated[str, named("--number", "Its outgoing number.")],
+    delivered_at: Annotated[int, at("--at", "When:")],
     proof: Annotated[str, Option(help="What proves it: the number on the stamp, a tracking code.")],
     message: Message = None,
-) -> Answer:
+) -> Case:
     """Record that the answer letter was delivered: that is its receipt."""
     from kz_compliance_sdk.services.letters import Proof
 
-    fields = {"delivered_at": "--at", "outgoing_number": "--number", "channel": "--channel", "proof": "--proof"}
-    with session.acting(case, fields) as (desk, actor, case_id):
-        found = _message(desk, case_id, message, ("waiting",), "by_hand")
-        after = desk.record_delivery(actor, found.id, Proof(channel, number, received_at(at, "--at"), proof))
-        return stepped(after, desk, f"The letter {number} for {after.notice_id} counts as received.")
+    found = _message(on.desk, on.case_id, message, ("waiting",), "by_hand")
+    return on.desk.record_delivery(on.actor, found.id, Proof(channel, outgoing_number, delivered_at, proof))
 
 
 @command(cases, "retry", _PANEL)
 def retry(session: Session, case: CaseArgument, message: Message = None) -> Answer:
     """Try a parked message of a case again, now."""
-    with session.acting(case) as (desk, actor, case_id):
+    with session.acting(case) as (desk, actor, case_id, _):
         again = desk.retry(actor, _message(desk, case_id, message, ("parked",), "").id)
     told = f"The {again.kind} {again.id} is {again.state} and tried again now."
     return Answer(Document(message=documents.message(again, ())), told)
@@ -125,7 +120,7 @@ def retry(session: Session, case: CaseArgument, message: Message = None) -> Answ
 def enter(
     session: Session,
     file: Annotated[str, Option(metavar="FILE", help="The notice as JSON, in the contract's form; - for stdin.")],
-    at: Annotated[str, Option("--received-at", metavar="TIME", help="The office's stamp: " + TIME_FORM)],
+    received_at: Annotated[int, at("--received-at", "The office's stamp:")],
     how: Annotated[str, Option(help="On which way it came: letter, e-mail, phone call.")],
     yes: Yes = False,
 ) -> Answer:
@@ -133,7 +128,7 @@ def enter(
     from kz_compliance_sdk.domain.notice import Notice
 
     notice = read_document(Notice, file, "--file", "kz-compliance notices template prints one to fill in.")
-    when, authority = received_at(at, "--received-at"), notice.issuing_authority
+    authority = notice.issuing_authority
     with session.desk() as desk:
         actor = session.actor(desk.settings)
         show_fields(
@@ -143,15 +138,14 @@ def enter(
                 ("number", notice.reference_number),
                 ("kind", f"{notice.kind}, {notice.category}"),
                 ("items", str(len(notice.items))),
-                ("received", both(when)),
+                ("received", both(received_at)),
                 ("entered by", actor.id),
             ],
             stderr=True,
         )
         session.confirm("Start its clock?", yes=yes)
         before = desk.cases(notice_id=notice.notice_id, authority_id=authority.id).cases
-        with by_option(received_at="--received-at", how="--how"):
-            case = desk.enter(actor, notice, when, how)
+        case = desk.enter(actor, notice, received_at, how)
         recorded = not before or before[0] != case
         document = Document(case=documents.listed(case, desk.store.now()), recorded=recorded)
     if recorded:
@@ -160,9 +154,9 @@ def enter(
             document, f"{told} No measure is possible until somebody else authenticates it. State: {case.state}."
         )
     told = f"{case.notice_id} is there already as {case.id}, received {both(case.received_at)}."
-    if when != case.received_at:
+    if received_at != case.received_at:
         told += (
-            f" The time that you gave, {both(when)}, was not recorded. If it is the right one, a second person "
+            f" The time that you gave, {both(received_at)}, was not recorded. If it is the right one, a second person "
             f"records it: kz-compliance cases correct-receipt {case.id}"
         )
     return Answer(document, told)

@@ -8,21 +8,21 @@ from kz_compliance_sdk.domain.contest import ContestResult
 from kz_compliance_sdk.domain.notice import Effect
 from kz_compliance_sdk.faces.cli import documents, views
 from kz_compliance_sdk.faces.cli.command import (
-    TIME_FORM,
     Answer,
     How,
     Option,
     Reasons,
     Token,
     Yes,
+    at,
     cases,
     command,
+    named,
     step,
-    stepped,
     token_of,
 )
 from kz_compliance_sdk.faces.cli.documents import Document
-from kz_compliance_sdk.faces.cli.handed_in import read_document, received_at
+from kz_compliance_sdk.faces.cli.handed_in import read_document
 from kz_compliance_sdk.faces.cli.screen import both
 from kz_compliance_sdk.faces.cli.session import Acting, CaseArgument, Session, case_id_of, wrong
 
@@ -32,13 +32,12 @@ if TYPE_CHECKING:
 
 _OFFICE, _CONTEST, _LETTERS, _PRESSURE = "Office", "Contest and suspension", "Letters about a case", "Under pressure"
 Came = Annotated[str, Option("--how", help="On which way it came: letter, e-mail, phone call.")]
-Received = Annotated[str, Option("--received-at", metavar="TIME", help=f"When the office received it: {TIME_FORM}")]
+Received = Annotated[int, at("--received-at", "When the office received it:")]
 
 
-@command(cases, "clarify", _OFFICE)
+@step("clarify", _OFFICE, "The authority is asked about {name}.")
 def clarify(
-    session: Session,
-    case: CaseArgument,
+    on: Acting,
     text: Annotated[str | None, Option(help="The question, if it is one.")] = None,
     lang: Annotated[str, Option(help="The language of the question: kk, ru or en.")] = "ru",
     item: Annotated[str | None, Option(metavar="ID", help="The item it is about; without it, the notice.")] = None,
@@ -48,22 +47,19 @@ def clarify(
     draft: Annotated[bool, Option("--draft", help="Take the drafted question about each gap of the notice.")] = False,
     token: Token = None,
     yes: Yes = False,
-) -> Answer:
+) -> Case:
     """Ask the authority what is missing or contradictory. The clock runs on."""
     if [draft, text is not None, file is not None].count(True) != 1:
         raise wrong(
             "--text", "either one question, or a file, or the draft.", "Give --text TEXT, --file FILE or --draft."
         )
-    given = None if draft else _questions(text, lang, item, file)
-    with session.acting(case) as on:
-        questions = on.desk.care.draft(on.case_id) if given is None else given
-        if not questions:
-            raise wrong("--draft", "the notice has no gap.", "Ask with --text or --file.")
-        lease = token_of(on, token)
-        views.questions(one.model_dump() for one in questions)
-        session.confirm("Send this to the authority? It must name no user and no reporter.", yes=yes)
-        after = on.desk.request_clarification(on.actor, on.case_id, lease, questions, text_checked=True)
-        return stepped(after, on.desk, f"The authority is asked about {after.notice_id}.")
+    questions = on.desk.care.draft(on.case_id) if draft else _questions(text, lang, item, file)
+    if not questions:
+        raise wrong("--draft", "the notice has no gap.", "Ask with --text or --file.")
+    lease = token_of(on, token)
+    views.questions(one.model_dump() for one in questions)
+    on.session.confirm("Send this to the authority? It must name no user and no reporter.", yes=yes)
+    return on.desk.request_clarification(on.actor, on.case_id, lease, questions, text_checked=True)
 
 
 def _questions(text: str | None, lang: str, item: str | None, file: str | None) -> tuple[Question, ...]:
@@ -95,13 +91,15 @@ def recall(on: Acting) -> Case:
 def reopen(
     on: Acting,
     reasons: Reasons,
-    item: Annotated[
+    items: Annotated[
         list[str] | None,
-        Option(metavar="ID", help="An item whose order fell, to decide it anew all the same; may be repeated."),
+        Option(
+            "--item", metavar="ID", help="An item whose order fell, to decide it anew all the same; may be repeated."
+        ),
     ] = None,
 ) -> Case:
     """Supersede the decision of an ended case. Measures stay in force meanwhile."""
-    return on.desk.reopen(on.actor, on.case_id, reasons, items=item or ())
+    return on.desk.reopen(on.actor, on.case_id, reasons, items=items or ())
 
 
 @step("authenticate", _OFFICE, "{name} is {case.authenticity}.")
@@ -110,16 +108,10 @@ def authenticate(on: Acting, how: How) -> Case:
     return on.desk.authenticate(on.actor, on.case_id, how)
 
 
-def _received(after: Case) -> str:
-    return f"{after.notice_id} was received {both(after.received_at)}."
-
-
-@step("correct-receipt", _OFFICE, _received, received_at="--received-at")
-def correct_receipt(
-    on: Acting, at: Annotated[str, Option("--received-at", metavar="TIME", help=TIME_FORM)], reasons: Reasons
-) -> Case:
+@step("correct-receipt", _OFFICE, lambda after: f"{after.notice_id} was received {both(after.received_at)}.")
+def correct_receipt(on: Acting, received_at: Annotated[int, at("--received-at")], reasons: Reasons) -> Case:
     """Correct the receipt of a typed-in notice, by a second person. The clock follows."""
-    return on.desk.correct_receipt(on.actor, on.case_id, received_at(at, "--received-at"), reasons)
+    return on.desk.correct_receipt(on.actor, on.case_id, received_at, reasons)
 
 
 @step("settle", _OFFICE, "{name} is settled.")
@@ -144,94 +136,68 @@ def acknowledge(on: Acting) -> Case:
 
 Number = Annotated[int, Option("--contest", metavar="N", help="Its number in the case: see `cases show`.")]
 Suspension = Annotated[int, Option("--suspension", metavar="N", help="Its number in the case.")]
-Ended = Annotated[str, Option("--at", metavar="TIME", help=f"When it ended: {TIME_FORM}")]
-
-_CONTESTED = {
-    "contest.body": "--before",
-    "contest.reference": "--number",
-    "contest.filed_at": "--filed-at",
-    "remedy": "--remedy",
-    "number": "--contest",
-    "result_at": "--at",
-    "reasons": "--reasons",
-}
-_SUSPENDED = {
-    "body": "--by",
-    "reference": "--number",
-    "legal_basis": "--basis",
-    "from_at": "--from",
-    "until_at": "--until",
-    "proof_sha256": "--proof",
-    "number": "--suspension",
-    "how": "--how",
-    "ended_at": "--at",
-    "reasons": "--reasons",
-}
+_ENDED = at("--at", "When it ended:")
 
 
-@step(
-    "contest", _CONTEST, lambda after: f"Contest {len(after.contests)} of {after.notice_id} is recorded.", **_CONTESTED
-)
+@step("contest", _CONTEST, lambda after: f"Contest {len(after.contests)} of {after.notice_id} is recorded.")
 def contest(
     on: Acting,
-    before: Annotated[str, Option(help="The court or authority before which it is contested.")],
-    number: Annotated[str, Option(help="The number under which it was filed.")],
-    filed_at: Annotated[str, Option("--filed-at", metavar="TIME", help=f"When it was filed: {TIME_FORM}")],
+    body: Annotated[str, named("--before", "The court or authority before which it is contested.")],
+    reference: Annotated[str, named("--number", "The number under which it was filed.")],
+    filed_at: Annotated[int, at("--filed-at", "When it was filed:")],
     remedy: Annotated[str, Option(help="What was asked for.")],
 ) -> Case:
     """Record that the order is contested. It pauses nothing."""
     from kz_compliance_sdk.domain.report import Contest
 
     # As it was given: the domain says of each field what is wrong with it.
-    filed = Contest.model_construct(body=before, reference=number, filed_at=received_at(filed_at, "--filed-at"))
+    filed = Contest.model_construct(body=body, reference=reference, filed_at=filed_at)
     return on.desk.contests.record(on.actor, on.case_id, filed, remedy)
 
 
-@step("contest-ended", _CONTEST, "Contest {number} of {name} was {result}.", **_CONTESTED)
+@step("contest-ended", _CONTEST, "Contest {number} of {name} was {result}.")
 def contest_ended(
     on: Acting,
     number: Number,
     result: Annotated[ContestResult, Option(help="How it ended.")],
-    at: Ended,
+    result_at: Annotated[int, _ENDED],
     reasons: Reasons,
 ) -> Case:
     """Record how a contest ended. What follows from that a person decides."""
-    return on.desk.contests.settle(on.actor, on.case_id, number, result, received_at(at, "--at"), reasons)
+    return on.desk.contests.settle(on.actor, on.case_id, number, result, result_at, reasons)
 
 
 def _suspended(after: Case) -> str:
     return f"Suspension {len(after.suspensions)} of {after.notice_id} waits for a second person."
 
 
-@step("suspend", _CONTEST, _suspended, **_SUSPENDED)
+@step("suspend", _CONTEST, _suspended)
 def suspend(
     on: Acting,
-    by: Annotated[str, Option(help="The court or authority that ordered it.")],
-    number: Annotated[str, Option(help="The number of the order.")],
-    basis: Annotated[str, Option(help="The provision that it rests on; that an appeal was filed is none.")],
-    begins: Annotated[str, Option("--from", metavar="TIME", help=f"From when: {TIME_FORM}")],
-    proof: Annotated[str, Option(metavar="SHA256", help="The SHA-256 of the order's document.")],
-    until: Annotated[str | None, Option(metavar="TIME", help="Until when, if the order says it.")] = None,
+    body: Annotated[str, named("--by", "The court or authority that ordered it.")],
+    reference: Annotated[str, named("--number", "The number of the order.")],
+    legal_basis: Annotated[str, named("--basis", "The provision that it rests on; that an appeal was filed is none.")],
+    from_at: Annotated[int, at("--from", "From when:")],
+    proof_sha256: Annotated[str, Option("--proof", metavar="SHA256", help="The SHA-256 of the order's document.")],
+    until_at: Annotated[int | None, at("--until", "Until when, if the order says it.", form="")] = None,
 ) -> Case:
     """Record an order that suspends the case's order. It has effect once a second person confirms it."""
     from kz_compliance_sdk.domain.contest import SuspensionOrder
 
-    from_at = received_at(begins, "--from")
-    until_at = None if until is None else received_at(until, "--until")
-    order = SuspensionOrder(by, number, from_at, basis, proof.lower(), until_at)
+    order = SuspensionOrder(body, reference, from_at, legal_basis, proof_sha256.lower(), until_at)
     return on.desk.contests.suspend(on.actor, on.case_id, order)
 
 
-@step("confirm-suspension", _CONTEST, "Suspension {number} of {name} has effect.", **_SUSPENDED)
+@step("confirm-suspension", _CONTEST, "Suspension {number} of {name} has effect.")
 def confirm_suspension(on: Acting, number: Suspension, how: How) -> Case:
     """Confirm a suspension that somebody else recorded: the term stands still. What is in force stays."""
     return on.desk.contests.confirm_suspension(on.actor, on.case_id, number, how)
 
 
-@step("end-suspension", _CONTEST, "Suspension {number} of {name} is over.", **_SUSPENDED)
-def end_suspension(on: Acting, number: Suspension, at: Ended, reasons: Reasons) -> Case:
+@step("end-suspension", _CONTEST, "Suspension {number} of {name} is over.")
+def end_suspension(on: Acting, number: Suspension, ended_at: Annotated[int, _ENDED], reasons: Reasons) -> Case:
     """Record that a suspension ended, or take back one that nobody confirmed. The term runs on with what was left."""
-    return on.desk.contests.end_suspension(on.actor, on.case_id, number, received_at(at, "--at"), reasons)
+    return on.desk.contests.end_suspension(on.actor, on.case_id, number, ended_at, reasons)
 
 
 # ------------------------------------------------------------------------------ letters about a case
@@ -239,27 +205,20 @@ def end_suspension(on: Acting, number: Suspension, at: Ended, reasons: Reasons) 
 Letter = Annotated[str, Option("--letter", metavar="ID", help="The letter: see `cases letters`.")]
 
 _WAITS = "The letter about {name} waits for a second person."
-_OPTIONS = {
-    "reference": "--number",
-    "item_ids": "--item",
-    "how": "--how",
-    "issued_at": "--issued-at",
-    "received_at": "--received-at",
-}
 
 
-@step("cancel-by-letter", _LETTERS, _WAITS, **_OPTIONS)
+@step("cancel-by-letter", _LETTERS, _WAITS)
 def cancel_by_letter(
     on: Acting,
-    number: Annotated[str, Option(help="The letter's own number.")],
-    issued_at: Annotated[str, Option("--issued-at", metavar="TIME", help=f"Its date: {TIME_FORM}")],
-    received: Received,
+    reference: Annotated[str, named("--number", "The letter's own number.")],
+    issued_at: Annotated[int, at("--issued-at", "Its date:")],
+    received_at: Received,
     how: Came,
     effect: Annotated[
         Effect | None, Option(help="What it says of its effect; leave it out if it says nothing.")
     ] = None,
-    item: Annotated[
-        list[str] | None, Option(metavar="ID", help="An item that falls; may be repeated. Without it, all.")
+    item_ids: Annotated[
+        list[str] | None, Option("--item", metavar="ID", help="An item that falls; may be repeated. Without it, all.")
     ] = None,
 ) -> Case:
     """Type in a letter that cancels the order or a part of it. Nothing changes until somebody else vouches for it."""
@@ -267,24 +226,23 @@ def cancel_by_letter(
         on.actor,
         on.case_id,
         effect=effect,
-        item_ids=item or None,
-        reference=number,
-        issued_at=received_at(issued_at, "--issued-at"),
-        received_at=received_at(received, "--received-at"),
+        item_ids=item_ids or None,
+        reference=reference,
+        issued_at=issued_at,
+        received_at=received_at,
         how=how,
     )
 
 
-@command(cases, "answer-by-letter", _LETTERS)
+@step("answer-by-letter", _LETTERS, _WAITS)
 def answer_by_letter(
-    session: Session,
-    case: CaseArgument,
+    on: Acting,
     file: Annotated[
         str, Option(metavar="FILE", help='What it says: {"in_reply_to", "answers", "items"}; - for standard input.')
     ],
-    received: Received,
+    received_at: Received,
     how: Came,
-) -> Answer:
+) -> Case:
     """Type in a letter that answers a question of ours. It changes nothing until somebody else vouches for it."""
     from pydantic import BaseModel, ConfigDict
 
@@ -298,17 +256,15 @@ def answer_by_letter(
         items: tuple[Item, ...] | None = None
 
     said = read_document(Said, file, "--file")
-    with session.acting(case, _OPTIONS) as (desk, actor, case_id):
-        after = desk.by_letter.enter_answer(
-            actor,
-            case_id,
-            in_reply_to=said.in_reply_to,
-            answers=said.answers,
-            items=said.items,
-            received_at=received_at(received, "--received-at"),
-            how=how,
-        )
-        return stepped(after, desk, _WAITS.format(name=after.notice_id))
+    return on.desk.by_letter.enter_answer(
+        on.actor,
+        on.case_id,
+        in_reply_to=said.in_reply_to,
+        answers=said.answers,
+        items=said.items,
+        received_at=received_at,
+        how=how,
+    )
 
 
 @command(cases, "letters", _LETTERS)
@@ -321,7 +277,7 @@ def letters(session: Session, case: CaseArgument) -> Answer:
     return Answer(Document(letters=rows), views.letters)
 
 
-@step("vouch", _LETTERS, "The letter about {name} has taken effect.", how="--how", reference="--number")
+@step("vouch", _LETTERS, "The letter about {name} has taken effect.")
 def vouch(on: Acting, letter: Letter, how: How) -> Case:
     """Record how a letter's authenticity was checked: it then does what it says. Never by its typist."""
     return on.desk.by_letter.vouch(on.actor, on.case_id, letter, how)
@@ -333,14 +289,14 @@ def dismiss(on: Acting, letter: Letter, reasons: Reasons) -> Case:
     return on.desk.by_letter.dismiss(on.actor, on.case_id, letter, reasons)
 
 
-@step("undoable", _OFFICE, "Item {item} of {name} is gone, and is reported so.", item_id="--item", reasons="--reasons")
+@step("undoable", _OFFICE, "Item {item_id} of {name} is gone, and is reported so.")
 def undoable(
     on: Acting,
-    item: Annotated[str, Option(metavar="ID", help="The item whose measure cannot be lifted.")],
+    item_id: Annotated[str, Option("--item", metavar="ID", help="The item whose measure cannot be lifted.")],
     reasons: Reasons,
 ) -> Case:
     """Record that a measure can never be lifted, after a try failed: its object is gone for good."""
-    return on.desk.record_undoable(on.actor, on.case_id, item, reasons)
+    return on.desk.record_undoable(on.actor, on.case_id, item_id, reasons)
 
 
 # ---------------------------------------------------------------------------- when something is wrong
@@ -355,28 +311,19 @@ def alarm(
     return on.desk.care.raise_alarm(on.actor, on.case_id, reason)
 
 
-@step(
-    "instruction",
-    _PRESSURE,
-    "The instruction about {name} is recorded.",
-    given_at="--at",
-    given_by="--by",
-    channel="--channel",
-    said="--said",
-)
+@step("instruction", _PRESSURE, "The instruction about {name} is recorded.")
 def instruction(
     on: Acting,
-    by: Annotated[str, Option(help="Who gave it: a name, or the office and rank.")],
+    given_by: Annotated[str, named("--by", "Who gave it: a name, or the office and rank.")],
     channel: Annotated[str, Option(help="How it came: in person, by phone, in a chat.")],
     said: Annotated[str, Option(help="What was said, as close to the words as you can.")],
-    at: Annotated[str, Option("--at", metavar="TIME", help="When: " + TIME_FORM)],
+    given_at: Annotated[int, at("--at", "When:")],
     unit: Annotated[str, Option(help="The unit for which that person spoke.")] = "",
 ) -> Case:
     """Record what somebody told the office to do. A measure in this case then takes a second person."""
     from kz_compliance_sdk.domain.duress import Instruction
 
-    given_at = received_at(at, "--at")
-    told = Instruction(given_by=by, unit=unit, channel=channel, given_at=given_at, said=said)
+    told = Instruction(given_by=given_by, unit=unit, channel=channel, given_at=given_at, said=said)
     return on.desk.care.record_instruction(on.actor, on.case_id, told)
 
 

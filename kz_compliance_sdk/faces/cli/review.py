@@ -18,7 +18,6 @@ from kz_compliance_sdk.faces.cli.command import (
     cases,
     command,
     step,
-    stepped,
     token_of,
 )
 from kz_compliance_sdk.faces.cli.documents import Document
@@ -173,7 +172,7 @@ def decide(
         )
         if all_alike:
             proposal = _of_one(desk, case_id, proposal)
-        lease = token_of(Acting(desk, actor, case_id), token)
+        lease = token_of(Acting(desk, actor, case_id, session), token)
         named = {item.item_id: views.what(item.model_dump()) for item in desk.notice(case_id).items}
         views.proposal(proposal.model_dump()["items"], named)
         session.confirm("Send this proposal?", yes=yes)
@@ -190,40 +189,37 @@ def _decided(desk: ComplianceDesk, made: Decided) -> Answer:
     return Answer(documents.decided(made, desk.store.now(), desk.policy.undo_window_s), views.decided)
 
 
-def _seen(session: Session, desk: ComplianceDesk, case_id: str, digest: str | None, question: str) -> str:
+def _seen(on: Acting, digest: str | None, question: str) -> str:
     """The digest that the person vouches for: the one given, or that of the proposal that is shown here and now."""
     if digest is not None:
         return digest
-    file = desk.case_file(case_id)
+    file = on.desk.case_file(on.case_id)
     decision = file.decisions.get(file.case.decision_version)
     if decision is None:
-        raise IllegalMove("nothing was proposed for this case.", reference=case_id)
-    if not session.can_ask:
+        raise IllegalMove("nothing was proposed for this case.", reference=on.case_id)
+    if not on.session.can_ask:
         raise wrong(
             "--digest",
             "there is no terminal to show the proposal at.",
-            f"Give the digest that you saw: kz-compliance cases show {case_id}",
+            f"Give the digest that you saw: kz-compliance cases show {on.case_id}",
         )
     views.decision(documents.decision(decision, file), stderr=True)
-    session.confirm(question, yes=False)
+    on.session.confirm(question, yes=False)
     return decision.digest
 
 
 @command(cases, "approve", _DECIDE)
 def approve(session: Session, case: CaseArgument, digest: Digest = None, content: ContentOption = None) -> Answer:
     """Approve exactly the proposal whose digest was seen. Never one's own."""
-    with session.acting(case, content=load_content(content)) as (desk, actor, case_id):
-        seen = _seen(session, desk, case_id, digest, "Approve exactly this?")
-        return _decided(desk, desk.approve(actor, case_id, seen))
+    with session.acting(case, content=load_content(content)) as on:
+        seen = _seen(on, digest, "Approve exactly this?")
+        return _decided(on.desk, on.desk.approve(on.actor, on.case_id, seen))
 
 
-@command(cases, "send-back", _DECIDE)
-def send_back(session: Session, case: CaseArgument, reasons: Reasons, digest: Digest = None) -> Answer:
+@step("send-back", _DECIDE, "The proposal for {name} was sent back.")
+def send_back(on: Acting, reasons: Reasons, digest: Digest = None) -> Case:
     """Send a proposal back to the queue, with reasons."""
-    with session.acting(case) as (desk, actor, case_id):
-        seen = _seen(session, desk, case_id, digest, "Send exactly this back?")
-        after = desk.send_back(actor, case_id, seen, reasons)
-        return stepped(after, desk, f"The proposal for {after.notice_id} was sent back.")
+    return on.desk.send_back(on.actor, on.case_id, _seen(on, digest, "Send exactly this back?"), reasons)
 
 
 @step("undo", _DECIDE, "The decision on {name} is taken back.")
@@ -238,7 +234,7 @@ def undo(on: Acting) -> Case:
 @command(cases, "look", _DECIDE)
 def look(session: Session, case: CaseArgument, content: ContentOption = None) -> Answer:
     """Look at the content of every open item, and record what was seen: its digest, never its text."""
-    with session.acting(case, content=load_content(content)) as (desk, actor, case_id):
+    with session.acting(case, content=load_content(content)) as (desk, actor, case_id, _):
         names = "item_id object_id? content_sha256:digest? available fault? preview seen_at:at"
         seen = [documents.fields(one, names) for one in desk.look(actor, case_id)]
     return Answer(Document(case=case_id, content=seen), views.content)
@@ -272,7 +268,7 @@ def check(
         show_template(legal_check_skeleton(), "Answer yes, no or unclear:", choices)
         return None
     given = _given(answer or [], note) if file is None else read_document(LegalCheck, file, "--file")
-    with session.acting(case) as (desk, actor, case_id):
+    with session.acting(case) as (desk, actor, case_id, _):
         row = desk.record_legal_check(actor, case_id, given)
         after, bars = desk.case(case_id), barring(given)
         recorded = documents.fields(row, "version digest bars", bars=bars)

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import typer
@@ -34,6 +33,7 @@ class Acting(NamedTuple):
     desk: ComplianceDesk
     actor: Actor
     case_id: str
+    session: Session
 
 
 @dataclass(slots=True)
@@ -93,13 +93,10 @@ class Session:
             yield desk
 
     @contextmanager
-    def acting(
-        self, case: str, options: Mapping[str, str] = MappingProxyType({}), *, content: Content | None = None
-    ) -> Iterator[Acting]:
-        """A desk, who acts on it, and the id of the case that they mean; what is wrong is named as by `by_option`.
-        Raises as `desk`, `actor` and `case_id_of`."""
-        with self.desk(content=content) as desk, by_option(**options):
-            yield Acting(desk, self.actor(desk.settings), case_id_of(desk, case))
+    def acting(self, case: str, *, content: Content | None = None) -> Iterator[Acting]:
+        """A desk, who acts on it, and the id of the case that they mean. Raises as `desk`, `actor` and `case_id_of`."""
+        with self.desk(content=content) as desk:
+            yield Acting(desk, self.actor(desk.settings), case_id_of(desk, case), self)
 
     def actor(self, settings: Settings) -> Actor:
         """The person whose account of the operating system runs this. Raises NotAllowed for one nobody has named."""
@@ -191,15 +188,16 @@ def at_file(option: str, file: str | Path, what: Literal["read", "written"], rem
 
 
 @contextmanager
-def by_option(**options: str) -> Iterator[None]:
-    """Name the option, instead of the field that it fills, in what is wrong with it."""
+def by_option(options: Mapping[str, str]) -> Iterator[None]:
+    """Name the option, instead of the field of that name, in what is wrong with it."""
     try:
         yield
     except InvalidInput as wrong:
-        if wrong.field not in options:
+        option = options.get(wrong.field.removeprefix("contest."))
+        if option is None:
             raise
         raise InvalidInput(
-            wrong.message, field=options[wrong.field], remedy=wrong.remedy, code=wrong.code, reference=wrong.reference
+            wrong.message, field=option, remedy=wrong.remedy, code=wrong.code, reference=wrong.reference
         ) from None
 
 
@@ -237,6 +235,10 @@ def _json_wanted(ctx: typer.Context, wanted: bool) -> bool:
 
 
 Json = Annotated[
-    bool, typer.Option("--json", callback=_json_wanted, help="Print one JSON document on stdout, for programs.")
+    bool,
+    # Eager: an option beside it that cannot be read is told as a document as well.
+    typer.Option(
+        "--json", callback=_json_wanted, is_eager=True, help="Print one JSON document on stdout, for programs."
+    ),
 ]
 CaseArgument = Annotated[str, typer.Argument(metavar="CASE", help="The case's reference, or its notice id.")]

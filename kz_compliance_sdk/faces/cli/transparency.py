@@ -53,7 +53,7 @@ def transparency(
     written = []
     with session.desk() as desk:
         workloads = desk.transparency.workloads(period) if staff else []
-        with counting() as progress, by_option(to="--to"):
+        with counting() as progress, by_option({"to": "--to"}):
             report = desk.transparency.report(period, draft=draft, progress=progress)
         if out is not None:
             lines = desk.transparency.lumen(report, with_urls=with_urls)
@@ -69,7 +69,7 @@ def _period(first: str, last: str) -> Period:
     start, end = _day(first, "--from"), _day(last, "--to")
     try:
         until = end + timedelta(days=1)
-        with by_option(to="--to"):
+        with by_option({"to": "--to"}):
             return Period(int(start.timestamp()), int(until.timestamp()))
     except OverflowError:
         raise wrong("--to", "this day is too late.", "Give an earlier day.") from None

@@ -9,22 +9,20 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from kz_compliance_sdk.domain.fold import AppealState
 from kz_compliance_sdk.faces.cli import documents, screen, views
 from kz_compliance_sdk.faces.cli.command import (
-    TIME_FORM,
     Answer,
     Argument,
     Option,
     Reasons,
     Yes,
     appeals,
+    at,
     cases,
     command,
-    name_of,
     retention,
     step,
-    stepped,
 )
 from kz_compliance_sdk.faces.cli.documents import Document
-from kz_compliance_sdk.faces.cli.handed_in import read_document, received_at
+from kz_compliance_sdk.faces.cli.handed_in import read_document
 from kz_compliance_sdk.faces.cli.session import Acting, CaseArgument, Session, by_option, wrong
 
 if TYPE_CHECKING:
@@ -39,28 +37,21 @@ _DATA = "Personal data"
 def notify_later(
     session: Session,
     case: CaseArgument,
-    until: Annotated[str, Option(metavar="TIME", help=f"When the user is told after all. {TIME_FORM}")],
+    until: Annotated[int, at("--until", "When the user is told after all.")],
     legal_basis: Annotated[str, Option(help="The act and article that forbid telling the user before.")],
     reasons: Reasons,
 ) -> Answer:
     """Put off what the affected users of a case are told, with a legal basis and an end. It takes the role legal."""
-    with session.acting(case, {"until": "--until", "legal_basis": "--legal-basis"}) as (desk, actor, case_id):
-        at = received_at(until, "--until")
-        rows = desk.user_notices.delay(actor, case_id, at, legal_basis, reasons)
-    told = f"{len(rows)} user notices wait until {screen.both(at)}, and then leave by themselves."
+    with session.acting(case) as (desk, actor, case_id, _):
+        rows = desk.user_notices.delay(actor, case_id, until, legal_basis, reasons)
+    told = f"{len(rows)} user notices wait until {screen.both(until)}, and then leave by themselves."
     return Answer(Document(user_notices=[documents.user_notice(row) for row in rows]), told)
 
 
-def _kept(after: Case) -> str:
-    return f"{after.notice_id} is kept until {screen.both(after.held_until)}."
-
-
-@step("hold", _DATA, _kept, until="--until")
-def hold(
-    on: Acting, until: Annotated[str, Option("--until", metavar="TIME", help=TIME_FORM)], reasons: Reasons
-) -> Case:
+@step("hold", _DATA, lambda after: f"{after.notice_id} is kept until {screen.both(after.held_until)}.")
+def hold(on: Acting, until: Annotated[int, at("--until")], reasons: Reasons) -> Case:
     """Keep a case whatever the retention says: a contest, an appeal, a court."""
-    return on.desk.privacy.hold(on.actor, on.case_id, reasons, received_at(until, "--until"))
+    return on.desk.privacy.hold(on.actor, on.case_id, reasons, until)
 
 
 @step("end-hold", _DATA, "No legal hold keeps {name} any more.")
@@ -84,7 +75,7 @@ def export(
     """
     if out.exists():
         raise wrong("--out", "there is such a file already.", "Name another one.")
-    with session.acting(case) as (desk, actor, case_id):
+    with session.acting(case) as (desk, actor, case_id, _):
         taken = desk.privacy.export(actor, case_id, with_staff=with_staff)
     with os.fdopen(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(taken)
@@ -92,19 +83,17 @@ def export(
     return Answer(document, f"{len(taken)} bytes in {out}. Read them before you hand them over.")
 
 
-@step("ask-erasure", _DATA, "Somebody else must agree: kz-compliance cases erase {case.id}", ground="--ground")
+@step("ask-erasure", _DATA, "Somebody else must agree: kz-compliance cases erase {case.id}")
 def ask_erasure(on: Acting, ground: Annotated[str, Option(help="subject_request, court or unlawful.")]) -> Case:
     """Ask to destroy the personal data of an ended case before its time. Somebody else must agree."""
     return on.desk.privacy.ask_erasure(on.actor, on.case_id, ground)
 
 
-@command(cases, "erase", _DATA)
-def erase(session: Session, case: CaseArgument, yes: Yes = False) -> Answer:
+@step("erase", _DATA, "The personal data of {name} is destroyed.")
+def erase(on: Acting, yes: Yes = False) -> Case:
     """Agree to an erasure that somebody else asked for. It cannot be undone."""
-    with session.acting(case) as (desk, actor, case_id):
-        session.confirm("Destroy the personal data of this case? Nothing brings it back.", yes=yes)
-        after = desk.privacy.erase(actor, case_id)
-        return stepped(after, desk, f"The personal data of {name_of(after)} is destroyed.")
+    on.session.confirm("Destroy the personal data of this case? Nothing brings it back.", yes=yes)
+    return on.desk.privacy.erase(on.actor, on.case_id)
 
 
 @command(retention, "run")
@@ -152,15 +141,14 @@ def show(session: Session, appeal: AppealArgument) -> Answer:
 def receive(
     session: Session,
     case: CaseArgument,
-    item: Annotated[str, Option(metavar="ID", help="The item it is about.")],
+    item_id: Annotated[str, Option("--item", metavar="ID", help="The item it is about.")],
     reference: Annotated[str, Option(help="Your own number of the appeal; the same again changes nothing.")],
     text: Annotated[str, Option(help="What the user wrote. Kept sealed; it never leaves the platform.")],
-    at: Annotated[str, Option("--received-at", metavar="TIME", help=TIME_FORM)],
+    received_at: Annotated[int, at("--received-at")],
 ) -> Answer:
     """Record a user's appeal against a measure in force."""
-    fields = {"item_id": "--item", "reference": "--reference", "text": "--text", "received_at": "--received-at"}
-    with session.acting(case, fields) as (desk, actor, case_id):
-        one = desk.appeals.receive(actor, case_id, item, text, received_at(at, "--received-at"), reference)
+    with session.acting(case) as (desk, actor, case_id, _):
+        one = desk.appeals.receive(actor, case_id, item_id, text, received_at, reference)
     return _told(one, f"The appeal {one.reference} is to be answered until {screen.both(one.due_at)}.")
 
 
@@ -181,7 +169,7 @@ def decide(
     yes: Yes = False,
 ) -> Answer:
     """Decide an appeal. Never by whoever proposed or approved the decision; the user is told."""
-    with session.desk() as desk, by_option(reversal="--file"):
+    with session.desk() as desk, by_option({"reversal": "--file"}):
         actor, reversal = session.actor(desk.settings), None
         if file is not None:
             reversal = _reversal(file)

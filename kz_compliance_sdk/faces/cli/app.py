@@ -15,7 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from kz_compliance_sdk.errors import ComplianceError, ConfigError, StoreError
-from kz_compliance_sdk.faces.cli import command, conformance, exits, screen
+from kz_compliance_sdk.faces.cli import command, exits, screen
 from kz_compliance_sdk.faces.cli.exits import INTERRUPTED, NO_READER, UNEXPECTED, USAGE, exit_code
 from kz_compliance_sdk.faces.cli.session import Session
 
@@ -176,13 +176,21 @@ def root(
 
 
 # In this order the help lists the commands, whatever imports what.
-for _subject in ("machinery", "setup", "review", "office", "letters", "evidence", "users", "transparency"):
+for _subject in (
+    "machinery",
+    "setup",
+    "review",
+    "office",
+    "letters",
+    "evidence",
+    "users",
+    "transparency",
+    "conformance",
+):
     import_module(f"kz_compliance_sdk.faces.cli.{_subject}")
 app.registered_commands += command.root.registered_commands
-for _group in ("audit", "db", "config", "notices", "cases", "appeals", "retention"):
+for _group in ("audit", "db", "config", "notices", "cases", "appeals", "retention", "conformance", "evidence"):
     app.add_typer(getattr(command, _group), name=_group)
-conformance.register(app)
-app.add_typer(command.evidence, name="evidence")
 if find_spec(_DEMO) is not None:
     app.command("demo")(import_module(_DEMO).demo)
 

@@ -67,6 +67,7 @@ notices = _group("Notices that no system sent.")
 cases = _group("The cases: look, decide, answer.")
 appeals = _group("Appeals of affected users: look, receive, decide.")
 retention = _group("How long personal data is kept.")
+conformance = _group("Hold an intake or a regulator to the contract.")
 evidence = _group("Evidence packs: verify one, and publish the key that verifies yours.")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import json
 import shlex
 import signal
@@ -21,7 +20,6 @@ from typer.testing import CliRunner
 from kz_compliance_sdk.faces.cli import demo_stage, screen
 from kz_compliance_sdk.faces.cli.app import app
 from kz_compliance_sdk.faces.cli.demo_stories import MAX_SEED, stories
-from kz_compliance_sdk.ports import Env
 from kz_compliance_sdk.testing import agreement
 from kz_compliance_sdk.testing.agreement import Check, Sent
 from kz_compliance_sdk.testing.mock_regulator import ControlClient
@@ -146,23 +144,6 @@ def test_an_interrupted_run_says_so_and_leaves_nothing_behind(tmp_path: Path) ->
         _, said = running.communicate(timeout=PATIENCE_S)
         assert (running.returncode, said) == (130, "Interrupted.\n")
     assert not processes_of(kept)
-
-
-@pytest.mark.parametrize(("width", "height"), [(80, 24), (160, 24)])
-def test_the_live_table_fits_on_a_small_screen(monkeypatch: pytest.MonkeyPatch, width: int, height: int) -> None:
-    console = Console(file=io.StringIO(), width=width, height=height, force_terminal=True)
-    monkeypatch.setattr(screen, "console", lambda *, stderr=False: console)
-    told = stories(1, NOW)
-    numbers = {story.notice.notice_id: number for number, story in enumerate(told, 1)}
-    live = demo_stage.Screen(numbers, Env.system(), stderr=False, paced=False)
-    live.states(dict.fromkeys(numbers, "awaiting_answer"))
-    for _ in range(9):
-        live.step("The regulator pushes a notice, and this line is far too long for a screen of eighty columns.")
-    assert live._live is not None
-    lines = console.render_lines(live._live.renderable)
-    assert len(lines) <= height
-    text = "".join(segment.text for line in lines for segment in line)
-    assert all(f"#{number} " in text for number in numbers.values())
 
 
 def test_the_closing_table_is_short_and_whole_on_a_narrow_screen(

@@ -7,7 +7,6 @@ import sys
 import traceback
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -20,7 +19,6 @@ from kz_compliance_sdk.faces.cli.exits import INTERRUPTED, NO_READER, UNEXPECTED
 from kz_compliance_sdk.faces.cli.session import Session
 
 PROGRAM = "kz-compliance"
-_DEMO = "kz_compliance_sdk.faces.cli.demo"
 _HELP = ["-h", "--help"]
 _EPILOG = "Exit codes and the settings: docs/reference. Not legal advice."
 
@@ -176,23 +174,12 @@ def root(
 
 
 # In this order the help lists the commands, whatever imports what.
-for _subject in (
-    "machinery",
-    "setup",
-    "review",
-    "office",
-    "letters",
-    "evidence",
-    "users",
-    "transparency",
-    "conformance",
-):
+_SUBJECTS = "machinery setup review office letters evidence users transparency conformance demo"
+for _subject in _SUBJECTS.split():
     import_module(f"kz_compliance_sdk.faces.cli.{_subject}")
 app.registered_commands += command.root.registered_commands
 for _group in ("audit", "db", "config", "notices", "cases", "appeals", "retention", "conformance", "evidence"):
     app.add_typer(getattr(command, _group), name=_group)
-if find_spec(_DEMO) is not None:
-    app.command("demo")(import_module(_DEMO).demo)
 
 
 def run(arguments: Sequence[str] | None = None) -> NoReturn:

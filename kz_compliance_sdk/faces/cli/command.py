@@ -79,16 +79,14 @@ class Answer:
     view: str | Callable[[Document], None]
     exit: int = OK
 
-    def give(self, session: Session) -> None:
-        """Raises typer.Exit for any other code than OK."""
+    def show(self, session: Session) -> None:
+        """Print it, for programs or for people."""
         if session.json:
             screen.write_document(documents.rendered(self.document))
         elif isinstance(self.view, str):
             screen.say(self.view)
         else:
             self.view(self.document)
-        if self.exit != OK:
-            raise typer.Exit(self.exit)
 
 
 def command(group: typer.Typer, name: str, panel: str | None = None, *, as_json: bool = True) -> Callable[[_F], _F]:
@@ -159,8 +157,11 @@ def _register(
         session = Session.of(ctx)
         with by_option({param.name or "": param.opts[0] for param in ctx.command.params if param.opts}):
             answer = run(session, **given)
-        if answer is not None:
-            answer.give(session)
+        if answer is None:
+            return
+        answer.show(session)
+        if answer.exit != OK:
+            raise typer.Exit(answer.exit)
 
     # typer reads the options from the signature. The session, or who acts, stands before them and is none.
     options = list(inspect.signature(declared).parameters.values())[1:]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -315,7 +314,7 @@ def _is_there(transport: Any) -> None:
 
 def _end(session: Session, report: Report, junit: Path | None) -> Answer:
     from kz_compliance_sdk.testing.conformance.render import junit as as_junit
-    from kz_compliance_sdk.testing.conformance.render import report_document
+    from kz_compliance_sdk.testing.conformance.render import report_document, skip_reasons
 
     if junit is not None:
         with at_file("--junit", junit, "written", "Name a file that can be."):
@@ -324,7 +323,8 @@ def _end(session: Session, report: Report, junit: Path | None) -> Answer:
         session.tell(_HINT)
     if not report.of("held") and not report.broken:
         session.tell("Every check was skipped, so nothing was shown.")
-    return Answer(Document(report_document(report)), _show_report, OK if report.all_hold else FOUND)
+    document = Document(report_document(report), _skipped=skip_reasons(report))
+    return Answer(document, _show_report, OK if report.all_hold else FOUND)
 
 
 def _show_report(document: Shown) -> None:
@@ -335,7 +335,7 @@ def _show_report(document: Shown) -> None:
     seconds = sum(one["seconds"] for one in checks)
     text = f"{screen.printable(document['subject'])} ({document['profile']}): {counts}, in {seconds:.1f} s"
     screen.say(Text(text, "green" if document["all_hold"] else "bold red"))
-    for why, count in Counter(one["why"] for one in checks if one["verdict"] == "skipped").most_common():
+    for why, count in document["_skipped"]:
         screen.say(f"skipped {count}: {why}")
 
 

@@ -15,23 +15,21 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from kz_compliance_sdk.errors import InvalidInput
+from kz_compliance_sdk.faces.cli.command import Option, command, root
 from kz_compliance_sdk.faces.cli.exits import FOUND
-from kz_compliance_sdk.faces.cli.session import Json, Session
+from kz_compliance_sdk.faces.cli.session import Session, at_file, wrong
 
 
+@command(root, "demo")
 def demo(
-    ctx: typer.Context,
-    serve: Annotated[bool, typer.Option("--serve", help="Keep everything running afterwards, to look around.")] = False,
-    profile: Annotated[
-        Literal["rfc9421", "standard-webhooks"], typer.Option(help="How messages are signed.")
-    ] = "rfc9421",
+    session: Session,
+    serve: Annotated[bool, Option("--serve", help="Keep everything running afterwards, to look around.")] = False,
+    profile: Annotated[Literal["rfc9421", "standard-webhooks"], Option(help="How messages are signed.")] = "rfc9421",
     keep: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Keep the files of the run here: a new or empty directory.")
+        Path | None, Option(metavar="DIR", help="Keep the files of the run here: a new or empty directory.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=1, max=9_999, help="The same stories about other notices.")] = 1,
-    fast: Annotated[bool, typer.Option("--fast", help="Do not pause for whoever watches.")] = False,
-    as_json: Json = False,
+    seed: Annotated[int, Option(min=1, max=9_999, help="The same stories about other notices.")] = 1,
+    fast: Annotated[bool, Option("--fast", help="Do not pause for whoever watches.")] = False,
 ) -> None:
     """Show the main job, from a notice's arrival to the receipt for its answer, on some thirty varied notices.
 
@@ -40,7 +38,6 @@ def demo(
     """
     from kz_compliance_sdk.faces.cli.demo_stories import perform
 
-    session = Session.of(ctx)
     with _ended_by_signals(), _directory(keep) as directory:
         agrees = perform(session, directory, profile, seed, paced=not fast, serve=serve)
     if not agrees:
@@ -68,15 +65,8 @@ def _directory(keep: Path | None) -> Iterator[Path]:
             yield Path(name).resolve()
         return
     if os.path.lexists(keep) and (not keep.is_dir() or any(keep.iterdir())):
-        raise InvalidInput(
-            f"{keep} is there and not empty.", field="--keep", remedy="Name a new or an empty directory."
-        )
-    try:
+        raise wrong("--keep", f"{keep} is there and not empty.", "Name a new or an empty directory.")
+    with at_file("--keep", keep, "written", "Name a directory of yours."):
         keep.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=keep):
-            pass
-    except OSError as error:
-        raise InvalidInput(
-            f"{keep} cannot be written in: {error.strerror}.", field="--keep", remedy="Name a directory of yours."
-        ) from None
+        tempfile.TemporaryFile(dir=keep).close()
     yield keep.resolve()

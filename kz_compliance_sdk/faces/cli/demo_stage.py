@@ -18,19 +18,15 @@ import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Final, Literal, Self
 
-from rich.columns import Columns
-from rich.console import Group
-from rich.live import Live
 from rich.text import Text
 
 from kz_compliance_sdk.errors import ComplianceError
 from kz_compliance_sdk.faces.cli import screen
 from kz_compliance_sdk.faces.cli.session import system_user
+from kz_compliance_sdk.faces.cli.views import table
 from kz_compliance_sdk.ports import Effect, EffectResult, Env, Failed, Pending
-from kz_compliance_sdk.testing.agreement import Check
 from kz_compliance_sdk.testing.enforcer import RecordingEnforcer
 from kz_compliance_sdk.testing.wiring import sandbox_fields
 from kz_compliance_sdk.wire.signature import Profile
@@ -195,15 +191,13 @@ def enforcer() -> SamplePlatform:
     return SamplePlatform(Path(os.environ[_PLATFORM_FILE]))
 
 
-_STEPS_SHOWN = 6
 _WIDE = 120
 _PAUSE_S = 0.35
 _IDS = ("notice", "came", "receipt")
-_STYLES = {"closed": "green", "cancelled": "green", "lifted": "cyan", "enforced": "cyan", "quarantined": "red"}
 
 
 class Screen:
-    """Progress for people: live where somebody watches, a line for each event where nobody does.
+    """Progress for people: a line for each step, and one for each state that notices come to.
 
     `numbers` gives the number of each notice by its id. With `paced` a watched run pauses at each step.
     """
@@ -212,11 +206,8 @@ class Screen:
         self._numbers, self._env = numbers, env
         self._console = screen.console(stderr=stderr)
         self._began = env.monotonic()
-        self._steps: list[Text] = []
         self._states: dict[str, str] = {}
-        watched = self._console.is_terminal
-        self._live = Live(console=self._console, auto_refresh=False, transient=True) if watched else None
-        self._paced = paced and watched
+        self._paced = paced and self._console.is_terminal
 
     @property
     def seconds(self) -> float:
@@ -225,12 +216,8 @@ class Screen:
 
     def step(self, text: str) -> None:
         """What happens now."""
-        line = Text(f"{self.seconds:5.1f} s  ", style="dim").append(screen.printable(text), style="default")
-        if self._live is None:
-            self._console.print(line)
-            return
-        self._steps.append(line)
-        self._refresh(self._live)
+        time = Text(f"{self.seconds:5.1f} s  ", style="dim")
+        self._console.print(time.append(screen.printable(text), style="default"))
         if self._paced:
             self._env.sleep(_PAUSE_S)
 
@@ -238,61 +225,32 @@ class Screen:
         """How each notice stands, by its id."""
         changed = {name: state for name, state in states.items() if self._states.get(name) != state}
         self._states |= changed
-        if changed and self._live is not None:
-            self._refresh(self._live)
-            return
         for state in dict.fromkeys(changed.values()):
             named = " ".join(f"#{self._numbers[name]}" for name, now in changed.items() if now == state)
             self._console.print(Text(f"         {state.replace('_', ' ')}: {named}"))
-
-    def _refresh(self, live: Live) -> None:
-        # A line for each step, and no ids where there is little room: the table must fit below the steps.
-        wide = self._console.width >= _WIDE
-        notices = []
-        for name, number in self._numbers.items():
-            state = self._states.get(name, "")
-            told = Text(f"#{number:<3}{name + '  ' if wide else ''}")
-            notices.append(told.append(f"{state.replace('_', ' '):<16}", style=_STYLES.get(state, "yellow")))
-        steps = [Text.assemble(step, no_wrap=True, overflow="ellipsis") for step in self._steps[-_STEPS_SHOWN:]]
-        live.update(Group(*steps, Text(), Columns(notices)), refresh=True)
-
-    def __enter__(self) -> Self:
-        if self._live is not None:
-            self._live.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._live is not None:
-            self._live.stop()
-            for line in self._steps:
-                self._console.print(line)
 
 
 def show_rows(rows: Sequence[Mapping[str, Any]]) -> None:
     """Each notice: how it came, what became of it, its receipt, and what was left of its clock at the receipt."""
     # On a narrow screen what happened matters more than the ids.
     wide = screen.console().width >= _WIDE
-    cells = []
-    for row in rows:
-        left = row["receipt_with_left_s"]
-        every = {
-            "#": str(row["number"]),
-            "notice": _shortened(row["notice_id"] or "", 15),
-            "came": row["came"],
-            "what is special": row["title"],
-            "outcome": ", ".join(f"{item} {outcome}" for item, outcome in row["outcomes"].items())
-            or row["state"]
-            or "",
-            "receipt": _shortened(row["receipt_id"] or "", 14),
-            "time left": "" if left is None else Text(screen.left(left), style=screen.urgency(left)),
-        }
-        cells.append({name: cell for name, cell in every.items() if wide or name not in _IDS})
-    whole = ("#", "notice", "came", "receipt", "time left")
-    screen.show_table([*cells[0]], [[*row.values()] for row in cells], whole=whole)
+    told = [{name: cell for name, cell in _closing(row).items() if wide or name not in _IDS} for row in rows]
+    table(told, "#", ("notice", "came", "receipt", "time left"))
     if not wide:
         screen.say("Notice ids and receipts: on a wider screen, or with --json.")
+
+
+def _closing(row: Mapping[str, Any]) -> dict[str, str | Text]:
+    left, outcomes = row["receipt_with_left_s"], [f"{item} {outcome}" for item, outcome in row["outcomes"].items()]
+    return {
+        "#": str(row["number"]),
+        "notice": _shortened(row["notice_id"] or "", 15),
+        "came": row["came"],
+        "what is special": row["title"],
+        "outcome": ", ".join(outcomes) or row["state"] or "",
+        "receipt": _shortened(row["receipt_id"] or "", 14),
+        "time left": "" if left is None else Text(screen.left(left), style=screen.urgency(left)),
+    }
 
 
 def _shortened(text: str, most: int) -> str:
@@ -300,11 +258,13 @@ def _shortened(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
-def show_checks(checks: Sequence[Check]) -> None:
-    """What was held against what, and every difference by name."""
+def show_end(document: Mapping[str, Any]) -> None:
+    """Every notice, what was held against what with each difference, and the verdict."""
+    show_rows(document["notices"])
     out = screen.console()
-    for check in checks:
-        mark = Text("✓ ", style="green") if check.holds else Text("✗ ", style="bold red")
-        out.print(mark.append(check.name, style="default").append(f"  ({check.told})", style="dim"))
-        for difference in check.differences:
+    for check in document["checks"]:
+        mark = Text("✓ ", style="green") if check["holds"] else Text("✗ ", style="bold red")
+        out.print(mark.append(check["name"], style="default").append(f"  ({check['told']})", style="dim"))
+        for difference in check["differences"]:
             out.print(Text(f"    {screen.printable(difference)}", style="red"))
+    screen.say(document["_verdict"])

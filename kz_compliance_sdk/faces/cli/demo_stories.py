@@ -11,7 +11,7 @@ import json
 import shlex
 import sys
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -27,7 +27,9 @@ from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.report import Question, Statement
 from kz_compliance_sdk.errors import ComplianceError
 from kz_compliance_sdk.faces.cli import screen
-from kz_compliance_sdk.faces.cli.demo_stage import Processes, Screen, Stuck, show_checks, show_rows
+from kz_compliance_sdk.faces.cli.command import Answer
+from kz_compliance_sdk.faces.cli.demo_stage import Processes, Screen, Stuck, show_end
+from kz_compliance_sdk.faces.cli.documents import Document, fields
 from kz_compliance_sdk.faces.cli.session import Session
 from kz_compliance_sdk.ports import Env
 from kz_compliance_sdk.services.letters import Proof
@@ -175,7 +177,6 @@ class Play:
         on_screen: Screen,
     ) -> None:
         self._stories = {story.key: story for story in told}
-        self._of_notice = {story.notice.notice_id: story for story in told}
         self._number = {story.key: number for number, story in enumerate(told, 1)}
         self._desk, self._office, self._regulator = desk, Office(desk), regulator
         self._processes, self._screen = processes, on_screen
@@ -202,13 +203,13 @@ class Play:
 
     def _arrive(self) -> None:
         special = ("duplicate", "forged", "unreadable", "first", "cut", "down")
-        plain = [s for s in self._stories.values() if s.way == "pushed" and s.key not in special]
-        self._step("The regulator pushes its notices: {}", *plain)
-        for story in plain:
-            self._push(story)
-        cut = self._stories["cut"]
+        pushed = [story for story in self._came("pushed") if story.key not in special]
+        self._step("The regulator pushes its notices: {}", *pushed)
+        for story in pushed:
+            self._push(story.notice)
+        cut = self._stories["cut"].notice
         # As often as one call tries: what became of it is then unknown, and the next attempt has to ask.
-        lost = {"path": f"/v1/notices/{cut.notice.notice_id}/reports", "times": self._desk.settings.regulator.attempts}
+        lost = {"path": f"/v1/notices/{cut.notice_id}/reports", "times": self._desk.settings.regulator.attempts}
         self._regulator.do("faults", kind="reset_after", on="report", **lost)
         self._push(cut)
         self._forge(self._stories["forged"])
@@ -218,45 +219,47 @@ class Play:
         self._step(told, first, early)
         message = self._issue(first.notice)["message_id"]
         self._cancel(first, "withdrawn")
-        self._expect(first, self._regulator.do("push", message_id=message), 202)
+        self._expect(self._regulator.do("push", message_id=message))
         self._cancel(early, "withdrawn")
         self._send_what_cannot_be_used(self._stories["unreadable"])
-        polled = [story for story in self._stories.values() if story.way in ("polled", "both")]
+        polled = [*self._came("polled"), *self._came("both")]
         self._step("Others stand in its feed, which the worker reads: {}", *polled)
         for story in polled:
-            self._issue(story.notice, push=story.way != "polled", in_feed=True)
-        typed = [story for story in self._stories.values() if story.way == "typed in"]
+            self._issue(story.notice, push=story.way == "both", in_feed=True)
+        typed = self._came("typed in")
         self._step("The office types in a letter and an e-mail that came an hour ago: {}", *typed)
         for story, how in zip(typed, ("letter", "e-mail"), strict=True):
             self._desk.enter(Office.head, story.notice, self._desk.store.now() - 3_600, how)
         self._wait("the worker to read the feed", lambda: all(self._find(story) is not None for story in polled))
 
+    def _came(self, way: str) -> list[Story]:
+        return [story for story in self._stories.values() if story.way == way]
+
     def _forge(self, story: Story) -> None:
         self._step("Somebody who is not the regulator sends {} first, in three ways: each gets the same 401.", story)
         message = self._issue(story.notice)["message_id"]
         ways = ("unsigned", "wrong_key", "tampered")
-        answers = {how: self._regulator.do("push-forged", message_id=message, how=how) for how in ways}
-        found = [f"{how}: {answer['status']}" for how, answer in answers.items() if answer["status"] != 401]
-        if len({answer["body"] for answer in answers.values()}) != 1:
-            found.append("the three answers are not the same bytes")
-        if self._find(story) is not None:
-            found.append("something of a forgery was stored")
-        self._note("forgeries leave nothing behind", f"{len(answers)} answered with 401", *found)
-        self._expect(story, self._regulator.do("push", message_id=message), 202)
+        answers = [self._regulator.do("push-forged", message_id=message, how=how) for how in ways]
+        found = {
+            f"answered with {[answer['status'] for answer in answers]}": {a["status"] for a in answers} != {401},
+            "the three answers are not the same bytes": len({answer["body"] for answer in answers}) != 1,
+            "something of a forgery was stored": self._find(story) is not None,
+        }
+        self._note("forgeries leave nothing behind", f"{len(answers)} answered with 401", found)
+        self._expect(self._regulator.do("push", message_id=message))
 
     def _push_twice(self, story: Story) -> None:
         self._step("{} is pushed twice, as after a lost answer.", story)
         message = self._issue(story.notice, push=True, copies=2)["message_id"]
         pushes = self._regulator.books(self._desk.platform_id)["pushes"]
         answers = [(push["status"], push["body"]) for push in pushes if push["message_id"] == message]
-        found = []
-        if [status for status, _ in answers] != [202, 200]:
-            found.append(f"answered with {[status for status, _ in answers]} and not with 202, then 200")
-        if len({body for _, body in answers}) != 1:
-            found.append("the two answers differ")
-        if len(self._desk.cases(notice_id=story.notice.notice_id).cases) != 1:
-            found.append("there is not exactly one case")
-        self._note("a repeat gets the first answer", "202, then 200 with the same body", *found)
+        statuses, bodies = [status for status, _ in answers], {body for _, body in answers}
+        found = {
+            f"answered with {statuses} and not with 202, then 200": statuses != [202, 200],
+            "the two answers differ": len(bodies) != 1,
+            "there is not exactly one case": len(self._desk.cases(notice_id=story.notice.notice_id).cases) != 1,
+        }
+        self._note("a repeat gets the first answer", "202, then 200 with the same body", found)
 
     def _send_what_cannot_be_used(self, story: Story) -> None:
         self._step("{} comes without its legal basis, and another message is cut off: both go to quarantine.", story)
@@ -266,7 +269,7 @@ class Play:
         whole = builders.message_bytes(builders.notice(1), message_id="msg_cut_off", sent_at=now)
         for body in (json.dumps(message, ensure_ascii=False).encode(), whole[: len(whole) // 2]):
             answer = self._regulator.do("push-unreadable", body=base64.b64encode(body).decode())
-            self._expect(story, answer, 422)
+            self._expect(answer, 422)
         self.settled_case_id = json.loads(answer["body"])["instance"].removeprefix("urn:uuid:")
 
     # ------------------------------------------------------------------------------------- what people do
@@ -282,25 +285,28 @@ class Play:
         self._desk.settle_quarantine(Office.lead, self.settled_case_id, why)
         held = self._case(unreadable)
         self._wait("a second to pass", lambda: self._desk.store.now() > held.received_at)
-        self._push(unreadable)
+        self._push(unreadable.notice)
         admitted, since = self._case(unreadable), screen.both(held.received_at)
         kept = (admitted.id, admitted.received_at, admitted.state) == (held.id, held.received_at, CaseState.QUEUED)
-        found = [] if kept else [f"received {since}, its clock says {screen.both(admitted.received_at)}"]
-        self._note("what came back from quarantine keeps its clock", f"received {since}", *found)
+        found = {f"received {since}, its clock says {screen.both(admitted.received_at)}": not kept}
+        self._note("what came back from quarantine keeps its clock", f"received {since}", found)
         self._step("The authority reminds of {}, and announces a warning.", reminded)
-        self._issue(builders.reminder(reminded.notice, 2), "notice.reminded", push=True)
+        self._push(builders.reminder(reminded.notice, 2), "notice.reminded")
         sanction = builders.sanction(1, [reminded.notice.notice_id], effective_at=self._desk.store.now())
-        self._issue(sanction, "sanction.announced", push=True)
+        self._push(sanction, "sanction.announced")
         self.sanction_id = sanction.sanction_id
         level, known = self._case(reminded).level, [noted.sanction_id for noted in self._desk.sanctions()]
-        found = [] if level >= 2 else [f"the reminder left the level at {level}"]
-        found += [] if known == [self.sanction_id] else [f"the sanctions on the board are {known}"]
-        self._note("the reminder and the sanction are noted", f"level {level}, {len(known)} sanction", *found)
+        found = {
+            f"the reminder left the level at {level}": level < 2,
+            f"the sanctions on the board are {known}": known != [self.sanction_id],
+        }
+        self._note("the reminder and the sanction are noted", f"level {level}, {len(known)} sanction", found)
 
     def _moderate(self) -> None:
         self._step("The moderator takes the most urgent case, again and again, until none is free.")
+        of_notice = {story.notice.notice_id: story for story in self._stories.values()}
         while (lease := self._desk.claim(Office.moderator)) is not None:
-            story = self._of_notice[lease.case.notice_id]
+            story = of_notice[lease.case.notice_id]
             done = self._turns[story.key]
             if done >= len(story.turns):
                 raise Stuck(f"{lease.case.notice_id} came back once more than it should.", reference=lease.case.id)
@@ -329,18 +335,17 @@ class Play:
     def _answer_the_question(self) -> None:
         story = self._stories["question"]
 
-        def asked() -> list[dict[str, Any]]:
+        def asked() -> Any:
             books = self._regulator.books(self._desk.platform_id)
-            return books["notices"][story.notice.notice_id]["clarification_requests"]  # type: ignore[no-any-return]
+            return books["notices"][story.notice.notice_id]["clarification_requests"]
 
         self._wait("the question to reach the regulator", lambda: bool(asked()))
         self._step("The authority answers the question about {}.", story)
-        answer = builders.clarification(story.notice, asked()[0]["idempotency_key"])
-        self._issue(answer, "notice.clarified", push=True)
+        self._push(builders.clarification(story.notice, asked()[0]["idempotency_key"]), "notice.clarified")
         self._moderate()
 
     def _carry_letters(self) -> None:
-        for story in (self._stories["letter"], self._stories["doubted"]):
+        for story in self._came("typed in"):
             for message in self._messages(story, "report"):
                 if message.state != "waiting":
                     continue
@@ -355,13 +360,18 @@ class Play:
     # ----------------------------------------------------------------------------- what comes after a decision
 
     def _think_again(self) -> None:
-        lifted = "The authority withdraws {} and annuls {}: what rests on them alone is lifted at once."
-        remedied = "{} and {} are remedied: the account is lifted, the post is not republished."
-        stays = "{} is withdrawn too, but {} names the same object: it stays."
         for told, *keys in (
-            (lifted, "withdrawn", "annulled"),
-            (remedied, "remedied_account", "remedied_post"),
-            (stays, "held_too", "held"),
+            (
+                "The authority withdraws {} and annuls {}: what rests on them alone is lifted at once.",
+                "withdrawn",
+                "annulled",
+            ),
+            (
+                "{} and {} are remedied: the account is lifted, the post is not republished.",
+                "remedied_account",
+                "remedied_post",
+            ),
+            ("{} is withdrawn too, but {} names the same object: it stays.", "held_too", "held"),
         ):
             fallen = [self._stories[key] for key in keys]
             self._step(told, *fallen)
@@ -371,13 +381,13 @@ class Play:
         amended = self._stories["amended"]
         self._step("{} is amended: one item gone, one new. It is decided anew.", amended)
         assert amended.revised is not None  # noqa: S101  its story says so
-        self._expect(amended, self._issue(amended.revised, "notice.amended", push=True)["push"], 202)
+        self._push(amended.revised, "notice.amended")
 
     def _go_through_an_outage(self) -> None:
         self._step("The regulator's interface goes down: every call gets 503 and 'Retry-After: 1'.")
         self._regulator.do("outage", on=True, retry_after_s=1)
         down = self._stories["down"]
-        self._push(down)
+        self._push(down.notice)
         self._moderate()
         self._wait("a report to fail", lambda: bool(self._results(down, "report")))
         self._step("It comes back. Nothing was lost: the outbox goes on trying.")
@@ -387,19 +397,20 @@ class Play:
         """Check what the attempts say about the outage, the lost receipt and the platform's moods."""
         results = self._results(self._stories["down"], "report")
         survived = "retry" in results and results[-1:] == ["delivered"]
-        told = ", ".join(results)
-        self._note("the outage was felt and survived", told, *([] if survived else ["no failure and recovery"]))
+        self._note("the outage was felt and survived", ", ".join(results), {"no failure and recovery": not survived})
         cut = self._stories["cut"]
         paths = {f"/v1/reports/{message.id}" for message in self._messages(cut, "report")}
+        asked = any(request["path"] in paths for request in self._regulator.get("requests")["data"])
         results = self._results(cut, "report")
-        found = [] if results == ["unknown", "delivered"] else [f"the attempts of its report came to {results}"]
-        if not any(request["path"] in paths for request in self._regulator.get("requests")["data"]):
-            found.append("nobody asked whether it had arrived")
-        self._note("a lost receipt is looked up", ", ".join(results), *found)
+        found = {
+            f"the attempts of its report came to {results}": results != ["unknown", "delivered"],
+            "nobody asked whether it had arrived": not asked,
+        }
+        self._note("a lost receipt is looked up", ", ".join(results), found)
         for key, answer in (("slow", "pending"), ("flaky", "failed")):
             results = self._results(self._stories[key], "enforce")
-            found = [] if results == [answer, "in_force"] else [f"the attempts came to {results}"]
-            self._note(f"a {key} platform is waited for", ", ".join(results), *found)
+            found = {f"the attempts came to {results}": results != [answer, "in_force"]}
+            self._note(f"a {key} platform is waited for", ", ".join(results), found)
 
     # ------------------------------------------------------------------------------------- both sides' hands
 
@@ -407,17 +418,16 @@ class Play:
         value = data.model_dump(mode="json", exclude_none=True)
         return self._regulator.do("issue", type=kind, data=value, **{"push": False, "in_feed": False, **how})
 
-    def _push(self, story: Story) -> None:
-        self._expect(story, self._issue(story.notice, push=True)["push"], 202)
+    def _push(self, data: MessageData, kind: str = "notice.issued") -> None:
+        self._expect(self._issue(data, kind, push=True)["push"])
 
     def _cancel(self, story: Story, effect: Effect) -> None:
         cancelled = builders.cancellation(story.notice, effect, issued_at=self._desk.store.now())
-        self._expect(story, self._issue(cancelled, "notice.cancelled", push=True)["push"], 202)
+        self._push(cancelled, "notice.cancelled")
 
-    def _expect(self, story: Story, push: dict[str, Any], status: int) -> None:
+    def _expect(self, push: Mapping[str, Any], status: int = 202) -> None:
         if push["status"] != status:
-            tries = [one["status"] or one["error"] for one in push["tries"]]
-            raise Stuck(f"{story.notice.notice_id} ({story.key}) was answered with {tries} and not with {status}.")
+            raise Stuck(f"a message was answered with {push['tries']} and not with {status}.")
 
     def _find(self, story: Story) -> Case | None:
         if story.key not in self._case_ids:
@@ -442,34 +452,34 @@ class Play:
         return [attempt.result for m in file.messages if m.kind == kind for attempt in file.attempts[m.id]]
 
     def _wait_until_ended(self, *, but: tuple[str, ...] = ()) -> None:
-        awaited = [story for story in self._stories.values() if story.key not in but]
-
         def ended() -> bool:
             self._carry_letters()
-            return all(self._case(story).state == story.end for story in awaited)
+            return all(self._case(story).state == story.end for key, story in self._stories.items() if key not in but)
 
         self._wait("every answer to be confirmed", ended)
 
     def _wait(self, what: str, happened: Callable[[], bool]) -> None:
         def seen() -> bool:
             done = happened()
-            found = {story.notice.notice_id: self._find(story) for story in self._stories.values()}
-            self._screen.states({name: case.state.value for name, case in found.items() if case is not None})
+            self._screen.states({name: state for name, state, _ in self._states() if state != "nowhere"})
             return done
 
-        self._processes.await_(what, seen, _PATIENCE_S, self._late)
+        def late() -> str:
+            told = [f"{name} is {state}" for name, state, end in self._states() if state != end]
+            return f" Not where they should be: {', '.join(told) or 'none'}."
 
-    def _late(self) -> str:
-        cases = [(story, self._find(story)) for story in self._stories.values()]
-        late = [
-            f"{story.notice.notice_id} ({story.key}) is {case.state if case else 'nowhere'}"
-            for story, case in cases
-            if case is None or case.state != story.end
+        self._processes.await_(what, seen, _PATIENCE_S, late)
+
+    def _states(self) -> list[tuple[str, str, str]]:
+        """Each notice, how its case stands, and how it must stand in the end."""
+        found = [(story, self._find(story)) for story in self._stories.values()]
+        return [
+            (story.notice.notice_id, case.state.value if case else "nowhere", story.end.value) for story, case in found
         ]
-        return f" Not where they should be: {', '.join(late) or 'none'}."
 
-    def _note(self, name: str, told: str, *differences: str) -> None:
-        self.checks.append(Check(name, told, differences))
+    def _note(self, name: str, told: str, found: Mapping[str, bool]) -> None:
+        """Keep a check; `found` is what would be wrong, and whether it is."""
+        self.checks.append(Check(name, told, tuple(what for what, is_so in found.items() if is_so)))
 
     def _step(self, text: str, *about: Story) -> None:
         numbers = [f"#{self._number[story.key]}" for story in about]
@@ -497,10 +507,9 @@ class Closing:
         play: Play,
     ) -> None:
         self._told, self._desk, self._books, self._changes, self._play = told, desk, books, changes, play
-        case_ids = list(desk.store.queries(desk.platform_id).case_ids())
-        self._files = {case_id: desk.case_file(case_id) for case_id in case_ids}
-        self._settled = self._files[play.settled_case_id]
-        self._of_notice = {file.case.notice_id: file for file in self._files.values()}
+        self._files = [desk.case_file(case_id) for case_id in desk.store.queries(desk.platform_id).case_ids()]
+        self._of_notice = {file.case.notice_id: file for file in self._files}
+        (self._settled,) = (file for file in self._files if file.case.id == play.settled_case_id)
 
     def rows(self) -> list[dict[str, Any]]:
         """One row for each notice, and for what came and is none."""
@@ -516,7 +525,8 @@ class Closing:
     def checks(self) -> list[Check]:
         """Everything that must hold."""
         signed = [story for story in self._told if story.way != "typed in"]
-        messages = [(file, message) for file in self._files.values() for message in file.messages]
+        typed = [story for story in self._told if story.way == "typed in"]
+        messages = [(file, message) for file in self._files for message in file.messages]
         sent = [
             Sent.of(file.case.notice_id, m)
             for file, m in messages
@@ -525,17 +535,16 @@ class Closing:
         revisions = {s.notice.notice_id: [1, s.revised.revision] if s.revised else [1] for s in signed}
         decided = {key: measure for story in self._told for key, measure in story.objects.items()}
         standing = {key: measure for key, _, measure in self._changes}
-        outbox = agreement.outbox((m.id, m.kind, m.state) for _, m in messages)
         health, verdict = self._desk.health(), self._desk.verify_audit()
-        left = f"{health.undelivered} undelivered, {health.parked} parked"
-        lost = (left,) if health.undelivered + health.parked else ()
-        events = sum(len(file.chain.events) for file in self._files.values())
+        outbox = agreement.outbox((m.id, m.kind, m.state) for _, m in messages)
+        lost = (f"{health.undelivered} undelivered, {health.parked} parked",) * bool(health.undelivered + health.parked)
+        events = sum(len(file.chain.events) for file in self._files)
         late = [f"{name} was late" for name, file in self._of_notice.items() if file.clock.late]
         return [
             *(agreement.receipts(kind, sent, self._books) for kind in agreement.KINDS),
             agreement.acknowledgements(revisions, self._books),
             agreement.outcomes({story.notice.notice_id: story.outcomes for story in signed}, self._books),
-            self._letters([story for story in self._told if story.way == "typed in"]),
+            Check("every letter is answered, with its proof", f"{len(typed)} letters", (*self._letters(typed),)),
             agreement.effects(decided, standing, [(key, version) for key, version, _ in self._changes]),
             Check(outbox.name, outbox.told, (*outbox.differences, *lost)),
             Check("the ledger is whole", f"{events} events of {verdict.checked} cases", (*map(str, verdict.faults),)),
@@ -544,39 +553,33 @@ class Closing:
             Check("the quarantine is empty", "one settled by a person, one admitted", (*self._quarantined(),)),
         ]
 
-    def _letters(self, typed: Sequence[Story]) -> Check:
-        found = []
+    def _letters(self, typed: Sequence[Story]) -> Iterator[str]:
         for story in typed:
             name, file = story.notice.notice_id, self._of_notice[story.notice.notice_id]
             reports = [m for m in file.messages if m.kind == "report" and m.endpoint == BY_HAND and m.state == "done"]
             proofs = [json.loads(report.receipt) for report in reports]
             if len(reports) != 1:
-                found.append(f"{name}: {len(reports)} letters are recorded")
+                yield f"{name}: {len(reports)} letters are recorded"
             elif proofs[0]["body_sha256"] != hashlib.sha256(reports[0].body).hexdigest() or not proofs[0]["proof"]:
-                found.append(f"{name}: the proof does not speak of the letter")
+                yield f"{name}: the proof does not speak of the letter"
             elif _outcomes(reports[0]) != dict(story.outcomes):
-                found.append(f"{name}: the letter says {_outcomes(reports[0])}")
-        return Check("every letter is answered, with its proof", f"{len(typed)} letters", tuple(found))
+                yield f"{name}: the letter says {_outcomes(reports[0])}"
 
-    def _astray(self) -> list[str]:
-        ends = {story.notice.notice_id: story for story in self._told}
-        found = []
+    def _astray(self) -> Iterator[str]:
+        ends = {story.notice.notice_id: story.end for story in self._told}
         for name, file in self._of_notice.items():
             if name not in ends and file is not self._settled:
-                found.append(f"{name}: nobody sent such a notice")
-            elif name in ends and file.case.state != ends[name].end:
-                found.append(f"{name} ({ends[name].key}) is {file.case.state}")
-        return found
+                yield f"{name}: nobody sent such a notice"
+            elif name in ends and file.case.state != ends[name]:
+                yield f"{name} is {file.case.state}"
 
-    def _quarantined(self) -> list[str]:
-        held = [file for file in self._files.values() if file.case.state is CaseState.QUARANTINED]
-        found = [f"{file.case.notice_id} is still in quarantine" for file in held]
+    def _quarantined(self) -> Iterator[str]:
+        for file in self._files:
+            if file.case.state is CaseState.QUARANTINED:
+                yield f"{file.case.notice_id} is still in quarantine"
         events = [event.kind for event in self._settled.chain.events]
-        return (
-            found
-            if events[-2:] == ["quarantine_settled", "counted"]
-            else [*found, f"what was cut off ended with {events}"]
-        )
+        if events[-2:] != ["quarantine_settled", "counted"]:
+            yield f"what was cut off ended with {events}"
 
 
 def _outcomes(report: OutboxMessage | None) -> dict[str, str]:
@@ -620,8 +623,7 @@ def perform(session: Session, directory: Path, profile: Profile, seed: int, *, p
             with ComplianceDesk(Settings.load(processes.settings_file, environ={})) as desk:
                 processes.await_("the worker", lambda: bool(desk.health().heartbeats), _PATIENCE_S)
                 play = Play(told, desk, regulator, processes, on_screen)
-                with on_screen:
-                    play.perform()
+                play.perform()
                 end = Closing(told, desk, regulator.books(desk.platform_id), processes.changes(), play)
                 rows, checks = end.rows(), [*end.checks(), *play.checks]
         except ComplianceError:
@@ -629,16 +631,10 @@ def perform(session: Session, directory: Path, profile: Profile, seed: int, *, p
                 session.tell(words)
             raise
         agrees, seconds = all(check.holds for check in checks), round(on_screen.seconds, 1)
-
-        def people() -> None:
-            show_rows(rows)
-            show_checks(checks)
-            verdict = "agree" if agrees else "do NOT agree"
-            screen.say(f"{len(told)} notices in {seconds} s. The regulator's books and ours {verdict}.")
-
-        document = {"agrees": agrees, "profile": profile, "seed": seed, "seconds": seconds, "directory": str(directory)}
-        noted = [{"name": c.name, "holds": c.holds, "told": c.told, "differences": [*c.differences]} for c in checks]
-        session.answer({**document, "notices": rows, "checks": noted}, people)
+        document = Document(agrees=agrees, profile=profile, seed=seed, seconds=seconds, directory=str(directory))
+        noted = [fields(check, "name holds told differences") for check in checks]
+        verdict = f"{len(told)} notices in {seconds} s. The regulator's books and ours {_VERDICT[agrees]}."
+        Answer(Document(document, notices=rows, checks=noted, _verdict=verdict), show_end).show(session)
         if serve:
             _serve(session, processes, told[0].notice.notice_id, env)
     return agrees
@@ -661,6 +657,7 @@ def _serve(session: Session, processes: Processes, first: str, env: Env) -> None
         session.tell("Stopping.")
 
 
+_VERDICT: Final = {True: "agree", False: "do NOT agree"}
 _PREFACE: Final = (
     "A mock regulator, the receiver and the worker run as three processes on this machine; nothing leaves it.\n"
     f"A sandbox: the undo window is {UNDO_S} s, not the policy's; the regulator signs with a published test key;\n"

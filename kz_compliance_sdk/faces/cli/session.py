@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -112,13 +112,6 @@ class Session:
         return replace(actor, account=user)
 
     # ------------------------------------------------------------------------------------------ answering
-
-    def answer(self, document: Any, people: Callable[[], None]) -> None:
-        """The result: a document for programs, or what `people` prints."""
-        if self.json:
-            screen.write_document(document)
-        else:
-            people()
 
     def tell(self, text: str) -> None:
         """A line for people beside the result; it never mixes with a document."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -37,6 +37,7 @@ _CODES: Final[Mapping[str, str]] = {
 }
 """The table that has the words for a value, by its label."""
 
+_REMEDY: Final = ("item_id", "at", "until", "status", "actor")
 _REMEDIES: Final[Mapping[str, tuple[str, str, str, str, str]]] = {
     "contests": ("number", "filed_at", "result_at", "result", "recorded_by"),
     "suspensions": ("number", "from_at", "until_at", "", "confirmed_by"),
@@ -120,6 +121,8 @@ class _Page:
     def _text(self, value: Any, table: str | None = None) -> _Cell:
         """One value as a cell shows it."""
         say = self._words
+        if isinstance(value, list) and value and isinstance(value[0], _Line):
+            return value
         if value is None or value == "" or value == []:
             return [_Line(say("page", "none"))]
         if isinstance(value, bool):
@@ -161,8 +164,15 @@ class _Page:
         rows = [(self._words("label", name), self._coded(value, _CODES.get(name))) for name, value in values.items()]
         return _Table(rows, title=title)
 
-    def _table(self, labels: Sequence[str], rows: Sequence[Sequence[_Cell]]) -> _Table:
-        return _Table(rows, [self._words("label", label) for label in labels])
+    def _table(self, names: str, rows: Iterable[Mapping[str, Any]]) -> _Table:
+        """A row for each document, a column for each name: `label:field@table`, of which the first alone is needed."""
+        columns = []
+        for name in names.split():
+            named, _, table = name.partition("@")
+            label, _, field = named.partition(":")
+            columns.append((label, field or label, table or None))
+        cells = [[self._text(row.get(field), table) for _, field, table in columns] for row in rows]
+        return _Table(cells, [self._words("label", label) for label, _, _ in columns])
 
     def _answers(self, check: Mapping[str, str | None]) -> list[str]:
         """The answered questions of a legal check, as they were asked in this language."""
@@ -229,37 +239,21 @@ class _Page:
         return tables
 
     def _items(self) -> _Table:
-        text = self._text
-        labels = ["item_id", "status", "action", "ground", "scope", "effective_at", *(["object"] if self._full else [])]
-        rows = []
-        for item in self._doc["items"]:
-            row = [
-                text(item["item_id"]),
-                text(item["status"], "status"),
-                text(item["measure"] or item["action"], "action"),
-                text(item["ground"], "ground"),
-                text(item["scope"]),
-                text(item["effective_at"]),
-            ]
-            if self._full:
-                row.append(text([item[name] for name in ("url", "object_id", "account_ref") if item.get(name)]))
-            rows.append(row)
-        return self._table(labels, rows)
+        """In the full form with what each points at."""
+        points = ("url", "object_id", "account_ref")
+        rows = [
+            {**item, "does": item["measure"] or item["action"], "object": [item[n] for n in points if item.get(n)]}
+            for item in self._doc["items"]
+        ]
+        names = "item_id status@status action:does@action ground@ground scope effective_at"
+        return self._table(names + " object" * self._full, rows)
 
     def _review(self) -> list[_Table]:
-        text = self._text
-        checks = []
-        for one in self._doc["legal_checks"]:
-            answers = self._answers(one["answers"])
-            row = [one[name] for name in ("version", "revision", "answered_at", "answered_by")]
-            checks.append([text(value) for value in (*row, answers)])
-        looks = []
-        for one in self._doc["content"]:
-            digest = one["digest"] if "digest" in one else self._words("page", "withheld")
-            row = [one["item_id"], one["seen_at"], one["seen_by"], one["fault"] or one["available"], digest]
-            looks.append([text(value) for value in row])
-        checked = self._table(("version", "revision", "at", "actor", "legal_check"), checks)
-        seen = self._table(("item_id", "at", "actor", "available", "digest"), looks)
+        checks = [{**one, "answered": self._answers(one["answers"])} for one in self._doc["legal_checks"]]
+        withheld = self._words("page", "withheld")
+        looks = [{"digest": withheld, **one, "found": one["fault"] or one["available"]} for one in self._doc["content"]]
+        checked = self._table("version revision at:answered_at actor:answered_by legal_check:answered", checks)
+        seen = self._table("item_id at:seen_at actor:seen_by available:found digest", looks)
         return [checked, seen] if looks else [checked]
 
     def _decisions(self) -> list[_Table]:
@@ -279,89 +273,74 @@ class _Page:
         return tables
 
     def _decided(self, items: Any) -> _Table:
-        text = self._text
-        labels = ["item_id", "finding", "action", "ground", "outcome", *(["reasons", "wording"] if self._full else [])]
         rows = []
         for item in items:
             wording = item.get("wording") or {}
             refusal = item.get("refusal_code") or wording.get("refusal_code")
-            outcome = text(item.get("outcome") or wording.get("outcome"), "outcome")
-            row = [
-                text(item.get("item_id")),
-                text(item.get("finding"), "finding"),
-                text(item.get("action"), "action"),
-                text(item.get("ground"), "ground"),
-                [*outcome, *(text(refusal, "refusal_code") if refusal else ())],
-            ]
-            if self._full:
-                row += [text(item.get("reasons")), text(wording.get("statement_of_reasons"))]
-            rows.append(row)
-        return self._table(labels, rows)
+            outcome = self._text(item.get("outcome") or wording.get("outcome"), "outcome")
+            told = [*outcome, *(self._text(refusal, "refusal_code") if refusal else ())]
+            rows.append({**item, "told": told, "reasoned": wording.get("statement_of_reasons")})
+        names = "item_id finding@finding action@action ground@ground outcome:told"
+        return self._table(names + " reasons wording:reasoned" * self._full, rows)
 
     def _remedies(self) -> _Table:
         """Contests, suspensions, instructions, appeals, user notices, legal holds; in the full form what was said."""
-        text, rows = self._text, []
+        rows = []
         for name, columns in _REMEDIES.items():
             for one in self._doc[name]:
-                cells = [one.get(column) if column else None for column in columns]
+                row = {"type": name, "words": one.get("words")}
+                row |= {label: one.get(column) for label, column in zip(_REMEDY, columns, strict=True)}
                 if name == "suspensions":
-                    cells[2] = one["ended_at"] or one["until_at"]
-                    cells[3] = "confirmed" if one["confirmed_by"] else "unconfirmed"
+                    row["until"] = one["ended_at"] or one["until_at"]
+                    row["status"] = "confirmed" if one["confirmed_by"] else "unconfirmed"
                 if name == "user_notices":
-                    cells[1] = one["sent_at"] or one["due_at"]
-                said = [text(one.get("words"))] if self._full else []
-                rows.append([text(name, "remedy"), *(text(cell, "remedy_state") for cell in cells), *said])
-        labels = ("type", "item_id", "at", "until", "status", "actor", *(("facts",) if self._full else ()))
-        return self._table(labels, rows)
+                    row["at"] = one["sent_at"] or one["due_at"]
+                rows.append(row)
+        names = "type@remedy " + " ".join(f"{label}@remedy_state" for label in _REMEDY)
+        return self._table(names + " facts:words" * self._full, rows)
 
     def _messages(self) -> _Table:
-        text = self._text
         rows = [
-            [
-                text(one["number"]),
-                [*text(one["kind"], "kind"), *(text(one["item_id"]) if one["item_id"] else ())],
-                text(one["state"], "message"),
-                text(one["settled_at"] or one["created_at"]),
-                self._exact(one["body"]),
-                self._exact(one["receipt"]),
-            ]
+            {
+                **one,
+                "type": [*self._text(one["kind"], "kind"), *(self._text(one["item_id"]) if one["item_id"] else ())],
+                "at": one["settled_at"] or one["created_at"],
+                "body": self._exact(one["body"]),
+                "receipt": self._exact(one["receipt"]),
+            }
             for one in self._doc["messages"]
         ]
-        return self._table(("number", "type", "status", "at", "body", "receipt"), rows)
+        return self._table("number type status:state@message at body receipt", rows)
 
     def _attempts(self) -> _Table:
-        names = ["number", "started_at", "ended_at", "result", *(["detail"] if self._full else [])]
         rows = [
-            [self._text(message["number"]), *(self._text(one[name]) for name in names)]
+            {**tried, "message_id": message["number"]}
             for message in self._doc["messages"]
-            for one in message["attempts"]
+            for tried in message["attempts"]
         ]
-        return self._table(["message_id", *names], rows)
+        return self._table("message_id number started_at ended_at result" + " detail" * self._full, rows)
 
     def _escalations(self) -> _Table:
-        names = ("step", "fired_at", "level", "audience")
-        return self._table(names, [[self._text(one[name]) for name in names] for one in self._doc["escalations"]])
+        return self._table("step fired_at level audience", self._doc["escalations"])
 
     def _views(self) -> _Table:
-        seen = [event for event in self._told if event["kind"] in ("viewed", "disclosed")]
-        return self._table(("at", "event", "actor", "facts"), [self._event(event)[1:5] for event in seen])
+        seen = [self._event(event) for event in self._told if event["kind"] in ("viewed", "disclosed")]
+        return self._table("at event actor facts", seen)
 
     def _events(self) -> _Table:
-        labels = ("number", "at", "event", "actor", "facts", "hash")
-        return self._table(labels, [self._event(event) for event in self._told])
+        return self._table("number at event actor facts hash", map(self._event, self._told))
 
-    def _event(self, event: Mapping[str, Any]) -> list[_Cell]:
-        at, facts = event["at"], {name: value for name, value in event["data"].items() if name != "parts"}
+    def _event(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        facts = {name: value for name, value in event["data"].items() if name != "parts"}
         told = [json.dumps(facts, ensure_ascii=False, sort_keys=True)] if facts else []
         told += [f"{name}: {self._word(event['parts'].get(name))}" for name in event["data"].get("parts", ())]
-        return [
-            self._text(event["seq"]),
-            self._text(local(at)),
-            self._text(event["kind"], "verb"),
-            self._text(event["actor"]),
-            [_Line("\n".join(told))],
-            self._text(event["hash"]),
-        ]
+        return {
+            **event,
+            "number": event["seq"],
+            "at": local(event["at"]),
+            "event": self._text(event["kind"], "verb"),
+            "facts": [_Line("\n".join(told))],
+        }
 
     def _word(self, part: Mapping[str, Any] | None) -> str:
         """What was written; of what lies elsewhere in the pack, where."""

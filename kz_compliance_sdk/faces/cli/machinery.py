@@ -4,23 +4,16 @@ from __future__ import annotations
 
 import gc
 import json
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import TYPE_CHECKING, Any
-
-from kz_compliance_sdk.adapters.troubles import Troubles
-from kz_compliance_sdk.errors import ConfigError
-
-if TYPE_CHECKING:
-    from kz_compliance_sdk.desk import ComplianceDesk
-
 import logging
 import os
 import signal
 import sys
+from collections.abc import Callable
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from kz_compliance_sdk.errors import ComplianceError
+from kz_compliance_sdk.adapters.troubles import Troubles
+from kz_compliance_sdk.errors import ComplianceError, ConfigError
 from kz_compliance_sdk.faces.cli import screen
 from kz_compliance_sdk.faces.cli.command import Answer, ContentOption, Option, command, root
 from kz_compliance_sdk.faces.cli.documents import Document
@@ -31,6 +24,7 @@ from kz_compliance_sdk.faces.cli.session import Session, install, refuse_directo
 if TYPE_CHECKING:
     from kz_compliance_sdk.config import Settings
     from kz_compliance_sdk.desk import ComplianceDesk
+    from kz_compliance_sdk.faces.asgi import App, Receive, Scope, Send
     from kz_compliance_sdk.wire.signature import Key
 
 
@@ -59,10 +53,8 @@ def serve(
             raise install(module, "web")
     import uvicorn
 
-    from kz_compliance_sdk.adapters.troubles import Troubles
     from kz_compliance_sdk.aio import AsyncComplianceDesk
     from kz_compliance_sdk.faces.asgi import asgi_app
-    from kz_compliance_sdk.faces.cli.machinery import collect_garbage_seldom, with_inspection, with_outages_told
 
     log = _log_to_stderr(log_level)
     desk = AsyncComplianceDesk(settings)
@@ -308,9 +300,6 @@ def _platform_key(settings: Settings | None) -> Key:
 _PART = "storing what is sent"
 _STORED = frozenset({200, 202, 409, 422})
 
-Message = MutableMapping[str, Any]
-App = Callable[[Message, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]]
-
 
 def collect_garbage_seldom() -> None:
     """For a process that only receives: what the program itself consists of is never looked through again, and what a
@@ -323,12 +312,10 @@ def collect_garbage_seldom() -> None:
 def with_outages_told(app: App, troubles: Troubles) -> App:
     """The app; what it answers with 503 is told in the log, once for as long as it lasts."""
 
-    async def watched(
-        scope: Message, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]
-    ) -> None:
+    async def watched(scope: Scope, receive: Receive, send: Send) -> None:
         status = 0
 
-        async def sending(message: Message) -> None:
+        async def sending(message: Scope) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
@@ -369,9 +356,7 @@ def with_inspection(app: App, desk: ComplianceDesk, host: str) -> App:
         )
     shown = asgi_of(inspect_handler(desk))
 
-    async def both(
-        scope: Message, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]
-    ) -> None:
+    async def both(scope: Scope, receive: Receive, send: Send) -> None:
         is_inspection = scope["type"] == "http" and scope["path"].startswith("/inspect/")
         await (shown if is_inspection else app)(scope, receive, send)
 

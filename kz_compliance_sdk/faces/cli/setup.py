@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from kz_compliance_sdk.errors import ConfigError
@@ -66,6 +67,10 @@ def sql(
     echo(migrate.as_sql(dialect).rstrip())
 
 
+def _progress(session: Session, of: str) -> Callable[[int], None]:
+    return lambda count: session.tell(f"{count} {of} ...") if count % _TELL_EVERY == 0 else None
+
+
 @command(db, "rewrap")
 def rewrap(session: Session) -> Answer:
     """Wrap the key of every case with the present master key. Afterwards the earlier ones can be destroyed.
@@ -80,15 +85,15 @@ def rewrap(session: Session) -> Answer:
     if not keys.current:
         raise ConfigError("there is no master key.", field="privacy.master_key", remedy="Set it, then run this again.")
 
-    def progress(count: int) -> None:
-        if count % _TELL_EVERY == 0:
-            session.tell(f"{count} keys ...")
-
     with session.desk() as desk:
         store: Any = desk.store
-        done = rewrapping.rewrap(store.engine, store.path, keys, desk.env.entropy, progress)
+        done = rewrapping.rewrap(store.engine, store.path, keys, desk.env.entropy, _progress(session, "keys"))
+    told = [f"{done.count} keys were wrapped with {keys.current}. No other master key is needed any more."]
+    told += [
+        f"The key of {one} was damaged from outside and opens with none: see audit verify." for one in done.damaged
+    ]
     document = Document(rewrapped=done.count, master_key_id=keys.current, damaged=list(done.damaged))
-    return Answer(document, views.rewrapped, FOUND if done.damaged else OK)
+    return Answer(document, "\n".join(told), FOUND if done.damaged else OK)
 
 
 @command(db, "retire-keys")
@@ -107,8 +112,10 @@ def retire_keys(session: Session) -> Answer:
     with session.desk() as desk:
         store: Any = desk.store
         with store.engine.connect() as connection:
-            told = rewrapping.retire_ledger_keys(connection, desk.platform_id, store.ledger_keys, store.submit)
-    return Answer(Document(retired=told), views.retired)
+            retired = rewrapping.retire_ledger_keys(connection, desk.platform_id, store.ledger_keys, store.submit)
+    told = [f"Retired: {f'the ledger key {key}' if key else 'the time without a ledger key'}." for key in retired]
+    nothing = "There is no ledger key to retire but the present one, or each was retired before."
+    return Answer(Document(retired=retired), "\n".join(told) or nothing)
 
 
 @command(db, "rebuild")
@@ -120,15 +127,16 @@ def rebuild(session: Session) -> Answer:
     chain is broken, or which a guard of the database holds, stays as it is: the case is named, and the exit code is 4.
     """
 
-    def progress(count: int) -> None:
-        if count % _TELL_EVERY == 0:
-            session.tell(f"{count} cases ...")
-
     with session.desk() as desk:
-        swept = desk.sweep(progress)
+        swept = desk.sweep(_progress(session, "cases"))
+    count, stay = len(swept.lies), len(swept.broken)
+    told = [f"{swept.cases} cases: {count} rows were made anew, and {stay} stay as they are."]
+    told += [f"The row of {case_id} was made anew: {', '.join(lies)}." for case_id, lies in swept.lies]
+    stays = "its chain is broken, or a guard holds the row. See audit verify, and the log."
+    told += [f"The row of {case_id} stays: {stays}" for case_id in swept.broken]
     mended = [Document(case_id=case_id, fields=list(lies)) for case_id, lies in swept.lies]
     document = Document(cases=swept.cases, mended=mended, broken=list(swept.broken))
-    return Answer(document, views.rebuilt, FOUND if swept.broken else OK)
+    return Answer(document, "\n".join(told), FOUND if swept.broken else OK)
 
 
 @command(config, "show")

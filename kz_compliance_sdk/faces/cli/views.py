@@ -532,34 +532,6 @@ def schema(document: Shown) -> None:
     record("Schema", told(document, "file:path revision newest:head to_do", to_do="; ".join(ahead)))
 
 
-def rewrapped(document: Shown) -> None:
-    """How many keys the present master key opens now."""
-    count, key = document["rewrapped"], document["master_key_id"]
-    say(f"{count} keys were wrapped with {key}. No other master key is needed any more.")
-    for owner in document["damaged"]:
-        say(f"The key of {owner} was damaged from outside and opens with none: see audit verify.")
-
-
-def retired(document: Shown) -> None:
-    """Which ledger keys are believed no more behind this."""
-    for key in document["retired"]:
-        say(f"Retired: {f'the ledger key {key}' if key else 'the time without a ledger key'}.")
-    if not document["retired"]:
-        say("There is no ledger key to retire but the present one, or each was retired before.")
-
-
-def rebuilt(document: Shown) -> None:
-    """What was different in the rows of the cases, and which rows stay as they are."""
-    mended, broken = document["mended"], document["broken"]
-    say(f"{document['cases']} cases: {len(mended)} rows were made anew, and {len(broken)} stay as they are.")
-    for one in mended:
-        say(f"The row of {one['case_id']} was made anew: {', '.join(one['fields'])}.")
-    for case_id in broken:
-        say(
-            f"The row of {case_id} stays: its chain is broken, or a guard holds the row. See audit verify, and the log."
-        )
-
-
 def settings(document: Shown) -> None:
     """Every setting, a line each."""
     for name, value in _flat("", document):

@@ -27,7 +27,7 @@ from kz_compliance_sdk.domain.flags import FLAG_MEANINGS
 from kz_compliance_sdk.domain.policy import kz_policy
 from kz_compliance_sdk.domain.transitions import TRANSITIONS, Transition
 from kz_compliance_sdk.transparency.figures import FIGURES
-from tests.catalogues import compiled_files
+from tests.catalogues import compiled_files, tables
 from tests.conformance.pages import checks_page, inspection_page
 from tests.controls.page import promises_page
 from tests.faces.cli_pages import cli_page, exit_codes_page
@@ -240,11 +240,12 @@ What each figure of a [transparency report](../guides/transparency.md) counts. T
 
 def figures_page() -> str:
     """Return the page with the definition of every figure."""
-    rows = []
+    # From the source: the catalogue that is installed may be about to be compiled anew.
+    rows, defined = [], tables("en", "transparency")["definition"]
     for one in FIGURES:
         total = f"`{one.of}`" if one.of else ""
         several = f"{total}, or more" if one.many and one.of else total
-        rows.append(f"| `{one.id}` | {one.unit} | {several} | {one.definition} |")
+        rows.append(f"| `{one.id}` | {one.unit} | {several} | {defined[one.id]} |")
     return _FIGURES_HEAD + "\n".join(rows) + "\n"
 
 

@@ -8,16 +8,10 @@ from typing import Any
 from kz_compliance_sdk.adapters.html import template
 from kz_compliance_sdk.domain.clock import local
 from kz_compliance_sdk.domain.words import Lang, Words, words
-from kz_compliance_sdk.transparency.figures import Figure
 from kz_compliance_sdk.transparency.report import PublishedFigure, PublishedTime, TransparencyReport, Value
 
 _BAR, _GAP, _NAMES, _WIDE = 22, 8, 260, 720
 _MOST_BARS = 25
-
-
-def definition(figure: Figure, say: Words) -> str:
-    """What a figure counts, in one language. The English words stand with the figures."""
-    return figure.definition if say.lang == "en" else say("definition", figure.id)
 
 
 def page(report: TransparencyReport, lang: Lang) -> bytes:
@@ -41,7 +35,7 @@ def _figure(report: TransparencyReport, one: PublishedFigure, say: Words) -> Map
     return {
         "id": one.figure.id,
         "title": say("figure", one.figure.id),
-        "definition": definition(one.figure, say),
+        "definition": say("definition", one.figure.id),
         "alone": one.values[0] if len(one.values) == 1 and not one.values[0].value else None,
         "rows": rows,
         "chart": _chart(rows),

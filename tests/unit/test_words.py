@@ -53,13 +53,7 @@ def open_messages(text: str) -> Iterator[str]:
 
 
 def messages(lang: str, subject: str) -> dict[tuple[str, str], str]:
-    # The definitions of figures in English stand with the figures: a test of theirs holds the others against them.
-    return {
-        (table, name): text
-        for table, held in tables(lang, subject).items()
-        if table != "definition"
-        for name, text in held.items()
-    }
+    return {(table, name): text for table, held in tables(lang, subject).items() for name, text in held.items()}
 
 
 @pytest.mark.parametrize("subject", SUBJECTS)

@@ -315,7 +315,7 @@ def test_a_damaged_file_is_no_traceback(office: Office) -> None:
 def test_an_enforcer_is_an_object_a_class_or_a_factory(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     office.enforcer(monkeypatch)
     for name in ("takedown:made", "takedown:Carried"):
-        assert callable(platform_parts.load_enforcer(name).enforce)
+        assert callable(platform_parts.load("--enforcer", name).enforce)
     office.ok("db", "upgrade")
     for name, said in (
         ("takedown", "MODULE:NAME"),

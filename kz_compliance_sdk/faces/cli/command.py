@@ -99,8 +99,8 @@ def command(group: typer.Typer, name: str, panel: str | None = None, *, as_json:
     return declared
 
 
-def step(name: str, panel: str, text: str | Callable[[Case], str]) -> Callable[[_F], _F]:
-    """Declare a step of a case: a function of who acts on it and of the options that returns the case.
+def step(name: str, panel: str, text: str | Callable[[Case], str] = "") -> Callable[[_F], _F]:
+    """Declare a step of a case: a function of who acts on it and of the options that returns the case, or an Answer.
 
     `text` says what it came to, with `{name}` for what people call the case, `{case...}` for what it is then, and the
     options by their names.
@@ -110,6 +110,8 @@ def step(name: str, panel: str, text: str | Callable[[Case], str]) -> Callable[[
         def run(session: Session, *, case: str, **given: Any) -> Answer:
             with session.acting(case) as on:
                 after = call(on, **given)
+                if isinstance(after, Answer):
+                    return after
                 told = text(after) if callable(text) else text.format(case=after, name=name_of(after), **given)
                 return stepped(after, on.desk, told)
 

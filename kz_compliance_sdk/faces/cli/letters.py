@@ -104,11 +104,10 @@ def delivered(
     return on.desk.record_delivery(on.actor, found.id, Proof(channel, outgoing_number, delivered_at, proof))
 
 
-@command(cases, "retry", _PANEL)
-def retry(session: Session, case: CaseArgument, message: Message = None) -> Answer:
+@step("retry", _PANEL)
+def retry(on: Acting, message: Message = None) -> Answer:
     """Try a parked message of a case again, now."""
-    with session.acting(case) as (desk, actor, case_id, _):
-        again = desk.retry(actor, _message(desk, case_id, message, ("parked",), "").id)
+    again = on.desk.retry(on.actor, _message(on.desk, on.case_id, message, ("parked",), "").id)
     told = f"The {again.kind} {again.id} is {again.state} and tried again now."
     return Answer(Document(message=documents.message(again, ())), told)
 

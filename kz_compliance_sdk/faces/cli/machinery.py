@@ -18,7 +18,7 @@ from kz_compliance_sdk.faces.cli import screen
 from kz_compliance_sdk.faces.cli.command import Answer, ContentOption, Option, command, root
 from kz_compliance_sdk.faces.cli.documents import Document
 from kz_compliance_sdk.faces.cli.exits import OK, exit_code
-from kz_compliance_sdk.faces.cli.platform_parts import load_content, load_enforcer, load_messenger
+from kz_compliance_sdk.faces.cli.platform_parts import load
 from kz_compliance_sdk.faces.cli.session import Session, install, refuse_directory
 
 if TYPE_CHECKING:
@@ -146,9 +146,8 @@ def worker(
 ) -> Answer | None:
     """Carry out, report, watch the clocks and read the feed, until SIGINT or SIGTERM. Any number may run."""
     _log_to_stderr(log_level)
-    carries_out = None if enforcer is None else load_enforcer(enforcer)
-    tells = None if messenger is None else load_messenger(messenger)
-    parts = {"enforcer": carries_out, "content": load_content(content), "messenger": tells}
+    given = {"enforcer": enforcer, "content": content, "messenger": messenger}
+    parts = {name: load(f"--{name}", value) for name, value in given.items()}
     with session.desk(may_create=True, **parts) as desk:
         if enforcer is None:
             session.tell("No --enforcer: measures wait here, until a worker that has one carries them out.")

@@ -5,36 +5,24 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kz_compliance_sdk.errors import ConfigError
 from kz_compliance_sdk.faces.cli import screen
 
-if TYPE_CHECKING:
-    from kz_compliance_sdk.ports import Content, Enforcer, Messenger
+_PORTS = {
+    "--enforcer": ("Enforcer", ("enforce", "restore"), "takedown:enforcer"),
+    "--content": ("Content port", ("resolve",), "posts:content"),
+    "--messenger": ("Messenger", ("tell",), "mail:messenger"),
+}
+"""What each option names, the methods that it must have, and an example."""
 
 
-def load_enforcer(name: str) -> Enforcer:
-    """The Enforcer that `module:attribute` names, or that it makes when it is called. Raises ConfigError."""
-    enforcer: Enforcer = _load(name, "--enforcer", "Enforcer", ("enforce", "restore"), "takedown:enforcer")
-    return enforcer
-
-
-def load_content(name: str | None) -> Content | None:
-    """As `load_enforcer`, for the Content port; None without a name."""
+def load(option: str, name: str | None) -> Any:
+    """What `module:attribute` names, or that it makes when it is called; None without a name. Raises ConfigError."""
     if name is None:
         return None
-    content: Content = _load(name, "--content", "Content port", ("resolve",), "posts:content")
-    return content
-
-
-def load_messenger(name: str) -> Messenger:
-    """As `load_enforcer`, for the Messenger to the platform's users."""
-    messenger: Messenger = _load(name, "--messenger", "Messenger", ("tell",), "mail:messenger")
-    return messenger
-
-
-def _load(name: str, option: str, what: str, methods: tuple[str, ...], example: str) -> Any:
+    what, methods, example = _PORTS[option]
     module_name, _, attribute = name.partition(":")
 
     def wrong(message: str, remedy: str) -> ConfigError:

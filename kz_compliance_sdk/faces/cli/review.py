@@ -28,7 +28,7 @@ from kz_compliance_sdk.faces.cli.handed_in import (
     proposal_skeleton,
     read_document,
 )
-from kz_compliance_sdk.faces.cli.platform_parts import load_content
+from kz_compliance_sdk.faces.cli.platform_parts import load
 from kz_compliance_sdk.faces.cli.screen import show_template
 from kz_compliance_sdk.faces.cli.session import Acting, CaseArgument, Session, case_id_of, system_user, wrong
 
@@ -117,11 +117,10 @@ def claim(
         return _leased(session, desk, lease)
 
 
-@command(cases, "renew", _DECIDE)
-def renew(session: Session, case: CaseArgument, token: Token = None) -> Answer:
+@step("renew", _DECIDE)
+def renew(on: Acting, token: Token = None) -> Answer:
     """Keep a claimed case for another lease time."""
-    with session.acting(case) as on:
-        return _leased(session, on.desk, on.desk.renew(on.actor, on.case_id, token_of(on, token)))
+    return _leased(on.session, on.desk, on.desk.renew(on.actor, on.case_id, token_of(on, token)))
 
 
 def _leased(session: Session, desk: ComplianceDesk, lease: Lease | None) -> Answer:
@@ -158,7 +157,7 @@ def decide(
 
     if template == (file is not None):
         raise wrong("--file", "either a proposal or a template.", "Give --file FILE, or --template to get one.")
-    with session.desk(content=load_content(content)) as desk:
+    with session.desk(content=load("--content", content)) as desk:
         case_id = case_id_of(desk, case)
         if template:
             skeleton = proposal_skeleton(desk.case_file(case_id), languages_of(desk.notice(case_id)))
@@ -211,7 +210,7 @@ def _seen(on: Acting, digest: str | None, question: str) -> str:
 @command(cases, "approve", _DECIDE)
 def approve(session: Session, case: CaseArgument, digest: Digest = None, content: ContentOption = None) -> Answer:
     """Approve exactly the proposal whose digest was seen. Never one's own."""
-    with session.acting(case, content=load_content(content)) as on:
+    with session.acting(case, content=load("--content", content)) as on:
         seen = _seen(on, digest, "Approve exactly this?")
         return _decided(on.desk, on.desk.approve(on.actor, on.case_id, seen))
 
@@ -234,7 +233,7 @@ def undo(on: Acting) -> Case:
 @command(cases, "look", _DECIDE)
 def look(session: Session, case: CaseArgument, content: ContentOption = None) -> Answer:
     """Look at the content of every open item, and record what was seen: its digest, never its text."""
-    with session.acting(case, content=load_content(content)) as (desk, actor, case_id, _):
+    with session.acting(case, content=load("--content", content)) as (desk, actor, case_id, _):
         names = "item_id object_id? content_sha256:digest? available fault? preview seen_at:at"
         seen = [documents.fields(one, names) for one in desk.look(actor, case_id)]
     return Answer(Document(case=case_id, content=seen), views.content)

@@ -16,7 +16,6 @@ from kz_compliance_sdk.faces.cli.command import (
     Yes,
     appeals,
     at,
-    cases,
     command,
     retention,
     step,
@@ -33,17 +32,15 @@ AppealArgument = Annotated[str, Argument(metavar="APPEAL", help="The appeal's id
 _DATA = "Personal data"
 
 
-@command(cases, "notify-later", "Office")
+@step("notify-later", "Office")
 def notify_later(
-    session: Session,
-    case: CaseArgument,
+    on: Acting,
     until: Annotated[int, at("--until", "When the user is told after all.")],
     legal_basis: Annotated[str, Option(help="The act and article that forbid telling the user before.")],
     reasons: Reasons,
 ) -> Answer:
     """Put off what the affected users of a case are told, with a legal basis and an end. It takes the role legal."""
-    with session.acting(case) as (desk, actor, case_id, _):
-        rows = desk.user_notices.delay(actor, case_id, until, legal_basis, reasons)
+    rows = on.desk.user_notices.delay(on.actor, on.case_id, until, legal_basis, reasons)
     told = f"{len(rows)} user notices wait until {screen.both(until)}, and then leave by themselves."
     return Answer(Document(user_notices=[documents.user_notice(row) for row in rows]), told)
 
@@ -60,10 +57,9 @@ def end_hold(on: Acting, reasons: Reasons) -> Case:
     return on.desk.privacy.end_hold(on.actor, on.case_id, reasons)
 
 
-@command(cases, "export", _DATA)
+@step("export", _DATA)
 def export(
-    session: Session,
-    case: CaseArgument,
+    on: Acting,
     out: Annotated[Path, Option("--out", metavar="FILE", help="A file that does not exist yet.")],
     with_staff: Annotated[
         bool, Option("--with-staff", help="Name the people of the office, who stand as person-1 otherwise.")
@@ -75,11 +71,10 @@ def export(
     """
     if out.exists():
         raise wrong("--out", "there is such a file already.", "Name another one.")
-    with session.acting(case) as (desk, actor, case_id, _):
-        taken = desk.privacy.export(actor, case_id, with_staff=with_staff)
+    taken = on.desk.privacy.export(on.actor, on.case_id, with_staff=with_staff)
     with os.fdopen(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(taken)
-    document = Document(case=case_id, file=str(out), bytes=len(taken))
+    document = Document(case=on.case_id, file=str(out), bytes=len(taken))
     return Answer(document, f"{len(taken)} bytes in {out}. Read them before you hand them over.")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,7 +103,7 @@ def intake(
         inspector = Inspector(looking, target_of(inspect).rstrip("/"))
     scene = IntakeScene(target, transport, inspector=inspector)
     _is_there(transport)
-    with progress_bar(len(checks)) as progress:
+    with _checking(len(checks)) as progress:
         report = run(checks, scene, subject=f"intake {address}", progress=progress)
     return _end(session, report, junit)
 
@@ -163,7 +164,7 @@ def regulator(
             session.tell(f"Listening for pushes on {place[0]} port {port}, as {at}")
         scene = RegulatorScene(target, transport, listener=listener, control=control)
         _is_there(transport)
-        progress = stack.enter_context(progress_bar(len(checks)))
+        progress = stack.enter_context(_checking(len(checks)))
         report = run(checks, scene, subject=f"regulator {address}", progress=progress)
     return _end(session, report, junit)
 
@@ -175,7 +176,7 @@ def selftest(session: Session) -> Answer:
     from kz_compliance_sdk.testing.conformance.selftest import CONTROLS
     from kz_compliance_sdk.testing.conformance.selftest import selftest as driven
 
-    with progress_bar(len(CONTROLS)) as progress:
+    with _checking(len(CONTROLS)) as progress:
         document = Document(selftest_document(tuple(driven(progress))))
     return Answer(document, _show_selftest, OK if document["all_right"] else FOUND)
 
@@ -348,22 +349,8 @@ def _failure(check: Shown) -> Iterator[dict[str, str]]:
 
 
 @contextlib.contextmanager
-def progress_bar(total: int) -> Iterator[Callable[[str], None]]:
-    """A bar with the name of what is made, for whoever watches the terminal."""
-    out = screen.console(stderr=True)
-    if not out.is_terminal:
-        yield lambda _name: None
-        return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
-    with Progress(*columns, console=out, transient=True) as bar:
-        task = bar.add_task("", total=total)
-        begun = False
-
-        def told(name: str) -> None:
-            nonlocal begun
-            bar.update(task, description=screen.as_markup(name), advance=1 if begun else 0)
-            begun = True
-
-        yield told
+def _checking(total: int) -> Iterator[Callable[[str], None]]:
+    """What is told of the check that is made, for whoever watches the terminal."""
+    numbers = itertools.count(1)
+    with screen.working() as tell:
+        yield lambda name: tell(f"{next(numbers)} of {total}: {name}")

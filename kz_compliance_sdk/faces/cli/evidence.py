@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import base64
-import os
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO
+from typing import TYPE_CHECKING, Annotated
 
 from kz_compliance_sdk.errors import ConfigError
 from kz_compliance_sdk.faces.cli import views
@@ -16,12 +12,21 @@ from kz_compliance_sdk.faces.cli.command import Answer, Argument, Option, audit,
 from kz_compliance_sdk.faces.cli.documents import Document, fields
 from kz_compliance_sdk.faces.cli.exits import FOUND, OK
 from kz_compliance_sdk.faces.cli.screen import counting, echo, write_document
-from kz_compliance_sdk.faces.cli.session import CaseArgument, Session, at_file, by_option, case_id_of, wrong
+from kz_compliance_sdk.faces.cli.session import (
+    CaseArgument,
+    Session,
+    by_option,
+    case_id_of,
+    new_file,
+    read_bytes,
+    wrong,
+)
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 _MOST_OF_A_KEY = 10_000
+_REMEDY = "Name the file as you received it."
 
 
 @command(cases, "evidence", "Look")
@@ -39,7 +44,7 @@ def make(
 
     That it was made is an event of the case.
     """
-    with session.desk() as desk, _written(out) as stream:
+    with session.desk() as desk, new_file(out) as stream:
         actor = session.actor(desk.settings)
         pack = desk.evidence(actor, case_id_of(desk, case), lang=lang, full=full, reason=reason)
         stream.write(pack)
@@ -51,25 +56,6 @@ def make(
     if key_id is None:
         then = "It is not signed: this platform has no Ed25519 key (signing_key)."
     return Answer(document, f"The {form} evidence pack is in {out}.\n{then}")
-
-
-@contextmanager
-def _written(out: Path) -> Iterator[BinaryIO]:
-    """A new file that only its owner can read; gone again if what should be in it could not be made.
-
-    It is there before anything is recorded: no case says that a pack was taken which never lay anywhere.
-    """
-    remedy = "Name a new file in a folder of yours."
-    if os.path.lexists(out):
-        raise wrong("--out", f"{out} cannot be written: it exists already.", remedy)
-    with at_file("--out", out, "written", remedy):
-        stream = open(out, "xb", opener=lambda path, flags: os.open(path, flags, 0o600))  # noqa: SIM115  closed below
-        try:
-            with stream:
-                yield stream
-        except BaseException:
-            out.unlink(missing_ok=True)
-            raise
 
 
 @command(evidence, "verify")
@@ -88,10 +74,10 @@ def verify_pack(
 
     def public(path: Path | None, option: str) -> Ed25519PublicKey | None:
         with by_option({"key": option}):
-            return None if path is None else read_key(_read(path, option, _MOST_OF_A_KEY))
+            return None if path is None else read_key(read_bytes(option, path, _REMEDY, _MOST_OF_A_KEY))
 
     ours, senders = public(key, "--key"), public(sender_key, "--sender-key")
-    verdict = verified(_read(pack, "FILE", MAX_PACK + 1), ours, senders)
+    verdict = verified(read_bytes("FILE", pack, _REMEDY, MAX_PACK + 1), ours, senders)
     names = ("platform_id", "case_id", "form", "made_at", "audit_head", "audit_length")
     document = Document(
         intact=not verdict.problems,
@@ -103,11 +89,6 @@ def verify_pack(
         _sender_asked=senders is not None,
     )
     return Answer(document, views.pack, FOUND if verdict.problems else OK)
-
-
-def _read(path: Path, option: str, most: int) -> bytes:
-    with at_file(option, path, "read", "Name the file as you received it."), path.open("rb") as stream:
-        return stream.read(most)
 
 
 @command(evidence, "key")
@@ -141,10 +122,8 @@ def verify(
     ] = None,
 ) -> Answer:
     """Check the ledger of one case or of all. Exit code 4 if anything was changed, cut, rewritten or put back."""
-    kept, remedy = None, "Name the file in which the checkpoints were kept, or - for standard input."
-    if held is not None:
-        with at_file("--checkpoint", held, "read", remedy):
-            kept = sys.stdin.buffer.read() if held == "-" else Path(held).read_bytes()
+    remedy = "Name the file in which the checkpoints were kept, or - for standard input."
+    kept = None if held is None else read_bytes("--checkpoint", held, remedy)
     with session.desk() as desk:
         case_id = None if case is None else case_id_of(desk, case)
         with counting() as progress:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterable
-from contextlib import nullcontext
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args
 
 from pydantic import BaseModel
 
 from kz_compliance_sdk.errors import InvalidInput, Unreadable
-from kz_compliance_sdk.faces.cli.session import at_file, wrong
+from kz_compliance_sdk.faces.cli.session import read_bytes, wrong
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.desk import CaseFile
@@ -27,11 +24,7 @@ def read_document(model: type[_M], file: str, option: str, hint: str = "") -> _M
     from kz_compliance_sdk.wire.strict_json import read
 
     where = "standard input" if file == "-" else file
-    with (
-        at_file(option, where, "read", "Name a JSON file, or - for standard input."),
-        nullcontext(sys.stdin.buffer) if file == "-" else Path(file).open("rb") as stream,
-    ):
-        body = stream.read(_MOST + 1)
+    body = read_bytes(option, file, "Name a JSON file, or - for standard input.", _MOST + 1)
     if len(body) > _MOST:
         raise wrong(option, f"{where} is larger than {_MOST // 2**20} MiB.", "Hand in less.")
     try:

@@ -11,7 +11,7 @@ from kz_compliance_sdk.faces.cli.command import Answer, Option, Yes, at, cases, 
 from kz_compliance_sdk.faces.cli.documents import Document
 from kz_compliance_sdk.faces.cli.handed_in import notice_choices, notice_skeleton, read_document
 from kz_compliance_sdk.faces.cli.screen import both, echo, show_fields, show_template
-from kz_compliance_sdk.faces.cli.session import Acting, CaseArgument, Session, at_file, case_id_of, wrong
+from kz_compliance_sdk.faces.cli.session import Acting, CaseArgument, Session, case_id_of, new_file, wrong
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.desk import ComplianceDesk
@@ -80,11 +80,8 @@ def letter(
     document = Document(message=found.id, lang=lang, text=text, file=None if out is None else str(out))
     if out is None:
         return Answer(document, lambda shown: echo(shown["text"]))
-    with (
-        at_file("--out", out, "written", "Name a new file in a folder of yours."),
-        out.open("x", encoding="utf-8") as to,
-    ):
-        to.write(text)
+    with new_file(out) as to:
+        to.write(text.encode())
     return Answer(document, f"The letter is in {out}.")
 
 

@@ -175,14 +175,21 @@ def show_fields(title: str, fields: Iterable[tuple[str, str | Text]], *, stderr:
 
 
 @contextmanager
-def counting() -> Iterator[Callable[[int], None]]:
-    """What long work tells of the cases that it has looked at; shown where somebody watches."""
+def working(first: str = "looking ...") -> Iterator[Callable[[str], None]]:
+    """What long work tells of itself; shown where somebody watches."""
     out = console(stderr=True)
     if not out.is_terminal:
-        yield lambda _count: None
+        yield lambda _text: None
         return
-    with out.status("looking ...") as shown:
-        yield lambda count: shown.update(f"looking ... {count:,} cases") if count % _COUNTED == 0 else None
+    with out.status(first) as shown:
+        yield lambda text: shown.update(escape(printable(text)))
+
+
+@contextmanager
+def counting() -> Iterator[Callable[[int], None]]:
+    """What long work tells of the cases that it has looked at."""
+    with working() as tell:
+        yield lambda count: tell(f"looking ... {count:,} cases") if count % _COUNTED == 0 else None
 
 
 def show_template(document: Any, title: str, choices: Sequence[tuple[str, str]]) -> None:
@@ -190,8 +197,3 @@ def show_template(document: Any, title: str, choices: Sequence[tuple[str, str]])
     write_document(document)
     if choices:
         show_fields(title, choices, stderr=True)
-
-
-def as_markup(text: str) -> str:
-    """Text from outside where rich reads markup, such as a progress bar."""
-    return escape(printable(text))

@@ -6,10 +6,10 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Literal, NamedTuple
 
 import typer
 
@@ -178,6 +178,36 @@ def at_file(option: str, file: str | Path, what: Literal["read", "written"], rem
         yield
     except OSError as error:
         raise wrong(option, f"{file} cannot be {what}: {error.strerror}.", remedy) from None
+
+
+def read_bytes(option: str, file: str | Path, remedy: str, most: int = -1) -> bytes:
+    """What is in a file, or comes on standard input for `-`, up to so many bytes. Raises InvalidInput."""
+    stdin = str(file) == "-"
+    with (
+        at_file(option, "standard input" if stdin else file, "read", remedy),
+        nullcontext(sys.stdin.buffer) if stdin else Path(file).open("rb") as stream,
+    ):
+        return stream.read(most)
+
+
+@contextmanager
+def new_file(out: Path) -> Iterator[BinaryIO]:
+    """A new file that only its owner can read; gone again if what should be in it could not be made.
+
+    It is there before anything is recorded: no case says that something was taken which never lay anywhere. Raises
+    InvalidInput.
+    """
+    remedy = "Name a new file in a folder of yours."
+    if os.path.lexists(out):
+        raise wrong("--out", f"{out} cannot be written: it exists already.", remedy)
+    with at_file("--out", out, "written", remedy):
+        stream = open(out, "xb", opener=lambda path, flags: os.open(path, flags, 0o600))  # noqa: SIM115  closed below
+        try:
+            with stream:
+                yield stream
+        except BaseException:
+            out.unlink(missing_ok=True)
+            raise
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -22,7 +21,7 @@ from kz_compliance_sdk.faces.cli.command import (
 )
 from kz_compliance_sdk.faces.cli.documents import Document
 from kz_compliance_sdk.faces.cli.handed_in import read_document
-from kz_compliance_sdk.faces.cli.session import Acting, CaseArgument, Session, by_option, wrong
+from kz_compliance_sdk.faces.cli.session import Acting, CaseArgument, Session, by_option, new_file
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.domain.appeals import Appeal, Reversal
@@ -69,10 +68,8 @@ def export(
 
     That it was taken out is recorded. Read it before you hand it over: it may speak of others as well.
     """
-    if out.exists():
-        raise wrong("--out", "there is such a file already.", "Name another one.")
-    taken = on.desk.privacy.export(on.actor, on.case_id, with_staff=with_staff)
-    with os.fdopen(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+    with new_file(out) as file:
+        taken = on.desk.privacy.export(on.actor, on.case_id, with_staff=with_staff)
         file.write(taken)
     document = Document(case=on.case_id, file=str(out), bytes=len(taken))
     return Answer(document, f"{len(taken)} bytes in {out}. Read them before you hand them over.")

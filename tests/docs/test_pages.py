@@ -30,7 +30,7 @@ from kz_compliance_sdk.domain.report import Report
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.domain.steps import VIEW_AGAIN_AFTER_S
 from kz_compliance_sdk.errors import NotAuthentic
-from kz_compliance_sdk.faces.cli import demo_stories, diagnosis, doctor
+from kz_compliance_sdk.faces.cli import demo_stories, doctor
 from kz_compliance_sdk.faces.cli.app import app
 from kz_compliance_sdk.services import intake, outcomes
 from kz_compliance_sdk.services.delivery import LEASE_S
@@ -190,7 +190,7 @@ def test_every_setting_that_a_page_names_exists(page: Path) -> None:
         ("concepts/delivery.md", "After five failures in a row", breaker.OPENS_AFTER, 5),
         ("guides/custom-regulator.md", "is parked after an hour of refusals", PARK_AFTER_REFUSED_S, 3600),
         ("operations.md", "every five minutes", REMIND_S, 300),
-        ("operations.md", "expire within 30 days", diagnosis.KEY_WARNING_S, 30 * 86_400),
+        ("operations.md", "expire within 30 days", doctor.KEY_WARNING_S, 30 * 86_400),
         ("operations.md", "Up to 256 MiB", doctor.MOST_SCANNED, 256 * 2**20),
         (
             "security.md",

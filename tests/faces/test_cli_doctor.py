@@ -15,7 +15,7 @@ import pytest
 from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.domain.change import EndpointState, Heartbeat
 from kz_compliance_sdk.domain.policy import kz_policy
-from kz_compliance_sdk.faces.cli import diagnosis, doctor
+from kz_compliance_sdk.faces.cli import doctor
 from kz_compliance_sdk.ports import Health
 from kz_compliance_sdk.testing import builders, keys
 from tests.faces.cli_office import SECRET, Office, moments_ago
@@ -54,7 +54,7 @@ def statuses(checks: Any) -> dict[str, str]:
 )
 def test_a_key_is_called_early_enough(first: int, last: int, revoked: int | None, status: str, remedy: bool) -> None:
     key = replace(keys.regulator_key(), not_before=first, not_after=last, revoked_at=revoked)
-    (check,) = diagnosis.keys((key,), NOW)
+    (check,) = doctor.keys((key,), NOW)
     assert (check.status, bool(check.remedy)) == (status, remedy)
 
 
@@ -67,34 +67,34 @@ def test_an_account_that_can_write_the_settings_is_warned_of(tmp_path: Path, mon
 
 
 def test_no_key_at_all_is_said() -> None:
-    assert [check.status for check in diagnosis.keys((), NOW)] == ["warn"]
+    assert [check.status for check in doctor.keys((), NOW)] == ["warn"]
 
 
 def test_parts_that_run_are_well_and_those_that_do_not_are_named() -> None:
-    assert statuses(diagnosis.machinery(health(), NOW, polls=True)) == {"watcher": "ok", "worker": "ok", "poller": "ok"}
+    assert statuses(doctor.machinery(health(), NOW, polls=True)) == {"watcher": "ok", "worker": "ok", "poller": "ok"}
     late = tuple(Heartbeat("social", part, NOW - 301) for part in ("watcher", "worker"))
-    found = statuses(diagnosis.machinery(health(heartbeats=late), NOW, polls=True))
+    found = statuses(doctor.machinery(health(heartbeats=late), NOW, polls=True))
     assert found == {"watcher": "fail", "worker": "fail", "poller": "fail"}
-    assert "poller" not in statuses(diagnosis.machinery(health(heartbeats=late), NOW, polls=False))
+    assert "poller" not in statuses(doctor.machinery(health(heartbeats=late), NOW, polls=False))
 
 
 def test_a_way_that_is_left_alone_is_named_with_its_last_fault() -> None:
     down = EndpointState("social", "regulator", 7, NOW + 90, 0, "timeout")
-    found = {check.name: check for check in diagnosis.machinery(health(endpoints=(down,)), NOW, polls=False)}
+    found = {check.name: check for check in doctor.machinery(health(endpoints=(down,)), NOW, polls=False)}
     assert found["way to regulator"].status == "warn"
     assert "timeout" in found["way to regulator"].remedy
 
 
 def test_a_clock_that_went_back_is_a_fault() -> None:
-    assert diagnosis.clock(health(), NOW).status == "ok"
-    assert diagnosis.clock(health(), NOW - 3600).status == "fail"
+    assert doctor.clock(health(), NOW).status == "ok"
+    assert doctor.clock(health(), NOW - 3600).status == "fail"
 
 
 def test_what_waits_for_a_person_is_counted() -> None:
-    assert statuses(diagnosis.work(health(), NOW)) == {"deadlines": "ok", "users": "ok", "parked": "ok"}
+    assert statuses(doctor.work(health(), NOW)) == {"deadlines": "ok", "users": "ok", "parked": "ok"}
     waiting = health(overdue=2, oldest_due_at=NOW - 5, parked=1, untold=3)
-    assert statuses(diagnosis.work(waiting, NOW)) == {"deadlines": "fail", "users": "warn", "parked": "warn"}
-    (users,) = (check for check in diagnosis.work(waiting, NOW) if check.name == "users")
+    assert statuses(doctor.work(waiting, NOW)) == {"deadlines": "fail", "users": "warn", "parked": "warn"}
+    (users,) = (check for check in doctor.work(waiting, NOW) if check.name == "users")
     assert "3 users are not told" in users.summary
 
 
@@ -102,13 +102,13 @@ def test_words_that_nobody_reviewed_and_silence_are_shown(tmp_path: Path) -> Non
     def settings(**given: Any) -> Settings:
         return Settings.load(None, {}, platform_id="p", public_url="https://p.example", user_notice=given)
 
-    check = diagnosis.user_notices(settings())
+    check = doctor.user_notices(settings())
     assert check.status == "warn"
     assert "kk, ru, en" in check.summary
     own = reviewed_words(tmp_path)
-    assert diagnosis.user_notices(settings(**own)).status == "warn", "nobody says where to appeal"
-    assert diagnosis.user_notices(settings(**own, appeal_url="https://p.example/a")).status == "ok"
-    check = diagnosis.user_notices(settings(enabled=False, off_because="Law on State Secrets, art. 14"))
+    assert doctor.user_notices(settings(**own)).status == "warn", "nobody says where to appeal"
+    assert doctor.user_notices(settings(**own, appeal_url="https://p.example/a")).status == "ok"
+    check = doctor.user_notices(settings(enabled=False, off_because="Law on State Secrets, art. 14"))
     assert check.status == "warn"
     assert "State Secrets" in check.summary
 
@@ -117,7 +117,7 @@ def test_people_whom_the_policy_asks_for_and_nobody_is_are_named() -> None:
     def found(policy: Any = None, **actors: dict[str, Any]) -> Any:
         of = {name: {"id": name, **one} for name, one in actors.items()}
         settings = Settings.load(None, {}, platform_id="p", public_url="https://p.example", actors=of)
-        return diagnosis.deciders(settings, policy or kz_policy())
+        return doctor.deciders(settings, policy or kz_policy())
 
     assert found().status == "warn"
     assert len(found(m={"roles": ["moderator"]}).details) == 2
@@ -137,20 +137,20 @@ def test_an_addressee_that_nobody_compares_is_said() -> None:
     def settings(**given: Any) -> Settings:
         return Settings.load(None, {}, platform_id="p", public_url="https://p.example", addressee=given)
 
-    assert diagnosis.addressee(settings()).status == "warn"
-    assert diagnosis.addressee(settings(bin="010140000000")).status == "ok"
+    assert doctor.addressee(settings()).status == "warn"
+    assert doctor.addressee(settings(bin="010140000000")).status == "ok"
 
 
 def test_the_calendar_is_asked_for_before_the_year_begins() -> None:
     policy = kz_policy()
-    assert diagnosis.calendar(policy, NOW).status == "ok"
-    assert diagnosis.calendar(policy, NOW + 20 * 366 * DAY).status == "warn"
+    assert doctor.calendar(policy, NOW).status == "ok"
+    assert doctor.calendar(policy, NOW + 20 * 366 * DAY).status == "warn"
 
 
 def test_every_rule_that_nobody_verified_is_listed() -> None:
     policy = kz_policy()
     unread = [key for key, source in policy.sources() if not source.verified]
-    check = diagnosis.law(policy)
+    check = doctor.law(policy)
     assert check.status == "warn"
     assert [detail.partition(": ")[0] for detail in check.details] == unread
 

@@ -29,7 +29,7 @@ from kz_compliance_sdk.domain.steps import Form
 from kz_compliance_sdk.domain.user_notices import name_of
 from kz_compliance_sdk.domain.values import instant_text
 from kz_compliance_sdk.evidence.redaction import Said, is_plain_receipt, said_of
-from kz_compliance_sdk.evidence.told import told
+from kz_compliance_sdk.evidence.told import shown, told
 from kz_compliance_sdk.ports import KeptCase
 
 CLEARED = ("acknowledgement", "clarification", "report")
@@ -153,14 +153,7 @@ class _Pack:
         proof = _object(row.proof)
         told: dict[str, Json] = {
             "number": number,
-            "type": row.type,
-            "sender": row.sender,
-            "message_id": row.message_id,
-            "source": row.source,
-            "received_at": instant_text(row.received_at),
-            "exit": row.exit,
-            "status": row.status,
-            "deliveries": row.deliveries,
+            **shown(row, "type sender message_id source received_at exit status deliveries"),
             "body": self._keep(f"received/{number:03}.body", row.body) | {"sha256": row.body_sha256},
             "proof": self._keep(f"received/{number:03}.proof", row.proof),
             "reply": self._keep(f"received/{number:03}.reply", row.reply),
@@ -201,12 +194,7 @@ class _Pack:
 
     def _attempt(self, attempt: Attempt) -> Json:
         """What a program or a person said of it may name anybody."""
-        told: dict[str, Json] = {
-            "number": attempt.number,
-            "started_at": instant_text(attempt.started_at),
-            "ended_at": instant_text(attempt.ended_at),
-            "result": attempt.result,
-        }
+        told = shown(attempt, "number started_at ended_at result")
         return told | {"detail": attempt.detail} if self._full else told
 
     def _part(self, seq: int, name: str) -> bytes:
@@ -219,14 +207,9 @@ class _Pack:
         """What was written by anybody, beside what the events tell of it."""
         fold = self._fold
         for one in document["items"]:
-            item = self._items[one["item"]]
-            one |= {
-                "url": item.url or None,
-                "object_id": item.object_id or None,
-                "account_ref": item.account_ref or None,
-            }
+            one |= shown(self._items[one["item"]], "url object_id account_ref")
         for one, look in zip(document["content"], looks_of(self._stream, self._case, self._chain.opened), strict=True):
-            one |= {"item_id": look.item_id, "digest": look.digest or None, "object_id": look.object_id or None}
+            one |= shown(look, "item_id digest object_id")
         for one in document["decisions"]:
             seq = self._fold.decisions[one["version"]].at_seq
             said = _object(self._part(seq, PROPOSAL)).get("proposal", {}).get("items", ())

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 from kz_compliance_sdk.domain.canonical import Json
@@ -38,14 +39,7 @@ _APPEAL: Final = "item received_at due_at decision_version:decision state decide
 
 def told(events: Sequence[Stamped], case: Case, name: Name) -> dict[str, Json]:
     """What these events tell, of which `case` is the fold. Items are called by their numbers."""
-
-    def fields(value: Any, names: str) -> dict[str, Json]:
-        found: dict[str, Json] = {}
-        for each in names.split():
-            field, _, own = each.partition(":")
-            held = getattr(value, own or field)
-            found[field] = name(held) if field.endswith("_by") else _shown(field, held)
-        return found
+    fields = partial(shown, name=name)
 
     def decision(one: Decision) -> dict[str, Json]:
         check = case.checks.get(one.check)
@@ -95,6 +89,16 @@ def told(events: Sequence[Stamped], case: Case, name: Name) -> dict[str, Json]:
         "escalations": [fields(one, "step fired_at level audience") for one in steps_of(case)],
         "audit": {"head": case.head.hex(), "length": case.seq},
     }
+
+
+def shown(value: Any, names: str, name: Name = str) -> dict[str, Json]:
+    """What a value holds under these names, as the documents have it; `name:field` renames a field."""
+    found: dict[str, Json] = {}
+    for each in names.split():
+        field, _, own = each.partition(":")
+        held = getattr(value, own or field)
+        found[field] = name(held) if field.endswith("_by") else _shown(field, held)
+    return found
 
 
 def _shown(field: str, held: Any) -> Json:

@@ -165,6 +165,14 @@ def _amended(story: Story) -> Story:
     return replace(story, turns=turns, outcomes=outcomes, revised=after)
 
 
+_QUESTION: Final = Question(
+    text=(
+        Statement(lang="kk", text="Жарияланымның қай бөлігі айтылып отыр?"),
+        Statement(lang="ru", text="Какая часть публикации имеется в виду?"),
+    )
+)
+
+
 class Play:
     """One performance. `checks` holds what was seen on the way and what had to be seen. Raises Stuck."""
 
@@ -183,7 +191,7 @@ class Play:
         self._case_ids: dict[str, str] = {}
         self._turns: Counter[str] = Counter()
         self.checks: list[Check] = []
-        self.settled_case_id = self.sanction_id = ""
+        self._settled_case_id = self._sanction_id = ""
 
     def perform(self) -> None:
         """All of it, in order."""
@@ -270,7 +278,7 @@ class Play:
         for body in (json.dumps(message, ensure_ascii=False).encode(), whole[: len(whole) // 2]):
             answer = self._regulator.do("push-unreadable", body=base64.b64encode(body).decode())
             self._expect(answer, 422)
-        self.settled_case_id = json.loads(answer["body"])["instance"].removeprefix("urn:uuid:")
+        self._settled_case_id = json.loads(answer["body"])["instance"].removeprefix("urn:uuid:")
 
     # ------------------------------------------------------------------------------------- what people do
 
@@ -282,7 +290,7 @@ class Play:
         self._desk.authenticate(Office.lead, self._case(letter).id, called)
         self._step("The lead settles the message that was cut off; the authority sends {} anew.", unreadable)
         why = "The sender was called: a test of its system, no demand."
-        self._desk.settle_quarantine(Office.lead, self.settled_case_id, why)
+        self._desk.settle_quarantine(Office.lead, self._settled_case_id, why)
         held = self._case(unreadable)
         self._wait("a second to pass", lambda: self._desk.store.now() > held.received_at)
         self._push(unreadable.notice)
@@ -294,11 +302,11 @@ class Play:
         self._push(builders.reminder(reminded.notice, 2), "notice.reminded")
         sanction = builders.sanction(1, [reminded.notice.notice_id], effective_at=self._desk.store.now())
         self._push(sanction, "sanction.announced")
-        self.sanction_id = sanction.sanction_id
+        self._sanction_id = sanction.sanction_id
         level, known = self._case(reminded).level, [noted.sanction_id for noted in self._desk.sanctions()]
         found = {
             f"the reminder left the level at {level}": level < 2,
-            f"the sanctions on the board are {known}": known != [self.sanction_id],
+            f"the sanctions on the board are {known}": known != [self._sanction_id],
         }
         self._note("the reminder and the sanction are noted", f"level {level}, {len(known)} sanction", found)
 
@@ -412,6 +420,74 @@ class Play:
             found = {f"the attempts came to {results}": results != [answer, "in_force"]}
             self._note(f"a {key} platform is waited for", ", ".join(results), found)
 
+    # ------------------------------------------------------------------------------------- both sets of books
+
+    def close(self) -> list[dict[str, Any]]:
+        """Hold the books of both sides and the platform against each other. One row for each notice, and for what came
+        and is none."""
+        case_ids = self._desk.store.queries(self._desk.platform_id).case_ids()
+        files = [self._desk.case_file(case_id) for case_id in case_ids]
+        of_notice = {file.case.notice_id: file for file in files}
+        (settled,) = (file for file in files if file.case.id == self._settled_case_id)
+        self.checks[:0] = [*self._agreements(files), *self._ends(files, settled)]
+        every: list[tuple[str, str, str, CaseFile | None]] = [
+            *((key, one.title, one.way, of_notice[one.notice.notice_id]) for key, one in self._stories.items()),
+            ("quarantine", "cut off: settled by a person", "pushed", settled),
+            ("forgery", f"three forgeries of #{self._number['forged']}: refused with 401", "pushed", None),
+            ("sanction", f"the warning {self._sanction_id}: on the board", "pushed", None),
+        ]
+        return [_row(number, *row) for number, row in enumerate(every, 1)]
+
+    def _agreements(self, files: Sequence[CaseFile]) -> Iterator[Check]:
+        told = self._stories.values()
+        books, changes = self._regulator.books(self._desk.platform_id), self._processes.changes()
+        signed, typed = [story for story in told if story.way != "typed in"], self._came("typed in")
+        messages = [(file, message) for file in files for message in file.messages]
+        sent = [
+            Sent.of(file.case.notice_id, m)
+            for file, m in messages
+            if m.kind in agreement.KINDS and m.endpoint != BY_HAND and m.state != "void"
+        ]
+        for kind in agreement.KINDS:
+            yield agreement.receipts(kind, sent, books)
+        revisions = {s.notice.notice_id: [1, s.revised.revision] if s.revised else [1] for s in signed}
+        yield agreement.acknowledgements(revisions, books)
+        yield agreement.outcomes({story.notice.notice_id: story.outcomes for story in signed}, books)
+        letters = [wrong for story in typed for wrong in self._letters(story)]
+        yield Check("every letter is answered, with its proof", f"{len(typed)} letters", (*letters,))
+        decided = {key: measure for story in told for key, measure in story.objects.items()}
+        standing = {key: measure for key, _, measure in changes}
+        yield agreement.effects(decided, standing, [(key, version) for key, version, _ in changes])
+        outbox, health = agreement.outbox((m.id, m.kind, m.state) for _, m in messages), self._desk.health()
+        lost = (f"{health.undelivered} undelivered, {health.parked} parked",) * bool(health.undelivered + health.parked)
+        yield Check(outbox.name, outbox.told, (*outbox.differences, *lost))
+
+    def _ends(self, files: Sequence[CaseFile], settled: CaseFile) -> Iterator[Check]:
+        verdict, events = self._desk.verify_audit(), sum(len(file.chain.events) for file in files)
+        told = f"{events} events of {verdict.checked} cases"
+        yield Check("the ledger is whole", told, (*map(str, verdict.faults),))
+        ends = {story.notice.notice_id: story.end for story in self._stories.values()}
+        stand = [(file.case.notice_id, file.case.state) for file in files if file is not settled]
+        astray = [f"{name} is {state} and not {ends.get(name)}" for name, state in stand if state != ends.get(name)]
+        yield Check("every notice has come to its end", f"{len(ends)} notices", (*astray,))
+        late = [f"{file.case.notice_id} was late" for file in files if file.clock.late]
+        yield Check("nobody was late", f"{len(files)} clocks", (*late,))
+        held = [f"{file.case.id} is there" for file in files if file.case.state is CaseState.QUARANTINED]
+        kinds = [event.kind for event in settled.chain.events][-2:]
+        held += [] if kinds == ["quarantine_settled", "counted"] else [f"what was cut off ended with {kinds}"]
+        yield Check("the quarantine is empty", "one settled by a person, one admitted", (*held,))
+
+    def _letters(self, story: Story) -> Iterator[str]:
+        name, reports = story.notice.notice_id, self._messages(story, "report")
+        answered = [(m, json.loads(m.receipt)) for m in reports if m.endpoint == BY_HAND and m.state == "done"]
+        if len(answered) != 1:
+            yield f"{name}: {len(answered)} letters are recorded"
+        for report, proof in answered:
+            if proof["body_sha256"] != hashlib.sha256(report.body).hexdigest() or not proof["proof"]:
+                yield f"{name}: the proof does not speak of the letter"
+            if _outcomes(report) != dict(story.outcomes):
+                yield f"{name}: the letter says {_outcomes(report)}"
+
     # ------------------------------------------------------------------------------------- both sides' hands
 
     def _issue(self, data: MessageData, kind: str = "notice.issued", **how: Any) -> dict[str, Any]:
@@ -486,102 +562,6 @@ class Play:
         self._screen.step(text.format(*numbers if text.count("{}") == len(numbers) else [" ".join(numbers)]))
 
 
-_QUESTION: Final = Question(
-    text=(
-        Statement(lang="kk", text="Жарияланымның қай бөлігі айтылып отыр?"),
-        Statement(lang="ru", text="Какая часть публикации имеется в виду?"),
-    )
-)
-
-
-class Closing:
-    """What stands in the two sets of books and on the platform when everything is over. `changes` are the platform's:
-    object, version, and the measure then in force."""
-
-    def __init__(
-        self,
-        told: Sequence[Story],
-        desk: ComplianceDesk,
-        books: Mapping[str, Any],
-        changes: Sequence[tuple[str, int, str]],
-        play: Play,
-    ) -> None:
-        self._told, self._desk, self._books, self._changes, self._play = told, desk, books, changes, play
-        self._files = [desk.case_file(case_id) for case_id in desk.store.queries(desk.platform_id).case_ids()]
-        self._of_notice = {file.case.notice_id: file for file in self._files}
-        (self._settled,) = (file for file in self._files if file.case.id == play.settled_case_id)
-
-    def rows(self) -> list[dict[str, Any]]:
-        """One row for each notice, and for what came and is none."""
-        forged = next(number for number, story in enumerate(self._told, 1) if story.key == "forged")
-        every: list[tuple[str, str, str, CaseFile | None]] = [
-            *((story.key, story.title, story.way, self._of_notice[story.notice.notice_id]) for story in self._told),
-            ("quarantine", "cut off: settled by a person", "pushed", self._settled),
-            ("forgery", f"three forgeries of #{forged}: refused with 401", "pushed", None),
-            ("sanction", f"the warning {self._play.sanction_id}: on the board", "pushed", None),
-        ]
-        return [_row(number, *row) for number, row in enumerate(every, 1)]
-
-    def checks(self) -> list[Check]:
-        """Everything that must hold."""
-        signed = [story for story in self._told if story.way != "typed in"]
-        typed = [story for story in self._told if story.way == "typed in"]
-        messages = [(file, message) for file in self._files for message in file.messages]
-        sent = [
-            Sent.of(file.case.notice_id, m)
-            for file, m in messages
-            if m.kind in agreement.KINDS and m.endpoint != BY_HAND and m.state != "void"
-        ]
-        revisions = {s.notice.notice_id: [1, s.revised.revision] if s.revised else [1] for s in signed}
-        decided = {key: measure for story in self._told for key, measure in story.objects.items()}
-        standing = {key: measure for key, _, measure in self._changes}
-        health, verdict = self._desk.health(), self._desk.verify_audit()
-        outbox = agreement.outbox((m.id, m.kind, m.state) for _, m in messages)
-        lost = (f"{health.undelivered} undelivered, {health.parked} parked",) * bool(health.undelivered + health.parked)
-        events = sum(len(file.chain.events) for file in self._files)
-        late = [f"{name} was late" for name, file in self._of_notice.items() if file.clock.late]
-        return [
-            *(agreement.receipts(kind, sent, self._books) for kind in agreement.KINDS),
-            agreement.acknowledgements(revisions, self._books),
-            agreement.outcomes({story.notice.notice_id: story.outcomes for story in signed}, self._books),
-            Check("every letter is answered, with its proof", f"{len(typed)} letters", (*self._letters(typed),)),
-            agreement.effects(decided, standing, [(key, version) for key, version, _ in self._changes]),
-            Check(outbox.name, outbox.told, (*outbox.differences, *lost)),
-            Check("the ledger is whole", f"{events} events of {verdict.checked} cases", (*map(str, verdict.faults),)),
-            Check("every notice has come to its end", f"{len(self._told)} notices", (*self._astray(),)),
-            Check("nobody was late", f"{len(self._of_notice)} clocks", (*late,)),
-            Check("the quarantine is empty", "one settled by a person, one admitted", (*self._quarantined(),)),
-        ]
-
-    def _letters(self, typed: Sequence[Story]) -> Iterator[str]:
-        for story in typed:
-            name, file = story.notice.notice_id, self._of_notice[story.notice.notice_id]
-            reports = [m for m in file.messages if m.kind == "report" and m.endpoint == BY_HAND and m.state == "done"]
-            proofs = [json.loads(report.receipt) for report in reports]
-            if len(reports) != 1:
-                yield f"{name}: {len(reports)} letters are recorded"
-            elif proofs[0]["body_sha256"] != hashlib.sha256(reports[0].body).hexdigest() or not proofs[0]["proof"]:
-                yield f"{name}: the proof does not speak of the letter"
-            elif _outcomes(reports[0]) != dict(story.outcomes):
-                yield f"{name}: the letter says {_outcomes(reports[0])}"
-
-    def _astray(self) -> Iterator[str]:
-        ends = {story.notice.notice_id: story.end for story in self._told}
-        for name, file in self._of_notice.items():
-            if name not in ends and file is not self._settled:
-                yield f"{name}: nobody sent such a notice"
-            elif name in ends and file.case.state != ends[name]:
-                yield f"{name} is {file.case.state}"
-
-    def _quarantined(self) -> Iterator[str]:
-        for file in self._files:
-            if file.case.state is CaseState.QUARANTINED:
-                yield f"{file.case.notice_id} is still in quarantine"
-        events = [event.kind for event in self._settled.chain.events]
-        if events[-2:] != ["quarantine_settled", "counted"]:
-            yield f"what was cut off ended with {events}"
-
-
 def _outcomes(report: OutboxMessage | None) -> dict[str, str]:
     return {item["item_id"]: item["outcome"] for item in json.loads(report.body)["items"]} if report else {}
 
@@ -624,8 +604,7 @@ def perform(session: Session, directory: Path, profile: Profile, seed: int, *, p
                 processes.await_("the worker", lambda: bool(desk.health().heartbeats), _PATIENCE_S)
                 play = Play(told, desk, regulator, processes, on_screen)
                 play.perform()
-                end = Closing(told, desk, regulator.books(desk.platform_id), processes.changes(), play)
-                rows, checks = end.rows(), [*end.checks(), *play.checks]
+                rows, checks = play.close(), play.checks
         except ComplianceError:
             for words in processes.last_words():
                 session.tell(words)

@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 
 from kz_compliance_sdk.errors import ComplianceError, ConfigError, StoreError
 from kz_compliance_sdk.faces.cli import command, exits, screen
+from kz_compliance_sdk.faces.cli.documents import fields
 from kz_compliance_sdk.faces.cli.exits import INTERRUPTED, NO_READER, UNEXPECTED, USAGE, exit_code
 from kz_compliance_sdk.faces.cli.session import Session
 
@@ -71,8 +72,11 @@ class _Root(TyperGroup):
             if exits.is_of_output(error):
                 # Here already: click would answer a broken pipe with the code of a fault.
                 raise SystemExit(_unwritten(error)) from None
-            said = error if isinstance(error, ComplianceError) else exits.known(error) or error
-            _explain(Session.of(ctx), said, error)
+            session = Session.of(ctx)
+            if session.debug:
+                traceback.print_exception(error)
+            said = error if isinstance(error, ComplianceError) else exits.known(error) or _unexpected(error)
+            _explain(session, said)
             raise typer.Exit(exit_code(said)) from None
 
 
@@ -106,36 +110,20 @@ def _unwritten(error: Exception) -> int:
     return exit_code(StoreError(""))
 
 
-def _explain(session: Session, error: Exception, cause: Exception) -> None:
-    if session.debug:
-        traceback.print_exception(cause)
-    if isinstance(error, ComplianceError):
-        code, text = error.code, str(error)
-    else:
-        code, text = (
-            "unexpected",
-            f"unexpected: {type(error).__name__}. Run it again with --debug first, and report it.",
-        )
-    field, remedy = getattr(error, "field", None), getattr(error, "remedy", None)
-    first, *more = text.splitlines() if isinstance(error, ConfigError) else [text]
+def _unexpected(error: Exception) -> ComplianceError:
+    told = f"unexpected: {type(error).__name__}. Run it again with --debug first, and report it."
+    return ComplianceError(told, code="unexpected")
+
+
+def _explain(session: Session, error: ComplianceError) -> None:
+    first, *more = str(error).splitlines() if isinstance(error, ConfigError) else [str(error)]
     screen.say(f"error: {screen.one_line(first)}", stderr=True)
     for line in more:
         screen.say(f"   and: {screen.one_line(line)}", stderr=True)
     if session.json:
-        screen.write_document(
-            {
-                "error": {
-                    "code": code,
-                    "message": error.message if isinstance(error, ComplianceError) else text,
-                    "more": more,
-                    "field": field,
-                    "remedy": remedy,
-                    "reference": getattr(error, "reference", None),
-                    "retryable": getattr(error, "retryable", False),
-                    "exit_code": exit_code(error),
-                }
-            }
-        )
+        told = fields(error, "code message reference retryable")
+        told |= {"field": getattr(error, "field", None), "remedy": getattr(error, "remedy", None), "more": more}
+        screen.write_document({"error": {**told, "exit_code": exit_code(error)}})
 
 
 app = typer.Typer(

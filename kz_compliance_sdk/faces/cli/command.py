@@ -21,7 +21,6 @@ from kz_compliance_sdk.faces.cli.handed_in import received_at
 from kz_compliance_sdk.faces.cli.session import Acting, CaseArgument, Json, Session, by_option
 
 if TYPE_CHECKING:
-    from kz_compliance_sdk.desk import ComplianceDesk
     from kz_compliance_sdk.domain.case import Case
 
 Option, Argument = typer.Option, typer.Argument
@@ -112,23 +111,16 @@ def step(name: str, panel: str, text: str | Callable[[Case], str] = "") -> Calla
                 after = call(on, **given)
                 if isinstance(after, Answer):
                     return after
-                told = text(after) if callable(text) else text.format(case=after, name=name_of(after), **given)
-                return stepped(after, on.desk, told)
+                # A message that could not be read has no notice id.
+                known_as = after.notice_id or after.id
+                told = text(after) if callable(text) else text.format(case=after, name=known_as, **given)
+                row = documents.listed(after, on.desk.store.now())
+                return Answer(Document(case=row), f"{told} State: {after.state}.")
 
         _register(cases, name, panel, run, call, case=True)
         return call
 
     return declared
-
-
-def stepped(case: Case, desk: ComplianceDesk, text: str) -> Answer:
-    """What a step came to: the case, or one line."""
-    return Answer(Document(case=documents.listed(case, desk.store.now())), f"{text} State: {case.state}.")
-
-
-def name_of(case: Case) -> str:
-    """What people call a case; a message that could not be read has no notice id."""
-    return case.notice_id or case.id
 
 
 def token_of(on: Acting, given: int | None) -> int:

@@ -7,11 +7,11 @@ does not take it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
-from kz_compliance_sdk.domain.canonical import canonical
+from kz_compliance_sdk.domain.canonical import encoded
 from kz_compliance_sdk.domain.fold import Tally
 from kz_compliance_sdk.domain.values import instant_text
 from kz_compliance_sdk.transparency.counting import Demand, demand_of
@@ -31,66 +31,37 @@ ACTIONS: Final[Mapping[str, str]] = {
 reversed, and what the authority took back."""
 
 _MOST = 8_000
-_CASE, _RECEIVED, _SENT = "\x00case\x00", "\x00received\x00", "\x00sent\x00"
 
 
 class LumenLines:
     """Demands of one published report, a line for each. What the report hides is in no line."""
 
     def __init__(self, report: TransparencyReport, categories: Collection[str]) -> None:
-        self._report, self._categories = report, categories
-        self._known: dict[str, tuple[bool, list[str]]] = {}
-        self._days: dict[int, str] = {}
+        self._report = report
+        # Many demands differ in nothing but their times.
+        self._known = lru_cache(_MOST)(lambda facts: self._of(demand_of(facts, categories)))
         self._shown = {
             (one.figure.id, value.value) for one in report.figures for value in one.values if value.count is not None
         }
 
-    def _of(self, facts: str) -> tuple[bool, list[str]]:
-        """For all demands that differ in nothing but their times: whether they are told, and the text of a line
-        around the case, when it was received and when it was sent."""
-        found = self._known.get(facts)
-        if found is None:
-            if len(self._known) >= _MOST:
-                self._known.clear()
-            demand = demand_of(facts, self._categories)
-            fields = self._fields(demand)
-            told = demand.usable and not demand.is_withheld(self._report.as_of)
-            places = {"case_id_number": _CASE, "date_received": _RECEIVED, "date_sent": _SENT}
-            text = self._whole({**fields, **places}).decode()
-            # canonical JSON sorts its keys: they come in this order.
-            for place in places.values():
-                text = text.replace(json.dumps(place), "\x00")
-            found = self._known[facts] = told, text.split("\x00")
-        return found
-
-    def _whole(self, notice: Mapping[str, Any]) -> bytes:
-        return canonical({"notice": notice, **({"draft": True} if self._report.draft else {})}) + b"\n"
+    def _of(self, demand: Demand) -> tuple[bool, dict[str, Any]]:
+        """Whether a demand is told, and what is told of it beside the case and its times."""
+        return demand.usable and not demand.is_withheld(self._report.as_of), self._fields(demand)
 
     def may_tell(self, tally: Tally) -> bool:
         """Whether the demand is one of those that the report breaks down."""
-        return self._of(tally.facts)[0]
+        return self._known(tally.facts)[0]
 
     def line(self, tally: Tally, urls: Sequence[str]) -> bytes:
         """The demand as a line of JSON. `urls` are told only if the platform has decided so."""
-        _, around = self._of(tally.facts)
-        if not urls and tally.issued_at:
-            dates = f'{around[1]}"{self._instant(tally.received_at)}"{around[2]}"{self._instant(tally.issued_at)}"'
-            return f'{around[0]}"{tally.case_id}"{dates}{around[3]}'.encode()
-        fields = self._fields(demand_of(tally.facts, self._categories))
-        notice = {**fields, "case_id_number": tally.case_id, "date_received": self._instant(tally.received_at)}
+        _, fields = self._known(tally.facts)
+        notice = {**fields, "case_id_number": tally.case_id, "date_received": instant_text(tally.received_at)}
         if tally.issued_at:
-            notice["date_sent"] = self._instant(tally.issued_at)
+            notice["date_sent"] = instant_text(tally.issued_at)
         if urls:
             infringing = [{"url": url} for url in urls]
             notice["works_attributes"] = [{"description": "Items named by the demand", "infringing_urls": infringing}]
-        return self._whole(notice)
-
-    def _instant(self, at: int) -> str:
-        days, seconds = divmod(at, 86_400)
-        day = self._days.get(days)
-        if day is None:
-            day = self._days[days] = instant_text(days * 86_400)[:11]
-        return f"{day}{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}Z"
+        return encoded({"notice": notice, **({"draft": True} if self._report.draft else {})}) + b"\n"
 
     def _fields(self, demand: Demand) -> dict[str, Any]:
         told = self._told

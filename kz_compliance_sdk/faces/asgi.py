@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, Self
+from typing import Any
 
 from kz_compliance_sdk.aio import AsyncComplianceDesk
 from kz_compliance_sdk.errors import StoreError
@@ -27,7 +27,6 @@ def asgi_app(desk: AsyncComplianceDesk) -> App:
     """
     settings = desk.blocking.settings
     limit, routes = settings.limits.max_body, Routes(settings.public_url, settings.intake_path)
-    readers = SlowReaders(settings.limits.read_timeout_s)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -40,7 +39,7 @@ def asgi_app(desk: AsyncComplianceDesk) -> App:
         if route == "health" and scope["method"] == "GET":
             await _answer(send, await _health(desk))
         elif route == "intake":
-            answer = await _intake(desk, scope, receive, limit, readers)
+            answer = await _intake(desk, scope, receive, limit)
             if answer is not None:
                 await _answer(send, answer)
         else:
@@ -57,20 +56,19 @@ async def _health(desk: AsyncComplianceDesk) -> Response:
     return Response(200, (("content-type", "application/json"),), body)
 
 
-async def _intake(
-    desk: AsyncComplianceDesk, scope: Scope, receive: Receive, limit: int, readers: SlowReaders
-) -> Response | None:
+async def _intake(desk: AsyncComplianceDesk, scope: Scope, receive: Receive, limit: int) -> Response | None:
     """The answer; None if the sender went away before its message was whole."""
     headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
     declared = next((value for name, value in headers if name == "content-length"), "0")
     early = desk.blocking.intake.check_transport(scope["method"], headers, declared_length(declared, limit + 1))
     if early is not None:
         return early
-    body: bytes | None = None
-    with readers.reading() as reading:
-        body = await _body(receive, limit)
-    if reading.was_cut:
-        return refused(408, "timeout", f"The body did not come within {readers.deadline_s:g} seconds.")
+    deadline_s = desk.blocking.settings.limits.read_timeout_s
+    try:
+        async with asyncio.timeout(deadline_s):
+            body = await _body(receive, limit)
+    except TimeoutError:
+        return refused(408, "timeout", f"The body did not come within {deadline_s:g} seconds.")
     if body is None:
         return None
     raw_path = scope.get("raw_path") or scope["path"].encode()
@@ -78,54 +76,6 @@ async def _intake(
     if query := scope.get("query_string"):
         target = f"{target}?{query.decode('latin-1')}"
     return await desk.receive(scope["method"], target, headers, body)
-
-
-class SlowReaders:
-    """Cuts off whoever takes too long to send a body. One timer looks at all of them once a second, since a timer for
-    each request costs more than reading it."""
-
-    def __init__(self, deadline_s: float) -> None:
-        self.deadline_s = deadline_s
-        self._reading: set[_Reading] = set()
-        self._looking = False
-
-    def reading(self) -> _Reading:
-        loop = asyncio.get_running_loop()
-        one = _Reading(self._reading, asyncio.current_task(), loop.time() + self.deadline_s)
-        if not self._looking:
-            self._looking = True
-            loop.call_later(min(1.0, self.deadline_s), self._look, loop)
-        return one
-
-    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
-        now = loop.time()
-        for one in self._reading:
-            one.cut_after(now)
-        self._looking = bool(self._reading)
-        if self._looking:
-            loop.call_later(min(1.0, self.deadline_s), self._look, loop)
-
-
-class _Reading:
-    __slots__ = ("_all", "_task", "_until", "was_cut")
-
-    def __init__(self, everybody: set[_Reading], task: asyncio.Task[Any] | None, until: float) -> None:
-        self._all, self._task, self._until = everybody, task, until
-        self.was_cut = False
-
-    def cut_after(self, now: float) -> None:
-        if now >= self._until and not self.was_cut and self._task is not None:
-            self.was_cut = True
-            self._task.cancel()
-
-    def __enter__(self) -> Self:
-        self._all.add(self)
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> bool:
-        self._all.discard(self)
-        # Cancelled by us alone: if the server cancels as well, that goes on.
-        return self.was_cut and kind is asyncio.CancelledError and self._task is not None and not self._task.uncancel()
 
 
 async def _body(receive: Receive, limit: int) -> bytes | None:

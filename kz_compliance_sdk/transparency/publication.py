@@ -89,10 +89,10 @@ class Transparency:
     ) -> Iterator[Tally]:
         """Every case of the period that has ended, once; with `until` (UTC seconds), not what was answered after it.
         What runs is counted first: what ends meanwhile runs in this report."""
-        seen: set[bytes] = set()
+        seen: set[str] = set()
         if counting is not None:
             for running in queries.running(period.start, period.end):
-                seen.add(_short(running.case_id))
+                seen.add(running.case_id)
                 counting.run(running)
         for row in queries.tallies(period.start, period.end):
             answered = row.receipt_at
@@ -100,7 +100,7 @@ class Transparency:
                 continue
             # Only what ended since the count began can have been counted as running.
             is_settled = counting is not None and answered is not None and answered < counting.now
-            if is_settled or not seen or _short(row.case_id) not in seen:
+            if is_settled or row.case_id not in seen:
                 yield row
 
     def lumen(self, report: TransparencyReport, *, with_urls: bool = False) -> Iterator[bytes]:
@@ -131,11 +131,6 @@ class Transparency:
             for who, (proposed, approved) in found.items()
         ]
         return sorted(rows, key=lambda row: (-row.proposed - row.approved, row.pseudonym))
-
-
-def _short(case_id: str) -> bytes:
-    # Many may be running: half the bytes of the text.
-    return bytes.fromhex(case_id.replace("-", "")) if len(case_id) == 36 else case_id.encode()
 
 
 def _urls(queries: Queries, case_id: str) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from kz_compliance_sdk.faces.cli import views
 from kz_compliance_sdk.faces.cli.command import Answer, Option, command, root
 from kz_compliance_sdk.faces.cli.documents import Document
 from kz_compliance_sdk.faces.cli.screen import counting
-from kz_compliance_sdk.faces.cli.session import Session, by_option, wrong
+from kz_compliance_sdk.faces.cli.session import Session, at_file, wrong
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.transparency.publication import Workload
@@ -28,7 +28,7 @@ _STAFF = "staff-internal.csv"
 def transparency(
     session: Session,
     first: Annotated[str, Option("--from", metavar="DAY", help="The first day, YYYY-MM-DD, in Almaty.")],
-    last: Annotated[str, Option("--to", metavar="DAY", help="The last day, which still belongs to it.")],
+    to: Annotated[str, Option(metavar="DAY", help="The last day, which still belongs to it.")],
     out: Annotated[
         Path | None, Option("--out", metavar="DIR", help=f"Write {', '.join(FILES)} into this folder.")
     ] = None,
@@ -47,19 +47,21 @@ def transparency(
     from kz_compliance_sdk.transparency.forms import document, figures_csv, report_json
     from kz_compliance_sdk.transparency.page import page
 
-    period = _period(first, last)
+    period = _period(first, to)
     if (with_urls or staff) and out is None:
         raise wrong("--out", "there is nowhere to write it.", "Name a folder.")
     written = []
     with session.desk() as desk:
         workloads = desk.transparency.workloads(period) if staff else []
-        with counting() as progress, by_option({"to": "--to"}):
+        with counting() as progress:
             report = desk.transparency.report(period, draft=draft, progress=progress)
         if out is not None:
+            with at_file("--out", out, "written", "Name another folder."):
+                out.mkdir(parents=True, exist_ok=True)
             lines = desk.transparency.lumen(report, with_urls=with_urls)
             made: list[Iterable[bytes]] = [[figures_csv(report)], [report_json(report)], [page(report, lang)], lines]
             named = [*zip(FILES, made, strict=True), *([(_STAFF, [_workloads_csv(workloads)])] if staff else [])]
-            written = [_write(_folder(out) / name, parts) for name, parts in named]
+            written = [_write(out / name, parts) for name, parts in named]
     return Answer(Document(document(report), _written=written), views.transparency)
 
 
@@ -69,10 +71,9 @@ def _period(first: str, last: str) -> Period:
     start, end = _day(first, "--from"), _day(last, "--to")
     try:
         until = end + timedelta(days=1)
-        with by_option({"to": "--to"}):
-            return Period(int(start.timestamp()), int(until.timestamp()))
     except OverflowError:
         raise wrong("--to", "this day is too late.", "Give an earlier day.") from None
+    return Period(int(start.timestamp()), int(until.timestamp()))
 
 
 def _day(text: str, option: str) -> datetime:
@@ -82,14 +83,6 @@ def _day(text: str, option: str) -> datetime:
         return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=almaty())
     except ValueError:
         raise wrong(option, "this is no day.", "Write YYYY-MM-DD, a day in Almaty.") from None
-
-
-def _folder(out: Path) -> Path:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise wrong("--out", f"the folder cannot be made: {error.strerror}.", "Name another one.") from error
-    return out
 
 
 def _write(path: Path, parts: Iterable[bytes]) -> Path:

@@ -21,7 +21,7 @@ from kz_compliance_sdk.faces.cli.command import (
 )
 from kz_compliance_sdk.faces.cli.documents import Document
 from kz_compliance_sdk.faces.cli.handed_in import read_document
-from kz_compliance_sdk.faces.cli.session import Acting, CaseArgument, Session, by_option, new_file
+from kz_compliance_sdk.faces.cli.session import Acting, CaseArgument, Session, new_file
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.domain.appeals import Appeal, Reversal
@@ -150,9 +150,10 @@ def decide(
     appeal: AppealArgument,
     outcome: Annotated[Literal["uphold", "reverse"], Argument(help="Leave the measure, or lift it.")],
     reasons: Reasons,
-    file: Annotated[
+    reversal: Annotated[
         str | None,
         Option(
+            "--file",
             metavar="FILE",
             help='With reverse: {"finding", "refusal_code", "statement": [{"lang", "text"}]}, what the regulator is '
             "told; - for standard input.",
@@ -161,15 +162,14 @@ def decide(
     yes: Yes = False,
 ) -> Answer:
     """Decide an appeal. Never by whoever proposed or approved the decision; the user is told."""
-    with session.desk() as desk, by_option({"reversal": "--file"}):
-        actor, reversal = session.actor(desk.settings), None
-        if file is not None:
-            reversal = _reversal(file)
-            rows = [(one.lang, one.text) for one in reversal.statement]
+    with session.desk() as desk:
+        actor, words = session.actor(desk.settings), None
+        if reversal is not None:
+            words = _reversal(reversal)
+            rows = [(one.lang, one.text) for one in words.statement]
             screen.show_table(("in", "told to the regulator"), rows, stderr=True)
             session.confirm("Tell the regulator so? It must name no user and no reporter.", yes=yes)
-        one = desk.appeals.decide(actor, appeal, outcome, reasons, reversal)
-    return _told(one)
+        return _told(desk.appeals.decide(actor, appeal, outcome, reasons, words))
 
 
 def _reversal(file: str) -> Reversal:

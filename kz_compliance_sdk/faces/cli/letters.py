@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from kz_compliance_sdk.errors import IllegalMove, NotFound
-from kz_compliance_sdk.faces.cli import documents
+from kz_compliance_sdk.faces.cli import documents, views
 from kz_compliance_sdk.faces.cli.command import Answer, Option, Yes, at, cases, command, named, notices, step
 from kz_compliance_sdk.faces.cli.documents import Document
 from kz_compliance_sdk.faces.cli.handed_in import notice_choices, notice_skeleton, read_document
-from kz_compliance_sdk.faces.cli.screen import both, echo, show_fields, show_template
+from kz_compliance_sdk.faces.cli.screen import both, echo, show_template
 from kz_compliance_sdk.faces.cli.session import Acting, CaseArgument, Session, case_id_of, new_file, wrong
 
 if TYPE_CHECKING:
@@ -124,23 +124,20 @@ def enter(
     from kz_compliance_sdk.domain.notice import Notice
 
     notice = read_document(Notice, file, "--file", "kz-compliance notices template prints one to fill in.")
-    authority = notice.issuing_authority
     with session.desk() as desk:
         actor = session.actor(desk.settings)
-        show_fields(
-            f"{notice.notice_id}, revision {notice.revision}",
-            [
-                ("from", f"{authority.name.best('ru')} ({authority.id})"),
-                ("number", notice.reference_number),
-                ("kind", f"{notice.kind}, {notice.category}"),
-                ("items", str(len(notice.items))),
-                ("received", both(received_at)),
-                ("entered by", actor.id),
-            ],
-            stderr=True,
-        )
+        asked = notice.model_dump(mode="json", exclude_none=True)
+        more = {
+            "kind": notice.kind,
+            "category": notice.category,
+            "items": str(len(notice.items)),
+            "received": both(received_at),
+            "entered by": actor.id,
+        }
+        title = f"{notice.notice_id}, revision {notice.revision}"
+        views.record(title, views.notice(asked), more, stderr=True)
         session.confirm("Start its clock?", yes=yes)
-        before = desk.cases(notice_id=notice.notice_id, authority_id=authority.id).cases
+        before = desk.cases(notice_id=notice.notice_id, authority_id=notice.issuing_authority.id).cases
         case = desk.enter(actor, notice, received_at, how)
         recorded = not before or before[0] != case
         document = Document(case=documents.listed(case, desk.store.now()), recorded=recorded)

@@ -192,11 +192,7 @@ def case(document: Shown) -> None:
         reasons = [row["_detail"] for row in document["received"] if row["exit"] == "quarantined"]
         say("In quarantine. " + _words(*reasons))
     else:
-        asked = (
-            "number:reference_number from:issuing_authority issued:issued_at asks_for:requested_action "
-            "in:territorial_scope law:legal_basis reasons:statement_of_reasons"
-        )
-        record("Notice", told(document["notice"], asked))
+        record("Notice", notice(document["notice"]))
         _gaps(document)
         _items(document)
     for one in document["contests"]:
@@ -223,6 +219,15 @@ def case(document: Shown) -> None:
     events = document["audit"][-_TAIL:]
     title = f"Ledger, the last {len(events)} of {len(document['audit'])} events"
     record(title, {f"{event['seq']} {event['kind']}": _event(event) for event in events})
+
+
+def notice(asked: Shown) -> Row:
+    """What an authority asks for, and why."""
+    names = (
+        "number:reference_number from:issuing_authority issued:issued_at asks_for:requested_action "
+        "in:territorial_scope law:legal_basis reasons:statement_of_reasons"
+    )
+    return told(asked, names)
 
 
 def _flag(flag: str) -> Text:

@@ -75,7 +75,7 @@ class Worker:
             if self._poll:
                 self._every("poll", settings.regulator.poll_interval_s, self._poll_all)
             if self._deliver:
-                self._start_deliveries()
+                self._guarded("reading the outbox", self._start_deliveries)
             self._rest(idle_s)
         self._finish()
 
@@ -90,15 +90,7 @@ class Worker:
 
     def _start_deliveries(self) -> None:
         delivery = self._desk.delivery
-        try:
-            messages = delivery.lease(delivery.in_flight, self._busy_endpoints())
-        except ComplianceError as error:
-            self._troubles.met("reading the outbox", cause_of(error))
-            return
-        except Exception as error:  # noqa: BLE001  the worker must live on; the next round tries again
-            self._troubles.met("reading the outbox", kind_and_place(error), level=logging.ERROR)
-            return
-        self._troubles.over("reading the outbox")
+        messages = delivery.lease(delivery.in_flight, self._busy_endpoints())
         until = self._desk.env.monotonic() + LEASE_S
         for message in messages:
             future = self._desk.env.spawn(partial(delivery.deliver, message))

@@ -361,11 +361,14 @@ class Writer:
         updates: list[Any] = []
         counted: list[NoticeCounted] = []
         write: Any
+        # Several steps on one case come to one row. A new one's key comes before anything else of it.
+        after = {_key_of(write): write.case for change in changes for write in change if type(write) is CaseWrite}
         for change in changes:
-            # Its key comes before anything else of a case.
             for write in change:
                 if type(write) is CaseWrite and write.opens:
-                    inserts["cases"].append((*_row_of(write.case, ledger), rows.open_case(write.case)))
+                    case = after.pop(_key_of(write))
+                    inserts["cases"].append((*_row_of(case, ledger), rows.open_case(case)))
+        for change in changes:
             for write in change:
                 kind = type(write)
                 if kind is OutboxMessage:
@@ -374,7 +377,7 @@ class Writer:
                     inserts["attempts"].append(rows.attempt_row(write))
                 elif kind is NoticeCounted:
                     counted.append(write)
-                elif kind in (Happened, LodgedAnew) or (kind is CaseWrite and write.opens):
+                elif kind in (Happened, LodgedAnew, CaseWrite):
                     pass  # linked when its work was run, stored by the ledger below, and the rows made of it
                 else:
                     updates.append(write)
@@ -386,16 +389,16 @@ class Writer:
                 execute_many(statement, values)
         if counted:
             write_volumes(counted, self._s.volumes, execute, execute_many)
+        for case in after.values():
+            self._update_case(case, ledger, execute)
         # What an attempt came to goes before what its events void: its own message can be among these.
         for write in sorted(updates, key=lambda one: type(one) is MessageVoided):
-            self._update(write, rows, ledger, execute)
+            self._update(write, rows, execute)
 
-    def _update(self, write: Any, rows: PrivateRows, ledger: Ledger, execute: Execute) -> None:
+    def _update(self, write: Any, rows: PrivateRows, execute: Execute) -> None:
         s = self._s
         kind = type(write)
-        if kind is CaseWrite:
-            self._update_case(write, ledger, execute)
-        elif kind is MessageWrite:
+        if kind is MessageWrite:
             row = rows.moved_message_row(write.message)
             statement = s.message_update if write.lease_token is None else s.message_update_leased
             guard = () if write.lease_token is None else (write.lease_token,)
@@ -427,11 +430,15 @@ class Writer:
         execute(OVERWRITE_IN_PLACE, ())
         rows.destroyed(write.platform_id, write.case_id)
 
-    def _update_case(self, write: CaseWrite, ledger: Ledger, execute: Execute) -> None:
-        row = _row_of(write.case, ledger)
+    def _update_case(self, case: Case, ledger: Ledger, execute: Execute) -> None:
+        row = _row_of(case, ledger)
         if execute(self._s.case_update.sql, (*row[2:DATA_KEY], row[0], row[1])) != 1:
             gone = Conflict("the row of the case is gone: run `kz-compliance db rebuild`.", reference=row[1])
             raise ChangeRefused(gone)
+
+
+def _key_of(write: CaseWrite) -> tuple[str, str]:
+    return write.case.platform_id, write.case.id
 
 
 def _row_of(case: Case, ledger: Ledger) -> tuple[Any, ...]:

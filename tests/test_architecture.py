@@ -51,6 +51,7 @@ LONG, CEILING = 700, 1_000
 LONG_REASON = re.compile(r"# Over 700 lines because \w.{10,}")
 
 
+@cache
 def _covers(banned: frozenset[str], dotted: str) -> bool:
     """Whether `dotted` is one of the banned names or lies inside one."""
     parts = dotted.split(".")
@@ -62,6 +63,22 @@ def parsed(source: str) -> ast.Module:
     return ast.parse(source)
 
 
+def statements(tree: ast.Module) -> Iterator[ast.AST]:
+    """Every statement, also those in others. An import is one, so that no expression need be looked into for it."""
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        waiting += nested(node)
+
+
+def nested(node: ast.AST) -> Iterator[ast.AST]:
+    """The statements right below, and what only holds statements: the parts of a `try` and of a `match`."""
+    for name in ("body", "orelse", "finalbody", "handlers", "cases"):
+        found = getattr(node, name, ())
+        yield from found if isinstance(found, list) else ()
+
+
 @cache
 def names_used(source: str) -> tuple[tuple[int, str], ...]:
     """Return (line, dotted name) for every import and every name reached through one, under its real name."""
@@ -70,7 +87,7 @@ def names_used(source: str) -> tuple[tuple[int, str], ...]:
 
 def _names_used(tree: ast.Module) -> Iterator[tuple[int, str]]:
     alias: dict[str, str] = {}
-    for node in ast.walk(tree):
+    for node in statements(tree):
         if isinstance(node, ast.Import):
             for name in node.names:
                 alias[name.asname or name.name.split(".")[0]] = name.name if name.asname else name.name.split(".")[0]
@@ -112,10 +129,11 @@ def foreign_to_domain(source: str) -> list[str]:
     return [name for name in imported(source) if name.split(".")[0] not in allowed]
 
 
+@cache
 def imported(source: str) -> list[str]:
     """Return the dotted names of every import statement, wherever in the file it stands."""
     names = []
-    for node in ast.walk(parsed(source)):
+    for node in statements(parsed(source)):
         if isinstance(node, ast.Import):
             names += [name.name for name in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -376,17 +394,20 @@ def test_a_mock_that_leans_on_what_it_checks_is_seen() -> None:
     assert beyond_the_wire("from kz_compliance_sdk.wire.values import Notice\n") == []
 
 
-def imported_at_run_time(source: str) -> Iterator[str]:
-    """Yield what a module imports when it runs, in a function too: all but what stands under `if TYPE_CHECKING`."""
+@cache
+def imported_at_run_time(source: str) -> frozenset[str]:
+    """Return what a module imports when it runs, in a function too: all but what stands under `if TYPE_CHECKING`."""
+    names: set[str] = set()
     waiting: list[ast.AST] = [parsed(source)]
     while waiting:
         node = waiting.pop()
         if isinstance(node, ast.Import):
-            yield from (name.name for name in node.names)
+            names |= {name.name for name in node.names}
         elif isinstance(node, ast.ImportFrom):
-            yield from (f"{node.module}.{name.name}" for name in node.names)
+            names |= {f"{node.module}.{name.name}" for name in node.names}
         typing_only = isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
-        waiting += node.orelse if isinstance(node, ast.If) and typing_only else ast.iter_child_nodes(node)
+        waiting += node.orelse if isinstance(node, ast.If) and typing_only else nested(node)
+    return frozenset(names)
 
 
 def circles(sources: Mapping[str, str]) -> list[list[str]]:

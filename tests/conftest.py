@@ -76,8 +76,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     if _quick(config):
         draw_few()
-        # Looking for cycles in a heap of all that was imported and collected took a twentieth of the time.
-        gc.set_threshold(20_000, 10, 10)
+        # Looking for cycles in a heap of all that was imported and collected took a twentieth of the time, and looking
+        # often in what a test is about to drop by itself half of that.
+        gc.set_threshold(200_000, 10, 10)
     memory, chosen = Path("/dev/shm"), "PYTEST_DEBUG_TEMPROOT"
     if not _quick(config) or config.getoption("basetemp") or chosen in os.environ:
         return

@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,22 @@ class _Settings(Settings):
 _POLICIES: dict[tuple[str, Path], Policy] = {}
 
 
+@cache
+def _settings(platform_id: str) -> _Settings:
+    """Checked once; a driver's own name another file."""
+    return _Settings.model_validate(
+        {
+            "platform_id": platform_id,
+            "public_url": builders.HOST,
+            "hosts": ["social.example"],
+            "allow_test_keys": True,
+            "respondent": {"role": "head_of_office", "name": "Үлгі Б. С."},
+            "user_notice": {"appeal_url": "https://social.example/appeals"},
+            "dashboard_url": "https://desk.example",
+        }
+    )
+
+
 class Driver:
     """A desk over a file of its own in `folder`, its platform, its regulator, its pager and its users.
 
@@ -125,18 +142,8 @@ class Driver:
 
     def start(self) -> None:
         """Start the process of the desk; after `stop`, over the same file."""
-        settings = _Settings.model_validate(
-            {
-                "platform_id": self.platform_id,
-                "public_url": builders.HOST,
-                "hosts": ["social.example"],
-                "allow_test_keys": True,
-                "store": {"path": self.path},
-                "respondent": {"role": "head_of_office", "name": "Үлгі Б. С."},
-                "user_notice": {"appeal_url": "https://social.example/appeals"},
-                "dashboard_url": "https://desk.example",
-            }
-        )
+        of_all = _settings(self.platform_id)
+        settings = of_all.model_copy(update={"store": of_all.store.model_copy(update={"path": self.path})})
         _POLICIES[settings.platform_id, settings.store.path] = self.policy
         self._starts += 1
         env = frozen_env(self.clock, self._starts)

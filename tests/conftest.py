@@ -59,8 +59,10 @@ def _made_once(pytestconfig: pytest.Config) -> Iterator[None]:
 
             from kz_compliance_sdk.adapters.sql import engine, schema
             from tests.one_dialect import share
+            from tests.remembered import remember
 
             share(patch)
+            remember(patch)
             # Each new file has the same schema.
             patch.setattr(engine, "new_store", cache(schema.new_store))
             # Each client would read the same 150 certificates.

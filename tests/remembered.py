@@ -1,0 +1,43 @@
+"""What pure functions gave once they give again.
+
+A chain is read anew for nearly everything that is asked of a case, and each test asks much of few cases: what is
+decoded are the same bytes again and again. Whether they prove themselves is judged each time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import pytest
+
+from kz_compliance_sdk.adapters.sql import ledger as stored
+from kz_compliance_sdk.domain import believed, ledger, references
+
+_MOST = 20_000
+
+
+def remember(patch: pytest.MonkeyPatch) -> None:
+    """Let the functions remember from here on. None of what they give can be changed."""
+    remembering = lru_cache(_MOST)
+    for owner, name in ((ledger, "_content"), (ledger, "_people"), (references, "_uuid")):
+        patch.setattr(owner, name, remembering(getattr(owner, name)))
+    patch.setattr(stored, "READERS", {kind: _of_bytes(read) for kind, read in stored.READERS.items()})
+    patch.setattr(believed.Reading, "_said", _of_body(believed.Reading._said))
+
+
+def _of_bytes(read: Callable[[bytes], Any]) -> Callable[[Any], Any]:
+    remembered = lru_cache(_MOST)(read)
+    return lambda raw: remembered(bytes(raw))
+
+
+def _of_body(said: Callable[[Any, bytes], Any]) -> Callable[[Any, bytes], Any]:
+    known: dict[bytes, Any] = {}
+
+    def remembered(self: believed.Reading, body: bytes) -> Any:
+        if body not in known:
+            known[body] = said(self, body)
+        return known[body]
+
+    return remembered

@@ -6,12 +6,13 @@ quick part went into compiling the same statements. The whole suite leaves each 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from types import ModuleType
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Engine, Pool, create_engine, event
 
 from kz_compliance_sdk.adapters.sql import engine
 
@@ -25,9 +26,14 @@ def _pattern(module: ModuleType) -> Engine:
     return made
 
 
-def _create_engine(url: str, *, module: ModuleType, **options: Any) -> Engine:
-    made, pattern = create_engine(url, module=module, **options), _pattern(module)
-    made.dialect = made.pool._dialect = pattern.dialect
+def _create_engine(
+    _url: str, *, module: ModuleType, creator: Callable[[], Any], poolclass: type[Pool], **_: Any
+) -> Engine:
+    pattern = _pattern(module)
+    pool, on_connect = poolclass(creator, dialect=pattern.dialect), pattern.dialect.on_connect()
+    if on_connect is not None:
+        event.listen(pool, "connect", lambda connection, _record: on_connect(connection))
+    made = Engine(pool, pattern.dialect, pattern.url)
     made._compiled_cache = pattern._compiled_cache
     return made
 

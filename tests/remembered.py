@@ -1,7 +1,7 @@
 """What pure functions gave once they give again.
 
 A chain is read anew for nearly everything that is asked of a case, and each test asks much of few cases: what is
-decoded are the same bytes again and again. Whether they prove themselves is judged each time.
+decoded and hashed are the same bytes again and again. Whether they prove themselves is judged each time.
 """
 
 from __future__ import annotations
@@ -13,7 +13,10 @@ from typing import Any
 import pytest
 
 from kz_compliance_sdk.adapters.sql import ledger as stored
+from kz_compliance_sdk.config import settings
 from kz_compliance_sdk.domain import believed, ledger, references
+from kz_compliance_sdk.domain.events import READERS
+from kz_compliance_sdk.domain.policy import Policy, of_own_content
 
 _MOST = 20_000
 
@@ -21,10 +24,18 @@ _MOST = 20_000
 def remember(patch: pytest.MonkeyPatch) -> None:
     """Let the functions remember from here on. None of what they give can be changed."""
     remembering = lru_cache(_MOST)
-    for owner, name in ((ledger, "_content"), (ledger, "_people"), (references, "_uuid")):
+    pure = (
+        (ledger, "_content"),
+        (ledger, "_people"),
+        (ledger, "hash_of"),
+        (ledger.LedgerKey, "mac"),
+        (references, "_uuid"),
+    )
+    for owner, name in pure:
         patch.setattr(owner, name, remembering(getattr(owner, name)))
-    patch.setattr(stored, "READERS", {kind: _of_bytes(read) for kind, read in stored.READERS.items()})
+    patch.setattr(stored, "READERS", {kind: _of_bytes(read) for kind, read in READERS.items()})
     patch.setattr(believed.Reading, "_said", _of_body(believed.Reading._said))
+    patch.setattr(settings, "of_own_content", _of_equal(of_own_content))
 
 
 def _of_bytes(read: Callable[[bytes], Any]) -> Callable[[Any], Any]:
@@ -39,5 +50,18 @@ def _of_body(said: Callable[[Any, bytes], Any]) -> Callable[[Any, bytes], Any]:
         if body not in known:
             known[body] = said(self, body)
         return known[body]
+
+    return remembered
+
+
+def _of_equal(named: Callable[[Policy], Policy]) -> Callable[[Policy], Policy]:
+    known: list[tuple[Policy, Policy]] = []
+
+    def remembered(policy: Policy) -> Policy:
+        made = next((made for one, made in known if one == policy), None)
+        if made is None:
+            made = named(policy)
+            known.append((policy, made))
+        return made
 
     return remembered

@@ -7,45 +7,79 @@ is not seen.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
 
 from kz_compliance_sdk.adapters.sql.transaction import SqliteTransaction
+from kz_compliance_sdk.domain.change import Change
 from tests.ledger.beside import Beside
 
 
-@pytest.fixture(autouse=True)
-def _beside(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    if request.node.get_closest_marker("writes_by_itself"):
-        yield
-        return
-    stores: dict[str, Beside] = {}
-    faults: list[str] = []
-    commit = SqliteTransaction.commit
+class _Taken:
+    """What the commits of the test that runs came to. Made anew for each; None while nothing is taken."""
 
-    def committed(self: Any) -> None:
-        commit(self)
-        beside = stores.setdefault(str(self._path), Beside())
+    now: _Taken | None = None
+
+    def __init__(self) -> None:
+        self._stores: dict[str, Beside] = {}
+        self._faults: list[str] = []
+
+    def take(self, path: str, written: Sequence[Change], cursor: Any) -> None:
+        beside = self._stores.setdefault(path, Beside())
 
         def times() -> Any:
-            return self._cursor.execute("SELECT id, next_attempt_at FROM outbox").fetchall()
+            return cursor.execute("SELECT id, next_attempt_at FROM outbox").fetchall()
 
         def rows(table: str, *case: str) -> Any:
             found = f"SELECT * FROM {table} WHERE platform_id = ? AND case_id = ?"  # noqa: S608  a name of ours
-            return self._cursor.execute(found, case).fetchall()
+            return cursor.execute(found, case).fetchall()
 
-        for change in self._written:
+        for change in written:
             try:
                 beside.take(change, times)
             except Exception as error:  # noqa: BLE001  it fails the test below
-                faults.append(f"{type(error).__name__}: {error}\n{traceback.format_exc(limit=-4)}")
-        beside.rows(self._written, rows)
+                self._faults.append(f"{type(error).__name__}: {error}\n{traceback.format_exc(limit=-4)}")
+        beside.rows(written, rows)
 
-    monkeypatch.setattr(SqliteTransaction, "commit", committed)
-    yield
-    for beside in stores.values():
-        beside.end()
-    found = faults + [one for beside in stores.values() for one in beside.differences]
+    def found(self) -> list[str]:
+        for beside in self._stores.values():
+            beside.end()
+        return self._faults + [one for beside in self._stores.values() for one in beside.differences]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    patch, commit = pytest.MonkeyPatch(), SqliteTransaction.commit
+
+    def committed(self: Any) -> None:
+        commit(self)
+        if _Taken.now is not None:
+            _Taken.now.take(str(self._path), self._written, self._cursor)
+
+    patch.setattr(SqliteTransaction, "commit", committed)
+    config.add_cleanup(patch.undo)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    _marked.clear()
+    _marked.extend(item.iter_markers("writes_by_itself"))
+
+
+_marked: list[pytest.Mark] = []
+"""Of the test that runs. Asked of `request` it would cost as much as all else here where nothing is committed."""
+
+
+@pytest.fixture(autouse=True)
+def _beside() -> Iterator[None]:
+    if _marked:
+        yield
+        return
+    taken = _Taken.now = _Taken()
+    try:
+        yield
+    finally:
+        _Taken.now = None
+    found = taken.found()
     assert not found, "\n".join(found[:6]) + f"\n({len(found)} in all)"

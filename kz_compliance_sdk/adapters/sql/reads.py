@@ -40,6 +40,7 @@ class Reads:
         self._engine, self._platform, self._fault, self._check = engine, platform_id, fault, check
         self._keys, self._ledger_keys = keys or MasterKeys(), ledger_keys
         self._of_case = of_case(engine.dialect.name)
+        self._driver_error: type[Exception] = engine.dialect.loaded_dbapi.Error
 
     def _private(self, connection: Connection | None = None, unreadable: list[str] | None = None) -> PrivateRows:
         """How rows of one moment are read: nothing of it is kept, another process may destroy a key."""
@@ -72,8 +73,8 @@ class Reads:
         try:
             with self._engine.connect() as connection:
                 yield connection
-        except DBAPIError as error:
-            raise store_error(error.orig or error) from error
+        except (DBAPIError, self._driver_error) as error:
+            raise store_error(getattr(error, "orig", None) or error) from error
 
     @contextmanager
     def _moment(self) -> Iterator[tuple[Connection, Ledger]]:
@@ -111,7 +112,8 @@ class Reads:
 
 
 def ask(connection: Connection, statement: Compiled, **values: Any) -> list[Any]:
-    return list(connection.exec_driver_sql(statement.sql, statement.bind(values)).fetchall())
+    """What a statement gives that was compiled once, asked of the driver itself. Raises the driver's errors."""
+    return list(connection.connection.cursor().execute(statement.sql, statement.bind(values)).fetchall())
 
 
 def _no_entropy(_size: int) -> bytes:

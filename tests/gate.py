@@ -95,8 +95,9 @@ def chosen(options: argparse.Namespace) -> tuple[Stage, ...]:
         names.discard("tests")
     pytest_options: list[str] = []
     if not options.serial:
-        # On two cores a third worker has the time in which another waits for a process, a socket or the disk.
-        pytest_options += ["-n", "3", "--dist", "worksteal"]
+        # On two cores a third worker has the time in which another waits for a process, a socket or the disk. In the
+        # quick part nothing waits, and a worker takes seconds to begin.
+        pytest_options += ["-n", "2" if options.quick else "3", "--dist", "worksteal"]
     if options.quick:
         pytest_options += ["-m", "not slow"]
     if options.no_skip:

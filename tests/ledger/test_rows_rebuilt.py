@@ -72,10 +72,24 @@ NOT_READ: dict[str, list[object]] = {
 """What makes a row that nobody can read."""
 
 
-@pytest.mark.parametrize("column", COLUMNS)
-def test_whatever_stands_in_a_column_the_row_is_made_anew(office: Driver, column: str) -> None:
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, str, int]:
+    """The file of an office with a rich case, that case, and when it was."""
+    office = Driver(tmp_path_factory.mktemp("begun"))
     case = rich(office)
     office.desk.sweep()
+    office.stop()
+    return office.path.read_bytes(), case, office.clock()
+
+
+@pytest.mark.parametrize("column", COLUMNS)
+def test_whatever_stands_in_a_column_the_row_is_made_anew(
+    begun: tuple[bytes, str, int], tmp_path: Path, column: str
+) -> None:
+    file, case, at = begun
+    (tmp_path / "desk.sqlite3").write_bytes(file)
+    office = Driver(tmp_path)
+    office.wait(at - office.clock())
     before = held(office, case)
     ((was,),) = sql(office, f"SELECT {column} FROM cases WHERE id = ?", case)
     for lie in NOT_READ.get(column, ["another" if isinstance(was, str) else 7_000_000_000]):

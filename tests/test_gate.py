@@ -150,6 +150,7 @@ def test_the_options_choose_the_stages() -> None:
     assert [stage.name for stage in gate.chosen(_options(only=["types", "lint"]))] == ["lint", "types"]
     (tests,) = gate.chosen(_options(tests=True, quick=True, no_skip=True))
     assert tests.command[-3:] == ("-m", "not slow", "--no-skip")
+    assert tests.command[-7:-3] == ("-n", "2", "--dist", "worksteal")
 
 
 def test_a_generated_file_that_was_edited_or_lost_is_stale(tmp_path: Path) -> None:

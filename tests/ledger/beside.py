@@ -83,7 +83,7 @@ class Beside:
     def _end(self, shadow: Shadow) -> None:
         self.differences += [
             f"{shadow.case_id}: {one}"
-            for one in (*shadow.differences(), *shadow.unlawful(), *shadow.otherwise_written())
+            for one in (*compare(shadow), *shadow.differences(), *shadow.unlawful(), *shadow.otherwise_written())
         ]
 
     def _take(self, platform: str, case_id: str, change: old.Change) -> None:
@@ -103,7 +103,6 @@ class Beside:
             self._happened(shadow, event)
             self._meet(shadow, mine)
         self._messages(shadow, mine)
-        self.differences += [f"{case_id}: {one}" for one in compare(shadow)]
 
     def _happened(self, shadow: Shadow, told: Happened) -> None:
         """What a step itself tells."""

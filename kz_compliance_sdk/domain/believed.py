@@ -134,16 +134,17 @@ READ: Final[Mapping[type[Event], tuple[str, ...]]] = {
     **dict.fromkeys((*_NOTICE, Answered, Confirmed), ("message",)),
     Quarantined: ("message", "id"),
     Suspended: ("proof_sha256",),
+    Decided: (),
 }
-"""The parts that hold words of a case."""
+"""The events that tell how a case is worded, and their parts that hold its words."""
 
 
 def _words_of(stream: Stream, opens: Opens) -> Words:
-    wanted = [(on.seq, name) for on in stream.events for name in READ.get(type(on.event), ()) if name in on.event.parts]
+    telling = [on for on in stream.events if type(on.event) in READ]
+    found = opens(stream, [(on.seq, name) for on in telling for name in READ[type(on.event)] if name in on.event.parts])
     reading = Reading(stream.reference)
-    found = opens(stream, wanted)
-    for on in stream.events:
-        reading.read(on.event, {name: found.get((on.seq, name)) or b"" for name in READ.get(type(on.event), ())})
+    for on in telling:
+        reading.read(on.event, {name: found.get((on.seq, name)) or b"" for name in READ[type(on.event)]})
     rests_on = stream.events[stream.case.notice_at - 1]
     body = found.get((rests_on.seq, "message")) or b""
     own_id = found.get((rests_on.seq, "id"))

@@ -47,6 +47,7 @@ from kz_compliance_sdk.domain.notice import (
     requested_due_at,
 )
 from kz_compliance_sdk.domain.policy import ApproverDuty, Policy
+from kz_compliance_sdk.domain.references import object_stream
 from kz_compliance_sdk.domain.results import escalated, steps_past
 from kz_compliance_sdk.domain.running_time import replanned, term_times
 from kz_compliance_sdk.domain.suspensions import resumed
@@ -382,7 +383,7 @@ def named_anew(
 ) -> tuple[list[ItemState], list[Write], Standing]:
     """The items with those that a message names open again, and new ones added. What waits to be carried out for them
     is void. An id that now names another object is another item: what was done to the first object is undone."""
-    same = [item for item in case.items if item.object_key in _names(noticed.get(item.item_id))]
+    same = [item for item in case.items if _is_about(item, noticed.get(item.item_id), stamp)]
     standing = holding(standing, same)
     items: list[ItemState] = []
     writes: list[Write] = []
@@ -410,6 +411,9 @@ def named_anew(
     return [*items, *(ItemState(name, next(numbers)) for name in noticed if name not in known)], writes, standing
 
 
-def _names(item: Item | None) -> tuple[str, ...]:
-    """The object keys under which the item of a case can be the one that a message names."""
-    return () if item is None else ("", object_key(item))
+def _is_about(item: ItemState, named: Item | None, stamp: Stamp) -> bool:
+    """Whether an item of a case can be the one that a message names like it."""
+    if named is None or not item.object_key:
+        return named is not None
+    key = object_key(named)
+    return item.object_key in (key, object_stream(key, stamp.keyed))

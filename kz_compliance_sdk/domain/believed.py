@@ -21,7 +21,9 @@ from kz_compliance_sdk.domain.events.arrivals import Admitted, Amended, Answered
 from kz_compliance_sdk.domain.events.base import Event
 from kz_compliance_sdk.domain.events.remedies import AppealReversed, Suspended
 from kz_compliance_sdk.domain.events.review import Decided, Judged, Proposed
+from kz_compliance_sdk.domain.events.users import UserNoticeOwed
 from kz_compliance_sdk.domain.fold import Stream
+from kz_compliance_sdk.domain.ledger import Stamped
 from kz_compliance_sdk.domain.messages import named_by, report_lane
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.errors import StoreDamaged
@@ -41,8 +43,8 @@ def true_case(stream: Stream, opens: Opens, beside: Mapping[str, Any]) -> Case:
 
 
 def read_case(stream: Stream, opens: Opens, beside: Mapping[str, Any]) -> Case:
-    """As `true_case`, where words that cannot be read hold up nothing: an item is called as its decisions call it then,
-    by its number where there are none, and its object by its stream."""
+    """As `true_case`, where words that cannot be read hold up nothing: an item is called as the other messages and its
+    decisions call it then, by `~` and its number where none does; its object by its stream."""
     try:
         return true_case(stream, opens, beside)
     except StoreDamaged:
@@ -127,6 +129,7 @@ class _Message(Struct, frozen=True):
 _read = json.Decoder(_Message).decode
 _NOTICE: Final = (Opened, Admitted, Amended)
 PROPOSAL: Final = "proposal"
+BODY: Final = "body"
 _UNKNOWN: Final = "\N{EM DASH}"
 """The number of a case whose authority's words cannot be read: a report must have one."""
 
@@ -140,30 +143,81 @@ READ: Final[Mapping[type[Event], tuple[str, ...]]] = {
 
 
 def _words_of(stream: Stream, opens: Opens) -> Words:
-    telling = [on for on in stream.events if type(on.event) in READ]
-    found = opens(stream, [(on.seq, name) for on in telling for name in READ[type(on.event)] if name in on.event.parts])
-    reading = Reading(stream.reference)
+    telling = _telling(stream)
+    reading, found = Reading(stream.reference), opens(stream, [one for on in telling for one in _wanted(on)])
     for on in telling:
-        reading.read(on.event, {name: found.get((on.seq, name)) or b"" for name in READ[type(on.event)]})
-    rests_on = stream.events[stream.case.notice_at - 1]
-    body = found.get((rests_on.seq, "message")) or b""
-    own_id = found.get((rests_on.seq, "id"))
+        reading.read(on.event, _read_of(on, found))
+    return Words(_rests_on(stream, reading, found), reading.reference_number, reading.items(), reading.proofs)
+
+
+def _telling(stream: Stream) -> list[Stamped]:
+    return [on for on in stream.events if type(on.event) in READ]
+
+
+def _wanted(on: Stamped) -> list[tuple[int, str]]:
+    return [(on.seq, name) for name in READ.get(type(on.event), ()) if name in on.event.parts]
+
+
+def _read_of(on: Stamped, found: Mapping[tuple[int, str], bytes | None]) -> dict[str, bytes]:
+    return {name: found.get((on.seq, name)) or b"" for name in READ.get(type(on.event), ())}
+
+
+def _rests_on(stream: Stream, reading: Reading, found: Mapping[tuple[int, str], bytes | None]) -> tuple[str, str, str]:
+    """The message on which a case rests: its sender, its id and its SHA-256."""
+    on = stream.events[stream.case.notice_at - 1]
+    body, own_id = found.get((on.seq, "message")) or b"", found.get((on.seq, "id"))
     key = own_id.decode() if own_id is not None else reading.id_of(body)
-    message = (rests_on.event.came.sender, key, hashlib.sha256(body).hexdigest()) if key else ("", "", "")
-    return Words(message, reading.reference_number, reading.items(), reading.proofs)
+    return (on.event.came.sender, key, hashlib.sha256(body).hexdigest()) if key else ("", "", "")
 
 
 def _words_left(stream: Stream, opens: Opens) -> Words:
-    """What can be said of a case of which a word cannot be read."""
-    proposed: dict[int, tuple[Judged, ...]] = {on.seq: on.event.items for on in stream.events if _proposes(on.event)}
+    """What can be said of a case of which a word cannot be read. An item that nobody can name any more is called as no
+    authority can call one, so that it is taken for no other."""
+    reading, found = Reading(stream.reference), dict[tuple[int, str], bytes | None]()
+    for on in _telling(stream):
+        try:
+            held = opens(stream, _wanted(on))
+            reading.read(on.event, _read_of(on, held))
+            found |= held
+        except StoreDamaged:
+            reading.lose(on.event)
+    message = _rests_on(stream, reading, found)
+    return Words(message, reading.reference_number, _items_left(stream, opens, reading), reading.proofs)
+
+
+def _items_left(stream: Stream, opens: Opens, reading: Reading) -> dict[int, ItemState]:
+    chain, names = stream.case.items, {**_names_decided(stream, opens), **reading.called}
+    about = {**_told_to_users(stream, opens), **reading.named, **reading.objects}
+    known = {chain[number].object: item for number, item in about.items() if number in chain}
+    items = {number: ItemState(names.get(number, f"~{number}"), number) for number in chain}
+    for number, held in chain.items():
+        if held.decision:
+            said = known.get(held.object)
+            items[number] = items[number].but(**named_by(said) if said else {"object_key": held.object})
+    return items
+
+
+def _told_to_users(stream: Stream, opens: Opens) -> dict[int, Named]:
+    """The items of which users are told, by their numbers, as the notice named them."""
+    told: dict[int, Named] = {}
+    owed = {on.seq: on.event.item for on in stream.events if isinstance(on.event, UserNoticeOwed) and on.event.parts}
+    for seq, number in owed.items():
+        with suppress(StoreDamaged, MsgspecError):
+            named = _read_named(opens(stream, [(seq, BODY)])[seq, BODY] or b"")
+            if named.url or named.object_id or named.account_ref:
+                told[number] = named
+    return told
+
+
+def _names_decided(stream: Stream, opens: Opens) -> dict[int, str]:
+    """How the decisions of a case call its items, by their numbers."""
     names: dict[int, str] = {}
+    proposed: dict[int, tuple[Judged, ...]] = {on.seq: on.event.items for on in stream.events if _proposes(on.event)}
     for seq, items in proposed.items():
         with suppress(StoreDamaged, MsgspecError):
             said = _read_proposal(opens(stream, [(seq, PROPOSAL)])[seq, PROPOSAL] or b"{}").proposal.items
             names |= {one.item: named.item_id for one, named in zip(items, said, strict=False)}
-    about = stream.case.items
-    called = {n: ItemState(name.partition("~")[0], n, object_key=about[n].object) for n, name in names.items()}
-    return Words(reference_number=_UNKNOWN, items=called)
+    return names
 
 
 def _proposes(event: Event) -> bool:
@@ -181,6 +235,7 @@ class _Decided(Struct, frozen=True):
 
 
 _read_proposal = json.Decoder(_Decided).decode
+_read_named = json.Decoder(Named).decode
 
 
 class Reading:
@@ -213,6 +268,15 @@ class Reading:
             signed = {item.item_id: item for item in self._said(words["message"]).items or ()}
             stays = self.named.keys() - self.clarified
             self.named |= {n: signed[name] for n in stays if (name := self.called[n]) in signed}
+
+    def lose(self, event: Event) -> None:
+        """Of an event a word cannot be read: what it names is called by nothing that was known before."""
+        if isinstance(event, _NOTICE):
+            self.reference_number, self.named, self.clarified = _UNKNOWN, {}, set()
+        elif isinstance(event, Answered):
+            for one in event.items:
+                self.named.pop(one.instead_of, None)
+                self.named.pop(one.number, None)
 
     def _name(self, event: Opened | Admitted | Amended | Answered, said: _Naming) -> None:
         for one, item in zip(event.items, said.items or (), strict=False):

@@ -285,6 +285,8 @@ class Delivery:
     def _call(self, message: OutboxMessage) -> object:
         if message.endpoint == ENFORCER:
             effect = _effect(message)
+            if not (effect.url or effect.object_id or effect.account_ref):
+                return Failed("how its notice names the object cannot be read any more", permanent=True)
             enforcer = self._ways.enforcer
             if message.kind == "restore":
                 return enforcer.restore(effect)

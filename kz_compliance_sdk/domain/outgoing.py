@@ -57,12 +57,13 @@ def _made(stream: Stream, words: _Words, messages: Iterable[Message]) -> dict[st
     found: dict[str, Leaving] = {}
     reading, case = Reading(stream.reference), Case(stream.platform, stream.name)
     for on in stream.events:
-        before = {one.id: one.settled for one in case.messages.values()}
-        renamed = {number for number, item in case.items.items() if item.renamed}
+        before = {name: case.messages[name].settled for name in found}
+        here = owed.get(on.seq, ())
+        renamed = {number for number, item in case.items.items() if item.renamed} if here else set()
         reading.read(on.event, {name: words.get((on.seq, name)) or b"" for name in READ.get(type(on.event), ())})
         apply(case, on)
         making = _Making(stream, case, reading, words, renamed)
-        found |= {message.id: making.leaving(message, on) for message in owed.get(on.seq, ())}
+        found |= {message.id: making.leaving(message, on) for message in here}
         found |= dict(_ended(found, before, case, on, words))
         if isinstance(on.event, Erased):
             found = {name: Leaving(one.message, settled_at=one.settled_at, erased=True) for name, one in found.items()}

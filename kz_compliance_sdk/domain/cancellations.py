@@ -79,7 +79,7 @@ def cancel(
     told = happened_with(arrival, case, said, stamp, texts)
     after = moved(case, "cancel", told, *happenings(writes))
     touched = any(one.fate != "stays" for one in said.fallen)
-    if touched and after.state in (CaseState.LIFTING, CaseState.LIFTED):
+    if touched and (after.state is CaseState.LIFTED or (lifts and after.state is CaseState.LIFTING)):
         after = after.but(watch_at=lifted_watch(after, policy, stamp))
     news = touched or after.state is not case.state
     settles = news and after.state in (CaseState.LIFTED, CaseState.ENFORCED)

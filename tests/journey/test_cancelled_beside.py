@@ -10,6 +10,7 @@ from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.domain.notice import Notice
 from kz_compliance_sdk.domain.report import Question, Statement
 from kz_compliance_sdk.errors import LeaseLost
+from kz_compliance_sdk.ports import Failed
 from kz_compliance_sdk.testing import builders
 from tests.journey.scene import LEAD, M1, PLATFORM, Host, World
 from tests.journey.test_second_messages import about
@@ -96,3 +97,22 @@ def test_what_is_said_of_an_open_item_is_seen_anew_although_it_changes_nothing(
     assert host.case(notice.notice_id).state is CaseState.QUEUED
     with pytest.raises(LeaseLost):
         host.review.propose(M1, lease.case.id, lease.token, proposal(measure("2"))).result()
+
+
+def test_a_cancellation_that_lifts_nothing_passes_over_no_step_of_a_lift_s_ladder(host: Host) -> None:
+    """One item is lifted already and another is still to be removed: the time to lift leads, and a step of it is due."""
+    notice = about("A", "B", "C")
+    host.push(notice, "m-1")
+    host.world.platform.faults += [lambda effect: Failed("busy") if effect.item_id == "2" else None] * 9
+    host.decide(proposal(measure("1"), measure("2"), measure("3")))
+    host.drain()
+    host.push(builders.cancellation(notice, "withdrawn", ("1",)), "m-2")
+    host.drain()
+    (before,) = host.cases()
+    assert (before.state, before.items[0].status) == (CaseState.LIFTING, "lifted")
+    assert before.watch_at is not None
+    host.world.clock.advance(before.watch_at - host.world.clock() + 30)
+    host.push(builders.cancellation(notice, "remedied", ("3",)), "m-3")
+    (after,) = host.cases()
+    assert after.items[2].status == "kept"
+    assert after.watch_at == before.watch_at

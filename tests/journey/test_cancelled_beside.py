@@ -100,7 +100,7 @@ def test_what_is_said_of_an_open_item_is_seen_anew_although_it_changes_nothing(
 
 
 def test_a_cancellation_that_lifts_nothing_passes_over_no_step_of_a_lift_s_ladder(host: Host) -> None:
-    """One item is lifted already and another is still to be removed: the time to lift leads, and a step of it is due."""
+    """One item is lifted and another still to be removed: the time to lift leads, and a step of it is due."""
     notice = about("A", "B", "C")
     host.push(notice, "m-1")
     host.world.platform.faults += [lambda effect: Failed("busy") if effect.item_id == "2" else None] * 9

@@ -136,12 +136,14 @@ def end_suspension(case: Case, number: int, ended_at: int, reasons: str, *, stam
 
 
 def resumed(case: Case, stamp: Stamp) -> tuple[Case, tuple[Happened, ...]]:
-    """A case whose pause has ended goes on with what was left of its term, and what is told of that: the clock ended
-    it, whoever comes upon it. Any other stays."""
+    """A case whose pause has ended goes on with what was left of its term, unless the time to lift leads; and what is
+    told of that: the clock ended it, whoever comes upon it. Any other stays."""
     if case.running_watch_at is None or running_time.stands_still(case, stamp.at):
         return case, ()
     told = happened(case, office.SuspensionWatched(over=True), stamp, by=SYSTEM)
-    return running_time.planned(moved(case, None, told), case.running_watch_at, stamp.at), (told,)
+    after = moved(case, None, told)
+    plans = not running_time.is_lifting(case)
+    return running_time.planned(after, case.running_watch_at, stamp.at) if plans else after, (told,)
 
 
 def _changed(case: Case, verb: str, told: Happened, stamp: Stamp) -> Case:

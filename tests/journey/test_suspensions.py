@@ -12,17 +12,19 @@ import pytest
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
 from kz_compliance_sdk.domain import proofs, running_time
 from kz_compliance_sdk.domain.actor import Actor
-from kz_compliance_sdk.domain.case import Case
+from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.domain.clock import ClockView, clock_view
 from kz_compliance_sdk.domain.contest import SuspensionOrder
 from kz_compliance_sdk.domain.events.office import Escalated
 from kz_compliance_sdk.domain.fold import steps_of
 from kz_compliance_sdk.domain.report import Contest
 from kz_compliance_sdk.errors import ComplianceError, IllegalMove, InvalidInput, NotAllowed
+from kz_compliance_sdk.ports import Failed
 from kz_compliance_sdk.services.contests import Contests
+from kz_compliance_sdk.testing import builders
 from tests.journey.scene import HEAD, LEAD, M1, PLATFORM, Host, World
 from tests.unguarded import unguard
-from tests.unit.case_makers import HOUR, LEGAL, a_notice, proposal, refusal
+from tests.unit.case_makers import HOUR, LEGAL, a_notice, measure, proposal, refusal
 
 DAY = 24 * HOUR
 
@@ -30,10 +32,10 @@ DAY = 24 * HOUR
 class Scene:
     """One case that was just received, with a term of 24 hours, and everybody who acts on it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, items: int = 1) -> None:
         self.world = World(folder / "desk.sqlite3")
         self.host = Host(self.world)
-        self.notice = a_notice()
+        self.notice = a_notice(items=items)
         self.host.push(self.notice, "m-1")
         self.contests = Contests(self.host.store, PLATFORM, self.host.policy)
         self.start = self.world.clock()
@@ -373,3 +375,21 @@ def test_a_random_order_of_suspensions_fires_no_step_twice_and_none_early(tmp_pa
         assert len(pages) == len(set(pages)), (seed, pages)
         assert pages, seed
         scene.host.check_chains()
+
+
+def test_a_second_suspension_leaves_the_time_to_lift_as_it_was_planned(tmp_path: Path) -> None:
+    scene = Scene(tmp_path, items=2)
+    host = scene.host
+    host.world.platform.faults += [
+        lambda effect: Failed("busy") if effect.item_id == "2" or effect.version > 1 else None
+    ] * 9
+    host.decide(proposal(measure("1"), measure("2")))
+    host.drain()
+    scene.suspend(until_h=0.1)
+    scene.confirm()
+    host.push(builders.cancellation(scene.notice, "withdrawn", ("1",)), "m-2")
+    planned = scene.case.watch_at
+    scene.world.clock.advance(HOUR // 5)
+    scene.suspend(from_h=0.15)
+    scene.confirm(2)
+    assert (scene.case.state, scene.case.watch_at) == (CaseState.LIFTING, planned)

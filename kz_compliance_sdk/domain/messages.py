@@ -182,11 +182,11 @@ def _leaving(case: Case | None, after: Case, writes: Iterable[Write], seen: Seen
             lane = report_lane(after.id) if one.kind == "report" else ""
         elif one.kind == "page":
             body = _alert(after, one)
-        elif item is not None:
-            body = _effect(after, item, one, names[item.number], *seen.get(item.number, ("", "")))
-            lane = one.object
-        else:
+        elif one.kind == "acknowledgement":
             body = _acknowledgement(after)
+        else:
+            body = _effect(after, items[one.item], one, names[one.item], *seen.get(one.item, ("", "")))
+            lane = one.object
         yield OutboxMessage(
             id=one.id,
             platform_id=after.platform_id,

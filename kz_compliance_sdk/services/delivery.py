@@ -230,9 +230,8 @@ class Delivery:
             return False, list(gone())
         if message.kind == "restore":
             item = item_of(case, message)
-            held_beside = objects_of(tx, case).held_beside
-            if item is not None and held_beside(case, item.object_key, item.number):
-                answering = answering_of(tx, case, self._respondent)
+            if item is not None and objects_of(tx, case, of=(item,)).held_beside(case, item.object_key, item.number):
+                answering = answering_of(tx, case, item, self._respondent)
                 stamp = tx.stamp()
                 kept = results.measure_lifted(case, message, tx.now, answering, stamp, kept=True)
                 return False, [*kept, *gone(kept)]

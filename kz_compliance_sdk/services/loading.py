@@ -141,11 +141,19 @@ def tellings_of(tx: Tx, case: Case) -> list[UserNoticeState]:
     return user_notices.tellings(case, stream_in(tx, case.id).case)
 
 
-def objects_of(tx: Tx, case: Case, named: Iterable[Item] = (), before: Change = NOTHING) -> Objects:
-    """The objects that the items of a case are about, and those that are `named` now, as the step that did all `before`
-    leaves them. Raises StoreDamaged where the stream of one cannot be believed."""
+def objects_of(
+    tx: Tx,
+    case: Case,
+    named: Iterable[Item] = (),
+    before: Change = NOTHING,
+    *,
+    of: Iterable[ItemState] | None = None,
+) -> Objects:
+    """The objects that the items of a case are about (or those `of` some of them), and those that are `named` now, as
+    the step that did all `before` leaves them. Raises StoreDamaged where the stream of one cannot be believed."""
     keyed = tx.stamp().keyed
-    keys = {object_key(item) for item in named} | {item.object_key for item in case.items if item.object_key}
+    about = case.items if of is None else of
+    keys = {object_key(item) for item in named} | {item.object_key for item in about if item.object_key}
     names = {key: object_stream(key, keyed) for key in keys}
     held = believed_objects(stream_in(tx, case.id).case, tx.streams(names.values()))
     for one in happenings(before):
@@ -256,10 +264,10 @@ def typed_amendment(tx: Tx, case: Case) -> tuple[Notice, Arrival, tuple[str, ...
     return data, arrival_in(tx, row, case.channel), flags_of_letters(other.type for other in rows if other is not row)
 
 
-def answering_of(tx: Tx, case: Case, respondent: Respondent) -> Answering:
+def answering_of(tx: Tx, case: Case, item: ItemState | None, respondent: Respondent) -> Answering:
     """What is needed when something becomes of an item."""
     reported = tx.decisions(case.id), with_checkpoint(tx, respondent), notified_of(tx, case)
-    return Answering(*reported, objects_of(tx, case))
+    return Answering(*reported, objects_of(tx, case, of=() if item is None else (item,)))
 
 
 def with_checkpoint(tx: Tx, respondent: Respondent) -> Respondent:

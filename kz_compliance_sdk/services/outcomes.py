@@ -232,7 +232,7 @@ class Outcomes:
                 result.permanent and case is not None and tx.is_waited_for(message.lane, message.lane_seq, now)
             ):
                 # It can never be lifted, and something else is to be done with the object now: that must not wait.
-                answering = answering_of(tx, case, self._respondent)
+                answering = answering_of(tx, case, item_of(case, message), self._respondent)
                 kept = results.measure_lifted(case, message, now, answering, stamp, kept=True)
                 return list(kept), message.but(state="void")
             case _:

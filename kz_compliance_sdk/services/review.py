@@ -245,7 +245,10 @@ class Review:
 
     def record_undoable(self, actor: Actor, case_id: str, item_id: str, reasons: str) -> Future[Case]:
         def recorded(tx: Tx, case: Case, stamp: Stamp) -> tuple[Change, Case]:
-            messages, answering = tx.open_messages(case_id), answering_of(tx, case, self._respondent)
+            messages, answering = (
+                tx.open_messages(case_id),
+                answering_of(tx, case, case.item(item_id), self._respondent),
+            )
             return deciding.record_undoable(case, item_id, reasons, messages, answering, stamp=stamp)
 
         return self._step(actor, case_id, recorded)

@@ -28,7 +28,7 @@ def landed(
     item = item_of(case, message)
     if item is None:
         return ()
-    answering, held = answering_of(tx, case, respondent), tellings_of(tx, case)
+    answering, held = answering_of(tx, case, item, respondent), tellings_of(tx, case)
     land = results.measure_in_force if message.kind == "enforce" else results.measure_lifted
     try:
         notice = notice_of(tx, case)

@@ -132,6 +132,15 @@ class Look(Struct, frozen=True):
     fault: str
 
 
+class Tries(Struct, frozen=True):
+    """What was told of the tries of a message last: how many there were, what the last one came to, and the digest over
+    them (`outbox.tries_digest`)."""
+
+    count: int = 0
+    result: str = ""
+    digest: str = ""
+
+
 class Message(Struct):
     """What the case owes somebody outside since the event `seq`, and where that stands. `at_seq` is the event that
     holds its bytes, 0 where an encoder makes them. `due_at` orders; nothing leaves before `not_before`."""
@@ -150,6 +159,7 @@ class Message(Struct):
     state: MessageState = "owed"
     final: bool = False
     tries: int = 0
+    tried: Tries = Tries()
     reason: str = ""
     audience: tuple[str, ...] = ()
     level: int = 0

@@ -551,6 +551,13 @@ def _has_left(held: Message) -> bool:
     return held.begun or held.state == "done"
 
 
+def _tries(event: delivery.Tried, case: Case, _on: Stamped, _known: Known) -> str:
+    held = case.messages[event.message]
+    if not _has_left(held):
+        return f"it tells of tries of the {held.kind} {held.id}, which had not begun"
+    return "" if 0 < event.count >= held.tried.count else "it tells of fewer tries than were told before"
+
+
 def _report(event: delivery.Reported, case: Case, on: Stamped, _known: Known) -> str:
     if event.final and (case.pending or case.undecided):
         return "a final report, and something is still to come about"
@@ -652,6 +659,7 @@ LAWS: Final = (
     Law("ladder", (office.Escalated,), _ladder),
     Law("standing", (delivery.Begun,), _standing),
     Law("answer", tuple(_ANSWERS), _answer),
+    Law("tries", (delivery.Tried,), _tries),
     Law("report", (delivery.Reported,), _report),
     Law("retention", (privacy.Erased,), _retention),
     Law(

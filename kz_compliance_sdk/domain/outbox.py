@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from kz_compliance_sdk.domain.canonical import encoded
 from kz_compliance_sdk.domain.values import Changeable
 
 Kind = Literal["acknowledgement", "clarification", "report", "enforce", "restore", "page", "user_notice"]
@@ -74,6 +76,13 @@ class Attempt:
     ended_at: int
     result: str
     detail: str = ""
+
+
+def tries_digest(before: str, attempts: Iterable[Attempt], keyed: Callable[..., str]) -> str:
+    """The digest over tries in their order, behind `before`, which is the one over those before them, empty if there are
+    none. `keyed` gives a digest under the platform's object key. What was said of a try is not in it: that is erased."""
+    rows = [[one.number, one.started_at, one.ended_at, one.result] for one in attempts]
+    return keyed("tries", before, encoded(rows).decode())
 
 
 def next_attempt_at(now: int, attempts: int, deadline_at: int | None, jitter: float) -> int:

@@ -20,6 +20,7 @@ from kz_compliance_sdk.domain.legal_check import RecordedCheck
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.reviewed import ContentSeen, ToldDecision
+from kz_compliance_sdk.domain.tries import others_than_told, tellings_of
 from kz_compliance_sdk.domain.user_notices import UserNoticeState
 
 
@@ -94,6 +95,7 @@ def _beside(records: Records) -> Iterator[str]:
     if not records.lost:
         yield from outgoing.lies(records.messages, outgoing.outgoing(records.stream, records.words), chain)
     yield from of_attempts(records.messages, records.attempts)
+    yield from _of_tries(records)
     yield from () if records.held is None else _of_holds(chain, records.held)
 
 
@@ -113,6 +115,16 @@ def of_attempts(messages: Sequence[OutboxMessage], attempts: Sequence[Attempt]) 
             excused = results.get((message.id, number + 1)) == "unrecorded"
             if (message.id, number) not in results and not excused:
                 yield f"the attempt {number} of the {message.kind} {message.id} is gone"
+
+
+def _of_tries(records: Records) -> Iterator[str]:
+    """The tries of a message are those that its chain tells. What was tried since it did last is held by `of_attempts`."""
+    events = records.stream.events
+    for message in records.stream.case.messages.values():
+        stored = [one for one in records.attempts if one.message_id == message.id]
+        for first, last, seq in others_than_told(tellings_of(events, message.id), stored, records.keyed):
+            tries = f"the attempt {first}" if first == last else f"one of the attempts {first} to {last}"
+            yield f"{tries} of the {message.kind} {message.id} is not what the event {seq} tells"
 
 
 def _of_holds(chain: fold.Case, held: Collection[int]) -> Iterator[str]:

@@ -122,6 +122,10 @@ class Tx(Protocol):
         """The case's messages that are queued, leased or waiting for a person, and those that are parked since their
         answer could not be used."""
 
+    def attempts(self, case_id: str, message_id: str, after: int) -> list[Attempt]:
+        """The tries of a message behind the one of the number `after`, in their order, without what was said of them.
+        Raises StoreDamaged for one that cannot be read."""
+
     def due_messages(self, endpoint: str, now: int, limit: int) -> list[OutboxMessage]:
         """Messages to one endpoint whose time has come and whose lane is free, most urgent first."""
 

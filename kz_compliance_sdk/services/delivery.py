@@ -16,7 +16,7 @@ from typing import Any
 from msgspec.structs import asdict
 
 from kz_compliance_sdk.domain import breaker, results
-from kz_compliance_sdk.domain.change import Change, Write
+from kz_compliance_sdk.domain.change import CaseWrite, Change, Write
 from kz_compliance_sdk.domain.content import Looked
 from kz_compliance_sdk.domain.message_states import moved
 from kz_compliance_sdk.domain.messages import (
@@ -63,6 +63,7 @@ from kz_compliance_sdk.services.outcomes import (
     told,
 )
 from kz_compliance_sdk.services.telling import is_wanted, user_notice_of
+from kz_compliance_sdk.services.tried import tried_until_now
 from kz_compliance_sdk.services.unreadable import alerts, told_where_whole
 
 LEASE_S = 120
@@ -196,7 +197,7 @@ class Delivery:
         if message.state == "leased":
             lost = self._outcomes.lost(tx, message, LEASE_S)
             taken.writes += lost
-            if len(lost) > 1:
+            if any(isinstance(one, CaseWrite) for one in lost):
                 taken.touched.add(message.case_id)
         leased = message.but(
             state="leased",
@@ -215,26 +216,29 @@ class Delivery:
         """What was superseded, or whose object something else holds, must not leave. A report that may have arrived is
         looked up first."""
         settled = message.but(state="void", settled_at=tx.now, lease_token=message.lease_token + 1)
-        gone = partial(moved, message, settled, tx.stamp())
+
+        def gone(change: Change = ()) -> list[Write]:
+            return [*tried_until_now(tx, message), *change, *moved(message, settled, tx.stamp(), change)]
+
         if message.kind == "user_notice":
             wanted, change = is_wanted(tx, message)
-            return wanted, [*change, *gone(change)]
+            return wanted, [] if wanted else gone(change)
         if message.kind not in ("enforce", "restore", "report"):
             return True, []
         case = tx.case(message.case_id)
         if message.kind == "report":
             unseen = not message.maybe_arrived and message.state != "leased"
             overtaken = unseen and is_superseded(case, message)
-            return not overtaken, list(gone())
+            return not overtaken, gone() if overtaken else []
         if not results.is_current(case, message):
-            return False, list(gone())
+            return False, gone()
         if message.kind == "restore":
             item = item_of(case, message)
             if item is not None and objects_of(tx, case, of=(item,)).held_beside(case, item.object_key, item.number):
                 answering = answering_of(tx, case, item, self._respondent)
                 stamp = tx.stamp()
                 kept = results.measure_lifted(case, message, tx.now, answering, stamp, kept=True)
-                return False, [*kept, *gone(kept)]
+                return False, gone(kept)
         return True, []
 
     # ------------------------------------------------------------------------------------------- one message
@@ -260,7 +264,7 @@ class Delivery:
         except LeaseLost:
             # Somebody else took it over, and their result stands. What became of this attempt is told all the same.
             late = attempt_of(message, started, self._clock(), *told(result))
-            return self._at_least(message, lambda _tx: ((late,), False))
+            return self._at_least(message, partial(self._outcomes.late, attempt=late))
         except StoreError as error:
             _log.warning("message %s: its result could not be recorded: %s", message.id, error.code)
             if not isinstance(error, StoreDamaged):

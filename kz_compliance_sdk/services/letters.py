@@ -21,6 +21,7 @@ from kz_compliance_sdk.errors import IllegalMove, InvalidInput
 from kz_compliance_sdk.ports import Store, Tx
 from kz_compliance_sdk.services.loading import stream_in
 from kz_compliance_sdk.services.tallying import with_tally
+from kz_compliance_sdk.services.tried import tried
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,8 @@ class Letters:
             "byhand",
             proof.outgoing_number,
         )
-        done_with = (*change, *moved(message, done, stamp, change), attempt)
+        told = tried(tx, attempt, settles=True)
+        done_with = (*told, *change, *moved(message, done, stamp, change), attempt)
         return with_tally(tx, done_with), case_after(case, change)
 
     def retry(self, actor: Actor, message_id: str) -> OutboxMessage:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hmac
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from cryptography.exceptions import InvalidTag
@@ -272,7 +273,7 @@ class PrivateRows:
         detail = row[7]
         if row[1]:
             detail = self._plain((row[0], row[1]), detail, "attempts", "detail", (row[2], row[3]))
-        return rows.attempt_from((*row[:7], _text(detail)))
+        return replace(rows.attempt_from(row[:7]), detail=_text(detail))
 
     # ------------------------------------------------------------------------------------------ names of objects
 

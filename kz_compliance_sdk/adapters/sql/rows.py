@@ -222,7 +222,9 @@ def attempt_row(attempt: Attempt) -> tuple[Any, ...]:
     )
 
 
+@readable(t.attempts, 1)
 def attempt_from(row: Row) -> Attempt:
+    """A try, by its row without what was said of it."""
     return Attempt(*row)
 
 

@@ -326,6 +326,7 @@ _SPEAKS_OF: Mapping[type, Callable[[Any], tuple[str, ...]]] = MappingProxyType(
         OutboxMessage: lambda it: (f"m{it.id}",),
         MessageWrite: lambda it: (f"m{it.message.id}",),
         MessageVoided: lambda it: (f"m{it.message_id}",),
+        Attempt: lambda it: (f"m{it.message_id}",),
         EndpointState: lambda it: (f"e{it.endpoint}",),
         CursorMoved: lambda it: (f"f{it.feed}",),
         LodgedAnew: lambda it: (it.stream,),

@@ -28,7 +28,7 @@ from kz_compliance_sdk.domain.ledger import NewerRelease
 from kz_compliance_sdk.domain.lodging import lodging_in
 from kz_compliance_sdk.domain.message_states import mended
 from kz_compliance_sdk.domain.messages import NOTIFIER, alert_in
-from kz_compliance_sdk.domain.outbox import OutboxMessage
+from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.outgoing import as_made
 from kz_compliance_sdk.domain.received import count_readable, received_in
 from kz_compliance_sdk.domain.references import MESSAGES, stream_of
@@ -251,6 +251,11 @@ class View:
         # One that was leased in this batch is in somebody's hands, and who takes it back need not write it.
         self._tx.shared.check_written(*(f"m{row[2]}" for row in found))
         return [self._tx.private.message_from(row) for row in found]
+
+    def attempts(self, case_id: str, message_id: str, after: int) -> list[Attempt]:
+        self._tx.shared.check_written(f"m{message_id}")
+        given = {"k_platform_id": self._platform, "k_case_id": case_id, "k_message_id": message_id, "after": after}
+        return [rows.attempt_from(row) for row in self._tx.all(self._s.attempts, **given)]
 
     def due_messages(self, endpoint: str, now: int, limit: int) -> list[OutboxMessage]:
         return self._first(self._s.due_messages, self._may_leave, limit, k_endpoint=endpoint, now=now)

@@ -15,7 +15,7 @@ from kz_compliance_sdk.domain.events.base import (
     words,
 )
 from kz_compliance_sdk.domain.events.office import settled
-from kz_compliance_sdk.domain.fold import FINAL, Case
+from kz_compliance_sdk.domain.fold import FINAL, Case, Tries
 from kz_compliance_sdk.domain.ledger import Stamped
 from kz_compliance_sdk.domain.transitions import ENDED, CaseState
 
@@ -55,7 +55,9 @@ class Begun(Event, frozen=True, kw_only=True):
 
 
 class Tried(Event, frozen=True, kw_only=True):
-    """So many tries were made, the last with this result; `attempts` is the digest over their rows."""
+    """So many tries were made, the last with this result. `attempts` is the keyed digest over the one of this kind before
+    and the rows of the tries since; where no more are counted than there, one that was given up for lost came back, and
+    it is over all of them."""
 
     message: Name
     count: Number
@@ -63,7 +65,8 @@ class Tried(Event, frozen=True, kw_only=True):
     attempts: Keyed
 
     def apply(self, case: Case, on: Stamped) -> None:
-        case.messages[self.message].tries = self.count
+        held = case.messages[self.message]
+        held.tries, held.tried = self.count, Tries(self.count, self.result, self.attempts)
 
 
 class OutcomeUnknown(Event, frozen=True, kw_only=True):

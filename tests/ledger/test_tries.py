@@ -1,0 +1,261 @@
+"""What the ledger is told of tries, and that the rows of tries are held by it: no more are told than hold them, and what
+was told cannot be edited, taken away or added to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
+from kz_compliance_sdk.domain.events.delivery import Tried
+from kz_compliance_sdk.domain.fold import Case, Message, Stream
+from kz_compliance_sdk.domain.ledger import Stamped
+from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
+from kz_compliance_sdk.domain.tries import others_than_told, telling, tellings_of
+from kz_compliance_sdk.evidence.verify_store import verify
+from kz_compliance_sdk.ports import Rejected, RetryAt, Sent, Unknown
+from kz_compliance_sdk.services.delivery import LEASE_S
+from kz_compliance_sdk.services.letters import Proof
+from tests.journey.rare_scenes import case_of
+from tests.journey.scene import HEAD, M1, PLATFORM, Host, World
+from tests.ledger.shadow import keyed
+from tests.unguarded import unguard
+from tests.unit.case_makers import a_notice, measure, proposal
+
+BUSY, LOST = RetryAt("busy"), Unknown("nobody knows")
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Iterator[Host]:
+    made = Host(World(tmp_path / "desk.sqlite3"))
+    made.push(a_notice(), "m-1")
+    yield made
+    made.store.close()
+
+
+def acknowledged(host: Host, *answers: Sent) -> str:
+    """The id of an acknowledgement that the regulator answered like this, one try after the other, and then took."""
+    host.world.regulator.faults += [lambda _message, answer=answer: answer for answer in answers]
+    for _ in range(len(answers) + 1):
+        host.drain()
+        host.world.clock.advance(900)
+    (message,) = host.store.queries(PLATFORM).messages(case_of(host).id)
+    assert message.attempts == len(answers) + 1
+    return message.id
+
+
+def told(host: Host) -> list[tuple[int, str]]:
+    events = host.store.queries(PLATFORM).stream(case_of(host).id).events
+    return [(on.event.count, on.event.result) for on in events if isinstance(on.event, Tried)]
+
+
+def history(host: Host) -> list[str]:
+    return [on.kind for on in host.store.queries(PLATFORM).stream(case_of(host).id).events]
+
+
+def edit(host: Host, sql: str) -> None:
+    with closing(choose_driver().module.connect(host.world.path, isolation_level=None)) as raw:
+        unguard(raw)
+        assert raw.execute(sql).rowcount == 1
+
+
+def named(host: Host) -> list[str]:
+    return [one.what for one in verify(host.store.queries(PLATFORM), PLATFORM, policy=host.policy).faults]
+
+
+# ------------------------------------------------------------------------------------------------------ what is told
+
+
+def test_what_the_first_try_settles_tells_of_no_try(host: Host) -> None:
+    acknowledged(host)
+    assert history(host) == ["opened", "begun", "receipt"]
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected"),
+    [
+        ([BUSY], [(1, "retry"), (2, "delivered")]),
+        ([BUSY] * 4, [(1, "retry"), (2, "retry"), (4, "retry"), (5, "delivered")]),
+        ([BUSY, BUSY, LOST, BUSY], [(1, "retry"), (2, "retry"), (3, "unknown"), (4, "retry"), (5, "delivered")]),
+    ],
+)
+def test_the_first_try_is_told_then_another_result_a_doubling_and_what_settles(
+    host: Host, answers: list[Sent], expected: list[tuple[int, str]]
+) -> None:
+    acknowledged(host, *answers)
+    assert told(host) == expected
+    assert history(host)[-2:] == ["tried", "receipt"], "before what settles the message"
+    assert named(host) == []
+
+
+def test_tries_are_told_before_a_refusal_parks_the_message(host: Host) -> None:
+    host.world.regulator.faults += [
+        lambda _message: Rejected("wait", "later", final=False),
+        lambda _message: Rejected("no", "never"),
+    ]
+    host.drain()
+    host.world.clock.advance(900)
+    host.drain()
+    assert told(host) == [(1, "rejected"), (2, "rejected")]
+    assert history(host)[2:5] == ["tried", "tried", "rejected"]
+    assert named(host) == []
+
+
+def test_what_was_handed_over_by_hand_is_told_before_its_receipt(host: Host) -> None:
+    host.drain()
+    host.letters.switch(HEAD, case_of(host).id)
+    host.decide(proposal(measure("1")))
+    host.drain()
+    (letter,) = [one for one in host.store.queries(PLATFORM).messages(case_of(host).id) if one.state == "waiting"]
+    assert told(host) == []
+    host.letters.record(M1, letter.id, Proof("courier", "12-3/45", host.world.clock(), "signature of the desk"))
+    assert told(host) == [(2, "byhand")]
+    assert history(host)[-3:] == ["tried", "receipt", "counted"]
+    assert named(host) == []
+
+
+# ---------------------------------------------------------------------------------------------- what the rows are held to
+
+
+@pytest.mark.parametrize(
+    ("sql", "which"),
+    [
+        ("UPDATE attempts SET result = 'unknown' WHERE number = 1", "the attempt 1 of"),
+        ("UPDATE attempts SET result = 'unknown' WHERE number = 3", "one of the attempts 3 to 4 of"),
+        ("UPDATE attempts SET started_at = started_at - 1 WHERE number = 2", "the attempt 2 of"),
+        ("UPDATE attempts SET ended_at = ended_at + 1 WHERE number = 5", "the attempt 5 of"),
+        ("DELETE FROM attempts WHERE number = 3", "one of the attempts 3 to 4 of"),
+        ("UPDATE attempts SET number = 0 WHERE number = 4", "one of the attempts 3 to 4 of"),
+    ],
+)
+def test_a_try_that_was_told_and_edited_is_named(host: Host, sql: str, which: str) -> None:
+    message = acknowledged(host, *[BUSY] * 4)
+    assert named(host) == [], "the control: as it was written"
+    edit(host, sql)
+    (what, *rest) = [one for one in named(host) if "is not what the event" in one]
+    assert what.startswith(f"{which} the acknowledgement {message}")
+    assert rest == []
+
+
+def test_a_try_that_was_added_below_what_was_told_is_named(host: Host) -> None:
+    acknowledged(host, *[BUSY] * 4)
+    of_first = (
+        "platform_id, case_id, message_id, 3, started_at, ended_at, result, detail FROM attempts WHERE number = 1"
+    )
+    edit(host, "DELETE FROM attempts WHERE number = 3")
+    edit(host, f"INSERT INTO attempts SELECT {of_first}")  # noqa: S608  of names in this file
+    assert [one for one in named(host) if one.startswith("one of the attempts 3 to 4 of")]
+
+
+def test_what_was_tried_since_is_held_by_its_count_alone(host: Host) -> None:
+    host.world.regulator.faults += [lambda _message: BUSY] * 3
+    for _ in range(3):
+        host.drain()
+        host.world.clock.advance(900)
+    assert told(host) == [(1, "retry"), (2, "retry")]
+    edit(host, "UPDATE attempts SET result = 'unknown', ended_at = ended_at + 1 WHERE number = 3")
+    assert named(host) == []
+    edit(host, "DELETE FROM attempts WHERE number = 3")
+    assert [one for one in named(host) if one.startswith("the attempt 3 of")]
+
+
+def test_the_words_of_a_try_are_erased_and_its_row_holds_on(host: Host) -> None:
+    acknowledged(host, *[BUSY] * 4)
+    edit(host, "UPDATE attempts SET detail = x'' WHERE number = 3")
+    assert [one for one in named(host) if "is not what the event" in one] == []
+
+
+def test_rows_that_cannot_be_read_hold_up_nothing_that_leaves(host: Host) -> None:
+    host.world.regulator.faults += [lambda _message: BUSY] * 3
+    for _ in range(3):
+        host.drain()
+        host.world.clock.advance(900)
+    edit(host, "UPDATE attempts SET ended_at = 'never' WHERE number = 3")
+    host.drain()
+    (message,) = host.store.queries(PLATFORM).messages(case_of(host).id)
+    assert message.state == "done"
+    assert told(host) == [(1, "retry"), (2, "retry")]
+    assert any("attempts" in one for one in named(host))
+
+
+# -------------------------------------------------------------------------------------- what was given up for lost
+
+
+def leased(host: Host) -> OutboxMessage:
+    """The acknowledgement, in the hands of a process that does not come back before its lease is over."""
+    (taken,) = [one for one in host.delivery.lease(8) if one.kind == "acknowledgement"]
+    host.world.clock.advance(LEASE_S)
+    return taken
+
+
+def test_a_call_that_comes_back_after_it_was_told_to_be_lost_is_told_anew_with_all_before(host: Host) -> None:
+    lost = [leased(host) for _ in range(4)]
+    assert told(host) == [(1, "lost"), (2, "lost")], "the fourth is under way, and was not given up yet"
+    host.delivery.deliver(lost[0])
+    assert told(host)[2:] == [(2, "lost")]
+    assert named(host) == []
+    host.delivery.deliver(lost[2])
+    assert told(host)[3:] == [(3, "delivered")]
+    host.delivery.deliver(lost[3])
+    assert (told(host)[4:], history(host)[-2:]) == ([(4, "delivered")], ["tried", "receipt"])
+    assert named(host) == []
+    edit(host, "UPDATE attempts SET ended_at = ended_at + 1 WHERE number = 1")
+    assert [one for one in named(host) if one.startswith("one of the attempts 1 to 2 of")]
+
+
+def test_what_was_edited_is_not_told_anew_as_what_happened(host: Host) -> None:
+    first, second = leased(host), leased(host)
+    leased(host)
+    edit(host, "UPDATE attempts SET ended_at = ended_at + 1 WHERE number = 2")
+    host.delivery.deliver(first)
+    assert told(host) == [(1, "lost"), (2, "lost")]
+    assert [one for one in named(host) if one.startswith("the attempt 2 of")]
+    assert second.attempts == 2
+
+
+# -------------------------------------------------------------------------------------------------------- how many
+
+
+class _Tries:
+    """One message of one case, tried and told, without a store."""
+
+    def __init__(self) -> None:
+        owed = Message("m", "report", "regulator", 1, 1, 0, 0, 0, state="begun", tries=1)
+        case = Case(PLATFORM, "case/1", messages={"m": owed})
+        self.stream, self.rows, self.read = Stream(PLATFORM, "case/1", 1, _case=case), list[Attempt](), 0
+
+    def _behind(self, number: int) -> list[Attempt]:
+        self.read += len(self.rows) - number
+        return self.rows[number:]
+
+    def make(self, result: str, *, settles: bool = False) -> None:
+        number = len(self.rows) + 1
+        one = Attempt(PLATFORM, "1", "m", number, 10 * number, 10 * number + 3, result)
+        event = telling(self.stream, one, self._behind, keyed, settles=settles)
+        self.rows.append(one)
+        if event is not None:
+            on = Stamped(self.stream.seq + 1, one.ended_at, 0, 0, None, "tried", event, b"")
+            self.stream = self.stream.then(1, [on], self.stream.roster)
+
+    def wrong(self) -> list[tuple[int, int, int]]:
+        return list(others_than_told(tellings_of(self.stream.events, "m"), self.rows, keyed))
+
+
+def test_1500_tries_are_told_in_12_events_and_each_row_is_read_once() -> None:
+    tries = _Tries()
+    for _ in range(1499):
+        tries.make("retry")
+    tries.make("delivered", settles=True)
+    assert [on.event.count for on in tries.stream.events] == [*(1 << n for n in range(11)), 1500]
+    assert tries.read < 1500
+    assert tries.wrong() == []
+    for number in (0, 700, 1400, 1499):
+        held = tries.rows[number]
+        tries.rows[number] = replace(held, result="other")
+        assert len(tries.wrong()) == 1, number + 1
+        tries.rows[number] = held

@@ -169,7 +169,7 @@ class Outcomes:
         maybe = message.maybe_arrived or message.endpoint == REGULATOR
         again = self._later(message, tx.now).but(lease_expires_at=None, maybe_arrived=maybe)
         attempt = attempt_of(message, started, tx.now, "unrecorded", what)
-        writes: list[Write] = [*tried(tx, attempt), *moved(was or message, again, stamp), attempt]
+        writes: list[Write] = [*moved(was or message, again, stamp), *tried(tx, attempt), attempt]
         tries = message.attempts
         if message.kind != "page" and not tries & (tries - 1):  # the first, the second, the fourth, the eighth, ...
             case = _readable_case(tx, message)

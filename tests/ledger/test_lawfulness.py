@@ -15,7 +15,17 @@ from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.domain import lawfulness, proofs
 from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.change import Happened
-from kz_compliance_sdk.domain.events import KINDS, READERS, arrivals, kind_of, office, privacy, remedies, review
+from kz_compliance_sdk.domain.events import (
+    KINDS,
+    READERS,
+    arrivals,
+    delivery,
+    kind_of,
+    office,
+    privacy,
+    remedies,
+    review,
+)
 from kz_compliance_sdk.domain.events.base import Event
 from kz_compliance_sdk.domain.lawfulness import LAWS, Known, broken
 from kz_compliance_sdk.domain.ledger import FIRST, LedgerKey, LedgerKeys, Link, Roster, link, read
@@ -426,6 +436,14 @@ FORGED: dict[str, tuple[str, _Forge, str]] = {
         ),
         "retention",
     ),
+    # tries
+    "tries of what had not begun": ("one_person", lambda c: c.put("begun", _tried(c, "begun", 1)), "tries"),
+    "no tries": ("one_person", lambda c: c.put("receipt", _tried(c, "receipt", 0)), "tries"),
+    "fewer tries than before": (
+        "one_person",
+        lambda c: c.put("receipt", _tried(c, "receipt", 2)).put("receipt", _tried(c, "receipt", 1)),
+        "tries",
+    ),
     # numbers, and what a chain begins with
     "a decision left out": ("one_person", lambda c: c.edit("proposed", decision=2), "numbers"),
     "a token twice": ("one_person", lambda c: c.edit("claimed", token=7), "numbers"),
@@ -434,6 +452,11 @@ FORGED: dict[str, tuple[str, _Forge, str]] = {
     "begun with a view": ("one_person", lambda c: c.put("opened", office.Viewed(), M1.actor), "first"),
     "a message that nobody owes": ("one_person", lambda c: c.edit("begun", message="made-up"), "known"),
 }
+
+
+def _tried(chain: Chain, kind: str, count: int) -> delivery.Tried:
+    """Of the message of which the last event of a kind tells."""
+    return delivery.Tried(message=chain.said(kind).message, count=count, result="retry", attempts="0" * 32)
 
 
 def _gone(ground: str) -> privacy.Erased:

@@ -78,13 +78,13 @@ def _of(kind: str, answer: Any) -> Fault:
     ("answers", "life"),
     [
         ([], ["begun", "receipt"]),
-        ([RetryAt("503")] * 4, ["begun", "receipt"]),
-        ([Unknown("a timeout")] * 3, ["begun", "outcome_unknown", "receipt"]),
+        ([RetryAt("503")] * 4, ["begun", *["tried"] * 4, "receipt"]),
+        ([Unknown("a timeout")] * 3, ["begun", "tried", "outcome_unknown", "tried", "tried", "receipt"]),
         (
             [Unknown("a timeout"), Rejected("wait", "later", final=False)],
-            ["begun", "outcome_unknown", "begun", "receipt"],
+            ["begun", "tried", "outcome_unknown", "tried", "begun", "tried", "receipt"],
         ),
-        ([RetryAt("503")] * 20, ["begun", "receipt"]),
+        ([RetryAt("503")] * 20, ["begun", *["tried"] * 6, "receipt"]),
     ],
 )
 def test_however_often_a_message_is_tried_only_what_changes_is_told(
@@ -128,7 +128,7 @@ def test_an_answer_that_cannot_be_used_is_asked_again_by_a_person_after_a_look(
     parked = _message(host, "user_notice")
     host.letters.retry(HEAD, parked.id)
     host.drain()
-    life = ["begun", "stuck", "parked", "retried", "outcome_unknown", "user_told"]
+    life = ["begun", "stuck", "parked", "retried", "outcome_unknown", "tried", "user_told"]
     assert _life(told, parked) == life
     assert _said(told, "user_notice_owed", "body").encode() == parked.body
 
@@ -150,7 +150,7 @@ def test_a_letter_waits_for_a_person_whose_proof_is_kept(host: Host, told: list[
     host.drain()
     letter = _message(host, "report")
     host.letters.record(M1, letter.id, Proof("courier", "12-3/45", host.world.clock(), "signature of the desk"))
-    assert _life(told, letter) == ["begun", "waiting", "receipt"]
+    assert _life(told, letter) == ["begun", "waiting", "tried", "receipt"]
     held = [one for one in told if isinstance(one.event, Receipt) and one.event.message == letter.id]
     assert [(one.words["receipt"], one.actor) for one in held] == [(_message(host, "report").receipt, M1)]
 

@@ -177,7 +177,10 @@ class Statements:
         open_messages = select(t.outbox).where(_key(t.outbox, "platform_id", "case_id"), unsettled)
         self.open_messages = compiled(open_messages)
         told = (column for column in t.attempts.columns if column.name != "detail")
-        of_message = (_key(t.attempts, "platform_id", "case_id", "message_id"), t.attempts.c.number > bindparam("after"))
+        of_message = (
+            _key(t.attempts, "platform_id", "case_id", "message_id"),
+            t.attempts.c.number > bindparam("after"),
+        )
         self.attempts = compiled(select(*told).where(*of_message).order_by(t.attempts.c.number))
         # With the key of its case, under which a message lies: each would have to be asked for otherwise.
         of_its_case = and_(t.cases.c.platform_id == t.outbox.c.platform_id, t.cases.c.id == t.outbox.c.case_id)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from kz_compliance_sdk.domain.canonical import encoded
+from kz_compliance_sdk.domain.canonical import Json, encoded
 from kz_compliance_sdk.domain.values import Changeable
 
 Kind = Literal["acknowledgement", "clarification", "report", "enforce", "restore", "page", "user_notice"]
@@ -79,9 +79,9 @@ class Attempt:
 
 
 def tries_digest(before: str, attempts: Iterable[Attempt], keyed: Callable[..., str]) -> str:
-    """The digest over tries in their order, behind `before`, which is the one over those before them, empty if there are
-    none. `keyed` gives a digest under the platform's object key. What was said of a try is not in it: that is erased."""
-    rows = [[one.number, one.started_at, one.ended_at, one.result] for one in attempts]
+    """The digest over tries in their order, behind `before`: that over the tries before them, empty if there are none.
+    `keyed` gives a digest under the platform's object key. What was said of a try is not in it: that is erased."""
+    rows: list[list[Json]] = [[one.number, one.started_at, one.ended_at, one.result] for one in attempts]
     return keyed("tries", before, encoded(rows).decode())
 
 

@@ -118,7 +118,7 @@ def of_attempts(messages: Sequence[OutboxMessage], attempts: Sequence[Attempt]) 
 
 
 def _of_tries(records: Records) -> Iterator[str]:
-    """The tries of a message are those that its chain tells. What was tried since it did last is held by `of_attempts`."""
+    """The tries of a message are those that its chain tells. What was tried since is held by `of_attempts` alone."""
     events = records.stream.events
     for message in records.stream.case.messages.values():
         stored = [one for one in records.attempts if one.message_id == message.id]

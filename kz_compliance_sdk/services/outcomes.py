@@ -186,7 +186,7 @@ class Outcomes:
         """The attempt whose lease ran out: its process died, or its call hangs."""
         ended = message.lease_expires_at or tx.now
         attempt = attempt_of(message, ended - lease_s, ended, "lost", "nothing was recorded before its lease ran out")
-        written = (*tried(tx, attempt), attempt)
+        written: Change = (*tried(tx, attempt), attempt)
         if message.endpoint != ENFORCER or message.attempts != PAGE_AFTER_ATTEMPTS:
             return written
         stamp = tx.stamp(SYSTEM)

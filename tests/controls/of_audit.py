@@ -67,6 +67,13 @@ CONTROLS: tuple[Control, ...] = (
         )
     ),
     Control(
+        "the chain knows of no tries",
+        "a try that was told and is changed, taken away or added is found",
+        EVIDENCE,
+        gives("domain.proofs.tellings_of", what={}),
+        f"{AUDIT}test_a_try_that_was_told_is_held",
+    ),
+    Control(
         "checkpoints unread",
         "a chain that was told otherwise, its hashes made anew, is held against the checkpoints",
         CHECKPOINTS,

@@ -1,12 +1,11 @@
-"""What the ledger is told of tries, and that the rows of tries are held by it: no more are told than hold them, and what
-was told cannot be edited, taken away or added to.
-"""
+"""What the ledger is told of tries, and what is held by it: none that was told is edited, taken away or added to."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,6 +20,8 @@ from kz_compliance_sdk.evidence.verify_store import verify
 from kz_compliance_sdk.ports import Rejected, RetryAt, Sent, Unknown
 from kz_compliance_sdk.services.delivery import LEASE_S
 from kz_compliance_sdk.services.letters import Proof
+from tests.driver import HEAD as OFFICE_HEAD
+from tests.driver import HOUR, LEGAL, Driver
 from tests.journey.rare_scenes import case_of
 from tests.journey.scene import HEAD, M1, PLATFORM, Host, World
 from tests.ledger.shadow import keyed
@@ -32,21 +33,48 @@ BUSY, LOST = RetryAt("busy"), Unknown("nobody knows")
 
 @pytest.fixture
 def host(tmp_path: Path) -> Iterator[Host]:
-    made = Host(World(tmp_path / "desk.sqlite3"))
-    made.push(a_notice(), "m-1")
+    made = issued(tmp_path)
     yield made
     made.store.close()
 
 
-def acknowledged(host: Host, *answers: Sent) -> str:
-    """The id of an acknowledgement that the regulator answered like this, one try after the other, and then took."""
-    host.world.regulator.faults += [lambda _message, answer=answer: answer for answer in answers]
-    for _ in range(len(answers) + 1):
+@pytest.fixture(scope="module")
+def tried(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
+    """Whose acknowledgement went at the fifth try. Edits are taken back."""
+    made = issued(tmp_path_factory.mktemp("tried"))
+    acknowledged(made, *[BUSY] * 4)
+    yield made
+    made.store.close()
+
+
+def issued(folder: Path) -> Host:
+    made = Host(World(folder / "desk.sqlite3"))
+    made.push(a_notice(), "m-1")
+    return made
+
+
+def answers(host: Host, *given: Sent) -> None:
+    """The regulator answers like this, one try after the other."""
+    for answer in given:
+        host.world.regulator.faults.append(partial(_answer, answer))
         host.drain()
         host.world.clock.advance(900)
+
+
+def _answer(answer: Sent, _message: OutboxMessage) -> Sent:
+    return answer
+
+
+def acknowledgement(host: Host) -> OutboxMessage:
     (message,) = host.store.queries(PLATFORM).messages(case_of(host).id)
-    assert message.attempts == len(answers) + 1
-    return message.id
+    return message
+
+
+def acknowledged(host: Host, *given: Sent) -> None:
+    """The regulator takes it after these answers."""
+    answers(host, *given)
+    host.drain()
+    assert (acknowledgement(host).state, acknowledgement(host).attempts) == ("done", len(given) + 1)
 
 
 def told(host: Host) -> list[tuple[int, str]]:
@@ -77,7 +105,7 @@ def test_what_the_first_try_settles_tells_of_no_try(host: Host) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answers", "expected"),
+    ("given", "expected"),
     [
         ([BUSY], [(1, "retry"), (2, "delivered")]),
         ([BUSY] * 4, [(1, "retry"), (2, "retry"), (4, "retry"), (5, "delivered")]),
@@ -85,22 +113,16 @@ def test_what_the_first_try_settles_tells_of_no_try(host: Host) -> None:
     ],
 )
 def test_the_first_try_is_told_then_another_result_a_doubling_and_what_settles(
-    host: Host, answers: list[Sent], expected: list[tuple[int, str]]
+    host: Host, given: list[Sent], expected: list[tuple[int, str]]
 ) -> None:
-    acknowledged(host, *answers)
+    acknowledged(host, *given)
     assert told(host) == expected
     assert history(host)[-2:] == ["tried", "receipt"], "before what settles the message"
     assert named(host) == []
 
 
 def test_tries_are_told_before_a_refusal_parks_the_message(host: Host) -> None:
-    host.world.regulator.faults += [
-        lambda _message: Rejected("wait", "later", final=False),
-        lambda _message: Rejected("no", "never"),
-    ]
-    host.drain()
-    host.world.clock.advance(900)
-    host.drain()
+    answers(host, Rejected("wait", "later", final=False), Rejected("no", "never"))
     assert told(host) == [(1, "rejected"), (2, "rejected")]
     assert history(host)[2:5] == ["tried", "tried", "rejected"]
     assert named(host) == []
@@ -119,44 +141,41 @@ def test_what_was_handed_over_by_hand_is_told_before_its_receipt(host: Host) -> 
     assert named(host) == []
 
 
-# ---------------------------------------------------------------------------------------------- what the rows are held to
+# ------------------------------------------------------------------------------------------ what the rows are held to
 
 
-@pytest.mark.parametrize(
-    ("sql", "which"),
-    [
-        ("UPDATE attempts SET result = 'unknown' WHERE number = 1", "the attempt 1 of"),
-        ("UPDATE attempts SET result = 'unknown' WHERE number = 3", "one of the attempts 3 to 4 of"),
-        ("UPDATE attempts SET started_at = started_at - 1 WHERE number = 2", "the attempt 2 of"),
-        ("UPDATE attempts SET ended_at = ended_at + 1 WHERE number = 5", "the attempt 5 of"),
-        ("DELETE FROM attempts WHERE number = 3", "one of the attempts 3 to 4 of"),
-        ("UPDATE attempts SET number = 0 WHERE number = 4", "one of the attempts 3 to 4 of"),
-    ],
-)
-def test_a_try_that_was_told_and_edited_is_named(host: Host, sql: str, which: str) -> None:
-    message = acknowledged(host, *[BUSY] * 4)
-    assert named(host) == [], "the control: as it was written"
-    edit(host, sql)
-    (what, *rest) = [one for one in named(host) if "is not what the event" in one]
-    assert what.startswith(f"{which} the acknowledgement {message}")
-    assert rest == []
+_THIRD = "platform_id, case_id, message_id, 3, started_at, ended_at, result, detail FROM attempts WHERE number = 1"
+EDITED = {
+    "another result": ("UPDATE attempts SET result = 'unknown' WHERE number = 1", "the attempt 1 of"),
+    "another result among two": (
+        "UPDATE attempts SET result = 'unknown' WHERE number = 3",
+        "one of the attempts 3 to 4",
+    ),
+    "another start": ("UPDATE attempts SET started_at = started_at - 1 WHERE number = 2", "the attempt 2 of"),
+    "another end": ("UPDATE attempts SET ended_at = ended_at + 1 WHERE number = 5", "the attempt 5 of"),
+    "deleted": ("DELETE FROM attempts WHERE number = 3", "one of the attempts 3 to 4"),
+    "moved away": ("UPDATE attempts SET number = 7 WHERE number = 4", "one of the attempts 3 to 4"),
+    "another in its place": (f"INSERT OR REPLACE INTO attempts SELECT {_THIRD}", "one of the attempts 3 to 4"),
+}
 
 
-def test_a_try_that_was_added_below_what_was_told_is_named(host: Host) -> None:
-    acknowledged(host, *[BUSY] * 4)
-    of_first = (
-        "platform_id, case_id, message_id, 3, started_at, ended_at, result, detail FROM attempts WHERE number = 1"
-    )
-    edit(host, "DELETE FROM attempts WHERE number = 3")
-    edit(host, f"INSERT INTO attempts SELECT {of_first}")  # noqa: S608  of names in this file
-    assert [one for one in named(host) if one.startswith("one of the attempts 3 to 4 of")]
+@pytest.mark.parametrize("how", EDITED)
+def test_a_try_that_was_told_and_edited_is_named(tried: Host, how: str) -> None:
+    sql, which = EDITED[how]
+    assert named(tried) == [], "the control: as it was written"
+    with closing(choose_driver().module.connect(tried.world.path)) as raw:
+        stored = raw.execute("SELECT * FROM attempts").fetchall()
+    edit(tried, sql)
+    (what,) = [one for one in named(tried) if "is not what the event" in one]
+    assert what.startswith(which)
+    assert acknowledgement(tried).id in what
+    with closing(choose_driver().module.connect(tried.world.path)) as raw, raw:
+        raw.execute("DELETE FROM attempts")
+        raw.executemany("INSERT INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?)", stored)
 
 
 def test_what_was_tried_since_is_held_by_its_count_alone(host: Host) -> None:
-    host.world.regulator.faults += [lambda _message: BUSY] * 3
-    for _ in range(3):
-        host.drain()
-        host.world.clock.advance(900)
+    answers(host, BUSY, BUSY, BUSY)
     assert told(host) == [(1, "retry"), (2, "retry")]
     edit(host, "UPDATE attempts SET result = 'unknown', ended_at = ended_at + 1 WHERE number = 3")
     assert named(host) == []
@@ -164,21 +183,27 @@ def test_what_was_tried_since_is_held_by_its_count_alone(host: Host) -> None:
     assert [one for one in named(host) if one.startswith("the attempt 3 of")]
 
 
-def test_the_words_of_a_try_are_erased_and_its_row_holds_on(host: Host) -> None:
-    acknowledged(host, *[BUSY] * 4)
-    edit(host, "UPDATE attempts SET detail = x'' WHERE number = 3")
-    assert [one for one in named(host) if "is not what the event" in one] == []
+def test_what_was_said_of_tries_is_erased_and_their_rows_hold_on(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
+    case = office.issue()
+    office.decide(case, "none")
+    office.regulator_is_down()
+    office.deliver()
+    office.wait(HOUR)
+    office.regulator.faults.clear()
+    office.deliver()
+    assert office.history(case).count("tried") == 4, "of two messages"
+    office.ask_erasure(LEGAL, case)
+    office.erase(OFFICE_HEAD, case)
+    assert [one.detail for one in office.desk.store.queries(office.platform_id).attempts(case)] == [""] * 4
+    assert office.faults() == []
 
 
 def test_rows_that_cannot_be_read_hold_up_nothing_that_leaves(host: Host) -> None:
-    host.world.regulator.faults += [lambda _message: BUSY] * 3
-    for _ in range(3):
-        host.drain()
-        host.world.clock.advance(900)
+    answers(host, BUSY, BUSY, BUSY)
     edit(host, "UPDATE attempts SET ended_at = 'never' WHERE number = 3")
     host.drain()
-    (message,) = host.store.queries(PLATFORM).messages(case_of(host).id)
-    assert message.state == "done"
+    assert acknowledgement(host).state == "done"
     assert told(host) == [(1, "retry"), (2, "retry")]
     assert any("attempts" in one for one in named(host))
 

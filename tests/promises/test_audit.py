@@ -71,6 +71,17 @@ def test_what_is_changed_behind_its_back_is_found(statement: str, tmp_path: Path
     assert office.faults() != []
 
 
+def test_a_try_that_was_told_is_held(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
+    office.regulator_is_down()
+    case = office.issue()
+    office.deliver()
+    assert office.history(case) == ["opened", "begun", "tried"]
+    assert office.faults() == []
+    _tamper(office, "UPDATE attempts SET result = 'delivered'")
+    assert office.faults() != []
+
+
 def test_a_chain_that_was_told_otherwise_with_its_hashes_is_held_by_the_checkpoint(tmp_path: Path) -> None:
     """No ledger key is set here: without a checkpoint nothing would show it."""
     office = Driver(tmp_path)

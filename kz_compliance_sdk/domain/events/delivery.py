@@ -55,9 +55,9 @@ class Begun(Event, frozen=True, kw_only=True):
 
 
 class Tried(Event, frozen=True, kw_only=True):
-    """So many tries were made, the last with this result. `attempts` is the keyed digest over the one of this kind before
-    and the rows of the tries since; where no more are counted than there, one that was given up for lost came back, and
-    it is over all of them."""
+    """So many tries were made, the last with this result. `attempts` is the keyed digest over the one that was told
+    before and the rows of the tries since. Where no more are counted than there, one that was given up for lost came
+    back, and it is over all of them."""
 
     message: Name
     count: Number

@@ -6,6 +6,7 @@ laws (`lawfulness.py`).
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -119,12 +120,14 @@ def of_attempts(messages: Sequence[OutboxMessage], attempts: Sequence[Attempt]) 
 
 def _of_tries(records: Records) -> Iterator[str]:
     """The tries of a message are those that its chain tells. What was tried since is held by `of_attempts` alone."""
-    events = records.stream.events
-    for message in records.stream.case.messages.values():
-        stored = [one for one in records.attempts if one.message_id == message.id]
-        for first, last, seq in others_than_told(tellings_of(events, message.id), stored, records.keyed):
+    stored: defaultdict[str, list[Attempt]] = defaultdict(list)
+    for attempt in records.attempts:
+        stored[attempt.message_id].append(attempt)
+    for message_id, told in tellings_of(records.stream.events).items():
+        kind = records.stream.case.messages[message_id].kind
+        for first, last, seq in others_than_told(told, stored[message_id], records.keyed):
             tries = f"the attempt {first}" if first == last else f"one of the attempts {first} to {last}"
-            yield f"{tries} of the {message.kind} {message.id} is not what the event {seq} tells"
+            yield f"{tries} of the {kind} {message_id} is not what the event {seq} tells"
 
 
 def _of_holds(chain: fold.Case, held: Collection[int]) -> Iterator[str]:

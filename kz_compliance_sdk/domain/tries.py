@@ -5,6 +5,7 @@ Few are told, each for all since the one before: a message that is tried 1,500 t
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -29,7 +30,7 @@ def telling(
     # One that was given up for lost was told like this, and came back: that is over what it was told to be.
     anew = attempt.number <= told.count
     stored = behind(0 if anew else told.count)
-    if anew and any(others_than_told(tellings_of(stream.events, attempt.message_id), stored, keyed)):
+    if anew and any(others_than_told(tellings_of(stream.events)[attempt.message_id], stored, keyed)):
         return None  # What was changed from outside must not become what was told.
     tries = {one.number: one for one in stored}
     known = tries.get(attempt.number, attempt)
@@ -49,15 +50,16 @@ def _is_to_be_told(told: Tries, attempt: Attempt, *, settles: bool) -> bool:
     return is_due or settles or attempt.result != told.result
 
 
-def tellings_of(events: Iterable[Stamped], message_id: str) -> dict[int, Tried]:
-    """What was told of the tries of a message, by the sequence of the event, from the last that is over all of them."""
-    found: dict[int, Tried] = {}
-    count = 0
+def tellings_of(events: Iterable[Stamped]) -> dict[str, dict[int, Tried]]:
+    """What was told of the tries of each message, by its id and the sequence of the event, from the last on that is
+    over all of them."""
+    found: defaultdict[str, dict[int, Tried]] = defaultdict(dict)
     for on in events:
-        if isinstance(on.event, Tried) and on.event.message == message_id:
-            if on.event.count <= count:
-                found.clear()
-            found[on.seq], count = on.event, on.event.count
+        if isinstance(event := on.event, Tried):
+            held = found[event.message]
+            if held and event.count <= next(reversed(held.values())).count:
+                held.clear()
+            held[on.seq] = event
     return found
 
 

@@ -63,7 +63,7 @@ from kz_compliance_sdk.services.outcomes import (
     told,
 )
 from kz_compliance_sdk.services.telling import is_wanted, user_notice_of
-from kz_compliance_sdk.services.tried import tried_until_now
+from kz_compliance_sdk.services.tries import tell_tries
 from kz_compliance_sdk.services.unreadable import alerts, told_where_whole
 
 LEASE_S = 120
@@ -218,7 +218,7 @@ class Delivery:
         settled = message.but(state="void", settled_at=tx.now, lease_token=message.lease_token + 1)
 
         def gone(change: Change = ()) -> list[Write]:
-            return [*tried_until_now(tx, message), *change, *moved(message, settled, tx.stamp(), change)]
+            return [*tell_tries(tx, message), *change, *moved(message, settled, tx.stamp(), change)]
 
         if message.kind == "user_notice":
             wanted, change = is_wanted(tx, message)

@@ -21,7 +21,7 @@ from kz_compliance_sdk.errors import IllegalMove, InvalidInput
 from kz_compliance_sdk.ports import Store, Tx
 from kz_compliance_sdk.services.loading import stream_in
 from kz_compliance_sdk.services.tallying import with_tally
-from kz_compliance_sdk.services.tried import tried
+from kz_compliance_sdk.services.tries import tell_try
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ class Letters:
             "byhand",
             proof.outgoing_number,
         )
-        told = tried(tx, attempt, settles=True)
+        told = tell_try(tx, attempt, settles=True)
         done_with = (*told, *change, *moved(message, done, stamp, change), attempt)
         return with_tally(tx, done_with), case_after(case, change)
 

@@ -43,7 +43,7 @@ from kz_compliance_sdk.services import telling as telling_users
 from kz_compliance_sdk.services.answered_times import wrong_time
 from kz_compliance_sdk.services.loading import answering_of, seen_in
 from kz_compliance_sdk.services.tallying import with_tally
-from kz_compliance_sdk.services.tried import tried
+from kz_compliance_sdk.services.tries import tell_try
 from kz_compliance_sdk.services.unreadable import told_where_whole
 
 WITH_BREAKER = (REGULATOR, NOTIFIER)
@@ -157,7 +157,7 @@ class Outcomes:
             after = after.but(settled_at=now)
         attempt = attempt_of(message, started, now, *told(result))
         writes += [*moved(was or message, after, stamp, tuple(writes)), attempt]
-        writes = [*tried(tx, attempt, settles=settled), *writes]
+        writes = [*tell_try(tx, attempt, settles=settled), *writes]
         return with_tally(tx, told_where_whole(tx, writes)), settled
 
     def unrecorded(
@@ -169,7 +169,7 @@ class Outcomes:
         maybe = message.maybe_arrived or message.endpoint == REGULATOR
         again = self._later(message, tx.now).but(lease_expires_at=None, maybe_arrived=maybe)
         attempt = attempt_of(message, started, tx.now, "unrecorded", what)
-        writes: list[Write] = [*moved(was or message, again, stamp), *tried(tx, attempt), attempt]
+        writes: list[Write] = [*moved(was or message, again, stamp), *tell_try(tx, attempt), attempt]
         tries = message.attempts
         if message.kind != "page" and not tries & (tries - 1):  # the first, the second, the fourth, the eighth, ...
             case = _readable_case(tx, message)
@@ -186,7 +186,7 @@ class Outcomes:
         """The attempt whose lease ran out: its process died, or its call hangs."""
         ended = message.lease_expires_at or tx.now
         attempt = attempt_of(message, ended - lease_s, ended, "lost", "nothing was recorded before its lease ran out")
-        written: Change = (*tried(tx, attempt), attempt)
+        written: Change = (*tell_try(tx, attempt), attempt)
         if message.endpoint != ENFORCER or message.attempts != PAGE_AFTER_ATTEMPTS:
             return written
         stamp = tx.stamp(SYSTEM)
@@ -194,7 +194,7 @@ class Outcomes:
 
     def late(self, tx: Tx, attempt: Attempt) -> tuple[Change, bool]:
         """An attempt that was given up for lost, and came back: it changes nothing else."""
-        return (*tried(tx, attempt), attempt), False
+        return (*tell_try(tx, attempt), attempt), False
 
     def _outcome(
         self, tx: Tx, case: Case | None, message: OutboxMessage, result: Result, stamp: Stamp

@@ -20,6 +20,7 @@ from kz_compliance_sdk.evidence.verify_store import verify
 from kz_compliance_sdk.ports import Rejected, RetryAt, Sent, Unknown
 from kz_compliance_sdk.services.delivery import LEASE_S
 from kz_compliance_sdk.services.letters import Proof
+from kz_compliance_sdk.testing import builders
 from tests.driver import HEAD as OFFICE_HEAD
 from tests.driver import HOUR, LEGAL, Driver
 from tests.journey.rare_scenes import case_of
@@ -77,9 +78,11 @@ def acknowledged(host: Host, *given: Sent) -> None:
     assert (acknowledgement(host).state, acknowledgement(host).attempts) == ("done", len(given) + 1)
 
 
-def told(host: Host) -> list[tuple[int, str]]:
-    events = host.store.queries(PLATFORM).stream(case_of(host).id).events
-    return [(on.event.count, on.event.result) for on in events if isinstance(on.event, Tried)]
+def told(host: Host, message: str = "") -> list[tuple[int, str]]:
+    """What was told of tries, of all messages or of one."""
+    events = [on.event for on in host.store.queries(PLATFORM).stream(case_of(host).id).events]
+    tells = [one for one in events if isinstance(one, Tried) and message in ("", one.message)]
+    return [(one.count, one.result) for one in tells]
 
 
 def history(host: Host) -> list[str]:
@@ -138,6 +141,23 @@ def test_what_was_handed_over_by_hand_is_told_before_its_receipt(host: Host) -> 
     host.letters.record(M1, letter.id, Proof("courier", "12-3/45", host.world.clock(), "signature of the desk"))
     assert told(host) == [(2, "byhand")]
     assert history(host)[-3:] == ["tried", "receipt", "counted"]
+    assert named(host) == []
+
+
+def test_a_report_that_was_overtaken_is_voided_behind_what_was_tried(host: Host) -> None:
+    host.drain()
+    host.decide(proposal(measure("1")))
+    answers(host, BUSY, BUSY)
+    (report,) = [one for one in host.delivery.lease(8) if one.kind == "report"]
+    host.push(builders.cancellation(a_notice(), "annulled"), "m-c")
+    host.world.regulator.faults.append(partial(_answer, BUSY))
+    host.delivery.deliver(report)  # it was on its way when the cancellation came
+    assert told(host) == [(1, "retry"), (2, "retry")]
+    for _ in range(2):
+        host.world.clock.advance(900)
+        host.delivery.lease(8)
+    assert told(host, report.id) == [(1, "retry"), (2, "retry"), (3, "retry")]
+    assert "tried voided" in " ".join(history(host))
     assert named(host) == []
 
 
@@ -268,7 +288,7 @@ class _Tries:
             self.stream = self.stream.then(1, [on], self.stream.roster)
 
     def wrong(self) -> list[tuple[int, int, int]]:
-        return list(others_than_told(tellings_of(self.stream.events, "m"), self.rows, keyed))
+        return list(others_than_told(tellings_of(self.stream.events)["m"], self.rows, keyed))
 
 
 def test_1500_tries_are_told_in_12_events_and_each_row_is_read_once() -> None:

@@ -13,7 +13,7 @@ from kz_compliance_sdk.ports import Tx
 from kz_compliance_sdk.services.loading import stream_in
 
 
-def tried(tx: Tx, attempt: Attempt, *, settles: bool = False) -> tuple[Happened, ...]:
+def tell_try(tx: Tx, attempt: Attempt, *, settles: bool = False) -> tuple[Happened, ...]:
     """What is told of a try that is written with this, before whatever it leads to. `settles` as in `telling`."""
     if not attempt.case_id or (stream := stream_in(tx, attempt.case_id)).fault is not None:
         return ()
@@ -25,10 +25,10 @@ def tried(tx: Tx, attempt: Attempt, *, settles: bool = False) -> tuple[Happened,
     return () if event is None else (happened_to(attempt.platform_id, attempt.case_id, event, stamp),)
 
 
-def tried_until_now(tx: Tx, message: OutboxMessage) -> tuple[Happened, ...]:
+def tell_tries(tx: Tx, message: OutboxMessage) -> tuple[Happened, ...]:
     """What is told of the tries of a message that is settled without another one. Raises StoreDamaged."""
     owed = stream_in(tx, message.case_id).case.messages.get(message.id)
     if owed is None or message.attempts <= owed.tried.count:
         return ()
     recorded = tx.attempts(message.case_id, message.id, owed.tried.count)
-    return tried(tx, recorded[-1], settles=True) if recorded else ()
+    return tell_try(tx, recorded[-1], settles=True) if recorded else ()

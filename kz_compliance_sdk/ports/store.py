@@ -296,8 +296,6 @@ class Queries(FigureSource, Protocol):
     def loose_rows(self) -> list[str]:
         """What is wrong with rows that belong to no case, in words."""
 
-    def decisions(self, case_id: str) -> dict[int, Decision]: ...
-
     def inbox(self, case_id: str) -> list[InboxRow]:
         """The messages of which a case tells, the first one first; without a case those that none has taken. Raises
         StoreDamaged."""

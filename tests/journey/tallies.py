@@ -7,7 +7,7 @@ from typing import Any
 from kz_compliance_sdk.domain.fold import Tally, evolve
 from kz_compliance_sdk.domain.ledger import FIRST, Stamped
 from kz_compliance_sdk.domain.transitions import ENDED
-from kz_compliance_sdk.services.tallying import messages_in, said_of
+from kz_compliance_sdk.services.tallying import said_of
 
 
 def check_tallies(queries: Any) -> None:
@@ -23,6 +23,6 @@ def check_tallies(queries: Any) -> None:
 
 def counted_anew(queries: Any, case_id: str) -> Tally | None:
     """What the figures say of a case if it is counted now."""
-    with queries._chain(case_id) as (stream, ledger):
-        said = said_of(stream.events, ledger.words(stream, messages_in(stream.events)))
+    held = queries.records(case_id)
+    stream, said = held.stream, said_of(held.stream.events, held.words)
     return evolve(stream.case, Stamped(stream.seq + 1, 0, 0, 0, None, "counted", said, FIRST)).tally

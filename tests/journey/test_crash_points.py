@@ -201,7 +201,7 @@ class Play:
 
     def _approve(self) -> None:
         case = self.host.case(self.notice.notice_id)
-        digest = self.store.queries(PLATFORM).decisions(case.id)[1].digest
+        digest = self.store.queries(PLATFORM).records(case.id).decisions[0].digest
         try:
             self.host.review.approve(LEGAL, case.id, digest).result()
         except IllegalMove:
@@ -238,7 +238,7 @@ class Play:
             "books": kinds,
             "reports": reports,
             "alerts": sorted({alert.reason for alert in world.pager.alerts}),
-            "decisions": len(queries.decisions(case.id)),
+            "decisions": len(queries.records(case.id).decisions),
             "inbox": sorted(row.message_id for row in queries.inbox(case.id)),
             "messages": sorted((m.kind, m.state) for m in queries.messages(case.id)),
             # A receipt, and that a user was told, may come before another measure or after it.
@@ -249,7 +249,7 @@ class Play:
         }
 
 
-_MAY_DIFFER = ("claimed", "expired", "receipt", "user_told", "begun", "outcome_unknown", "done")
+_MAY_DIFFER = ("claimed", "expired", "receipt", "user_told", "begun", "tried", "outcome_unknown", "done")
 """Events that a crash may make more of, or put elsewhere."""
 
 

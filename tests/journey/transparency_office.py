@@ -287,7 +287,7 @@ def _outcomes(queries: Queries, case_id: str, last: list[Told], notice: Any) -> 
     sent = sorted((one for one in queries.messages(case_id) if one.kind == "report"), key=lambda one: one.lane_seq)
     reports = [json.loads(message.body) for message in sent if message.id in receipted]
     grounds: dict[str, str] = {}
-    for _, made in sorted(queries.decisions(case_id).items()):
+    for made in queries.records(case_id).decisions:
         decision = json.loads(made.body)
         grounds |= {item["item_id"]: item["ground"] or "" for item in decision["proposal"]["items"]}
     for item in reports[-1]["items"] if reports else []:

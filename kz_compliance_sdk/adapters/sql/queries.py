@@ -26,7 +26,6 @@ from kz_compliance_sdk.domain.appeals import Appeal, AppealFile, appeal_of, appe
 from kz_compliance_sdk.domain.believed import read_case, true_case
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import InboxRow
-from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.events.privacy import Erased
 from kz_compliance_sdk.domain.fold import PlatformObject, Stream
 from kz_compliance_sdk.domain.holding import believed_objects, names_of
@@ -277,10 +276,6 @@ class SqlQueries(FigureReads, CheckpointReads):
         about = [(item, chain[item.number].object) for item in case.items if item.object_key and item.number in chain]
         other = [item.item_id for item, name in about if object_stream(item.object_key, keyed) != name]
         return [f"the item {name} is about another object than its chain names" for name in other]
-
-    def decisions(self, case_id: str) -> dict[int, Decision]:
-        with self._chain(case_id) as (stream, ledger):
-            return reviewed.decisions_by_version(stream, ledger.words)
 
     def messages(self, case_id: str) -> list[OutboxMessage]:
         return self._each("outbox", case_id, PrivateRows.message_from)

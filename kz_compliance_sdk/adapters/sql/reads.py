@@ -82,12 +82,6 @@ class Reads:
             connection.exec_driver_sql("BEGIN")
             yield connection, self._ledger(connection)
 
-    @contextmanager
-    def _chain(self, case_id: str) -> Iterator[tuple[Stream, Ledger]]:
-        """A case's chain, and the ledger of the same moment, to read its words from."""
-        with self._moment() as (_, ledger):
-            yield self._stream(ledger, case_id), ledger
-
     def _case(self, connection: Connection, ledger: Ledger, case_id: str) -> tuple[Case, Stream]:
         """A case as its chain has it, and that, of one moment. Without its words where they cannot be read."""
         if not connection.in_transaction():

@@ -447,7 +447,7 @@ STEPS: tuple[Step, ...] = (
         lambda o, by, at, token: o.record_delivery(by, at.message),
         OFFICE,
         {**stays(*USABLE), "decided": "closed", "enforced": "closed", "lifted": "closed"},
-        ("receipt",),
+        ("tried", "receipt"),
         needs=(("message", "not_found"), ("to deliver", "illegal_move")),
     ),
     Step(

@@ -12,7 +12,6 @@ from kz_compliance_sdk.domain.appeals import Appeal, AppealFile
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import Change, EndpointState, Heartbeat, InboxRow, RefusalsCounted
 from kz_compliance_sdk.domain.checkpoints import Checkpoint, LogLine
-from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.fold import Chain, Stream, Tally
 from kz_compliance_sdk.domain.lodging import SanctionNoted
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
@@ -108,8 +107,6 @@ class Tx(Protocol):
     def notices_counted(self, name: str, over: int, most: int) -> int:
         """How many notices were counted under a name after `over` (UTC seconds), those of earlier works of the same
         batch among them. What is more than `most` need not be told."""
-
-    def decisions(self, case_id: str) -> dict[int, Decision]: ...
 
     def preservation_over(self, now: int, limit: int) -> list[str]:
         """Cases by whose rows the sealed copy behind a measure need not be kept any longer, and people were not told of

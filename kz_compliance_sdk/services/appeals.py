@@ -15,7 +15,7 @@ from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY, who_decided
 from kz_compliance_sdk.domain.user_notices import Occasion, Telling
 from kz_compliance_sdk.errors import ComplianceError, Conflict, InvalidInput, NotFound
 from kz_compliance_sdk.ports import AppealPage, Store, Tx
-from kz_compliance_sdk.services.loading import notice_of, standing_of, stream_in, tellings_of
+from kz_compliance_sdk.services.loading import decisions_in, notice_of, standing_of, stream_in, tellings_of
 from kz_compliance_sdk.services.tallying import with_tally
 
 
@@ -48,7 +48,7 @@ class Appeals:
             case, stamp = tx.case(case_id), tx.stamp(actor or SYSTEM)
             held = _known(tx, case, appeal_id_of(self._platform, stamp.keyed(reference)))
             if held is None:
-                decisions, policy = tx.decisions(case_id), self._policy.users
+                decisions, policy = decisions_in(tx, case_id), self._policy.users
                 rests_on = {number: item.rests_on for number, item in stream_in(tx, case_id).case.items.items()}
                 return appeals.receive(
                     case, item_id, text, received_at, reference, decisions, rests_on, policy, stamp=stamp
@@ -124,7 +124,7 @@ class Appeals:
             # Who demanded it cannot be read any more. What the user is owed must not wait for that.
             return stuck(settled.change, case, "user_notice_stuck", ("lead",), 30, stamp)
         item = next(one for one in case.items if one.item_id == settled.item_id)
-        decisions, held = tx.decisions(case.id), tellings_of(tx, case)
+        decisions, held = decisions_in(tx, case.id), tellings_of(tx, case)
         behind = decisions[appeal.decision_version].item(appeal.item_id)
         measure = item.measure or (behind.action if behind is not None else "none")
         on = Occasion(case, item, notice, held, decisions, self._telling, stamp)

@@ -43,6 +43,11 @@ def stream_in(tx: Tx, case_id: str) -> Stream:
     return tx.streams([name])[name]
 
 
+def decisions_in(tx: Tx, case_id: str) -> dict[int, Decision]:
+    """The decisions of a case by their version, but for those that were erased."""
+    return decisions_by_version(stream_in(tx, case_id), tx.words)
+
+
 def seen_in(tx: Tx, case: Case) -> dict[int, ContentSeen]:
     """What was last seen of each item of a case, by its number; an item that nobody has looked at is left out."""
     return {look.number: look for look in looks_of(stream_in(tx, case.id), case, tx.words)}
@@ -119,7 +124,7 @@ def context_of(tx: Tx, case: Case, policy: Policy, respondent: Respondent, *, ca
         notice,
         policy,
         objects.versions,
-        tx.decisions(case.id) if case.decision_version else {},
+        decisions_in(tx, case.id) if case.decision_version else {},
         with_checkpoint(tx, respondent),
         objects.own(case),
         checks_of(stream_in(tx, case.id), case.id),
@@ -170,7 +175,7 @@ def standing_of(tx: Tx, case: Case, respondent: Respondent, before: Change = NOT
         held_by_others=objects.held_by_others(case),
         holds=objects.own(case),
         versions=objects.versions,
-        decisions=tx.decisions(case.id),
+        decisions=decisions_in(tx, case.id),
         respondent=with_checkpoint(tx, respondent),
         notified=notified_of(tx, case),
         objects=objects,
@@ -194,7 +199,7 @@ def withheld(
     """What the news of `change` holds back of a case's decisions, if anything of them is still to come."""
     if not case.pending:
         return change, case
-    return withhold(change, case, bears_on, tx.open_messages(case.id), tx.decisions(case.id), policy, stamp)
+    return withhold(change, case, bears_on, tx.open_messages(case.id), decisions_in(tx, case.id), policy, stamp)
 
 
 def letters_waiting(tx: Tx, case: Case) -> list[InboxRow]:
@@ -266,7 +271,7 @@ def typed_amendment(tx: Tx, case: Case) -> tuple[Notice, Arrival, tuple[str, ...
 
 def answering_of(tx: Tx, case: Case, item: ItemState | None, respondent: Respondent) -> Answering:
     """What is needed when something becomes of an item."""
-    reported = tx.decisions(case.id), with_checkpoint(tx, respondent), notified_of(tx, case)
+    reported = decisions_in(tx, case.id), with_checkpoint(tx, respondent), notified_of(tx, case)
     return Answering(*reported, objects_of(tx, case, of=() if item is None else (item,)))
 
 

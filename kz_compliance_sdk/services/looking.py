@@ -24,7 +24,7 @@ from kz_compliance_sdk.domain.steps import check_lease
 from kz_compliance_sdk.errors import ConfigError, Conflict, kind_and_place
 from kz_compliance_sdk.ports import Content, Future, Resolved, Store, Tx
 from kz_compliance_sdk.services.answered_times import wrong_time
-from kz_compliance_sdk.services.loading import notice_of, seen_in, stream_in
+from kz_compliance_sdk.services.loading import decisions_in, notice_of, seen_in, stream_in
 
 TOTAL_S = 10.0
 """How long one look may take, for all items of a case together."""
@@ -116,7 +116,7 @@ class Looking:
 
         def begin(tx: Tx) -> tuple[Change, Mapping[str, Reference]]:
             case = tx.case(case_id)
-            decision = tx.decisions(case_id).get(case.decision_version)
+            decision = decisions_in(tx, case_id).get(case.decision_version)
             if case.state is not CaseState.IN_APPROVAL or decision is None or decision.digest != digest:
                 return (), {}  # approving says what is wrong
             check_no_proposer(who_decided(stream_in(tx, case_id), decision.version), actor, case_id)
@@ -131,7 +131,7 @@ class Looking:
 
         def record(tx: Tx) -> tuple[Change, tuple[str, ...]]:
             case = tx.case(case_id)
-            decision = tx.decisions(case_id).get(case.decision_version)
+            decision = decisions_in(tx, case_id).get(case.decision_version)
             if case.state is not CaseState.IN_APPROVAL or decision is None or decision.digest != digest:
                 return (), ()
             looked = {item_id: looked for item_id, (looked, _) in found.items()}

@@ -26,6 +26,7 @@ from kz_compliance_sdk.services.admission import follow_waiting
 from kz_compliance_sdk.services.loading import (
     answering_of,
     context_of,
+    decisions_in,
     notice_of,
     notified_of,
     standing_of,
@@ -135,7 +136,7 @@ class Review:
         def proposed(tx: Tx, case: Case, stamp: Stamp) -> tuple[Change, Decided]:
             # Where it is still to be proposed nothing stands: what was proposed then was taken back or superseded.
             if case.state not in _TO_PROPOSE and case.lease_token == token:
-                decision = tx.decisions(case_id).get(case.decision_version)
+                decision = decisions_in(tx, case_id).get(case.decision_version)
                 if decision and decision.proposed_by == actor.id and decision.proposal == proposal:
                     return (), Decided(case, decision)
             context = context_of(tx, case, self._policy, self._respondent, can_look=self._can_look())
@@ -174,7 +175,7 @@ class Review:
         REVIEW_POLICY.check(actor, "send_back")
 
         def sent_back(tx: Tx, case: Case, stamp: Stamp) -> tuple[Change, Case]:
-            decision = _current(case, tx.decisions(case_id))
+            decision = _current(case, decisions_in(tx, case_id))
             return deciding.send_back(case, digest, reasons, decision, stamp=stamp)
 
         return self._step(actor, case_id, sent_back)
@@ -239,7 +240,8 @@ class Review:
     def report_interim(self, actor: Actor, case_id: str) -> Future[Case]:
         def reported(tx: Tx, case: Case, stamp: Stamp) -> tuple[Change, Case]:
             notified, respondent = notified_of(tx, case), with_checkpoint(tx, self._respondent)
-            return office_steps.report_interim(case, tx.decisions(case_id), respondent, stamp=stamp, notified=notified)
+            decisions = decisions_in(tx, case_id)
+            return office_steps.report_interim(case, decisions, respondent, stamp=stamp, notified=notified)
 
         return self._step(actor, case_id, reported)
 

@@ -17,11 +17,12 @@ from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import Change
 from kz_compliance_sdk.domain.completeness import Recipient
-from kz_compliance_sdk.domain.decision import Proposal
+from kz_compliance_sdk.domain.decision import Decision, Proposal
 from kz_compliance_sdk.domain.messages import BY_HAND, REGULATOR, Respondent
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy, kz_policy
 from kz_compliance_sdk.domain.references import stream_of
+from kz_compliance_sdk.domain.reviewed import decisions_by_version
 from kz_compliance_sdk.domain.user_notices import Telling
 from kz_compliance_sdk.evidence.checkpoints import Checkpoints
 from kz_compliance_sdk.evidence.taking import Evidence
@@ -306,6 +307,10 @@ class Host:
         queries = self.store.queries(PLATFORM)
         found = [queries.case(case_id) for case_id in queries.case_ids()]
         return tuple(sorted(found, key=lambda case: (case.received_at, case.notice_id, case.quarantine_no)))
+
+    def decisions(self, case_id: str) -> dict[int, Decision]:
+        chain = self.store.queries(PLATFORM).kept(case_id).chain
+        return decisions_by_version(chain.stream, chain.words)
 
     def history(self, case_id: str) -> list[str]:
         return [on.kind for on in self.store.queries(PLATFORM).stream(case_id).events]

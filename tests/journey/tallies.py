@@ -23,6 +23,7 @@ def check_tallies(queries: Any) -> None:
 
 def counted_anew(queries: Any, case_id: str) -> Tally | None:
     """What the figures say of a case if it is counted now."""
-    held = queries.records(case_id)
-    stream, said = held.stream, said_of(held.stream.events, held.words)
+    chain = queries.kept(case_id).chain
+    stream = chain.stream
+    said = said_of(stream.events, chain.words(stream, messages_in(stream.events)))
     return evolve(stream.case, Stamped(stream.seq + 1, 0, 0, 0, None, "counted", said, FIRST)).tally

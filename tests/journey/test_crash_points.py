@@ -201,7 +201,7 @@ class Play:
 
     def _approve(self) -> None:
         case = self.host.case(self.notice.notice_id)
-        digest = self.store.queries(PLATFORM).records(case.id).decisions[0].digest
+        digest = self.host.decisions(case.id)[1].digest
         try:
             self.host.review.approve(LEGAL, case.id, digest).result()
         except IllegalMove:
@@ -238,7 +238,7 @@ class Play:
             "books": kinds,
             "reports": reports,
             "alerts": sorted({alert.reason for alert in world.pager.alerts}),
-            "decisions": len(queries.records(case.id).decisions),
+            "decisions": len(self.host.decisions(case.id)),
             "inbox": sorted(row.message_id for row in queries.inbox(case.id)),
             "messages": sorted((m.kind, m.state) for m in queries.messages(case.id)),
             # A receipt, and that a user was told, may come before another measure or after it.

@@ -213,7 +213,7 @@ class Walk:
 
     def second_look(self) -> None:
         case = self._some(CaseState.IN_APPROVAL)
-        digest = self.host.store.queries(PLATFORM).records(case.id).decisions[-1].digest
+        digest = self.host.decisions(case.id)[case.decision_version].digest
         if self.chance.random() < 0.6:
             self.host.review.approve(self.chance.choice((LEAD, LEGAL)), case.id, digest).result()
         else:
@@ -429,7 +429,7 @@ class Walk:
             elif case.state is CaseState.AWAITING_ANSWER:
                 review.recall(M1, case.id).result()
             elif case.state is CaseState.IN_APPROVAL:
-                digest = self.host.store.queries(PLATFORM).records(case.id).decisions[-1].digest
+                digest = self.host.decisions(case.id)[case.decision_version].digest
                 review.send_back(LEAD, case.id, digest, "start over").result()
         while (lease := review.claim(M1).result()) is not None:
             items = tuple(refusal(item_id) for item_id in sorted(lease.case.open_items))

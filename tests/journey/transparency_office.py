@@ -21,6 +21,7 @@ from kz_compliance_sdk.domain.fold import Stream, apply
 from kz_compliance_sdk.domain.notice import Notice
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.report import CannotComply, Contest, Outcome, Question, RefusalCode, Statement
+from kz_compliance_sdk.domain.reviewed import decisions_by_version
 from kz_compliance_sdk.ports import Queries, Store
 from kz_compliance_sdk.services.letters import Proof
 from kz_compliance_sdk.testing import builders
@@ -287,7 +288,8 @@ def _outcomes(queries: Queries, case_id: str, last: list[Told], notice: Any) -> 
     sent = sorted((one for one in queries.messages(case_id) if one.kind == "report"), key=lambda one: one.lane_seq)
     reports = [json.loads(message.body) for message in sent if message.id in receipted]
     grounds: dict[str, str] = {}
-    for made in queries.records(case_id).decisions:
+    chain = queries.kept(case_id).chain
+    for _, made in sorted(decisions_by_version(chain.stream, chain.words).items()):
         decision = json.loads(made.body)
         grounds |= {item["item_id"]: item["ground"] or "" for item in decision["proposal"]["items"]}
     for item in reports[-1]["items"] if reports else []:

@@ -21,7 +21,6 @@ from kz_compliance_sdk.domain.believed import check_held, leaving, planned_anew,
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import EndpointState, Heartbeat, InboxRow
 from kz_compliance_sdk.domain.checkpoints import Checkpoint
-from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.holding import believed_objects, names_of
 from kz_compliance_sdk.domain.ledger import NewerRelease
@@ -227,9 +226,6 @@ class View:
         streams = self.streams(found)
         self._unreadable += [name for name, stream in streams.items() if stream.fault is not None]
         return [(name, inbox.lies_of(streams[name], stored)) for name, stored in found.items()]
-
-    def decisions(self, case_id: str) -> dict[int, Decision]:
-        return reviewed.decisions_by_version(self._chain(case_id), self.words)
 
     def preservation_over(self, now: int, limit: int) -> list[str]:
         found = self._tx.all(self._s.derived.copies_over, k_platform_id=self._platform, now=now, n=limit)

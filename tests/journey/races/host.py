@@ -126,9 +126,9 @@ def _approve_what_is_there(side: Side, act: Act) -> str | None:
     """Approve whatever is proposed, as soon as it is."""
     last: ComplianceError | None = None
     for _ in range(20):
-        decisions = side.host.store.queries(PLATFORM).records(act.case_id).decisions
+        decisions = side.host.decisions(act.case_id)
         if decisions:
-            digest = decisions[-1].digest
+            digest = decisions[max(decisions)].digest
             try:
                 return side.host.review.approve(_actor(act), act.case_id, digest).result(30).digest
             except ComplianceError as error:

@@ -48,9 +48,8 @@ class Evidence:
 
         Raises NotFound.
         """
-        queries = self._store.queries(self._platform)
-        queries.case(case_id)
-        if steps.is_seen(queries.stream(case_id).whole().events, actor, self._store.now()):
+        events = self._store.queries(self._platform).kept(case_id).chain.events
+        if steps.is_seen(events, actor, self._store.now()):
             return False
         self._write(actor, lambda tx, stamp: steps.view(tx.case(case_id), stamp=stamp))
         return True

@@ -237,9 +237,6 @@ class Queries(FigureSource, Protocol):
     def case(self, case_id: str) -> Case:
         """A case as its chain has it. Raises NotFound, and StoreDamaged for a chain that does not prove itself."""
 
-    def stream(self, case_id: str) -> Stream:
-        """The chain of a case. One that is damaged has a `fault`; one of which nothing is stored is empty."""
-
     def faults_of_none(self) -> list[str]:
         """What is wrong with what belongs to no case, each in words: the order of the ledger, sanctions, and
         what the database does by itself that this release did not tell it to, such as a trigger."""
@@ -293,17 +290,8 @@ class Queries(FigureSource, Protocol):
     def loose_rows(self) -> list[str]:
         """What is wrong with rows that belong to no case, in words."""
 
-    def inbox(self, case_id: str) -> list[InboxRow]:
-        """The messages of which a case tells, the first one first; without a case those that none has taken. Raises
-        StoreDamaged."""
-
     def received(self, body_sha256: str) -> list[InboxRow]:
         """What came with exactly these bytes. No index serves it: it is for sandboxes."""
-
-    def messages(self, case_id: str) -> list[OutboxMessage]: ...
-
-    def attempts(self, case_id: str) -> list[Attempt]:
-        """Every try of every message of a case."""
 
     def sanctions(self) -> tuple[list[SanctionNoted], list[str]]:
         """The sanctions as their streams tell them, and what is wrong with each stream that tells of none, in words."""

@@ -93,8 +93,8 @@ class UserNotices:
 
     def of_case(self, case_id: str) -> tuple[UserNoticeState, ...]:
         """Where the notices of a case stand, oldest first. Raises NotFound, and StoreDamaged for a broken chain."""
-        queries = self._store.queries(self._platform)
-        return tuple(user_notices.tellings(queries.case(case_id), queries.stream(case_id).case))
+        case = self._store.queries(self._platform).case(case_id)
+        return tuple(user_notices.tellings(case, case.chain))
 
     def delay(
         self, actor: Actor, case_id: str, until: int, legal_basis: str, reasons: str

@@ -95,7 +95,7 @@ def test_what_was_saved_is_read_as_it_was(store: SqliteStore) -> None:
     case, queries = expected, store.queries(PLATFORM)
     change = (*opening_, *change)
     assert queries.case(case.id) == expected
-    assert sorted(queries.messages(case.id), key=lambda m: m.id) == sorted(messages(change), key=lambda m: m.id)
+    assert sorted(queries.records(case.id).messages, key=lambda m: m.id) == sorted(messages(change), key=lambda m: m.id)
     inside = store.submit(PLATFORM, lambda tx: ((), (tx.case(case.id), decisions_in(tx, case.id)))).result(10)
     assert inside == (expected, {1: decision})
 
@@ -130,8 +130,8 @@ def test_a_platform_sees_and_changes_only_its_own(store: SqliteStore) -> None:
     with pytest.raises(NotFound):
         queries.case(case.id)
     assert list(queries.case_ids()) == []
-    assert not queries.stream(case.id).events
-    assert not queries.messages(case.id)
+    with pytest.raises(NotFound):
+        queries.records(case.id)
     with pytest.raises(NotFound):
         store.submit("third", lambda tx: ((), tx.case(case.id))).result(10)
     assert store.submit("third", lambda tx: ((), tx.claimable())).result(10) is None
@@ -217,7 +217,7 @@ def test_an_opening_is_written_once(store: SqliteStore) -> None:
     save(store, change)
     with pytest.raises(Conflict):
         save(store, change[1:2])
-    assert len(store.queries(PLATFORM).stream(case.id).events) == 1
+    assert len(store.queries(PLATFORM).records(case.id).stream.events) == 1
 
 
 # ------------------------------------------------------------------------------------------------------ batches
@@ -406,7 +406,7 @@ def test_one_can_read_while_a_write_is_under_way(lane: SqliteStore) -> None:
     with Gate(lane):
         waiting = lane.save(PLATFORM, (Heartbeat(PLATFORM, "test", 1),))
         assert lane.queries(PLATFORM).case(case.id) == case
-        assert len(lane.queries(PLATFORM).stream(case.id).events) == 1
+        assert len(lane.queries(PLATFORM).records(case.id).stream.events) == 1
         assert not waiting.done()
     waiting.result(10)
 

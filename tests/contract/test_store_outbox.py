@@ -13,7 +13,7 @@ from kz_compliance_sdk.domain.change import Change, MessageWrite
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.errors import Conflict, LeaseLost
 from kz_compliance_sdk.ports import Tx
-from tests.contract.conftest import Gate, raw, save
+from tests.contract.conftest import Gate, raw, save, saved
 from tests.unit.case_makers import PLATFORM, T0
 
 
@@ -91,14 +91,15 @@ def _plan(store: SqliteStore, statement: Compiled, sql: str) -> list[str]:
 
 
 def test_an_attempt_that_was_given_up_for_lost_takes_what_became_of_it(store: SqliteStore) -> None:
+    saved(store, case_id="case-1")
     save(store, (message("m", lease_token=2), Attempt(PLATFORM, "case-1", "m", 1, T0, T0 + 120, "lost")))
     late = Attempt(PLATFORM, "case-1", "m", 1, T0, T0 + 500, "delivered", "r-1")
     with pytest.raises(LeaseLost):
         save(store, (MessageWrite(message("m", state="done"), 1), late))
-    (kept,) = store.queries(PLATFORM).attempts("case-1")
+    (kept,) = store.queries(PLATFORM).records("case-1").attempts
     assert kept.result == "lost"
     save(store, (late,))
-    assert store.queries(PLATFORM).attempts("case-1") == [late]
+    assert store.queries(PLATFORM).records("case-1").attempts == [late]
 
 
 @pytest.mark.parametrize("read", ["what is free to claim", "what it speaks of itself"])

@@ -157,7 +157,7 @@ def _is_typed_and_answered(host: Host) -> None:
     case = typed(host)
     host.decide(proposal(refusal("1")))
     host.drain()
-    for message in host.store.queries(PLATFORM).messages(case.id):
+    for message in host.records(case.id).messages:
         if message.state == "waiting":
             proof = Proof("courier", "12-3/45", host.world.clock(), "signature of the desk")
             host.letters.record(HEAD, message.id, proof)

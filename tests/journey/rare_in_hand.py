@@ -18,7 +18,7 @@ from tests.journey.rare_scenes import (
     platform,
     typed,
 )
-from tests.journey.scene import HEAD, LEAD, LEGAL, M2, PLATFORM, Host
+from tests.journey.scene import HEAD, LEAD, LEGAL, M2, Host
 
 _Way = Callable[[Host], None]
 
@@ -60,7 +60,7 @@ def _is_lifted(way: _Way, host: Host) -> None:
     cancel(host, notice, "1")
     way(host)
     platform(host, i1=GONE)
-    for message in host.store.queries(PLATFORM).messages(case_of(host).id):
+    for message in host.records(case_of(host).id).messages:
         if message.state == "parked":
             host.letters.retry(HEAD, message.id)
     platform(host)

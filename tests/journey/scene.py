@@ -15,12 +15,14 @@ from typing import Any
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import Change
+from kz_compliance_sdk.domain.change import Change, InboxRow
 from kz_compliance_sdk.domain.completeness import Recipient
 from kz_compliance_sdk.domain.decision import Decision, Proposal
 from kz_compliance_sdk.domain.messages import BY_HAND, REGULATOR, Respondent
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy, kz_policy
+from kz_compliance_sdk.domain.proofs import Records
+from kz_compliance_sdk.domain.received import received_in
 from kz_compliance_sdk.domain.references import stream_of
 from kz_compliance_sdk.domain.reviewed import decisions_by_version
 from kz_compliance_sdk.domain.user_notices import Telling
@@ -308,12 +310,15 @@ class Host:
         found = [queries.case(case_id) for case_id in queries.case_ids()]
         return tuple(sorted(found, key=lambda case: (case.received_at, case.notice_id, case.quarantine_no)))
 
+    def records(self, case_id: str) -> Records:
+        return self.store.queries(PLATFORM).records(case_id)
+
     def decisions(self, case_id: str) -> dict[int, Decision]:
         chain = self.store.queries(PLATFORM).kept(case_id).chain
         return decisions_by_version(chain.stream, chain.words)
 
     def history(self, case_id: str) -> list[str]:
-        return [on.kind for on in self.store.queries(PLATFORM).stream(case_id).events]
+        return [on.kind for on in self.records(case_id).stream.events]
 
     def words(self, case_id: str) -> dict[tuple[int, str], bytes | None]:
         """What lies beside the events of a case, by sequence and name."""
@@ -335,6 +340,17 @@ class Host:
         """What has happened since the last one is no tampering in its eyes."""
         self.proof.run()
         self.check_chains()
+
+
+def lodged(store: Store, platform_id: str = PLATFORM) -> list[InboxRow]:
+    """The messages that no case has taken, in the order in which they came."""
+
+    def work(tx: Tx) -> tuple[Change, list[InboxRow]]:
+        streams = tx.streams(name for name, _ in tx.lodged("", 1000)).values()
+        rows = [row for stream in streams for row in received_in(stream, tx.words) if not row.case_id]
+        return (), sorted(rows, key=lambda row: (row.received_at, row.message_id))
+
+    return store.submit(platform_id, work).result()
 
 
 def signed(world: World, data: MessageData, message_id: str, **envelope: Any) -> tuple[list[tuple[str, str]], bytes]:

@@ -142,7 +142,7 @@ def _look(host: Host, came: Run, start: float) -> list[Case]:
     pager.alerts.clear()
     for case_id in told & came.received.keys():
         known = came.fired[case_id]
-        events = [e for e in host.store.queries(PLATFORM).stream(case_id).events if e.kind == "escalated"]
+        events = [e for e in host.records(case_id).stream.events if e.kind == "escalated"]
         for event in events[len(known) :]:
             fired = event.event
             known.append(Fired(at, fired.steps, fired.unsure, fired.again))

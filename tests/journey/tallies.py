@@ -14,7 +14,7 @@ def check_tallies(queries: Any) -> None:
     """Whatever ends a case, or changes an ended one, goes through `with_tally`; and each tally has its row."""
     rows = {row.case_id: row for row in queries.tallies(0, 1 << 40)}
     for case_id in queries.case_ids():
-        case = queries.stream(case_id).case
+        case = queries.records(case_id).stream.case
         assert rows.pop(case_id, None) == case.tally
         if case.state in ENDED and not case.erased_at:
             assert case.tally == counted_anew(queries, case_id), case_id

@@ -69,7 +69,7 @@ def test_an_appeal_is_recorded_once_with_its_own_clock_and_its_text_sealed(host:
     assert appealed(host, case_id) == one
     assert host.appeals.list().appeals == (one,)
     assert host.appeals.show(one.appeal_id).text == "It is satire."
-    events = [e for e in host.store.queries(PLATFORM).stream(case_id).events if e.kind == "appealed"]
+    events = [e for e in host.records(case_id).stream.events if e.kind == "appealed"]
     assert len(events) == 1
     assert "satire" not in repr(events[0])
     host.check_chains()
@@ -329,5 +329,5 @@ def test_a_notice_to_a_user_that_somebody_changed_is_found(host: Host) -> None:
     host.check_chains()
     assert isinstance(host.store, SqliteStore)
     tamper(host.store, "UPDATE outbox SET body = CAST('{}' AS BLOB) WHERE kind = 'user_notice'")
-    faults = proofs.check(host.store.queries(PLATFORM).records(case_id))
+    faults = proofs.check(host.records(case_id))
     assert [fault for fault in faults if "are not those written" in fault.what], faults

@@ -12,7 +12,7 @@ from kz_compliance_sdk.domain.report import Question, Statement
 from kz_compliance_sdk.errors import LeaseLost
 from kz_compliance_sdk.ports import Failed
 from kz_compliance_sdk.testing import builders
-from tests.journey.scene import LEAD, M1, PLATFORM, Host, World
+from tests.journey.scene import LEAD, M1, Host, World
 from tests.journey.test_second_messages import about
 from tests.unit.case_makers import measure, proposal, refusal
 
@@ -76,7 +76,7 @@ def test_what_waits_for_approval_and_a_question_that_was_asked_stay(host: Host) 
     host.review.request_clarification(M1, lease.case.id, lease.token, (question,), text_checked=True).result()
     host.push(builders.cancellation(notice, "withdrawn", ("1",)), "m-4")
     assert host.case(notice.notice_id).state is CaseState.AWAITING_ANSWER
-    asked = [m for m in host.store.queries(PLATFORM).messages(lease.case.id) if m.kind == "clarification"]
+    asked = [m for m in host.records(lease.case.id).messages if m.kind == "clarification"]
     assert [message.state for message in asked] == ["queued"]
 
 

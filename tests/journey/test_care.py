@@ -143,7 +143,7 @@ def test_at_night_a_notice_that_takes_two_calls_an_approver_with_the_opening_its
     host.push(a_notice(seed=2, category="election_rules"), "m-2")
     queries = host.store.queries(PLATFORM)
     paged = {
-        case.notice_id: [json.loads(m.body)["reason"] for m in queries.messages(case.id) if m.kind == "page"]
+        case.notice_id: [json.loads(m.body)["reason"] for m in queries.records(case.id).messages if m.kind == "page"]
         for case in host.cases()
     }
     assert paged == {a_notice(seed=1).notice_id: [], a_notice(seed=2).notice_id: ["no_approver_on_duty"]}

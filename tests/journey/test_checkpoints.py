@@ -68,7 +68,7 @@ def test_every_case_is_proved_to_be_in_the_checkpoint(host: Host) -> None:
     assert (made.size, made.number) == (len(lines), 1)
     assert made.root == merkle.root(merkle.leaf_hash(line.leaf) for line in lines).hex()
     for case in host.cases():
-        proof, stream = host.proof.prove(case.id), host.store.queries(PLATFORM).stream(case.id)
+        proof, stream = host.proof.prove(case.id), host.records(case.id).stream
         leaf = json.loads(proof["leaf"])
         assert leaf == {"hash": stream.head.hex(), "n": proof["index"] + 1, "seq": stream.seq, "stream": stream.name}
         assert _checked(proof) == proof["checkpoint"]["root"] == made.root
@@ -77,14 +77,14 @@ def test_every_case_is_proved_to_be_in_the_checkpoint(host: Host) -> None:
 def test_what_came_to_a_case_afterwards_is_not_proved_yet(host: Host) -> None:
     _arrive(host, 1)
     (case,) = host.cases()
-    before = host.store.queries(PLATFORM).stream(case.id)
+    before = host.records(case.id).stream
     host.proof.checkpoint()
     host.drain()
-    assert host.store.queries(PLATFORM).stream(case.id).seq > before.seq
+    assert host.records(case.id).stream.seq > before.seq
     assert json.loads(host.proof.prove(case.id)["leaf"])["hash"] == before.head.hex()
     host.proof.checkpoint()
     proof = host.proof.prove(case.id)
-    assert json.loads(proof["leaf"])["hash"] == host.store.queries(PLATFORM).stream(case.id).head.hex()
+    assert json.loads(proof["leaf"])["hash"] == host.records(case.id).stream.head.hex()
     assert _checked(proof) == proof["checkpoint"]["root"]
 
 

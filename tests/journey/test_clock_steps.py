@@ -127,7 +127,7 @@ class Desk:
 
     def messages(self) -> dict[str, OutboxMessage]:
         (case,) = self.host.cases()
-        return {message.kind: message for message in self.host.store.queries(PLATFORM).messages(case.id)}
+        return {message.kind: message for message in self.host.records(case.id).messages}
 
     def set(self, by: int) -> None:
         self.clock.advance(5)

@@ -77,8 +77,8 @@ def test_a_case_that_cannot_be_watched_keeps_no_other_from_its_escalation(
         host.watch()
         host.world.clock.advance(HOUR)
     queries = host.store.queries(PLATFORM)
-    assert steps_of(queries.stream(host.case(other.notice_id).id).case)
-    assert bool(steps_of(queries.stream(poisoned.id).case)) is escalated
+    assert steps_of(queries.records(host.case(other.notice_id).id).stream.case)
+    assert bool(steps_of(queries.records(poisoned.id).stream.case)) is escalated
     assert {beat.part for beat in queries.health(host.world.clock()).heartbeats} == {"watcher"}
     host.drain()
     assert alert in {told.reason for told in host.world.pager.alerts if told.case_reference == poisoned.id}
@@ -141,7 +141,7 @@ def test_an_entry_that_cannot_be_taken_in_is_set_aside_and_the_feed_goes_on(
     assert (came.admitted, came.quarantined) == (2, 1)
     assert polled(host).messages == 0
     (aside,) = (case for case in host.cases() if case.state is CaseState.QUARANTINED)
-    (row,) = host.store.queries(PLATFORM).inbox(aside.id)
+    (row,) = host.records(aside.id).inbox
     assert (row.message_id, json.loads(row.reply)["code"]) == ("m-2", "intake_fault")
     host.drain()
     assert "quarantine.intake_fault" in {alert.reason for alert in host.world.pager.alerts}

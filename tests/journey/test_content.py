@@ -50,7 +50,7 @@ def test_a_look_shows_what_is_there_and_records_its_digest_but_never_its_text(
     assert (first.preview, first.available, first.object_id) == ("a very particular sentence", True, "post:A")
     assert (second.preview, second.available, second.digest) == (None, False, "")
     assert "particular" not in repr(first)
-    told = host.store.queries(PLATFORM).stream(lease.case.id).events[-1]
+    told = host.records(lease.case.id).stream.events[-1]
     assert (told.kind, told.who and told.who.id) == ("looked", "m1")
     rows = case_file_of(host.store.queries(PLATFORM), lease.case.id, 0).content
     assert [(row.item_id, row.n, row.digest, row.seen_by) for row in rows] == [
@@ -224,7 +224,7 @@ def test_an_approval_covers_what_was_seen(host: Host) -> None:
     lease = claimed(host, category="election_rules")
     digest = propose(host, lease)
     host.review.approve(LEGAL, lease.case.id, digest).result()
-    history = host.store.queries(PLATFORM).stream(lease.case.id).events
+    history = host.records(lease.case.id).stream.events
     assert [on.kind for on in history][-4:] == ["proposed", "looked", "approved", "decided"]
     assert history[-3].event.approval
     assert history[-3].who == LEGAL

@@ -77,7 +77,7 @@ def test_content_that_changed_in_the_undo_window_is_not_acted_upon(host: Host, g
     assert case.open_items == {"1"}
     assert f"content_{'gone' if gone else 'changed'}:1" in case.flags
     assert "content_changed" in pages(host)
-    (attempt,) = [a for a in host.store.queries(PLATFORM).attempts(case.id) if a.result == "content_changed"]
+    (attempt,) = [a for a in host.records(case.id).attempts if a.result == "content_changed"]
     assert attempt.number == 1
     # People look again, and decide about what is there now.
     again = host.review.claim(M2).result()
@@ -166,7 +166,7 @@ def test_a_worker_without_a_port_does_not_enforce_what_must_be_compared(host: Ho
     host.world.can_look = False
     host.drain()
     assert host.world.platform.calls == []
-    (tried,) = [a for a in host.store.queries(PLATFORM).attempts(lease.case.id) if a.result == "failed"]
+    (tried,) = [a for a in host.records(lease.case.id).attempts if a.result == "failed"]
     assert "no_content_port" in tried.detail
 
 

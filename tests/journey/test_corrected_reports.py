@@ -74,7 +74,7 @@ def test_a_parked_report_that_a_later_one_overtook_bothers_nobody_any_more(host:
     host.decide(proposal(refusal("1")))
     host.drain()
     case = host.case(notice.notice_id)
-    reports = [m for m in host.store.queries(PLATFORM).messages(case.id) if m.kind == "report"]
+    reports = [m for m in host.records(case.id).messages if m.kind == "report"]
     assert [(m.lane_seq, m.state) for m in reports] == [(1, "void"), (2, "done")]
     assert host.store.queries(PLATFORM).health(host.world.clock()).parked == 0
     assert case.state == "closed"

@@ -212,7 +212,7 @@ class Play:
         for _ in range(40):
             self.act(lambda: self.host.drain())
             queries = self.store.queries(PLATFORM)
-            left = [m for case in self.host.cases() for m in queries.messages(case.id) if m.settled_at is None]
+            left = [m for case in self.host.cases() for m in queries.records(case.id).messages if m.settled_at is None]
             if not left:
                 return
             self.world.clock.advance(LEASE_S)
@@ -239,8 +239,8 @@ class Play:
             "reports": reports,
             "alerts": sorted({alert.reason for alert in world.pager.alerts}),
             "decisions": len(self.host.decisions(case.id)),
-            "inbox": sorted(row.message_id for row in queries.inbox(case.id)),
-            "messages": sorted((m.kind, m.state) for m in queries.messages(case.id)),
+            "inbox": sorted(row.message_id for row in queries.records(case.id).inbox),
+            "messages": sorted((m.kind, m.state) for m in queries.records(case.id).messages),
             # A receipt, and that a user was told, may come before another measure or after it.
             "moves": [move for move in moves if move not in _MAY_DIFFER],
             "receipts": moves.count("receipt"),

@@ -71,8 +71,8 @@ def decided(host: Host, seed: int = 1) -> str:
 
 def attempts(host: Host, notice_id: str, kind: str) -> list[Attempt]:
     queries, case = host.store.queries(PLATFORM), host.case(notice_id)
-    ids = {message.id for message in queries.messages(case.id) if message.kind == kind}
-    return sorted((a for a in queries.attempts(case.id) if a.message_id in ids), key=lambda a: a.number)
+    ids = {message.id for message in queries.records(case.id).messages if message.kind == kind}
+    return sorted((a for a in queries.records(case.id).attempts if a.message_id in ids), key=lambda a: a.number)
 
 
 def alerted(host: Host) -> list[str]:
@@ -227,7 +227,7 @@ def test_one_message_that_always_fails_does_not_speak_for_the_endpoint(host: Hos
 
     answers(host, fails_for_the_first)
     passes(host, HOUR, 20)
-    delivered = {m.case_id for c in cases for m in host.store.queries(PLATFORM).messages(c) if m.state == "done"}
+    delivered = {m.case_id for c in cases for m in host.records(c).messages if m.state == "done"}
     assert delivered == set(cases[1:])
 
 
@@ -241,14 +241,14 @@ def test_after_an_outage_the_most_urgent_leaves_first(host: Host) -> None:
     by_time = [host.case(a_notice(seed=seed).notice_id).id for seed in order]
     due = {}
     for place, case_id in enumerate(by_time):
-        (message,) = [m for m in host.store.queries(PLATFORM).messages(case_id) if m.kind == "acknowledgement"]
+        (message,) = [m for m in host.records(case_id).messages if m.kind == "acknowledgement"]
         due[case_id, message.id] = message.deadline_at
         urgent = replace(message, deadline_at=host.world.clock() + HOUR * (10 - place))
         save(host, MessageWrite(urgent, urgent.lease_token))
     leased = host.delivery.lease(3)
     assert [m.case_id for m in leased if m.endpoint == REGULATOR] == by_time[:0:-1]
     for (case_id, name), at in due.items():
-        (message,) = [m for m in host.store.queries(PLATFORM).messages(case_id) if m.id == name]
+        (message,) = [m for m in host.records(case_id).messages if m.id == name]
         save(host, MessageWrite(replace(message, deadline_at=at), message.lease_token))
 
 
@@ -323,7 +323,7 @@ def test_a_final_report_that_a_cancellation_overtook_is_not_sent_any_more(
     answers(host, None)
     passes(host, 600, 10)
     assert [r["items"][0]["outcome"] for r in host.world.regulator.reports()] == ["restored"]
-    sent = host.store.queries(PLATFORM).messages(host.case(notice_id).id)
+    sent = host.records(host.case(notice_id).id).messages
     states = {m.lane_seq: m.state for m in sent if m.kind == "report"}
     assert states == {1: "void", 2: "done"}
     assert host.case(notice_id).state is CaseState.CLOSED

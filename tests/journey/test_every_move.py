@@ -281,12 +281,12 @@ class Walk:
 
     def _delivered_by_hand(self, case: Case) -> None:
         now = self.world.clock()
-        for message in self.host.store.queries(PLATFORM).messages(case.id):
+        for message in self.host.records(case.id).messages:
             if message.state == "waiting":
                 self.host.letters.record(HEAD, message.id, Proof("courier", "12-3/45", now, "signature of the desk"))
 
     def _retry(self, case: Case) -> None:
-        for message in self.host.store.queries(PLATFORM).messages(case.id):
+        for message in self.host.records(case.id).messages:
             if message.state == "parked":
                 self.host.letters.retry(HEAD, message.id)
 
@@ -447,7 +447,12 @@ class Walk:
 
     def _undelivered(self) -> list[OutboxMessage]:
         queries = self.host.store.queries(PLATFORM)
-        return [m for case in self.host.cases() for m in queries.messages(case.id) if m.state in ("queued", "leased")]
+        return [
+            m
+            for case in self.host.cases()
+            for m in queries.records(case.id).messages
+            if m.state in ("queued", "leased")
+        ]
 
     def check_objects(self) -> None:
         """When everything has been delivered, an object is free exactly if nothing holds it. One that the platform said
@@ -456,7 +461,7 @@ class Walk:
         holds = {key: object_of(self.host.store, key).holds for key in keys}
         held = {key for key, owners in holds.items() if owners}
         queries = self.host.store.queries(PLATFORM)
-        messages = [message for case in self.host.cases() for message in queries.messages(case.id)]
+        messages = [message for case in self.host.cases() for message in queries.records(case.id).messages]
         gave_way = {
             json.loads(m.body)["object_key"]
             for m in messages

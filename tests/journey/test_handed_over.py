@@ -8,7 +8,7 @@ import pytest
 
 from kz_compliance_sdk.domain.case import CaseState
 from tests.journey.demands import marked_later
-from tests.journey.scene import LEGAL, PLATFORM, Host, World
+from tests.journey.scene import LEGAL, Host, World
 
 
 @pytest.mark.parametrize("handed_over", [True, False])
@@ -18,7 +18,7 @@ def test_a_question_that_waits_to_leave_stays(tmp_path: Path, handed_over: bool)
     if handed_over:
         assert host.care.hand_over(LEGAL, case.id, "filed with counsel").state is CaseState.CLOSED
     host.drain()
-    left = {one.kind: one.state for one in host.store.queries(PLATFORM).messages(case.id) if one.kind != "page"}
+    left = {one.kind: one.state for one in host.records(case.id).messages if one.kind != "page"}
     control = {"acknowledgement": "done", "clarification": "done"}
     assert left == ({**control, "clarification": "void"} if handed_over else control)
     host.check_chains()

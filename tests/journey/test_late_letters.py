@@ -58,7 +58,7 @@ def test_a_signed_message_that_waited_for_a_letter_is_not_said_to_be_typed_in(ho
     host.push(builders.cancellation(about("A"), "withdrawn"), "m-1")
     typed(host, about("A"))
     case = host.case(about("A").notice_id)
-    (told,) = (on for on in host.store.queries(PLATFORM).stream(case.id).events if isinstance(on.event, Cancelled))
+    (told,) = (on for on in host.records(case.id).stream.events if isinstance(on.event, Cancelled))
     assert (case.state, told.event.came.source, told.who) == (CaseState.CANCELLED, "pushed", None)
     host.check_chains()
 

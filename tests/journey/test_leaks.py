@@ -341,7 +341,7 @@ class Run:
         self.documents["audit faults"] = repr(desk.verify_audit()).encode()
         self.documents["events"] = b"\n".join(
             repr(on).encode() for case in desk.store.queries(desk.platform_id).case_ids()
-            for on in desk.store.queries(desk.platform_id).stream(case).events
+            for on in desk.store.queries(desk.platform_id).records(case).stream.events
         )  # fmt: skip
         self.documents["retention"] = repr(desk.privacy.retention(dry_run=True)).encode()
 

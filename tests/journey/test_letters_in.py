@@ -100,7 +100,7 @@ def test_once_vouched_for_it_does_what_its_effect_says(scene: Scene) -> None:
     assert scene.case.state == "closed"
     assert scene.outcomes() == ["restored", "restored"]
     assert scene.letters.waiting(scene.case.id) == ()
-    event = next(e for e in scene.host.store.queries(PLATFORM).stream(scene.case.id).events if e.kind == "cancelled")
+    event = next(e for e in scene.host.records(scene.case.id).stream.events if e.kind == "cancelled")
     assert "how" in event.event.parts
 
 

@@ -52,7 +52,7 @@ def test_no_object_is_named_in_the_clear_and_none_at_all_after_the_end(desk: Des
     assert [(one.item_id, one.lane) for one in queries.records(case_id).user_notices] == [("1", "")]
     looks = case_file_of(queries, case_id, 0).content
     assert {(seen.item_id, seen.object_id, seen.digest) for seen in looks} == {("1", "", "")}
-    assert OBJECT not in repr(queries.stream(case_id).events)
+    assert OBJECT not in repr(queries.records(case_id).stream.events)
     desk.check()
 
 
@@ -75,7 +75,7 @@ def test_an_open_appeal_bars_the_end_and_one_that_was_decided_keeps_its_times_an
 def test_a_user_who_is_still_to_be_told_bars_the_end_also_where_nothing_waits_to_leave(desk: Desk) -> None:
     desk.world.messenger.faults.append(lambda _notice: Told(1))
     case_id = removed(desk)
-    (message,) = [one for one in desk.store.queries(PLATFORM).messages(case_id) if one.kind == "user_notice"]
+    (message,) = [one for one in desk.store.queries(PLATFORM).records(case_id).messages if one.kind == "user_notice"]
     assert (message.state, desk.host.user_notices.of_case(case_id)[0].state) == ("parked", "due")
     desk.later(1200)
     assert desk.privacy.retention().cases == ()

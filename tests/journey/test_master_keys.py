@@ -13,7 +13,7 @@ from kz_compliance_sdk.adapters.sql.keys import MasterKeys
 from kz_compliance_sdk.adapters.sql.rewrapping import Rewrapped, rewrap
 from kz_compliance_sdk.errors import StoreDamaged, StoreUnusable
 from kz_compliance_sdk.evidence.verify_store import verify
-from tests.journey.scene import PLATFORM
+from tests.journey.scene import PLATFORM, lodged
 from tests.journey.tampering.scenery import DRIVER
 from tests.journey.test_retention import Desk, fill, notice, sql
 from tests.unguarded import unguard
@@ -53,7 +53,7 @@ def test_a_new_master_key_takes_the_place_of_the_old_one(tmp_path: Path) -> None
     desk.store.close()
     desk.open(TWO)
     desk.check()
-    assert [row.message_id for row in desk.store.queries(PLATFORM).inbox("") if row.body] == ["msg-stray"]
+    assert [row.message_id for row in lodged(desk.store) if row.body] == ["msg-stray"]
     desk.store.close()
     with pytest.raises(StoreUnusable):
         desk.open(ONE)
@@ -119,9 +119,9 @@ def test_a_case_whose_key_is_of_another_master_key_fails_alone(tmp_path: Path) -
     desk.open(TWO)  # its newest key opens
     first, second = (case.id for case in desk.host.cases())
     with pytest.raises(StoreDamaged, match="its part message does not open") as refused:
-        desk.store.queries(PLATFORM).inbox(first)
+        desk.store.queries(PLATFORM).kept(first)
     assert refused.value.reference == f"case/{first}"
-    assert desk.store.queries(PLATFORM).inbox(second)[0].body
+    assert desk.store.queries(PLATFORM).records(second).inbox[0].body
 
 
 def test_without_the_key_of_the_objects_no_message_is_acknowledged(tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ class Scene:
 
     def message(self, kind: str) -> OutboxMessage:
         """A message as it stands while it is tried for the first time."""
-        found = self.host.store.queries(PLATFORM).messages(self.host.case(self.notice.notice_id).id)
+        found = self.host.records(self.host.case(self.notice.notice_id).id).messages
         (one,) = [message for message in found if message.kind == kind]
         lease = {"lease_token": 7, "lease_expires_at": self.now + 120}
         return one.but(state="leased", attempts=1, settled_at=None, receipt=b"", **lease)

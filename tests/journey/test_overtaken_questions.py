@@ -32,7 +32,7 @@ def asked(host: Host, notice: Notice) -> str:
 
 
 def question(host: Host, case_id: str) -> OutboxMessage:
-    (found,) = (one for one in host.store.queries(PLATFORM).messages(case_id) if one.kind == "clarification")
+    (found,) = (one for one in host.records(case_id).messages if one.kind == "clarification")
     return found
 
 
@@ -51,7 +51,7 @@ def test_a_question_about_what_no_longer_stands_does_not_leave(host: Host, said:
     host.drain()
     assert question(host, case_id).state == "void"
     assert "clarification" not in {kind for kind, _, _ in host.world.regulator.books.values()}
-    owed = host.store.queries(PLATFORM).stream(case_id).case.messages
+    owed = host.records(case_id).stream.case.messages
     assert owed[question(host, case_id).id].state == "voided"
     host.check_chains()
 

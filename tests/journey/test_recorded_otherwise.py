@@ -4,6 +4,7 @@ reference that is taken is given to no other case."""
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 import pytest
 
@@ -31,8 +32,8 @@ def held_otherwise(host: Host, kind: Kind) -> OutboxMessage:
     return message
 
 
-def messages(host: Host) -> list[OutboxMessage]:
-    return host.store.queries(PLATFORM).messages(host.cases()[0].id)
+def messages(host: Host) -> Sequence[OutboxMessage]:
+    return host.records(host.cases()[0].id).messages
 
 
 def now(host: Host, message: OutboxMessage) -> OutboxMessage:
@@ -77,7 +78,7 @@ def test_what_cannot_be_looked_up_yet_is_not_refused(host: Host, monkeypatch: py
         host.drain()
     waiting = now(host, message)
     assert (waiting.state, waiting.refusals, waiting.maybe_arrived) == ("queued", 0, True)
-    (attempt,) = host.store.queries(PLATFORM).attempts(waiting.case_id)
+    (attempt,) = host.records(waiting.case_id).attempts
     assert (attempt.result, attempt.detail) == ("unknown", "key_reused, then status_503")
     host.world.clock.advance(60)
     host.drain()

@@ -27,7 +27,7 @@ from kz_compliance_sdk.ports import Failed
 from kz_compliance_sdk.services.letters import Proof
 from kz_compliance_sdk.services.privacy import Privacy
 from kz_compliance_sdk.testing import builders
-from tests.journey.scene import HEAD, LEAD, M1, PLATFORM, Host, World
+from tests.journey.scene import HEAD, LEAD, M1, PLATFORM, Host, World, lodged
 from tests.objects import object_of
 from tests.unguarded import unguard
 from tests.unit.case_makers import a_notice, measure, proposal, refusal
@@ -121,7 +121,7 @@ def fill(desk: Desk) -> list[Case]:
     review.authenticate(VOUCHER, host.case(typed.notice_id).id, PLANTED["how"]).result()
     host.decide(proposal(refusal("1", reasons=PLANTED["reasons"])))
     host.drain()
-    for message in desk.store.queries(PLATFORM).messages(host.case(typed.notice_id).id):
+    for message in desk.store.queries(PLATFORM).records(host.case(typed.notice_id).id).messages:
         if message.state == "waiting":
             proof = Proof("courier", "12-3/45", desk.world.clock(), PLANTED["reporter"])
             host.letters.record(HEAD, message.id, proof)
@@ -147,7 +147,7 @@ def test_nothing_that_was_planted_lies_in_the_file_in_the_clear(desk: Desk) -> N
     read = json.dumps(
         [desk.privacy.export(HEAD, case.id, with_staff=True).decode() for case in cases], ensure_ascii=False
     )
-    held = " ".join(row.body.decode() for row in desk.store.queries(PLATFORM).inbox(""))
+    held = " ".join(row.body.decode() for row in lodged(desk.store))
     assert [name for name, text in PLANTED.items() if text not in read + held] == []
 
 
@@ -157,7 +157,7 @@ def test_after_its_end_personal_data_is_gone_and_the_chain_holds(desk: Desk) -> 
     assert (early.cases, early.unmatched) == ((), 0)
     desk.later(400)
     would = desk.privacy.retention(dry_run=True)
-    assert desk.store.queries(PLATFORM).inbox(cases[0].id)[0].body
+    assert desk.store.queries(PLATFORM).records(cases[0].id).inbox[0].body
     went = desk.privacy.retention()
     assert (went.cases, went.went, went.unmatched) == (would.cases, would.went, would.unmatched)
     assert set(went.cases) == {case.id for case in cases}
@@ -201,7 +201,7 @@ def test_a_message_that_comes_again_after_the_erasure_gets_its_first_answer(desk
     desk.host.drain()
     desk.later(400)
     desk.privacy.retention()
-    (row,) = desk.store.queries(PLATFORM).inbox(desk.host.cases()[0].id)
+    (row,) = desk.store.queries(PLATFORM).records(desk.host.cases()[0].id).inbox
     assert (row.reply, row.status, row.body, row.message_id, row.body_sha256) == (first.body, 202, b"", "", "")
 
 
@@ -216,14 +216,14 @@ def test_what_comes_after_an_erasure_is_kept_under_a_new_key_and_people_are_told
     assert desk.host.push(notice(1), "msg-3").status == 200
     flagged = desk.host.cases()[0]
     assert ("erased_case" in flagged.flags, flagged.state) == (True, case.state)
-    late = [row for row in desk.store.queries(PLATFORM).inbox(case.id) if row.message_id]
+    late = [row for row in desk.store.queries(PLATFORM).records(case.id).inbox if row.message_id]
     assert [(row.message_id, bool(row.body)) for row in late] == [("msg-2", True), ("msg-3", True)]
     with pytest.raises(IllegalMove, match="erased"):
         desk.host.review.reopen(LEAD, case.id, "they ask again").result()
     desk.host.drain()
     desk.check()
     assert desk.privacy.retention().cases == (case.id,), "what came late is erased in its turn"
-    assert not any(row.body for row in desk.store.queries(PLATFORM).inbox(case.id))
+    assert not any(row.body for row in desk.store.queries(PLATFORM).records(case.id).inbox)
     desk.check()
 
 
@@ -282,7 +282,7 @@ def test_what_is_still_needed_is_kept(name: str, desk: Desk) -> None:
     desk.later(400)
     run = desk.privacy.retention()
     assert (run.cases, dict(run.kept)) == ((), kept)
-    assert desk.store.queries(PLATFORM).inbox(desk.host.cases()[0].id)[0].body
+    assert desk.store.queries(PLATFORM).records(desk.host.cases()[0].id).inbox[0].body
 
 
 @pytest.mark.parametrize(
@@ -483,7 +483,7 @@ def test_a_message_that_goes_with_its_erased_case_is_missed_all_the_same(desk: D
 def test_nothing_is_written_in_the_clear_for_a_case_whose_key_was_taken_away(desk: Desk) -> None:
     """And nothing that was put there in the clear is believed."""
     desk.host.push(notice(1), "msg-1")
-    row = desk.store.queries(PLATFORM).inbox(desk.host.cases()[0].id)[0]
+    row = desk.store.queries(PLATFORM).records(desk.host.cases()[0].id).inbox[0]
     sql(desk.world.path, "UPDATE cases SET data_key = NULL")
     with pytest.raises(StoreDamaged, match="data key cannot be opened"):
         desk.host.decide(proposal(refusal("1")))
@@ -491,7 +491,7 @@ def test_nothing_is_written_in_the_clear_for_a_case_whose_key_was_taken_away(des
         unguard(raw)
         raw.execute("UPDATE parts SET bytes = ? WHERE name = 'message'", (row.body,))
     with pytest.raises(StoreDamaged, match="its part message does not open"):
-        desk.store.queries(PLATFORM).inbox(row.case_id)
+        desk.store.queries(PLATFORM).kept(row.case_id)
 
 
 def test_a_run_that_is_broken_off_goes_on(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

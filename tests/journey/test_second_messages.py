@@ -194,7 +194,7 @@ def test_what_was_refused_for_its_time_alone_is_admitted_once_it_is_signed_anew(
     assert (case.state, case.received_at) == (CaseState.QUEUED, now), "its clock runs from the first receipt"
     again = pushed_at(host, body, "m-1", host.world.clock())
     assert again.status == 200
-    (row,) = host.store.queries(PLATFORM).inbox(case.id)
+    (row,) = host.records(case.id).inbox
     assert (row.exit, row.deliveries, row.received_at) == ("accepted", 3, now)
 
 
@@ -267,7 +267,7 @@ def test_a_signed_form_of_a_letter_proves_it_and_is_acknowledged(host: Host) -> 
     assert host.push(notice, "m-1").status == 200
     case = host.case(notice.notice_id)
     assert (case.authenticity, case.source, case.channel) == ("signed", "pushed", "regulator")
-    assert [m.kind for m in host.store.queries(PLATFORM).messages(case.id)] == ["acknowledgement"]
+    assert [m.kind for m in host.records(case.id).messages] == ["acknowledgement"]
 
 
 def test_a_signed_form_that_demands_something_else_is_decided_anew(host: Host) -> None:
@@ -305,7 +305,7 @@ def test_a_receipt_that_is_corrected_into_the_past_pages_at_once(host: Host) -> 
     host.watch()
     host.drain()
     assert [alert.reason for alert in host.world.pager.alerts] == ["due.overdue.1"]
-    fired = {row.step for row in steps_of(host.store.queries(PLATFORM).stream(case.id).case)}
+    fired = {row.step for row in steps_of(host.records(case.id).stream.case)}
     assert {"due.unclaimed_1h", "due.before_12h", "due.due", "due.overdue.1"} <= fired
 
 

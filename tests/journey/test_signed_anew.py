@@ -59,7 +59,7 @@ def test_a_notice_is_admitted_once_its_signature_is_in_time_and_keeps_its_first_
     assert _stale_then_fresh(world, host, NOTICE, "msg-1") == (422, 202, 200)
     case = host.case(NOTICE.notice_id)
     assert (case.state, case.quarantine_no, case.received_at) == (CaseState.QUEUED, 0, began + LATE_S)
-    (row,) = host.store.queries(PLATFORM).inbox(case.id)
+    (row,) = host.records(case.id).inbox
     assert (row.exit, row.status, row.received_at, row.deliveries) == ("accepted", 202, began + LATE_S, 3)
     assert host.history(case.id)[:2] == ["quarantined", "admitted"]
     host.drain()
@@ -73,7 +73,7 @@ def test_a_cancellation_takes_effect_once_its_signature_is_in_time(world: World,
     assert _stale_then_fresh(world, host, cancellation, "msg-2") == (422, 202, 200)
     (case,) = [case for case in host.cases() if case.quarantine_no == 0]
     assert case.state is CaseState.CANCELLED
-    assert [row.message_id for row in host.store.queries(PLATFORM).inbox(case.id)] == ["msg-1", "msg-2"]
+    assert [row.message_id for row in host.records(case.id).inbox] == ["msg-1", "msg-2"]
     host.check_chains()
 
 

@@ -71,7 +71,7 @@ class Scene:
         self.contests.confirm_suspension(LEAD, self.case.id, number, "read on the court's own site")
 
     def fired(self) -> list[str]:
-        return [one.step for one in steps_of(self.host.store.queries(PLATFORM).stream(self.case.id).case)]
+        return [one.step for one in steps_of(self.host.records(self.case.id).stream.case)]
 
     def alerts(self) -> list[str]:
         self.host.drain()
@@ -93,7 +93,7 @@ def test_a_contest_is_kept_with_all_that_was_said_and_pauses_nothing(scene: Scen
     case = scene.case
     assert (case.due_at, case.urgent_at, case.watch_at) == (before.due_at, before.urgent_at, before.watch_at)
     assert [(one.number, one.filed_at, one.result) for one in case.contests] == [(1, scene.start, "")]
-    (told,) = (on for on in scene.host.store.queries(PLATFORM).stream(case.id).events if on.kind == "contest_recorded")
+    (told,) = (on for on in scene.host.records(case.id).stream.events if on.kind == "contest_recorded")
     said = {name: said for (seq, name), said in scene.host.words(case.id).items() if seq == told.seq}
     assert said == {"body": b"the ministry", "reference": b"J-1", "remedy": b"to annul the prescription"}
     assert "ministry" not in repr(told)
@@ -368,7 +368,7 @@ def test_a_random_order_of_suspensions_fires_no_step_twice_and_none_early(tmp_pa
                     scene.contests.end_suspension(LEAD, scene.case.id, number, scene.world.clock() - back, "lifted")
             except ComplianceError:
                 continue
-        events = scene.host.store.queries(PLATFORM).stream(scene.case.id).events
+        events = scene.host.records(scene.case.id).stream.events
         for on in events:
             if isinstance(on.event, Escalated):
                 pages += on.event.steps

@@ -42,7 +42,7 @@ def test_a_new_revision_after_the_erasure_is_counted_by_its_own_decision(tmp_pat
 
 
 def counted_times(host: Host, case_id: str) -> int:
-    return sum(on.kind == "counted" for on in host.store.queries(PLATFORM).stream(case_id).events)
+    return sum(on.kind == "counted" for on in host.records(case_id).stream.events)
 
 
 def test_what_changes_no_figure_of_an_ended_case_counts_it_no_second_time(host: Host) -> None:

@@ -277,7 +277,7 @@ def test_a_person_puts_it_off_with_a_basis_and_it_wakes_up(host: Host) -> None:
     host.world.clock.advance(1)
     host.drain()
     assert host.world.messenger.kinds() == [("1", "measure")]
-    (event,) = (e for e in host.store.queries(PLATFORM).stream(case_id).events if e.kind == "user_notice_delayed")
+    (event,) = (e for e in host.records(case_id).stream.events if e.kind == "user_notice_delayed")
     assert event.event.parts.keys() == {"legal_basis", "reasons"}
     assert "inquiry" not in repr(event)
     host.check_chains()

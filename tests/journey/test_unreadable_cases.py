@@ -57,7 +57,7 @@ def test_the_others_are_decided_carried_out_reported_and_watched(desk: Desk, how
     desk.world.clock.advance(23 * HOUR)
     desk.host.watch()
     desk.host.drain()
-    fired = steps_of(desk.store.queries(PLATFORM).stream(desk.host.case(late.notice_id).id).case)
+    fired = steps_of(desk.store.queries(PLATFORM).records(desk.host.case(late.notice_id).id).stream.case)
     assert fired
     lease = desk.host.review.claim(M2).result()
     assert lease is not None

@@ -66,7 +66,7 @@ def test_the_chain_holds_the_count_and_the_limit_that_were_seen_unusual_or_not(h
     seen = []
     for seed in (1, 2, 3, 4):
         case = host.case(a_notice(seed=seed).notice_id)
-        came = host.store.queries(PLATFORM).stream(case.id).events[0].event.came
+        came = host.records(case.id).stream.events[0].event.came
         seen.append((came.volume, came.volume_limit))
     assert seen == [(0, 3), (1, 3), (2, 3), (3, 3)]
 

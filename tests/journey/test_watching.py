@@ -39,7 +39,7 @@ def issued(host: Host, *seeds: int) -> None:
 
 def pages(host: Host, case_id: str) -> list[dict[str, Any]]:
     """The alerts about a case that wait to be sent."""
-    found: list[OutboxMessage] = list(host.store.queries(PLATFORM).messages(case_id))
+    found: list[OutboxMessage] = list(host.records(case_id).messages)
     return [json.loads(message.body) for message in found if message.kind == "page"]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import random
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -176,7 +177,7 @@ class RandomOffice:
         """Deliver; what waits for a person is delivered by letter."""
         self.world.clock.advance(self.chance.randrange(1, 4000))
         self.host.drain()
-        for message in self.store.queries(PLATFORM).messages(case_id):
+        for message in self.store.queries(PLATFORM).records(case_id).messages:
             if message.state == "waiting":
                 proof = Proof("courier", "17", self.world.clock(), "signed for")
                 self.host.letters.record(LEAD, message.id, proof)
@@ -199,8 +200,8 @@ def recounted(path: Path, now: int, categories: frozenset[str], queries: Queries
 
 
 def _recount(db: Any, case_id: str, now: int, categories: frozenset[str], found: Figures, queries: Queries) -> None:
-    events = _events(queries.stream(case_id))
-    bodies = [(row.type, row.body) for row in queries.inbox(case_id)]
+    events = _events(queries.records(case_id).stream)
+    bodies = [(row.type, row.body) for row in queries.records(case_id).inbox]
     notice = next(json.loads(body)["data"] for kind, body in bodies if kind == "notice.issued")
     _of_users(db, case_id, events, now, found, queries)
     due = events[0].said.due_at
@@ -221,7 +222,7 @@ def _recount(db: Any, case_id: str, now: int, categories: frozenset[str], found:
         return
     found["demands_told"][""] += 1
     items = _outcomes(queries, case_id, last, notice)
-    _of_demand(notice, events, last, items, categories, found, queries.messages(case_id))
+    _of_demand(notice, events, last, items, categories, found, queries.records(case_id).messages)
     found["demands_by_secrecy"]["barred" if silence else "not_barred"] += 1
     first_close = closed[0][0] if closed else len(events)
     decided = [event.at for event in events[:first_close] if event.kind in ("proposed", "approved")]
@@ -255,7 +256,7 @@ def _events(stream: Stream) -> list[Told]:
 def _of_users(db: Any, case_id: str, events: list[Told], now: int, found: Figures, queries: Queries) -> None:
     """What users were told of measures. Nobody here puts it off."""
     void = {name for (name,) in db.execute("SELECT id FROM outbox WHERE case_id = ? AND state = 'void'", (case_id,))}
-    names = {telling.at_seq: name for name, telling in queries.stream(case_id).case.tellings.items()}
+    names = {telling.at_seq: name for name, telling in queries.records(case_id).stream.case.tellings.items()}
     ends = {"user_told": "sent", "user_never_told": "failed"}
     ended = {event.said.message: ends[event.kind] for event in events if event.kind in ends}
     for event in events:
@@ -285,7 +286,9 @@ def _outcomes(queries: Queries, case_id: str, last: list[Told], notice: Any) -> 
         item["item_id"]: ("stopped", "", "", "kz") for item in notice["items"]
     }
     receipted = {event.said.message for event in last if event.kind == "receipt"}
-    sent = sorted((one for one in queries.messages(case_id) if one.kind == "report"), key=lambda one: one.lane_seq)
+    sent = sorted(
+        (one for one in queries.records(case_id).messages if one.kind == "report"), key=lambda one: one.lane_seq
+    )
     reports = [json.loads(message.body) for message in sent if message.id in receipted]
     grounds: dict[str, str] = {}
     chain = queries.kept(case_id).chain
@@ -307,7 +310,7 @@ def _of_demand(
     items: Any,
     categories: frozenset[str],
     found: Figures,
-    sent: list[OutboxMessage],
+    sent: Sequence[OutboxMessage],
 ) -> None:
     authority = notice["issuing_authority"]["id"]
     category = notice["category"] if notice["category"] in categories else "unlisted"

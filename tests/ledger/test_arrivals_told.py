@@ -199,7 +199,7 @@ def test_an_answer_names_the_question_that_we_asked(desk: Desk) -> None:
     assert lease is not None
     asked = (Question(item_id="1", text=(Statement(lang="ru", text="Что?"),)),)
     host.review.request_clarification(M1, lease.case.id, lease.token, asked, text_checked=True).result()
-    messages = host.store.queries(PLATFORM).messages(lease.case.id)
+    messages = host.records(lease.case.id).messages
     (question,) = [one.id for one in messages if one.kind == "clarification"]
     found = []
     for number, name in enumerate((question, "another")):

@@ -521,14 +521,14 @@ def test_whoever_appends_under_the_ledger_key_is_named_by_the_verification(tmp_p
     lease = host.review.claim(MODERATOR).result()
     assert lease is not None
     host.review.propose(MODERATOR, lease.case.id, lease.token, proposal(measure("1"))).result()
-    records = host.store.queries(PLATFORM).records(lease.case.id)
+    records = host.records(lease.case.id)
     assert proofs.check(records) == (), "the control"
     stream, now = records.stream, world.clock()
     forged = review.Approved(decision=1, digest=records.keyed("whatever"))
     by = replace(MODERATOR, roles=frozenset({"legal"}))
     happened = Happened(PLATFORM, stream_of(lease.case.id), forged, now, stream.seq, by)
     host.store.submit(PLATFORM, lambda _tx: ((happened,), None)).result()
-    told = {fault.what for fault in proofs.check(host.store.queries(PLATFORM).records(lease.case.id))}
+    told = {fault.what for fault in proofs.check(host.records(lease.case.id))}
     assert any("takes another person" in what for what in told)
     assert "it names another digest than that of the proposal" in told
     host.store.close()

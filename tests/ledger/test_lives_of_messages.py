@@ -19,7 +19,7 @@ from kz_compliance_sdk.domain.results import receipt
 from kz_compliance_sdk.ports import Failed, Rejected, RetryAt, Told, Unknown
 from kz_compliance_sdk.services.letters import Proof
 from tests.journey.rare_scenes import case_of, closed
-from tests.journey.scene import HEAD, LEGAL, M1, PLATFORM, Host, World
+from tests.journey.scene import HEAD, LEGAL, M1, Host, World
 from tests.unit.case_makers import POLICY, a_notice, arrival, events, measure, messages, proposal, stamp
 
 Fault = Callable[[Any], Any]
@@ -50,7 +50,7 @@ def host(tmp_path: Path) -> Iterator[Host]:
 
 
 def _message(host: Host, kind: str) -> OutboxMessage:
-    return next(one for one in host.store.queries(PLATFORM).messages(case_of(host).id) if one.kind == kind)
+    return next(one for one in host.records(case_of(host).id).messages if one.kind == kind)
 
 
 def _life(told: list[Happened], message: OutboxMessage) -> list[str]:

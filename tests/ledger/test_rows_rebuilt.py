@@ -143,12 +143,12 @@ def test_the_ladder_of_a_row_that_was_gone_goes_on(office: Driver) -> None:
     office.wait(23 * 3600)
     office.desk.sweep()
     office.watch()
-    missed = {one.step for one in steps_of(office.desk.store.queries(PLATFORM).stream(case).case)}
+    missed = {one.step for one in steps_of(office.desk.store.queries(PLATFORM).records(case).stream.case)}
     assert missed, "what was due while nobody found the case"
     sql(office, "DELETE FROM cases WHERE id = ?", case)
     office.desk.sweep()
     office.watch()
-    assert {one.step for one in steps_of(office.desk.store.queries(PLATFORM).stream(case).case)} == missed, (
+    assert {one.step for one in steps_of(office.desk.store.queries(PLATFORM).records(case).stream.case)} == missed, (
         "each step once"
     )
 

@@ -218,9 +218,9 @@ def test_of_a_case_whose_chain_is_broken_people_are_paged_and_the_others_go_on(t
     edit(host, f"UPDATE events SET at = at + 1 WHERE seq = 1 AND instr(content, '{bad.id}')")
     host.drain()
     assert [one.case_reference for one in host.world.pager.alerts if one.case_reference == bad.id]
-    assert {one.kind for one in host.store.queries(PLATFORM).messages(bad.id) if one.state == "done"} == {"page"}
+    assert {one.kind for one in host.records(bad.id).messages if one.state == "done"} == {"page"}
     good = host.case(a_notice(seed=2).notice_id)
-    assert [one.state for one in host.store.queries(PLATFORM).messages(good.id)] == ["done"]
+    assert [one.state for one in host.records(good.id).messages] == ["done"]
 
 
 def test_the_sweep_rests_between_its_steps_and_looks_once_an_hour(tmp_path: Path) -> None:
@@ -538,7 +538,7 @@ def test_another_key_of_the_objects_is_named(host: Host) -> None:
 
 def test_the_comparison_after_each_commit_sees_an_object_that_says_otherwise(host: Host) -> None:
     case = removed(host)
-    chain = host.store.queries(PLATFORM).stream(case).case
+    chain = host.records(case).stream.case
     streams = host.store.submit(PLATFORM, lambda tx: ((), tx.streams(names_of(chain)))).result()
     objects = {name: object_in(stream) for name, stream in streams.items()}
     with closing(choose_driver().module.connect(host.world.path)) as raw:

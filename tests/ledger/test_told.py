@@ -85,7 +85,7 @@ def test_what_is_lifted_later_has_the_time_of_its_case(host: Host) -> None:
     due = []
     for item in ("1", "2"):
         reverse(host, appealed(host, item))
-        restore = [one for one in host.store.queries(PLATFORM).messages(case_of(host).id) if one.kind == "restore"][-1]
+        restore = [one for one in host.records(case_of(host).id).messages if one.kind == "restore"][-1]
         due.append((case_of(host).lift_due_at, restore.deadline_at))
         regulator(host, acknowledgement=DOWN, report=DOWN)
     assert due[0] == due[1]
@@ -101,7 +101,7 @@ def test_what_an_answer_names_anew_is_lifted_in_time(host: Host) -> None:
     host.push(builders.clarification(notice, "ask").model_copy(update={"items": items}), "m-2")
     case = host.case(notice.notice_id)
     assert (case.state, case.item("1").status) == ("queued", "open")  # type: ignore[union-attr]
-    (restore,) = [one for one in host.store.queries(PLATFORM).messages(case.id) if one.kind == "restore"]
+    (restore,) = [one for one in host.records(case.id).messages if one.kind == "restore"]
     assert restore.deadline_at == host.world.clock() + host.policy.lift_term_s
 
 

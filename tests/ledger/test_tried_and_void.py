@@ -14,7 +14,7 @@ import pytest
 from kz_compliance_sdk.ports import RetryAt, TellResult, Told
 from kz_compliance_sdk.services.delivery import LEASE_S
 from tests.journey.rare_scenes import SECOND_LAWYER, appealed, case_of, closed
-from tests.journey.scene import LEAD, M2, PLATFORM, Host, World
+from tests.journey.scene import LEAD, M2, Host, World
 from tests.unit.case_makers import measure, proposal
 
 DAY = 86_400
@@ -29,7 +29,7 @@ def host(tmp_path: Path) -> Iterator[Host]:
 
 
 def _states(host: Host, kind: str) -> list[str]:
-    messages = host.store.queries(PLATFORM).messages(case_of(host).id)
+    messages = host.records(case_of(host).id).messages
     return [one.state for one in messages if one.kind == kind]
 
 

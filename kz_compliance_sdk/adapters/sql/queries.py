@@ -18,7 +18,6 @@ from kz_compliance_sdk.adapters.sql.guards import strange_doings
 from kz_compliance_sdk.adapters.sql.keys import DESTROYED
 from kz_compliance_sdk.adapters.sql.ledger import Ledger
 from kz_compliance_sdk.adapters.sql.paging import check_limit, read_cursor, write_cursor
-from kz_compliance_sdk.adapters.sql.private import PrivateRows
 from kz_compliance_sdk.adapters.sql.reads import ask
 from kz_compliance_sdk.adapters.sql.statements import sqlite_statements
 from kz_compliance_sdk.domain import reviewed, user_notices
@@ -31,11 +30,10 @@ from kz_compliance_sdk.domain.fold import PlatformObject, Stream
 from kz_compliance_sdk.domain.holding import believed_objects, names_of
 from kz_compliance_sdk.domain.ledger import NewerRelease
 from kz_compliance_sdk.domain.lodging import SanctionNoted
-from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.outgoing import as_told
 from kz_compliance_sdk.domain.proofs import Records
 from kz_compliance_sdk.domain.received import Opens, received_in, repeats_of
-from kz_compliance_sdk.domain.references import MESSAGES, object_stream, stream_of
+from kz_compliance_sdk.domain.references import object_stream, stream_of
 from kz_compliance_sdk.domain.retention import Ended
 from kz_compliance_sdk.domain.user_notices import MESSENGER
 from kz_compliance_sdk.errors import NotFound, StoreDamaged
@@ -51,10 +49,6 @@ class SqlQueries(FigureReads, CheckpointReads):
     def case(self, case_id: str) -> Case:
         with self._reading() as connection:
             return self._case(connection, self._ledger(connection), case_id)[0]
-
-    def stream(self, case_id: str) -> Stream:
-        with self._reading() as connection:
-            return self._stream(self._ledger(connection), case_id)
 
     def kept(self, case_id: str) -> KeptCase:
         unreadable: list[str] = []
@@ -211,12 +205,6 @@ class SqlQueries(FigureReads, CheckpointReads):
                 return
             last = found[-1][0]
 
-    def _each(self, table: str, case_id: str, read: Callable[[PrivateRows, Any], T]) -> list[T]:
-        """What the rows of a case in one table say, in their order."""
-        with self._reading() as connection:
-            private = self._private(connection)
-            return [read(private, row) for row in self._rows(connection, table, case_id)]
-
     def records(self, case_id: str) -> Records:
         with self._reading() as connection:
             connection.exec_driver_sql("BEGIN")  # one moment for all of it
@@ -276,12 +264,6 @@ class SqlQueries(FigureReads, CheckpointReads):
         about = [(item, chain[item.number].object) for item in case.items if item.object_key and item.number in chain]
         other = [item.item_id for item, name in about if object_stream(item.object_key, keyed) != name]
         return [f"the item {name} is about another object than its chain names" for name in other]
-
-    def messages(self, case_id: str) -> list[OutboxMessage]:
-        return self._each("outbox", case_id, PrivateRows.message_from)
-
-    def attempts(self, case_id: str) -> list[Attempt]:
-        return self._each("attempts", case_id, PrivateRows.attempt_from)
 
     def ended_before(self, at: int, after: tuple[int, str], limit: int) -> list[Ended]:
         c = t.cases.c
@@ -347,21 +329,6 @@ class SqlQueries(FigureReads, CheckpointReads):
                 number=0,
                 state=row.state,
             )
-
-    def inbox(self, case_id: str) -> list[InboxRow]:
-        c = inbox.inbox.c
-        with self._moment() as (connection, ledger):
-            names = [stream_of(case_id)]
-            if not case_id:
-                mine = select(c.message).where(c.platform_id == self._platform, inbox.LODGED)
-                names = [f"{MESSAGES}{name}" for name in connection.execute(mine.order_by(c.message)).scalars()]
-            told = [
-                row
-                for stream in ledger.streams(self._platform, names).values()
-                for row in self._received(connection, stream, ledger.words)
-                if row.case_id == case_id
-            ]
-        return sorted(told, key=lambda one: (one.received_at, one.message_id))
 
     def received(self, body_sha256: str) -> list[InboxRow]:
         c = inbox.inbox.c

@@ -22,6 +22,7 @@ from kz_compliance_sdk.ports import Delivered, Env, FeedMessage, FeedPage, Retry
 from kz_compliance_sdk.testing.conformance.bad_inputs import BASE
 from tests.conftest import FrozenClock
 from tests.faces.bad_inputs.requests import ED25519, NOW, ORIGIN, PLATFORM, SECRETS, Request
+from tests.journey.scene import lodged
 
 HOUR: Final = 3_600
 App = Callable[[Any, Any, Any], Awaitable[None]]
@@ -149,11 +150,9 @@ class Office:
     def inbox(self) -> list[InboxRow]:
         """Every message that is held, in the order of the key."""
         queries = self.desk.store.queries(self.desk.platform_id)
-        found = {
-            (row.sender, row.message_id, row.body_sha256): row
-            for case_id in ("", *queries.case_ids())
-            for row in queries.inbox(case_id)
-        }
+        rows = [row for case_id in queries.case_ids() for row in queries.records(case_id).inbox]
+        rows += lodged(self.desk.store, self.desk.platform_id)
+        found = {(row.sender, row.message_id, row.body_sha256): row for row in rows}
         return [found[key] for key in sorted(found)]
 
     @property

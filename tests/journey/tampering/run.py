@@ -98,7 +98,7 @@ def _make_anew(scenery: Scenery) -> None:
 
 def _by_object(scenery: Scenery) -> Callable[[str], frozenset[str]]:
     queries = scenery.host.store.queries(PLATFORM)
-    names = {case_id: set(names_of(queries.stream(case_id).case)) for case_id in queries.case_ids()}
+    names = {case_id: set(names_of(queries.records(case_id).stream.case)) for case_id in queries.case_ids()}
     return lambda name: frozenset(
         case_id for case_id, of_case in names.items() if (name in of_case if name else of_case)
     )

@@ -160,7 +160,7 @@ def _by_letter(host: Host) -> None:
     assert lease is not None
     host.review.propose(M1, case.id, lease.token, proposal(measure("1"))).result()
     _for_a_while(host)
-    for message in host.store.queries(PLATFORM).messages(case.id):
+    for message in host.records(case.id).messages:
         if message.state == "waiting":
             host.letters.record(HEAD, message.id, Proof("courier", "12-3/45", host.world.clock(), "a signature"))
     _for_a_while(host)

@@ -15,6 +15,7 @@ from kz_compliance_sdk.ports import Unknown
 from kz_compliance_sdk.testing import agreement
 from kz_compliance_sdk.testing.agreement import Check, Sent
 from kz_compliance_sdk.testing.mock_regulator.control import books_json
+from tests.journey.scene import lodged
 from tests.journey.week.office import is_superseded
 from tests.journey.week.run import Evidence, Outcome, Week, live
 
@@ -112,8 +113,7 @@ def _acknowledged(file: CaseFile) -> list[int]:
 
 
 def _missing(evidence: Evidence, files: list[CaseFile]) -> Iterator[str]:
-    queries = evidence.desk.store.queries(evidence.desk.platform_id)
-    held = [row for file in files for row in file.inbox] + queries.inbox("")
+    held = [row for file in files for row in file.inbox] + lodged(evidence.desk.store, evidence.desk.platform_id)
     # What could not be used lies in the case of that as well, once it could.
     rows = {row.message_id: row for row in sorted(held, key=lambda row: row.exit != "quarantined")}
     for message in evidence.regulator.books.feed:

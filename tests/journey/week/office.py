@@ -183,7 +183,7 @@ class Office:
             if case.state is CaseState.QUARANTINED and (final or "stale" not in case.flags):
                 self._desk.settle_quarantine(LEAD, case_id, "the sender was called")
                 self.did["settled a quarantine"] += 1
-            for message in self._desk.store.queries(self._desk.platform_id).messages(case_id):
+            for message in self._desk.store.queries(self._desk.platform_id).records(case_id).messages:
                 if message.state == "parked" and not is_superseded(message, case):
                     try:
                         self._desk.retry(LEAD, message.id)

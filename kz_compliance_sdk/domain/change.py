@@ -111,12 +111,12 @@ class MessageVoided:
 
 @dataclass(frozen=True, slots=True)
 class CursorMoved:
-    """How far a feed has been read; stored with what was read."""
+    """How far a feed has been read; stored with what was read. `cursor` is empty at its beginning."""
 
     platform_id: str
     feed: str
-    cursor: str
-    at: int
+    cursor: str = ""
+    at: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,19 +125,19 @@ class EndpointState:
 
     platform_id: str
     endpoint: str
-    failures: int
-    open_until: int
-    last_success_at: int
-    last_failure: str
+    failures: int = 0
+    open_until: int = 0
+    last_success_at: int = 0
+    last_failure: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """When a part of the machinery last ran."""
+    """When a part of the machinery last ran, 0 if it never did."""
 
     platform_id: str
     part: str
-    at: int
+    at: int = 0
     detail: str = ""
 
 

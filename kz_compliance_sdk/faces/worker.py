@@ -13,7 +13,7 @@ from typing import Any
 
 from kz_compliance_sdk.adapters.troubles import Troubles, cause_of
 from kz_compliance_sdk.desk import ComplianceDesk
-from kz_compliance_sdk.domain.change import Heartbeat
+from kz_compliance_sdk.domain.change import EndpointState, Heartbeat
 from kz_compliance_sdk.domain.clock_steps import Seen, step_between
 from kz_compliance_sdk.domain.messages import NOTIFIER, REGULATOR
 from kz_compliance_sdk.errors import ComplianceError, kind_and_place
@@ -156,7 +156,7 @@ class Worker:
         """Say in the log when a way out stops working, for all that is seen of it elsewhere are attempts."""
         desk = self._desk
         states = desk.store.submit(
-            desk.platform_id, lambda tx: ((), [tx.endpoint(name) for name in (REGULATOR, NOTIFIER)])
+            desk.platform_id, lambda tx: ((), [tx.known(EndpointState, name) for name in (REGULATOR, NOTIFIER)])
         ).result()
         for state in states:
             way = f"the way to {state.endpoint}"

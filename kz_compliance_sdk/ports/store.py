@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 from kz_compliance_sdk.domain.actor import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.appeals import Appeal, AppealFile
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import Change, EndpointState, Heartbeat, InboxRow, RefusalsCounted
+from kz_compliance_sdk.domain.change import Change, CursorMoved, EndpointState, Heartbeat, InboxRow, RefusalsCounted
 from kz_compliance_sdk.domain.checkpoints import Checkpoint, LogLine
 from kz_compliance_sdk.domain.fold import Chain, Stream, Tally
 from kz_compliance_sdk.domain.lodging import SanctionNoted
@@ -19,6 +19,7 @@ from kz_compliance_sdk.domain.proofs import Records
 from kz_compliance_sdk.domain.retention import Ended, Holdings
 
 T = TypeVar("T")
+Noted = TypeVar("Noted", EndpointState, Heartbeat, CursorMoved)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,15 +136,12 @@ class Tx(Protocol):
     def case_of_appeal(self, appeal_id: str) -> str:
         """The id of the case in which an appeal was made. Raises NotFound."""
 
-    def endpoint(self, name: str) -> EndpointState: ...
-
-    def heartbeat(self, part: str) -> Heartbeat | None:
-        """When a part of the machinery last ran, None if it never did."""
+    def known(self, kind: type[Noted], name: str) -> Noted:
+        """What the machinery last noted of the endpoint, the part of itself or the feed of this name; where that is
+        nothing, one as it is before the first."""
 
     def holdings(self, case_id: str) -> Holdings:
         """How much personal data is held of a case."""
-
-    def cursor(self, feed: str) -> str: ...
 
     def checkpoint(self) -> Checkpoint | None:
         """The last checkpoint over all cases."""

@@ -290,7 +290,7 @@ class _Earlier:
         status, reply = answer_to(self.stream, self.on.seq, tx.words)
         how = self.on.event.came
         counter = repeats_of(how.key, how.body)
-        count = CursorMoved(self.platform_id, counter, str(_count(tx.cursor(counter)) + 1), tx.now)
+        count = CursorMoved(self.platform_id, counter, str(_count(tx.known(CursorMoved, counter).cursor) + 1), tx.now)
         return (count,), Response.stored(200 if status < 300 else status, reply)
 
 

@@ -32,10 +32,10 @@ def follow_clock(store: Store, platform_id: str, policy: Policy, env: Env) -> in
     """
 
     def work(tx: Tx) -> tuple[Change, int]:
-        now, beat = look(env), tx.heartbeat(CLOCK)
+        now, beat = look(env), tx.known(Heartbeat, CLOCK)
         if now is None:
             return (), 0
-        if beat is None:
+        if not beat.at:
             return (_kept(platform_id, now),), 0
         last = Seen.read(beat.at, beat.detail)
         step = step_between(last, now)
@@ -68,8 +68,8 @@ def look(env: Env) -> Seen | None:
 
 def time_passed(tx: Tx) -> int:
     """UTC seconds by the clock, or by what it would say if it had not been set forward: the earlier of the two."""
-    beat = tx.heartbeat(CLOCK)
-    return tx.now if beat is None else tx.now - max(0, Seen.read(beat.at, beat.detail).off_s)
+    beat = tx.known(Heartbeat, CLOCK)
+    return tx.now if not beat.at else tx.now - max(0, Seen.read(beat.at, beat.detail).off_s)
 
 
 def _kept(platform_id: str, seen: Seen) -> Heartbeat:

@@ -16,7 +16,7 @@ from typing import Any
 from msgspec.structs import asdict
 
 from kz_compliance_sdk.domain import breaker, results
-from kz_compliance_sdk.domain.change import CaseWrite, Change, Write
+from kz_compliance_sdk.domain.change import CaseWrite, Change, EndpointState, Write
 from kz_compliance_sdk.domain.content import Looked
 from kz_compliance_sdk.domain.message_states import moved
 from kz_compliance_sdk.domain.messages import (
@@ -163,7 +163,7 @@ class Delivery:
 
     def _lease_for(self, tx: Tx, endpoint: str, free: int, taken: _Lease) -> None:
         now = tx.now
-        state = tx.endpoint(endpoint) if endpoint in WITH_BREAKER else None
+        state = tx.known(EndpointState, endpoint) if endpoint in WITH_BREAKER else None
         if state is None or state.failures < breaker.OPENS_AFTER:
             for message in tx.due_messages(endpoint, now, free):
                 self._take(tx, message, taken)

@@ -9,7 +9,7 @@ from kz_compliance_sdk.domain import arrivals, breaker, results
 from kz_compliance_sdk.domain.actor import SYSTEM, Stamp
 from kz_compliance_sdk.domain.canonical import encoded
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import Change, Write
+from kz_compliance_sdk.domain.change import Change, EndpointState, Write
 from kz_compliance_sdk.domain.content import Looked, content_changed
 from kz_compliance_sdk.domain.events.base import Audience
 from kz_compliance_sdk.domain.message_states import moved
@@ -279,7 +279,7 @@ class Outcomes:
             return list(results.reject(case, message, result.code, result.reason, stamp)), parked
         alert: list[Write] = []
         # If everything is refused, one alert about the endpoint says so.
-        alone = tx.endpoint(message.endpoint).failures + 1 < breaker.OPENS_AFTER
+        alone = tx.known(EndpointState, message.endpoint).failures + 1 < breaker.OPENS_AFTER
         if case is not None and refused.refusals == PAGE_AFTER_ATTEMPTS and alone:
             reason = f"{message.kind}_refused"
             alert += stuck((), case, reason, ("moderator", "lead"), 50, stamp, message=message.id)
@@ -295,7 +295,7 @@ class Outcomes:
         credentials that are not accepted."""
         if message.endpoint not in WITH_BREAKER:
             return []
-        state = tx.endpoint(message.endpoint)
+        state = tx.known(EndpointState, message.endpoint)
         refused = isinstance(result, Rejected) and not result.final
         if not refused and not isinstance(result, RetryAt | Unknown):
             after = breaker.succeeded(state, stamp.at)

@@ -45,7 +45,7 @@ class Unread:
 
 def remembered(tx: Tx) -> Unread | None:
     """What is still to be read again."""
-    text = tx.cursor(UNREAD)
+    text = tx.known(CursorMoved, UNREAD).cursor
     return Unread(*json.loads(text)) if text else None
 
 
@@ -119,7 +119,7 @@ def _poll(store: Store, intake: Intake, regulator: Regulator, platform_id: str, 
 
     def move(tx: Tx) -> tuple[Change, None]:
         writes: list[Write] = [Heartbeat(platform_id, "poller", tx.now)]
-        if tx.cursor(FAILING):
+        if tx.known(CursorMoved, FAILING).cursor:
             writes.append(CursorMoved(platform_id, FAILING, "", tx.now))
         if page.next_cursor not in (None, after):
             writes.append(CursorMoved(platform_id, FEED, page.next_cursor, tx.now))
@@ -183,7 +183,7 @@ def _fetched(regulator: Regulator, after: str, limit: int) -> FeedPage:
 
 def _failed(tx: Tx, platform_id: str) -> Change:
     """Since when the feed could not be read, and whether people were told."""
-    since, _, told = tx.cursor(FAILING).partition(" ")
+    since, _, told = tx.known(CursorMoved, FAILING).cursor.partition(" ")
     beat = Heartbeat(platform_id, FEED_FAILS, tx.now)
     if not since:
         return beat, CursorMoved(platform_id, FAILING, str(tx.now), tx.now)
@@ -219,13 +219,13 @@ def _stored(store: Store, platform_id: str, pending: Pending, future: Future[Res
 
 
 def _where(tx: Tx) -> tuple[Change, tuple[str, int]]:
-    return (), (tx.cursor(FEED), int(tx.cursor(SEQUENCE) or 0))
+    return (), (tx.known(CursorMoved, FEED).cursor, int(tx.known(CursorMoved, SEQUENCE).cursor or 0))
 
 
 def _unread(tx: Tx) -> tuple[Change, tuple[Unread | None, str]]:
     place = remembered(tx)
     due = place if place is not None and place.next_at <= tx.now else None
-    return (), (due, tx.cursor(FEED))
+    return (), (due, tx.known(CursorMoved, FEED).cursor)
 
 
 def _alert(tx: Tx, platform_id: str, reason: str, place: str) -> Change:

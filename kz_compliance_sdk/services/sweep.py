@@ -169,9 +169,9 @@ class Sweep:
 
     def _told(self, mended: Sequence[str], tx: Tx) -> Change:
         """That it ran, and one alert for all that were mended at once: the log names each."""
-        before = tx.heartbeat(SWEEPER)
+        before = tx.known(Heartbeat, SWEEPER)
         # By how many it ever mended, two alerts of one second are told apart.
-        count = len(mended) + int((before.detail if before is not None else "") or "0")
+        count = len(mended) + int(before.detail or "0")
         beat = Heartbeat(self._platform, SWEEPER, tx.now, str(count))
         if not mended:
             return (beat,)

@@ -39,7 +39,7 @@ def alerts(tx: Tx, platform_id: str, also: Iterable[str] = ()) -> Change:
     writes: list[Write] = []
     for case_id in (*tx.unreadable, *also):
         told = f"unreadable.{case_id}"
-        if _is_told(tx.cursor(told), tx.now):
+        if _is_told(tx.known(CursorMoved, told).cursor, tx.now):
             continue
         writes.append(CursorMoved(platform_id, told, str(tx.now + _AGAIN_S), tx.now))
         writes.append(notify(platform_id, case_id, "case_unreadable", _AUDIENCE, 60, tx.stamp()))

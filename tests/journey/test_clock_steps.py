@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from kz_compliance_sdk.config.privacy import RetentionSettings
+from kz_compliance_sdk.domain.change import EndpointState
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.values import instant_text
 from kz_compliance_sdk.services import clock_steps
@@ -184,7 +185,7 @@ def test_what_is_to_be_tried_again_is_tried_again_after_the_clock_went_back(desk
         desk.clock.advance(900)
         desk.look()
         desk.host.drain()
-    state = desk.host.store.submit(PLATFORM, lambda tx: ((), tx.endpoint("regulator"))).result()
+    state = desk.host.store.submit(PLATFORM, lambda tx: ((), tx.known(EndpointState, "regulator"))).result()
     assert state.open_until > desk.clock(), "it is left alone for a while"
     desk.world.regulator.faults = []
     desk.set(-10 * DAY)

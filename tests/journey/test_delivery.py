@@ -85,7 +85,7 @@ def save(host: Host, *writes: Write) -> None:
 
 
 def endpoint(host: Host) -> EndpointState:
-    return host.store.submit(PLATFORM, lambda tx: ((), tx.endpoint(REGULATOR))).result()
+    return host.store.submit(PLATFORM, lambda tx: ((), tx.known(EndpointState, REGULATOR))).result()
 
 
 # ------------------------------------------------------------------------------------- what cannot be understood

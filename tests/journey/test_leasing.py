@@ -54,7 +54,7 @@ def failed(host: Host, times: int, open_until: int = 0) -> None:
 
 
 def endpoint(host: Host) -> EndpointState:
-    return host.store.submit(PLATFORM, lambda tx: ((), tx.endpoint(REGULATOR))).result()
+    return host.store.submit(PLATFORM, lambda tx: ((), tx.known(EndpointState, REGULATOR))).result()
 
 
 def to_regulator(leased: list[OutboxMessage]) -> list[OutboxMessage]:

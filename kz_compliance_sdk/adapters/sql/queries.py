@@ -24,7 +24,7 @@ from kz_compliance_sdk.domain import reviewed, user_notices
 from kz_compliance_sdk.domain.appeals import Appeal, AppealFile, appeal_of, appeals_of, file_of
 from kz_compliance_sdk.domain.believed import read_case, true_case
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import InboxRow
+from kz_compliance_sdk.domain.change import EndpointState, Heartbeat, InboxRow, RefusalsCounted
 from kz_compliance_sdk.domain.events.privacy import Erased
 from kz_compliance_sdk.domain.fold import PlatformObject, Stream
 from kz_compliance_sdk.domain.holding import believed_objects, names_of
@@ -388,28 +388,27 @@ class SqlQueries(FigureReads, CheckpointReads):
             parked = connection.execute(
                 select(func.count()).where(o.platform_id == self._platform, text("state = 'parked'"))
             ).scalar_one()
-            facts = [
-                [
-                    row
-                    for row in connection.execute(select(table).where(table.c.platform_id == self._platform))
-                    if _is_sound(table, row)
-                ]
-                for table in (t.heartbeats, t.endpoints, t.refusals)
-            ]
+            beats = self._noted(connection, Heartbeat, t.heartbeats)
+            endpoints = self._noted(connection, EndpointState, t.endpoints)
+            refusals = self._noted(connection, RefusalsCounted, t.refusals)
         return Health(
             by_state=by_state,
             overdue=overdue,
             oldest_due_at=oldest,
             undelivered=waiting,
             parked=parked,
-            heartbeats=tuple(rows.heartbeat_from(row) for row in facts[0]),
-            endpoints=tuple(rows.endpoint_from(row) for row in facts[1]),
-            refusals=tuple(rows.refusals_from(row) for row in facts[2]),
+            heartbeats=beats,
+            endpoints=endpoints,
+            refusals=refusals,
             fault=self._fault(),
             suspended=longer_terms,
             untold=untold,
             withheld=withheld,
         )
+
+    def _noted(self, connection: Connection, kind: type[T], table: Table) -> tuple[T, ...]:
+        found = connection.execute(select(table).where(table.c.platform_id == self._platform))
+        return tuple(one for row in found if (one := rows.noted_from(kind, row)) is not None)
 
 
 def _shown(row: Sequence[Any], stream: Stream, opens: Opens) -> Case:
@@ -424,11 +423,3 @@ def _nothing_left() -> ColumnElement[bool]:
     turn."""
     c = t.cases.c
     return and_(c.erased_at.is_not(None), func.length(c.data_key) == 0)
-
-
-def _is_sound(table: Table, row: Sequence[Any]) -> bool:
-    """Whether each cell is of the type of its column. What says otherwise tells nothing: its part counts as silent."""
-    return all(
-        isinstance(cell, column.type.python_type) or (cell is None and column.nullable)
-        for column, cell in zip(table.columns, row, strict=True)
-    )

@@ -11,7 +11,7 @@ from sqlalchemy import Table
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.domain import fold
 from kz_compliance_sdk.domain.case import Case, CaseState, in_queue
-from kz_compliance_sdk.domain.change import EndpointState, Heartbeat, RefusalsCounted
+from kz_compliance_sdk.domain.change import CursorMoved, EndpointState, Heartbeat, RefusalsCounted
 from kz_compliance_sdk.domain.flags import UNREADABLE
 from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.ledger import Roster
@@ -228,14 +228,15 @@ def attempt_from(row: Row) -> Attempt:
     return Attempt(*row)
 
 
-@readable(t.endpoints, 1)
-def endpoint_from(row: Row) -> EndpointState:
-    return EndpointState(*row)
+_WRONG_IN: Mapping[type, Callable[[Row], str]] = {
+    EndpointState: _wrong_in(t.endpoints),
+    Heartbeat: _wrong_in(t.heartbeats),
+    CursorMoved: _wrong_in(t.cursors),
+    RefusalsCounted: _wrong_in(t.refusals),
+}
 
 
-def heartbeat_from(row: Row) -> Heartbeat:
-    return Heartbeat(*row)
-
-
-def refusals_from(row: Row) -> RefusalsCounted:
-    return RefusalsCounted(*row)
+def noted_from(kind: type[T], row: Row | None) -> T | None:
+    """What a row of the machinery says. One that is not as this library writes it tells nothing: its part counts as
+    silent."""
+    return None if row is None or _WRONG_IN[kind](row) else kind(*row)

@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
-from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from kz_compliance_sdk.adapters.sql.ledger import Ledger
 from kz_compliance_sdk.adapters.sql.paging import first_that_open
 from kz_compliance_sdk.adapters.sql.private import PrivateRows
-from kz_compliance_sdk.adapters.sql.rows import endpoint_from, plan_of
+from kz_compliance_sdk.adapters.sql.rows import noted_from, plan_of
 from kz_compliance_sdk.adapters.sql.statements import Compiled, Statements, VolumeStatements
 from kz_compliance_sdk.domain.believed import read_case
 from kz_compliance_sdk.domain.case import Case, CaseState
-from kz_compliance_sdk.domain.change import Change, EndpointState, NoticeCounted
+from kz_compliance_sdk.domain.change import Change, NoticeCounted
 from kz_compliance_sdk.domain.checkpoints import CHECKPOINTS, Checkpoint, checkpoint_in
 from kz_compliance_sdk.domain.ledger import Damage, NewerRelease
 from kz_compliance_sdk.domain.references import stream_of
 from kz_compliance_sdk.errors import StoreDamaged
+from kz_compliance_sdk.ports.store import Noted
 
 _HANDED_OUT_AT_ONCE = 64
 
@@ -77,7 +77,7 @@ class Shared:
         self._free: dict[tuple[str, str | None], _Free] = {}
         self._any_waiting: dict[str, bool] = {}
         self._checkpoints: dict[str, Checkpoint | None] = {}
-        self._endpoints: dict[tuple[str, str], EndpointState] = {}
+        self._noted: dict[tuple[type, str, str], object] = {}
         self._volumes.forget()
 
     def staged(self, change: Change) -> None:
@@ -146,16 +146,14 @@ class Shared:
             self._kept_checkpoint = (platform_id, name), kept
         return kept
 
-    def endpoint(self, platform_id: str, name: str) -> EndpointState:
-        """How it does. Every delivery of the batch asks; who changes it makes the next one read anew."""
-        known = self._endpoints.get((platform_id, name))
-        if known is None:
-            row = self._tx.one(self._s.endpoint, k_platform_id=platform_id, k_endpoint=name)
-            known = EndpointState(platform_id, name, 0, 0, 0, "")
-            with suppress(StoreDamaged):  # it costs a try more
-                known = known if row is None else endpoint_from(row)
-            self._endpoints[platform_id, name] = known
-        return known
+    def known(self, kind: type[Noted], platform_id: str, name: str) -> Noted:
+        """What was last noted. Every delivery of the batch asks for its endpoint; who changes one makes the next read
+        it anew."""
+        key = kind, platform_id, name
+        if key not in self._noted:
+            row = self._tx.one(self._s.noted[kind], k_platform_id=platform_id, k_name=name)
+            self._noted[key] = noted_from(kind, row) or kind(platform_id, name)
+        return cast("Noted", self._noted[key])
 
     def notices_counted(self, platform_id: str, name: str, over: int, most: int) -> int:
         """How many notices came under a name after `over`, those of this batch among them."""

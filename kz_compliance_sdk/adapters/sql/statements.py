@@ -210,10 +210,16 @@ class Statements:
         self.derived = DerivedStatements(compiled, upsert)
         self.inbox = InboxStatements(compiled, upsert)
         self.private = PrivateStatements(compiled)
-        self.endpoint = compiled(select(t.endpoints).where(_key(t.endpoints, "platform_id", "endpoint")))
-        self.heartbeat = compiled(select(t.heartbeats).where(_key(t.heartbeats, "platform_id", "part")))
+        noted = {
+            EndpointState: (t.endpoints, t.endpoints.c.endpoint),
+            Heartbeat: (t.heartbeats, t.heartbeats.c.part),
+            CursorMoved: (t.cursors, t.cursors.c.feed),
+        }
+        self.noted: dict[type, Compiled] = {
+            kind: compiled(select(table).where(_key(table, "platform_id"), name == bindparam("k_name")))
+            for kind, (table, name) in noted.items()
+        }
         self.clock_set = ClockStatements(compiled)
-        self.cursor = compiled(select(t.cursors.c.cursor).where(_key(t.cursors, "platform_id", "feed")))
         outcome = ("failures", "open_until", "last_success_at", "last_failure")
         counted = t.refusals.c.count + literal_column("excluded.count")
         self.upserts: dict[type, Compiled] = {

@@ -11,7 +11,6 @@ from kz_compliance_sdk.adapters.sql import derived, inbox, rows
 from kz_compliance_sdk.adapters.sql.ledger import Ledger
 from kz_compliance_sdk.adapters.sql.paging import first_that_open
 from kz_compliance_sdk.adapters.sql.private import PrivateRows
-from kz_compliance_sdk.adapters.sql.rows import heartbeat_from
 from kz_compliance_sdk.adapters.sql.shared import Shared
 from kz_compliance_sdk.adapters.sql.statements import Compiled, Statements
 from kz_compliance_sdk.domain import fold, reviewed, user_notices
@@ -19,7 +18,7 @@ from kz_compliance_sdk.domain.actor import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.appeals import count_open
 from kz_compliance_sdk.domain.believed import check_held, leaving, planned_anew, true_case
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import EndpointState, Heartbeat, InboxRow
+from kz_compliance_sdk.domain.change import InboxRow
 from kz_compliance_sdk.domain.checkpoints import Checkpoint
 from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.holding import believed_objects, names_of
@@ -34,6 +33,7 @@ from kz_compliance_sdk.domain.references import MESSAGES, stream_of
 from kz_compliance_sdk.domain.retention import Holdings
 from kz_compliance_sdk.errors import NotFound, StoreDamaged
 from kz_compliance_sdk.ports import Found
+from kz_compliance_sdk.ports.store import Noted
 
 T = TypeVar("T")
 _NO_TEXT = "\ufffd"
@@ -294,12 +294,8 @@ class View:
             raise NotFound("there is no such appeal on this platform.", reference=appeal_id)
         return str(row[0])
 
-    def endpoint(self, name: str) -> EndpointState:
-        return self._tx.shared.endpoint(self._platform, name)
-
-    def heartbeat(self, part: str) -> Heartbeat | None:
-        row = self._tx.one(self._s.heartbeat, k_platform_id=self._platform, k_part=part)
-        return None if row is None else heartbeat_from(row)
+    def known(self, kind: type[Noted], name: str) -> Noted:
+        return self._tx.shared.known(kind, self._platform, name)
 
     def holdings(self, case_id: str) -> Holdings:
         given = {"k_platform_id": self._platform, "k_case_id": case_id}
@@ -313,10 +309,6 @@ class View:
             decisions=reviewed.count_held(chain),
             under_way=unsettled + user_notices.count_unsent(chain.case) + count_open(chain.case),
         )
-
-    def cursor(self, feed: str) -> str:
-        row = self._tx.one(self._s.cursor, k_platform_id=self._platform, k_feed=feed)
-        return "" if row is None else str(row[0])
 
     def checkpoint(self) -> Checkpoint | None:
         return self._tx.shared.checkpoint(self._platform)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
+from enum import Enum
 from typing import Protocol, TypeVar
 
 from kz_compliance_sdk.domain.actor import SYSTEM, Actor, Stamp
@@ -49,6 +50,14 @@ class KeptCase:
     unreadable: tuple[str, ...]
 
 
+class Due(Enum):
+    """What becomes due in a case as time passes."""
+
+    LEASE = "a lease runs out"
+    STEP = "its next step of the ladder"
+    COPY = "a sealed copy behind a measure need not be kept any longer, and people were not told of it yet"
+
+
 class Tx(Protocol):
     """What is known, read inside the transaction that will write. Bound to one platform."""
 
@@ -84,14 +93,12 @@ class Tx(Protocol):
     ) -> Case | None:
         """The most urgent free case that nobody else in this transaction has been given, and that has not this flag."""
 
-    def expired_leases(self, limit: int) -> list[Case]: ...
-
     def found(self, after: str, limit: int) -> list[Found]:
         """The cases whose id follows `after`, in their order, by their rows and by their chains. A data key that does
         not open is made anew from that of the chain. `unreadable` has those whose chain tells nothing."""
 
-    def cases_to_watch(self, now: int, limit: int) -> list[Case]:
-        """Cases whose next escalation step is due."""
+    def due_cases(self, what: Due, now: int, limit: int) -> list[Case]:
+        """Cases of which something is due at `now` (UTC seconds), by their rows."""
 
     def came(self, sender: str, message_id: str) -> list[tuple[Stream, int]]:
         """The streams that tell of the messages of this sender and id, each with the event that does. `unreadable` has
@@ -108,10 +115,6 @@ class Tx(Protocol):
     def notices_counted(self, name: str, over: int, most: int) -> int:
         """How many notices were counted under a name after `over` (UTC seconds), those of earlier works of the same
         batch among them. What is more than `most` need not be told."""
-
-    def preservation_over(self, now: int, limit: int) -> list[str]:
-        """Cases by whose rows the sealed copy behind a measure need not be kept any longer, and people were not told of
-        it yet."""
 
     def message(self, message_id: str) -> OutboxMessage:
         """A message that is parked or waits for a person. Raises NotFound, also for any other."""

@@ -11,7 +11,7 @@ from kz_compliance_sdk.domain.clock_steps import Seen, step_between
 from kz_compliance_sdk.domain.messages import notify
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.errors import StoreError, kind_and_place
-from kz_compliance_sdk.ports import Env, Store, Tx
+from kz_compliance_sdk.ports import Due, Env, Store, Tx
 
 CLOCK = "clock"
 """The part whose heartbeat keeps both clocks as they were last seen."""
@@ -45,7 +45,7 @@ def follow_clock(store: Store, platform_id: str, policy: Policy, env: Env) -> in
         _log.error("the clock was set by %+d seconds", step.by_s)
         stamp = Stamp(now.wall, SYSTEM)
         writes: list[Write] = [ClockSet(platform_id, step.by_s, last.wall, now.wall), kept]
-        for case in tx.cases_to_watch(_EVER, _ALL):
+        for case in tx.due_cases(Due.STEP, _EVER, _ALL):
             writes += clock_steps.replanned(case, step, policy, stamp)
         told = Heartbeat(platform_id, STEPPED, now.wall, f"{step.by_s:+d} s")
         alert = notify(platform_id, CLOCK, STEPPED, ("lead", "head"), _LEVEL, stamp, key=str(step.by_s))

@@ -16,7 +16,7 @@ from kz_compliance_sdk.domain.holding import preservation_ended
 from kz_compliance_sdk.domain.messages import stuck
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.errors import Conflict, StoreError, kind_and_place
-from kz_compliance_sdk.ports import Store, Tx
+from kz_compliance_sdk.ports import Due, Store, Tx
 from kz_compliance_sdk.services import unreadable
 from kz_compliance_sdk.services.loading import objects_of
 
@@ -86,13 +86,13 @@ class _Watch:
     def _all(self, tx: Tx, *, beat: bool) -> tuple[Change, tuple[int, int]]:
         at = self._at(tx)
         writes: list[Write] = [self._beat(tx)] if beat else []
-        cases = tx.cases_to_watch(at, _AT_ONCE)
+        cases = tx.due_cases(Due.STEP, at, _AT_ONCE)
         for case in cases:
             writes += self._look_at(tx, case, at)
         return (*writes, *unreadable.alerts(tx, self.platform_id)), (len(cases), _fired(writes))
 
     def _due(self, tx: Tx) -> tuple[Change, list[str]]:
-        return (), [case.id for case in tx.cases_to_watch(self._at(tx), _AT_ONCE)]
+        return (), [case.id for case in tx.due_cases(Due.STEP, self._at(tx), _AT_ONCE)]
 
     def _alone(self, case_id: str) -> int | None:
         """Whole if that can be; else without its report; else it is put off. None if even that fails."""
@@ -143,7 +143,8 @@ class _Watch:
 def _free_expired(tx: Tx) -> tuple[Change, None]:
     """Leases that ran out go back to the queue, where people see them, even if nobody claims."""
     stamp = tx.stamp()
-    return tuple(write for case in tx.expired_leases(_AT_ONCE) for write in steps.expire(case, stamp=stamp)), None
+    expired = tx.due_cases(Due.LEASE, tx.now, _AT_ONCE)
+    return tuple(write for case in expired for write in steps.expire(case, stamp=stamp)), None
 
 
 def _fired(change: Change | list[Write]) -> int:
@@ -156,7 +157,7 @@ def tell_ended(store: Store, platform_id: str, now: int | None = None) -> int:
     Returns for how many cases. A case with which that fails holds up no other. Raises StoreError."""
 
     def over(tx: Tx) -> tuple[Change, list[str]]:
-        return (), tx.preservation_over(tx.now if now is None else now, _AT_ONCE)
+        return (), [case.id for case in tx.due_cases(Due.COPY, tx.now if now is None else now, _AT_ONCE)]
 
     told = 0
     for case_id in store.submit(platform_id, over).result():

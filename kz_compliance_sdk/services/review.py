@@ -20,7 +20,7 @@ from kz_compliance_sdk.domain.report import Question
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY, who_decided
 from kz_compliance_sdk.domain.reviewed import checks_of
 from kz_compliance_sdk.errors import IllegalMove
-from kz_compliance_sdk.ports import Future, Store, Tx
+from kz_compliance_sdk.ports import Due, Future, Store, Tx
 from kz_compliance_sdk.services import unreadable
 from kz_compliance_sdk.services.admission import follow_waiting
 from kz_compliance_sdk.services.loading import (
@@ -111,7 +111,7 @@ class Review:
 
     def _expired(self, tx: Tx) -> tuple[Change, list[Case]]:
         """The leases that ran out, freed: what that writes, and the cases as they then are."""
-        expired = tx.expired_leases(256)
+        expired = tx.due_cases(Due.LEASE, tx.now, 256)
         if not expired:
             return (), []
         stamp = tx.stamp(SYSTEM)

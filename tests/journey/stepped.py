@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kz_compliance_sdk.domain.case import Case
+from kz_compliance_sdk.ports import Due
 from kz_compliance_sdk.services.clock_steps import follow_clock
 from tests.journey.scene import PLATFORM, Host, World
 from tests.unit.case_makers import a_notice
@@ -146,7 +147,7 @@ def _look(host: Host, came: Run, start: float) -> list[Case]:
         for event in events[len(known) :]:
             fired = event.event
             known.append(Fired(at, fired.steps, fired.unsure, fired.again))
-    return host.store.submit(PLATFORM, lambda tx: ((), tx.cases_to_watch(1 << 60, 100))).result()
+    return host.store.submit(PLATFORM, lambda tx: ((), tx.due_cases(Due.STEP, 1 << 60, 100))).result()
 
 
 # ------------------------------------------------------------------------------------------------- judging

@@ -13,6 +13,7 @@ from kz_compliance_sdk.domain.notice import Item, Preservation
 from kz_compliance_sdk.domain.policy import kz_policy
 from kz_compliance_sdk.domain.values import instant_text
 from kz_compliance_sdk.errors import InvalidInput, NotAllowed
+from kz_compliance_sdk.ports import Due
 from kz_compliance_sdk.services import deadlines
 from kz_compliance_sdk.services.loading import case_file_of
 from kz_compliance_sdk.services.review import Review
@@ -187,6 +188,10 @@ def test_at_its_end_people_are_told_once_and_nothing_is_lifted(tmp_path: Path) -
     host.store.close()
 
 
+def _copies_over(host: Host, now: int) -> list[str]:
+    return [case.id for case in host.store.submit(PLATFORM, lambda tx: ((), tx.due_cases(Due.COPY, now, 10))).result()]
+
+
 def test_two_watches_at_once_tell_it_once(tmp_path: Path) -> None:
     host = _preserving(tmp_path)
     host.push(a_notice(), "msg-1")
@@ -195,10 +200,10 @@ def test_two_watches_at_once_tell_it_once(tmp_path: Path) -> None:
     host.world.clock.advance(11 * DAY)
     now = host.world.clock()
     (case,) = host.cases()
-    assert host.store.submit(PLATFORM, lambda tx: ((), tx.preservation_over(now, 10))).result() == [case.id]
+    assert _copies_over(host, now) == [case.id]
     told = [host.store.submit(PLATFORM, lambda tx: deadlines._tell_ended(tx, case.id, now)).result() for _ in range(2)]
     assert told == [True, False]
-    assert host.store.submit(PLATFORM, lambda tx: ((), tx.preservation_over(now, 10))).result() == []
+    assert _copies_over(host, now) == []
     assert host.history(case.id).count("preservation_ended") == 1
     host.store.close()
 

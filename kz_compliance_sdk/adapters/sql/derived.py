@@ -15,7 +15,6 @@ from sqlalchemy import Column, Index, Integer, String, Table, Text, bindparam, d
 
 from kz_compliance_sdk.adapters.sql import inbox
 from kz_compliance_sdk.adapters.sql.ledger import Ledger
-from kz_compliance_sdk.adapters.sql.paging import AT_MOST
 from kz_compliance_sdk.adapters.sql.tables import Time, new_table, of_platform
 from kz_compliance_sdk.domain import fold
 from kz_compliance_sdk.domain.fold import PlatformObject, object_in
@@ -101,11 +100,9 @@ class DerivedStatements:
     """By the name of each table; parameters are named `k_` for keys."""
 
     def __init__(self, compiled: Callable[[Any], Compiled], upsert: Callable[..., Compiled]) -> None:
-        a, p = appeals.c, preserved.c
+        a = appeals.c
         asked = a.platform_id == bindparam("k_platform_id"), a.appeal_id == bindparam("k_appeal_id")
         self.case_of_appeal = compiled(select(a.case_id).where(*asked))
-        over = select(p.case_id).where(p.platform_id == bindparam("k_platform_id"), p.until <= bindparam("now"))
-        self.copies_over = compiled(over.order_by(p.until).limit(AT_MOST))
         self.between: dict[str, Compiled] = {}
         self.clear: dict[str, Compiled] = {}
         self.put: dict[str, Compiled] = {}

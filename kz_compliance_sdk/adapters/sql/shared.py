@@ -69,7 +69,7 @@ class Shared:
 
     def begin(self, waiting: int) -> None:
         self._waiting = waiting
-        self._none_expired: set[str] = set()
+        self._none_expired: set[tuple[str, int]] = set()
         self.forget()
 
     def forget(self) -> None:
@@ -101,23 +101,23 @@ class Shared:
         plan, name = plan_of(row), stream_of(row[1])
         return read_case(self._tx.ledger.streams(row[0], [name])[name], self._tx.ledger.words, plan)
 
-    def expired_leases(self, platform_id: str, limit: int, unreadable: list[str]) -> list[Case]:
-        """If there are none, there are none for the whole batch: its clock stands still."""
-        if platform_id in self._none_expired:
+    def expired_leases(self, platform_id: str, now: int, limit: int, unreadable: list[str]) -> list[Case]:
+        """If there are none at the time of the batch, there are none for the whole of it: its clock stands still."""
+        if (platform_id, now) in self._none_expired:
             return []
 
         def fetch(n: int) -> list[Any]:
-            return self._tx.all(self._s.expired, k_platform_id=platform_id, now=self._tx.now, n=n)
+            return self._tx.all(self._s.expired, k_platform_id=platform_id, now=now, n=n)
 
         def opened(row: Any) -> Case:
             case = self.case_from(row)
-            if case.lease_expires_at is None or case.lease_expires_at > self._tx.now:
+            if case.lease_expires_at is None or case.lease_expires_at > now:
                 raise _lies(case)
             return case
 
         found, _ = first_that_open(fetch, opened, limit, unreadable)
         if not found:
-            self._none_expired.add(platform_id)
+            self._none_expired.add((platform_id, now))
         return found
 
     def any_waiting(self, platform_id: str) -> bool:

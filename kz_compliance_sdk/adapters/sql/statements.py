@@ -30,7 +30,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql import ClauseElement
 
 from kz_compliance_sdk.adapters.sql import tables as t
-from kz_compliance_sdk.adapters.sql.derived import DerivedStatements
+from kz_compliance_sdk.adapters.sql.derived import DerivedStatements, preserved
 from kz_compliance_sdk.adapters.sql.inbox import InboxStatements
 from kz_compliance_sdk.adapters.sql.ledger import LedgerStatements, lost_cases, streams
 from kz_compliance_sdk.adapters.sql.log_tree import LogStatements
@@ -169,6 +169,10 @@ class Statements:
         )
         watched = watched.order_by(t.cases.c.watch_at).limit(AT_MOST)
         self.watched = compiled(watched)
+        p = preserved.c
+        over = select(p.case_id).where(p.platform_id == bindparam("k_platform_id"), p.until <= bindparam("now"))
+        copies = select(t.cases).where(_key(t.cases, "platform_id"), t.cases.c.id.in_(over))
+        self.copies_over = compiled(copies.order_by(t.cases.c.id).limit(AT_MOST))
         held = text("state IN ('waiting', 'parked')")
         self.held_message = compiled(select(t.outbox).where(_key(t.outbox, "platform_id", "id"), held))
         in_range = t.outbox.c.case_id > bindparam("k_after"), t.outbox.c.case_id <= bindparam("k_last")

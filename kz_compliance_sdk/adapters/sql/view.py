@@ -32,7 +32,7 @@ from kz_compliance_sdk.domain.received import count_readable, received_in
 from kz_compliance_sdk.domain.references import MESSAGES, stream_of
 from kz_compliance_sdk.domain.retention import Holdings
 from kz_compliance_sdk.errors import NotFound, StoreDamaged
-from kz_compliance_sdk.ports import Found
+from kz_compliance_sdk.ports import Due, Found
 from kz_compliance_sdk.ports.store import Noted
 
 T = TypeVar("T")
@@ -116,9 +116,6 @@ class View:
             return self.case(case_id)
         return self._tx.shared.next_free(self._platform, category, without_flag, self._unreadable)
 
-    def expired_leases(self, limit: int) -> list[Case]:
-        return self._tx.shared.expired_leases(self._platform, limit, self._unreadable)
-
     def found(self, after: str, limit: int) -> list[Found]:
         found = self._tx.all(self._s.found, k_platform_id=self._platform, after=after, n=limit)
         until = stream_of("~" if len(found) < limit else found[-1][1])
@@ -184,8 +181,11 @@ class View:
         if any(row[1] != true.id and tuple(row[2:5]) == _key_of(true) for row in found):
             raise StoreDamaged("its row was lost, and another case has its notice by now.", reference=true.id)
 
-    def cases_to_watch(self, now: int, limit: int) -> list[Case]:
-        return self._first(self._s.watched, self._tx.shared.case_from, limit, now=now)
+    def due_cases(self, what: Due, now: int, limit: int) -> list[Case]:
+        if what is Due.LEASE:
+            return self._tx.shared.expired_leases(self._platform, now, limit, self._unreadable)
+        statement = self._s.watched if what is Due.STEP else self._s.copies_over
+        return self._first(statement, self._tx.shared.case_from, limit, now=now)
 
     def came(self, sender: str, message_id: str) -> list[tuple[Stream, int]]:
         key = self._keyed(sender, message_id)
@@ -226,10 +226,6 @@ class View:
         streams = self.streams(found)
         self._unreadable += [name for name, stream in streams.items() if stream.fault is not None]
         return [(name, inbox.lies_of(streams[name], stored)) for name, stored in found.items()]
-
-    def preservation_over(self, now: int, limit: int) -> list[str]:
-        found = self._tx.all(self._s.derived.copies_over, k_platform_id=self._platform, now=now, n=limit)
-        return list(dict.fromkeys(case_id for (case_id,) in found))
 
     def message(self, message_id: str) -> OutboxMessage:
         row = self._tx.one(self._s.held_message, k_platform_id=self._platform, k_id=message_id)

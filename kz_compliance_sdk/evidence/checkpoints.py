@@ -79,8 +79,8 @@ class Checkpoints:
         the case's chain, with the hash of its event; where that is (from 0), the path of RFC 9162 to the root (hex),
         and the checkpoint itself. Raises NotFound, and StoreDamaged for a log that is not the one it saw."""
         last = self._last()
-        mine = None if last is None else self._queries.last_line_of(stream_of(case_id), last.size)
-        if last is None or mine is None:
+        lines = [] if last is None else [*self._queries.log_lines(0, last.size, stream=stream_of(case_id))]
+        if last is None or not lines or (mine := lines[-1]) is None:
             self._queries.case(case_id)
             raise NotFound("no checkpoint holds this case yet: make one.", reference=case_id)
         index, root = mine.n - 1, bytes.fromhex(last.root)

@@ -176,7 +176,7 @@ def verify(
     of its case, and the next is checked. Raises InvalidInput if what was kept holds no checkpoint."""
     outside, unchecked = anchors(kept, platform_id, check) if kept is not None else ([], [])
     inside, faults = _beside(queries)
-    log = check_log(queries.dated_lines(), inside, outside, check)
+    log = check_log(queries.log_lines(dated=True), inside, outside, check)
     faults += log.faults
     checked = 0
     for one in [case_id] if case_id is not None else queries.case_ids():

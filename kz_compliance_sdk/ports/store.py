@@ -276,14 +276,11 @@ class Queries(FigureSource, Protocol):
     def last_checkpoint(self) -> Checkpoint | None:
         """The last checkpoint. Raises StoreDamaged where its stream does not prove itself."""
 
-    def log_lines(self, after: int = 0, until: int | None = None) -> Iterable[LogLine | None]:
-        """The lines of the log behind one number, up to another; None for one that cannot be read."""
-
-    def dated_lines(self) -> Iterable[LogLine | None]:
-        """Every line of the log, with the time of its event."""
-
-    def last_line_of(self, stream: str, until: int) -> LogLine | None:
-        """The last line of a stream among the first so many of the log; None where there is none."""
+    def log_lines(
+        self, after: int = 0, until: int | None = None, *, stream: str | None = None, dated: bool = False
+    ) -> Iterable[LogLine | None]:
+        """The lines of the log behind one number, up to another, of all streams or of one; None for one that cannot be
+        read. Those of all can be `dated`: each with the time of its event, which takes six times as long."""
 
     def tiles(self, level: int, first: int, many: int) -> list[bytes]:
         """The kept nodes of a level of the tree over the log, as many of these as there are."""

@@ -66,18 +66,14 @@ class CheckpointReads(Reads):
             name = ledger.last_named(self._platform, CHECKPOINTS)
             return checkpoint_in(ledger.streams(self._platform, [name])[name]) if name else None
 
-    def log_lines(self, after: int = 0, until: int | None = None) -> Iterator[LogLine | None]:
+    def log_lines(
+        self, after: int = 0, until: int | None = None, *, stream: str | None = None, dated: bool = False
+    ) -> Iterator[LogLine | None]:
         """The lines of the log behind one number, up to another; None for one that cannot be read."""
-        return log_tree.lines(partial(self._asked, sqlite_statements().log.lines), after, until)
-
-    def dated_lines(self) -> Iterator[LogLine | None]:
-        """Every line of the log, with the time of its event."""
-        return log_tree.lines(partial(self._asked, sqlite_statements().log.dated_lines), 0)
-
-    def last_line_of(self, stream: str, until: int) -> LogLine | None:
-        """The last line of a stream among the first so many of the log."""
-        found = self._asked(sqlite_statements().log.last_of, k_name=stream, k_last=until)
-        return log_tree.line_from(found[0]) if found else None
+        log = sqlite_statements().log
+        if stream is not None:
+            return log_tree.lines(partial(self._asked, log.lines_of, k_name=stream), after, until)
+        return log_tree.lines(partial(self._asked, log.dated_lines if dated else log.lines), after, until)
 
     def tiles(self, level: int, first: int, many: int) -> list[bytes]:
         """The kept nodes of a level of the tree over the log, as many of these as there are."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import and_, bindparam, not_, or_, select
+from sqlalchemy import and_, bindparam, literal_column, not_, or_, select
 
 from kz_compliance_sdk.adapters.sql.ledger import _raw, _whole, events, log, streams, tiles
-from kz_compliance_sdk.adapters.sql.paging import AT_MOST, ONLY_ONE
+from kz_compliance_sdk.adapters.sql.paging import AT_MOST
 from kz_compliance_sdk.domain.checkpoints import LogLine
 from kz_compliance_sdk.domain.references import stream_of
 
@@ -24,20 +24,21 @@ class LogStatements:
     """Parameters are named `k_` for keys, `n` is how many rows there may be."""
 
     def __init__(self, compiled: Callable[[Any], Compiled], upsert: Callable[..., Compiled]) -> None:
-        mine = log.c.platform == bindparam("k_platform")
+        mine = log.c.platform == bindparam("k_platform"), log.c.n > bindparam("k_n"), log.c.n <= bindparam("k_last")
         named = log.outerjoin(streams, and_(streams.c.n == log.c.stream, streams.c.platform == log.c.platform))
         line = (_whole(log.c.n), _raw(streams.c.name), _whole(log.c.seq), _raw(log.c.hash))
-        until = log.c.n <= bindparam("k_last")
-        some = select(*line).select_from(named).where(mine, log.c.n > bindparam("k_n"), until)
-        self.lines = compiled(some.order_by(log.c.n).limit(AT_MOST))
         # Looking each event up takes six times as long as the line itself.
         told = named.outerjoin(events, and_(events.c.stream == log.c.stream, events.c.seq == log.c.seq))
-        dated = select(*line, _whole(events.c.at)).select_from(told).where(mine, log.c.n > bindparam("k_n"), until)
-        self.dated_lines = compiled(dated.order_by(log.c.n).limit(AT_MOST))
         of_name = streams.c.platform == bindparam("k_platform"), streams.c.name == bindparam("k_name")
         here = log.c.stream == select(streams.c.n).where(*of_name).scalar_subquery()
-        last = select(*line).select_from(named).where(mine, here, until)
-        self.last_of = compiled(last.order_by(log.c.seq.desc()).limit(ONLY_ONE))
+        some = select(*line).select_from(named).where(*mine)
+        self.lines = compiled(some.order_by(log.c.n).limit(AT_MOST))
+        # By the index of the stream: a range of numbers would be read whole.
+        n = log.c.n + literal_column("0")
+        own = select(*line).select_from(named).where(here, n > bindparam("k_n"), n <= bindparam("k_last"))
+        self.lines_of = compiled(own.order_by(log.c.seq).limit(AT_MOST))
+        dated = select(*line, _whole(events.c.at)).select_from(told).where(*mine)
+        self.dated_lines = compiled(dated.order_by(log.c.n).limit(AT_MOST))
         s = streams.c
         # Whatever somebody put in the place of a name.
         of_none = or_(s.name.is_(None), not_(and_(s.name > stream_of(""), s.name < stream_of("~"))))

@@ -190,10 +190,8 @@ def verify(
         if progress is not None:
             progress(checked)
     if case_id is None:
-        faults += _of_no_case(queries)
-        doings = (*queries.faults_of_none(), *queries.lodged_faults())
-        faults += [Fault(NO_CASE, 0, what) for what in (*doings, *_wrong_tiles(queries, log))]
-        faults += _orphans(queries)
+        faults += [Fault(NO_CASE, 0, what) for what in (*queries.faults_of_none(), *_wrong_tiles(queries, log))]
+        faults += _strays(queries)
     said = [*_not_provable(log, outside, unchecked, case_id), *_told_late(log.late)]
     return AuditVerdict(checked, tuple(faults), tuple(said))
 
@@ -223,14 +221,15 @@ def _beside(queries: Queries) -> tuple[list[Checkpoint], list[Fault]]:
     return sorted(made, key=lambda one: one.number), faults
 
 
-def _of_no_case(queries: Queries) -> list[Fault]:
-    """The faults of what belongs to no case."""
+def _strays(queries: Queries) -> Iterator[Fault]:
+    """What is there of cases that are not, and the faults of what belongs to none."""
     try:
-        return [Fault(NO_CASE, 0, what) for what in queries.loose_rows()]
+        for case_id, what in queries.strays():
+            yield Fault(case_id, 0, what)
     except StoreDamaged as error:
-        return [Fault(NO_CASE, 0, f"the rows of no case cannot be read: {error.message}")]
+        yield Fault(NO_CASE, 0, f"the rows of no case cannot be read: {error.message}")
     except _ODD as error:
-        return [Fault(NO_CASE, 0, f"the rows of no case cannot be read: {kind_and_place(error)}")]
+        yield Fault(NO_CASE, 0, f"the rows of no case cannot be read: {kind_and_place(error)}")
 
 
 def _wrong_tiles(queries: Queries, log: LogRead) -> Iterator[str]:
@@ -242,23 +241,6 @@ def _wrong_tiles(queries: Queries, log: LogRead) -> Iterator[str]:
         held = queries.tiles(level, 0, len(nodes))
         if held != nodes[: len(held)]:
             yield f"the tiles of level {level} are not those of the log. The next checkpoint or proof makes them anew"
-
-
-def _orphans(queries: Queries) -> list[Fault]:
-    """What is there of cases that are not, or of none where nothing may be."""
-    left: dict[str, list[str]] = {}
-    for case_id, table in queries.orphans():
-        left.setdefault(str(case_id), []).append(table)
-    return [
-        Fault(
-            one,
-            0,
-            f"the case is gone, and something of it is still there, in {', '.join(sorted(where))}"
-            if one
-            else f"something is there that belongs to no case, in {', '.join(sorted(where))}",
-        )
-        for one, where in sorted(left.items())
-    ]
 
 
 def _told_late(late: Sequence[tuple[str, int]]) -> list[str]:

@@ -242,10 +242,6 @@ class Queries(FigureSource, Protocol):
         """What is wrong with what belongs to no case, each in words: the order of the ledger, sanctions, and
         what the database does by itself that this release did not tell it to, such as a trigger."""
 
-    def lodged_faults(self) -> list[str]:
-        """What is wrong with the messages that no case took when they came, and with their rows, each in words; and
-        what lies there of streams that are not."""
-
     def cases(
         self,
         *,
@@ -266,8 +262,9 @@ class Queries(FigureSource, Protocol):
     def records(self, case_id: str) -> Records:
         """All of a case at one moment. Raises NotFound, and StoreDamaged for a row that cannot be read."""
 
-    def orphans(self) -> list[tuple[str, str]]:
-        """The id of each case that is not there while something of it is, and the table that holds it."""
+    def strays(self) -> Iterator[tuple[str, str]]:
+        """What is there of cases and streams that are not, and what is wrong with what no case has taken: the id of the
+        case, empty for none, and that in words. Raises StoreDamaged at the rows that cannot be read."""
 
     def streams_beside(self) -> Iterable[tuple[Stream, list[str]]]:
         """Every stream that is of no case, in the order in which they began, and what is wrong with it and its parts,
@@ -284,9 +281,6 @@ class Queries(FigureSource, Protocol):
 
     def tiles(self, level: int, first: int, many: int) -> list[bytes]:
         """The kept nodes of a level of the tree over the log, as many of these as there are."""
-
-    def loose_rows(self) -> list[str]:
-        """What is wrong with rows that belong to no case, in words."""
 
     def received(self, body_sha256: str) -> list[InboxRow]:
         """What came with exactly these bytes. No index serves it: it is for sandboxes."""

@@ -20,14 +20,13 @@ from sqlalchemy import (
     union,
 )
 
-from kz_compliance_sdk.adapters.sql import log_tree
+from kz_compliance_sdk.adapters.sql import inbox, log_tree
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql.derived import DERIVED
-from kz_compliance_sdk.adapters.sql.inbox import inbox
 from kz_compliance_sdk.adapters.sql.ledger import Ledger, events, keys, lost_cases, parts, streams
 from kz_compliance_sdk.adapters.sql.of_case import CASE_TABLES, of_case
 from kz_compliance_sdk.adapters.sql.private import PrivateRows
-from kz_compliance_sdk.adapters.sql.reads import Reads
+from kz_compliance_sdk.adapters.sql.reads import Reads, ask
 from kz_compliance_sdk.adapters.sql.statements import Compiled, sqlite_statements
 from kz_compliance_sdk.domain.checkpoints import CHECKPOINTS, Checkpoint, LogLine, checkpoint_in
 from kz_compliance_sdk.domain.fold import Stream
@@ -45,10 +44,37 @@ class CheckpointReads(Reads):
             given = statement.bind({"k_platform": self._platform, **values})
             return list(connection.exec_driver_sql(statement.sql, given).fetchall())
 
-    def orphans(self) -> list[tuple[str, str]]:
-        """The tables in which something of a case is still there, or was put, while the case is not; and its id."""
+    def strays(self) -> Iterator[tuple[str, str]]:
+        yield from (("", what) for what in self._lodged_faults())
         with self._reading() as connection:
-            return orphans(connection, self._platform)
+            left = orphans(connection, self._platform)
+        yield from left
+        with self._moment() as (connection, _):
+            wrong = loose(connection, self._platform, self._private(connection))
+        yield from (("", what) for what in wrong)
+
+    def _lodged_faults(self) -> Iterator[str]:
+        """What is wrong with the messages that no case took when they came, and with their rows; and what lies there
+        of streams that are not."""
+        after = ""
+        while True:
+            with self._moment() as (connection, ledger):
+                found = inbox.found(
+                    partial(ask, connection), sqlite_statements().inbox, self._platform, after, _AT_ONCE
+                )
+                faults = [
+                    one
+                    for name, stream in ledger.streams(self._platform, found).items()
+                    for one in dict.fromkeys((inbox.lies_of(stream, found[name]), *ledger.what_opens(stream)[1]))
+                    if one
+                ]
+                if not found:
+                    faults += inbox.unnamed(partial(ask, connection), sqlite_statements().inbox, self._platform)
+                    faults += of_no_stream(connection)
+            yield from faults
+            if not found:
+                return
+            after = max(found)
 
     def streams_beside(self) -> Iterator[tuple[Stream, list[str]]]:
         """Every stream that is of no case, in the order in which they began, and what is wrong with it."""
@@ -80,21 +106,19 @@ class CheckpointReads(Reads):
         found = self._asked(sqlite_statements().log.tiles, k_level=level, k_first=first, k_end=first + many)
         return [row[0] for row in found]
 
-    def loose_rows(self) -> list[str]:
-        """What belongs to no case."""
-        with self._reading() as connection:
-            connection.exec_driver_sql("BEGIN")
-            return loose(connection, self._platform, self._private(connection))
-
 
 def orphans(connection: Connection, platform_id: str) -> list[tuple[str, str]]:
-    """The tables in which something of a case is still there, or was put, while the case is not; and its id."""
-    return [(row[0], row[1]) for row in connection.execute(_orphans(), {"platform": platform_id})]
+    """The id of each case that is not there while something of it is, or was put there; and in which tables."""
+    left: dict[str, list[str]] = {}
+    for case_id, table in connection.execute(_orphans(), {"platform": platform_id}):
+        left.setdefault(str(case_id), []).append(table)
+    gone, of_none = "the case is gone, and something of it is still there", "something is there that belongs to no case"
+    return [(one, f"{gone if one else of_none}, in {', '.join(sorted(where))}") for one, where in sorted(left.items())]
 
 
 @cache
 def _orphans() -> CompoundSelect[Any]:
-    loose: tuple[Table, ...] = (inbox, t.outbox, t.attempts)
+    loose: tuple[Table, ...] = (inbox.inbox, t.outbox, t.attempts)
     platform: BindParameter[str] = bindparam("platform")
     left = union(
         *(
@@ -110,7 +134,7 @@ def _orphans() -> CompoundSelect[Any]:
     return union(lying, chains).order_by("case_id", "place")
 
 
-def strays(connection: Connection) -> list[str]:
+def of_no_stream(connection: Connection) -> list[str]:
     """What the ledger's tables hold of streams that are not there, each in words."""
     return [
         f"something is in {table.name} of the stream {number}, which is not there"

@@ -4,7 +4,6 @@ to one case."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Table, and_, func, select, text, tuple_
@@ -12,14 +11,12 @@ from sqlalchemy import case as sql_case
 
 from kz_compliance_sdk.adapters.sql import derived, inbox, rows
 from kz_compliance_sdk.adapters.sql import tables as t
-from kz_compliance_sdk.adapters.sql.checkpoint_reads import CheckpointReads, sanctions, strays
+from kz_compliance_sdk.adapters.sql.checkpoint_reads import CheckpointReads, sanctions
 from kz_compliance_sdk.adapters.sql.figures import FigureReads
 from kz_compliance_sdk.adapters.sql.guards import strange_doings
 from kz_compliance_sdk.adapters.sql.keys import DESTROYED
 from kz_compliance_sdk.adapters.sql.ledger import Ledger
 from kz_compliance_sdk.adapters.sql.paging import check_limit, read_cursor, write_cursor
-from kz_compliance_sdk.adapters.sql.reads import ask
-from kz_compliance_sdk.adapters.sql.statements import sqlite_statements
 from kz_compliance_sdk.domain import reviewed, user_notices
 from kz_compliance_sdk.domain.appeals import Appeal, AppealFile, appeal_of, appeals_of, file_of
 from kz_compliance_sdk.domain.believed import read_case, true_case
@@ -102,20 +99,6 @@ class SqlQueries(FigureReads, CheckpointReads):
     def _objects(self, ledger: Ledger, stream: Stream) -> dict[str, PlatformObject]:
         """The objects of a case by their streams. Raises Damage or NewerRelease where one cannot be believed."""
         return believed_objects(stream.case, ledger.streams(self._platform, names_of(stream.case)))
-
-    def lodged_faults(self) -> list[str]:
-        faults: list[str] = []
-        after = ""
-        while True:
-            with self._moment() as (connection, ledger):
-                found = inbox.found(partial(ask, connection), sqlite_statements().inbox, self._platform, after, 100)
-                for name, stream in ledger.streams(self._platform, found).items():
-                    said = [inbox.lies_of(stream, found[name]), *ledger.what_opens(stream)[1]]
-                    faults += dict.fromkeys(one for one in said if one)
-                if not found:
-                    faults += inbox.unnamed(partial(ask, connection), sqlite_statements().inbox, self._platform)
-                    return faults + strays(connection)
-            after = max(found)
 
     def faults_of_none(self) -> list[str]:
         with self._moment() as (connection, ledger):

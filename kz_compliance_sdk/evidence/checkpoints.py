@@ -187,7 +187,7 @@ class Checkpoints:
         tiles, name = TilesMade(self._platform, tuple(tree.tiles)), stream_name(number)
 
         def work(tx: Tx) -> tuple[Change, bool]:
-            if tx.checkpoint() != last:
+            if tx.last_checkpoint() != last:
                 return (), False  # another worker is at it: what it leaves is seen by the next run
             return (Happened(self._platform, name, event, tx.now, 0), tiles), True
 

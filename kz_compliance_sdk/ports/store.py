@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Protocol, TypeVar
 
 from kz_compliance_sdk.domain.actor import SYSTEM, Actor, Stamp
-from kz_compliance_sdk.domain.appeals import Appeal, AppealFile
+from kz_compliance_sdk.domain.appeals import Appeal
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import Change, CursorMoved, EndpointState, Heartbeat, InboxRow, RefusalsCounted
 from kz_compliance_sdk.domain.checkpoints import Checkpoint, LogLine
@@ -58,8 +58,21 @@ class Due(Enum):
     COPY = "a sealed copy behind a measure need not be kept any longer, and people were not told of it yet"
 
 
-class Tx(Protocol):
-    """What is known, read inside the transaction that will write. Bound to one platform."""
+class Known(Protocol):
+    """What is asked alike by whoever will write and beside the writer. Bound to one platform."""
+
+    def case(self, case_id: str) -> Case:
+        """A case as its chain has it. Raises NotFound, and StoreDamaged for a chain that does not prove itself."""
+
+    def case_of_appeal(self, appeal_id: str) -> str:
+        """The id of the case in which an appeal was made. Raises NotFound."""
+
+    def last_checkpoint(self) -> Checkpoint | None:
+        """The last checkpoint over all cases. Raises StoreDamaged or NewerRelease where its stream cannot be read."""
+
+
+class Tx(Known, Protocol):
+    """What is known, read inside the transaction that will write."""
 
     @property
     def now(self) -> int:
@@ -81,9 +94,6 @@ class Tx(Protocol):
 
     def logged(self) -> int:
         """The number of the last line of the platform's log, 0 before the first."""
-
-    def case(self, case_id: str) -> Case:
-        """Raises NotFound."""
 
     def cases_of_notice(self, notice_id: str) -> list[Case]:
         """Every case of that notice id: of each authority, and quarantined bodies that seem to speak of it."""
@@ -136,18 +146,12 @@ class Tx(Protocol):
     def is_waited_for(self, lane: str, lane_seq: int, now: int) -> bool:
         """Whether a later message of this lane is due, and waits until the one of this number is settled."""
 
-    def case_of_appeal(self, appeal_id: str) -> str:
-        """The id of the case in which an appeal was made. Raises NotFound."""
-
     def known(self, kind: type[Noted], name: str) -> Noted:
         """What the machinery last noted of the endpoint, the part of itself or the feed of this name; where that is
         nothing, one as it is before the first."""
 
     def holdings(self, case_id: str) -> Holdings:
         """How much personal data is held of a case."""
-
-    def checkpoint(self) -> Checkpoint | None:
-        """The last checkpoint over all cases."""
 
 
 Work = Callable[[Tx], tuple[Change, T]]
@@ -232,11 +236,8 @@ class FigureSource(Protocol):
         """How many decisions each person proposed and approved in that time. No index serves it."""
 
 
-class Queries(FigureSource, Protocol):
-    """Reads for lists, pages and reports. Bound to one platform."""
-
-    def case(self, case_id: str) -> Case:
-        """A case as its chain has it. Raises NotFound, and StoreDamaged for a chain that does not prove itself."""
+class Queries(Known, FigureSource, Protocol):
+    """Reads for lists, pages and reports."""
 
     def faults_of_none(self) -> list[str]:
         """What is wrong with what belongs to no case, each in words: the order of the ledger, sanctions, and
@@ -270,9 +271,6 @@ class Queries(FigureSource, Protocol):
         """Every stream that is of no case, in the order in which they began, and what is wrong with it and its parts,
         in words."""
 
-    def last_checkpoint(self) -> Checkpoint | None:
-        """The last checkpoint. Raises StoreDamaged where its stream does not prove itself."""
-
     def log_lines(
         self, after: int = 0, until: int | None = None, *, stream: str | None = None, dated: bool = False
     ) -> Iterable[LogLine | None]:
@@ -287,9 +285,6 @@ class Queries(FigureSource, Protocol):
 
     def sanctions(self) -> tuple[list[SanctionNoted], list[str]]:
         """The sanctions as their streams tell them, and what is wrong with each stream that tells of none, in words."""
-
-    def appeal(self, appeal_id: str) -> AppealFile:
-        """An appeal as the chain of its case tells it. Raises NotFound, and StoreDamaged where that cannot be read."""
 
     def appeals(self, *, state: str = "open", cursor: str | None = None, limit: int = 50) -> AppealPage:
         """The appeals in a state, those first that are due first; of one whose chain cannot be read its times and its

@@ -68,7 +68,9 @@ class Appeals:
 
     def show(self, appeal_id: str) -> AppealFile:
         """An appeal with what the user wrote. Raises NotFound, and StoreDamaged for one that cannot be read."""
-        return self._store.queries(self._platform).appeal(appeal_id)
+        queries = self._store.queries(self._platform)
+        kept = queries.kept(queries.case_of_appeal(appeal_id))
+        return appeals.file_of(kept.chain.stream, kept.case, appeal_id, kept.chain.words)
 
     def decide(
         self, actor: Actor, appeal_id: str, outcome: AppealOutcome, reasons: str, reversal: Reversal | None = None

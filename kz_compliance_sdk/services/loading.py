@@ -18,6 +18,7 @@ from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.events.arrivals import Admitted, Amended, Answered, LetterDismissed, Opened
 from kz_compliance_sdk.domain.fold import Chain, Step, Stream, steps_of
 from kz_compliance_sdk.domain.holding import Objects, believed_objects
+from kz_compliance_sdk.domain.ledger import NewerRelease
 from kz_compliance_sdk.domain.legal_check import RecordedCheck
 from kz_compliance_sdk.domain.letters_in import flags_of_letters
 from kz_compliance_sdk.domain.messages import Respondent, object_key
@@ -277,7 +278,10 @@ def answering_of(tx: Tx, case: Case, item: ItemState | None, respondent: Respond
 
 def with_checkpoint(tx: Tx, respondent: Respondent) -> Respondent:
     """Who answers, with the last checkpoint that a report made now carries."""
-    last = tx.checkpoint()
+    try:
+        last = tx.last_checkpoint()
+    except (StoreDamaged, NewerRelease):
+        return respondent  # the verification says what is wrong
     return respondent if last is None else replace(respondent, checkpoint=last.head)
 
 

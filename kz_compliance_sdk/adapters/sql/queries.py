@@ -18,7 +18,7 @@ from kz_compliance_sdk.adapters.sql.keys import DESTROYED
 from kz_compliance_sdk.adapters.sql.ledger import Ledger
 from kz_compliance_sdk.adapters.sql.paging import check_limit, read_cursor, write_cursor
 from kz_compliance_sdk.domain import reviewed, user_notices
-from kz_compliance_sdk.domain.appeals import Appeal, AppealFile, appeal_of, appeals_of, file_of
+from kz_compliance_sdk.domain.appeals import Appeal, appeal_of, appeals_of
 from kz_compliance_sdk.domain.believed import read_case, true_case
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import EndpointState, Heartbeat, InboxRow, RefusalsCounted
@@ -268,15 +268,12 @@ class SqlQueries(FigureReads, CheckpointReads):
         with self._moment() as (connection, ledger):
             return sanctions(connection, self._platform, ledger)
 
-    def appeal(self, appeal_id: str) -> AppealFile:
+    def case_of_appeal(self, appeal_id: str) -> str:
         a = derived.appeals.c
         found = self._all(select(a.case_id).where(a.platform_id == self._platform, a.appeal_id == appeal_id))
         if not found:
             raise NotFound("there is no such appeal on this platform.", reference=appeal_id)
-        with self._reading() as connection:
-            ledger = self._ledger(connection)
-            case, stream = self._case(connection, ledger, found[0][0])
-            return file_of(stream, case, appeal_id, ledger.words)
+        return str(found[0][0])
 
     def appeals(self, *, state: str = "open", cursor: str | None = None, limit: int = 50) -> AppealPage:
         check_limit(limit)

@@ -17,7 +17,6 @@ from kz_compliance_sdk.domain.believed import read_case
 from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.domain.change import Change, NoticeCounted
 from kz_compliance_sdk.domain.checkpoints import CHECKPOINTS, Checkpoint, checkpoint_in
-from kz_compliance_sdk.domain.ledger import Damage, NewerRelease
 from kz_compliance_sdk.domain.references import stream_of
 from kz_compliance_sdk.errors import StoreDamaged
 from kz_compliance_sdk.ports.store import Noted
@@ -128,8 +127,7 @@ class Shared:
             known = self._any_waiting[platform_id] = found is not None
         return known
 
-    def checkpoint(self, platform_id: str) -> Checkpoint | None:
-        """The last one."""
+    def last_checkpoint(self, platform_id: str) -> Checkpoint | None:
         if platform_id not in self._checkpoints:
             name = self._tx.ledger.last_named(platform_id, CHECKPOINTS)
             self._checkpoints[platform_id] = self._checkpoint_named(platform_id, name) if name else None
@@ -139,10 +137,7 @@ class Shared:
         """One that was read is kept: nothing of it changes but when it was handed out."""
         known, kept = self._kept_checkpoint
         if known != (platform_id, name):
-            try:
-                kept = checkpoint_in(self._tx.ledger.streams(platform_id, [name])[name])
-            except (Damage, NewerRelease):
-                return None  # a report leaves without it: the verification says what is wrong
+            kept = checkpoint_in(self._tx.ledger.streams(platform_id, [name])[name])
             self._kept_checkpoint = (platform_id, name), kept
         return kept
 

@@ -306,8 +306,8 @@ class View:
             under_way=unsettled + user_notices.count_unsent(chain.case) + count_open(chain.case),
         )
 
-    def checkpoint(self) -> Checkpoint | None:
-        return self._tx.shared.checkpoint(self._platform)
+    def last_checkpoint(self) -> Checkpoint | None:
+        return self._tx.shared.last_checkpoint(self._platform)
 
 
 def _plan_of(row: Any) -> dict[str, Any] | None:

@@ -11,14 +11,18 @@ from types import MappingProxyType
 from typing import Final, Literal
 
 from kz_compliance_sdk.domain.actor import Stamp
+from kz_compliance_sdk.domain.appeals import count_open
 from kz_compliance_sdk.domain.case import Case, happened, moved
 from kz_compliance_sdk.domain.change import CaseErased, Change
 from kz_compliance_sdk.domain.events import office, privacy
 from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.messages import step, written
+from kz_compliance_sdk.domain.received import count_readable
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY, check_another
+from kz_compliance_sdk.domain.reviewed import count_held, count_texts
 from kz_compliance_sdk.domain.steps import need
 from kz_compliance_sdk.domain.transitions import ENDED, CaseState
+from kz_compliance_sdk.domain.user_notices import count_unsent
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput
 
 Class = Literal["closed", "in_force", "cancelled", "quarantined"]
@@ -83,6 +87,22 @@ class Holdings:
     decisions: int = 0
     outgoing: int = 0
     under_way: int = 0
+
+
+def holdings_of(stream: Stream) -> Holdings:
+    """How much personal data is held of a case, by its chain. Raises Damage or NewerRelease."""
+    owed, emptied = (
+        stream.case.messages.values(),
+        [on.seq for on in stream.events if isinstance(on.event, privacy.Erased)],
+    )
+    unsettled = sum(not one.settled and one.state != "parked" for one in owed)
+    return Holdings(
+        messages=count_readable(stream),
+        texts=count_texts(stream),
+        decisions=count_held(stream),
+        outgoing=sum(one.seq > max(emptied, default=0) for one in owed),
+        under_way=unsettled + len(stream.case.letters) + count_unsent(stream.case) + count_open(stream.case),
+    )
 
 
 def class_of(case: Case) -> Class:
@@ -155,7 +175,7 @@ def ask_erasure(case: Case, ground: str, *, stamp: Stamp) -> tuple[Change, Case]
     return step(case, "ask_erasure", happened(case, privacy.ErasureAsked(ground=ground), stamp))
 
 
-def agree_to_erasure(case: Case, holdings: Holdings, stream: Stream, *, stamp: Stamp) -> tuple[Change, Case]:
+def agree_to_erasure(case: Case, stream: Stream, *, stamp: Stamp) -> tuple[Change, Case]:
     """Destroy the personal data of a case before the end of its retention, as another person asked. Raises
     NotAllowed."""
     REVIEW_POLICY.check(stamp.actor, "erase")
@@ -165,7 +185,7 @@ def agree_to_erasure(case: Case, holdings: Holdings, stream: Stream, *, stamp: S
     first = stream.roster.who(person, account)
     check_another([first], stamp.actor, "who asked for an erasure cannot agree to it: it takes somebody else.", case.id)
     _refuse_what_is_needed(case, stamp.at)
-    return erase(case, holdings, stream, ground, stamp=stamp)
+    return erase(case, holdings_of(stream), stream, ground, stamp=stamp)
 
 
 def erase(case: Case, holdings: Holdings, stream: Stream, ground: str, *, stamp: Stamp) -> tuple[Change, Case]:

@@ -17,7 +17,7 @@ from kz_compliance_sdk.domain.fold import Chain, Stream, Tally
 from kz_compliance_sdk.domain.lodging import SanctionNoted
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.proofs import Records
-from kz_compliance_sdk.domain.retention import Ended, Holdings
+from kz_compliance_sdk.domain.retention import Ended
 
 T = TypeVar("T")
 Noted = TypeVar("Noted", EndpointState, Heartbeat, CursorMoved)
@@ -149,9 +149,6 @@ class Tx(Known, Protocol):
     def known(self, kind: type[Noted], name: str) -> Noted:
         """What the machinery last noted of the endpoint, the part of itself or the feed of this name; where that is
         nothing, one as it is before the first."""
-
-    def holdings(self, case_id: str) -> Holdings:
-        """How much personal data is held of a case."""
 
 
 Work = Callable[[Tx], tuple[Change, T]]

@@ -104,14 +104,15 @@ class Privacy:
 
     def _one(self, case_id: str, sanctioned_at: int | None, at: int, *, dry_run: bool) -> tuple[str, Holdings]:
         def work(tx: Tx) -> tuple[Change, tuple[str, Holdings]]:
-            case, holdings = tx.case(case_id), tx.holdings(case_id)
+            case, stream = tx.case(case_id), stream_in(tx, case_id)
+            holdings = retention.holdings_of(stream)
             why = retention.why_kept(case, holdings, self._periods, sanctioned_at, at)
             if why or dry_run:
                 return (), (why, holdings)
             objects, stamp = objects_of(tx, case), tx.stamp()
             # Nobody could be told any more which copy need not be kept.
             freed = objects.copies_freed(case, (one for one in case.items if objects.kept_until(case, one)), stamp)
-            change, _ = retention.erase(case, holdings, stream_in(tx, case_id), AT_END, stamp=stamp)
+            change, _ = retention.erase(case, holdings, stream, AT_END, stamp=stamp)
             return (*change, *freed, *_messages_of(tx, case_id, AT_END, stamp)), ("", holdings)
 
         return self._store.submit(self._platform, work).result()
@@ -150,8 +151,8 @@ class Privacy:
         Raises NotAllowed for who asked, IllegalMove while something needs the data."""
 
         def step(tx: Tx, case: Case) -> tuple[Change, Case]:
-            holdings, stream, stamp = tx.holdings(case_id), stream_in(tx, case_id), tx.stamp(actor)
-            change, erased_case = retention.agree_to_erasure(case, holdings, stream, stamp=stamp)
+            stream, stamp = stream_in(tx, case_id), tx.stamp(actor)
+            change, erased_case = retention.agree_to_erasure(case, stream, stamp=stamp)
             _, _, ground = stream.case.erasure_asked or ("", "", "")
             return (*change, *_messages_of(tx, case_id, ground, stamp)), erased_case
 

@@ -494,6 +494,19 @@ def test_nothing_is_written_in_the_clear_for_a_case_whose_key_was_taken_away(des
         desk.store.queries(PLATFORM).kept(row.case_id)
 
 
+def test_what_still_has_to_leave_bars_an_erasure_whatever_its_row_says(desk: Desk) -> None:
+    given = notice(1)
+    desk.host.push(given, "msg-1")
+    desk.host.push(builders.cancellation(given), "msg-2")
+    desk.later(1200)
+    assert dict(desk.privacy.retention().kept) == {"under_way": 1}
+    sql(desk.world.path, "UPDATE outbox SET state = 'void', settled_at = 1")
+    assert dict(desk.privacy.retention().kept) == {"under_way": 1}
+    sql(desk.world.path, "UPDATE outbox SET state = 'queued', settled_at = NULL")
+    desk.host.drain()
+    assert len(desk.privacy.retention().cases) == 1, "the control: all of it has left"
+
+
 def test_a_run_that_is_broken_off_goes_on(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     for seed in (1, 2, 3):
         desk.host.push(notice(seed), f"msg-{seed}")

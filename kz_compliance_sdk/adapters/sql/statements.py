@@ -266,19 +266,10 @@ class PrivateStatements:
             ),
             compiled(update(t.attempts).where(_key(t.attempts, *of_case)).values(_emptied("detail"))),
         )
-        self.holdings: dict[str, Any] = {
-            "outgoing": compiled(_count(t.outbox).where(_key(t.outbox, *of_case), func.length(t.outbox.c.body) > 0)),
-        }
-        unsettled = text("state IN ('queued', 'leased', 'waiting')")
-        self.under_way = compiled(_count(t.outbox).where(_key(t.outbox, *of_case), unsettled))
 
 
 def _emptied(*names: str) -> dict[str, Any]:
     return dict.fromkeys(names, b"")
-
-
-def _count(table: Table) -> Any:
-    return select(func.count()).select_from(table)
 
 
 class ClockStatements:

@@ -13,9 +13,8 @@ from kz_compliance_sdk.adapters.sql.paging import first_that_open
 from kz_compliance_sdk.adapters.sql.private import PrivateRows
 from kz_compliance_sdk.adapters.sql.shared import Shared
 from kz_compliance_sdk.adapters.sql.statements import Compiled, Statements
-from kz_compliance_sdk.domain import fold, reviewed, user_notices
+from kz_compliance_sdk.domain import fold
 from kz_compliance_sdk.domain.actor import SYSTEM, Actor, Stamp
-from kz_compliance_sdk.domain.appeals import count_open
 from kz_compliance_sdk.domain.believed import check_held, leaving, planned_anew, true_case
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import InboxRow
@@ -28,9 +27,8 @@ from kz_compliance_sdk.domain.message_states import mended
 from kz_compliance_sdk.domain.messages import NOTIFIER, alert_in
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.outgoing import as_made
-from kz_compliance_sdk.domain.received import count_readable, received_in
+from kz_compliance_sdk.domain.received import received_in
 from kz_compliance_sdk.domain.references import MESSAGES, stream_of
-from kz_compliance_sdk.domain.retention import Holdings
 from kz_compliance_sdk.errors import NotFound, StoreDamaged
 from kz_compliance_sdk.ports import Due, Found
 from kz_compliance_sdk.ports.store import Noted
@@ -292,19 +290,6 @@ class View:
 
     def known(self, kind: type[Noted], name: str) -> Noted:
         return self._tx.shared.known(kind, self._platform, name)
-
-    def holdings(self, case_id: str) -> Holdings:
-        given = {"k_platform_id": self._platform, "k_case_id": case_id}
-        counts = {name: int(self._tx.one(one, **given)[0]) for name, one in self._s.private.holdings.items()}
-        chain = self._chain(case_id)
-        unsettled = int(self._tx.one(self._s.private.under_way, **given)[0]) + len(chain.case.letters)
-        return Holdings(
-            messages=count_readable(chain),
-            **counts,
-            texts=reviewed.count_texts(chain),
-            decisions=reviewed.count_held(chain),
-            under_way=unsettled + user_notices.count_unsent(chain.case) + count_open(chain.case),
-        )
 
     def last_checkpoint(self) -> Checkpoint | None:
         return self._tx.shared.last_checkpoint(self._platform)

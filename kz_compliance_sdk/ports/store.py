@@ -98,9 +98,7 @@ class Tx(Known, Protocol):
     def cases_of_notice(self, notice_id: str) -> list[Case]:
         """Every case of that notice id: of each authority, and quarantined bodies that seem to speak of it."""
 
-    def claimable(
-        self, *, category: str | None = None, case_id: str | None = None, without_flag: str = ""
-    ) -> Case | None:
+    def claimable(self, *, category: str | None = None, without_flag: str = "") -> Case | None:
         """The most urgent free case that nobody else in this transaction has been given, and that has not this flag."""
 
     def found(self, after: str, limit: int) -> list[Found]:
@@ -290,10 +288,6 @@ class Queries(Known, FigureSource, Protocol):
     def ended_before(self, at: int, after: tuple[int, str], limit: int) -> list[Ended]:
         """Cases with personal data that ended at `at` (UTC seconds) or before, the first ones first; those that follow
         `after`, which is when a case ended, and its id."""
-
-    def unmatched_before(self, at: int, after: tuple[int, str], limit: int) -> list[tuple[int, str]]:
-        """The messages that no case took and that came at `at` (UTC seconds) or before, the first ones first: when each
-        came, and what names its stream behind MESSAGES; those that follow `after`."""
 
     def count_erased(self) -> int:
         """How many cases have no personal data any more."""

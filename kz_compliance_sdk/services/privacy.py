@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -15,11 +15,11 @@ from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import Change, case_after
 from kz_compliance_sdk.domain.events.privacy import erasable
 from kz_compliance_sdk.domain.lodging import SanctionNoted, erased, lodging_in
-from kz_compliance_sdk.domain.references import MESSAGES, message_stream
+from kz_compliance_sdk.domain.references import message_stream
 from kz_compliance_sdk.domain.retention import AT_END, Holdings, Retention
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.errors import ComplianceError, IllegalMove, StoreError
-from kz_compliance_sdk.ports import Queries, Store, Tx
+from kz_compliance_sdk.ports import Store, Tx
 from kz_compliance_sdk.services.clock_steps import time_passed
 from kz_compliance_sdk.services.export import export_document
 from kz_compliance_sdk.services.loading import objects_of, stream_in
@@ -98,7 +98,7 @@ class Privacy:
                 went.update(decisions=holdings.decisions, outgoing=holdings.outgoing)
                 if progress is not None:
                     progress(len(cases))
-        unmatched = self._unmatched(queries, at - self._periods.unmatched_s, dry_run=dry_run)
+        unmatched = self._unmatched(at - self._periods.unmatched_s, dry_run=dry_run)
         emptied = True if dry_run or not (cases or unmatched) else self._empty_log()
         return RetentionRun(at, dry_run, tuple(cases), dict(went), unmatched, dict(kept), tuple(failed), emptied)
 
@@ -117,15 +117,14 @@ class Privacy:
 
         return self._store.submit(self._platform, work).result()
 
-    def _unmatched(self, queries: Queries, at: int, *, dry_run: bool) -> int:
-        gone, place = 0, (0, "")
-        while found := queries.unmatched_before(at, place, _AT_ONCE):
-            place = found[-1]
-            work = partial(
-                _messages_erased, at=at, names=tuple(f"{MESSAGES}{message}" for _, message in found), dry_run=dry_run
-            )
-            gone += self._store.submit(self._platform, work).result()
-        return gone
+    def _unmatched(self, at: int, *, dry_run: bool) -> int:
+        gone, after = 0, ""
+        while True:
+            work = partial(_messages_erased, after=after, at=at, dry_run=dry_run)
+            over, after = self._store.submit(self._platform, work).result()
+            gone += over
+            if not after:
+                return gone
 
     def erased(self) -> int:
         """How many cases have no personal data any more."""
@@ -193,12 +192,14 @@ def _sanctioned(sanctions: Iterable[SanctionNoted]) -> dict[str, int]:
     return last
 
 
-def _messages_erased(tx: Tx, at: int, names: Sequence[str], *, dry_run: bool) -> tuple[Change, int]:
-    """How many of these messages no case took, and their time is over by their own streams; they are erased. One that
-    cannot be read is left: the sweep tells people of it."""
+def _messages_erased(tx: Tx, after: str, at: int, *, dry_run: bool) -> tuple[Change, tuple[int, str]]:
+    """How many of the next messages no case took, and their time is over by their own streams; they are erased. One
+    that cannot be read is left: the sweep tells people of it. And behind which to go on, empty at the end."""
+    names = [name for name, _ in tx.lodged(after, _AT_ONCE)]
     whole = [stream for stream in tx.streams(names).values() if stream.fault is None and stream.events]
     over = [stream for stream in whole if (held := lodging_in(stream)).is_open and held.at <= at]
-    return () if dry_run else tuple(erased(stream, AT_END, tx.stamp()) for stream in over), len(over)
+    change = () if dry_run else tuple(erased(stream, AT_END, tx.stamp()) for stream in over)
+    return change, (len(over), names[-1] if names else "")
 
 
 def _messages_of(tx: Tx, case_id: str, ground: str, stamp: Stamp) -> Change:

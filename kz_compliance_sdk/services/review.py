@@ -95,13 +95,14 @@ class Review:
 
         def take(tx: Tx) -> tuple[Change, Lease | None]:
             writes, freed = self._expired(tx)
-            case = tx.claimable(category=category, case_id=case_id, without_flag=without)
-            if case_id is None:
+            case: Case | None
+            if case_id is not None:
+                case = next((one for one in freed if one.id == case_id), None) or tx.case(case_id)
+            else:
+                case = tx.claimable(category=category, without_flag=without)
                 free = [case] if case is not None else []
                 free += [one for one in freed if category in (None, one.category) and without not in one.flags]
                 case = min(free, key=lambda one: (one.urgent_at, one.id), default=None)
-            elif case is not None:
-                case = next((one for one in freed if one.id == case_id), case)
             if case is None:
                 return writes, None
             change, claimed = steps.claim(case, lease_s=self._policy.lease_s, stamp=tx.stamp(actor))

@@ -331,12 +331,6 @@ class SqlQueries(FigureReads, CheckpointReads):
         counts = {names[feed]: int(count) for feed, count in connection.execute(counted) if str(count).isdecimal()}
         return received_in(stream, opens, lambda *key: counts.get(key, 0))
 
-    def unmatched_before(self, at: int, after: tuple[int, str], limit: int) -> list[tuple[int, str]]:
-        c = inbox.inbox.c
-        place = c.lodged_at, c.message
-        mine = c.platform_id == self._platform, inbox.LODGED, c.lodged_at <= at, tuple_(*place) > after
-        return [(row[0], row[1]) for row in self._all(select(*place).where(*mine).order_by(*place).limit(limit))]
-
     def health(self, now: int) -> Health:
         c, o = t.cases.c, t.outbox.c
         free, in_hand = text("state = 'queued'"), text("closed_at IS NULL AND state <> 'queued'")

@@ -107,11 +107,7 @@ class View:
         found = self._tx.all(self._s.cases_of_notice, k_platform_id=self._platform, k_notice_id=notice_id)
         return self._tx.shared.cases_from(self._platform, found)
 
-    def claimable(
-        self, *, category: str | None = None, case_id: str | None = None, without_flag: str = ""
-    ) -> Case | None:
-        if case_id is not None:
-            return self.case(case_id)
+    def claimable(self, *, category: str | None = None, without_flag: str = "") -> Case | None:
         return self._tx.shared.next_free(self._platform, category, without_flag, self._unreadable)
 
     def found(self, after: str, limit: int) -> list[Found]:

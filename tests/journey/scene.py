@@ -346,7 +346,7 @@ def lodged(store: Store, platform_id: str = PLATFORM) -> list[InboxRow]:
     """The messages that no case has taken, in the order in which they came."""
 
     def work(tx: Tx) -> tuple[Change, list[InboxRow]]:
-        streams = tx.streams(name for name, _ in tx.lodged("", 1000)).values()
+        streams = tx.streams(name for name, _ in tx.lodged("", 1 << 20)).values()
         rows = [row for stream in streams for row in received_in(stream, tx.words) if not row.case_id]
         return (), sorted(rows, key=lambda row: (row.received_at, row.message_id))
 

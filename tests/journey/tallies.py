@@ -23,7 +23,6 @@ def check_tallies(queries: Any) -> None:
 
 def counted_anew(queries: Any, case_id: str) -> Tally | None:
     """What the figures say of a case if it is counted now."""
-    chain = queries.kept(case_id).chain
-    stream = chain.stream
-    said = said_of(stream.events, chain.words(stream, messages_in(stream.events)))
+    held = queries.records(case_id)
+    stream, said = held.stream, said_of(held.stream.events, held.words)
     return evolve(stream.case, Stamped(stream.seq + 1, 0, 0, 0, None, "counted", said, FIRST)).tally

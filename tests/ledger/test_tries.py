@@ -67,7 +67,7 @@ def _answer(answer: Sent, _message: OutboxMessage) -> Sent:
 
 
 def acknowledgement(host: Host) -> OutboxMessage:
-    (message,) = host.store.queries(PLATFORM).messages(case_of(host).id)
+    (message,) = host.store.queries(PLATFORM).records(case_of(host).id).messages
     return message
 
 
@@ -80,13 +80,13 @@ def acknowledged(host: Host, *given: Sent) -> None:
 
 def told(host: Host, message: str = "") -> list[tuple[int, str]]:
     """What was told of tries, of all messages or of one."""
-    events = [on.event for on in host.store.queries(PLATFORM).stream(case_of(host).id).events]
+    events = [on.event for on in host.store.queries(PLATFORM).records(case_of(host).id).stream.events]
     tells = [one for one in events if isinstance(one, Tried) and message in ("", one.message)]
     return [(one.count, one.result) for one in tells]
 
 
 def history(host: Host) -> list[str]:
-    return [on.kind for on in host.store.queries(PLATFORM).stream(case_of(host).id).events]
+    return [on.kind for on in host.store.queries(PLATFORM).records(case_of(host).id).stream.events]
 
 
 def edit(host: Host, sql: str) -> None:
@@ -136,7 +136,8 @@ def test_what_was_handed_over_by_hand_is_told_before_its_receipt(host: Host) -> 
     host.letters.switch(HEAD, case_of(host).id)
     host.decide(proposal(measure("1")))
     host.drain()
-    (letter,) = [one for one in host.store.queries(PLATFORM).messages(case_of(host).id) if one.state == "waiting"]
+    left = host.store.queries(PLATFORM).records(case_of(host).id).messages
+    (letter,) = [one for one in left if one.state == "waiting"]
     assert told(host) == []
     host.letters.record(M1, letter.id, Proof("courier", "12-3/45", host.world.clock(), "signature of the desk"))
     assert told(host) == [(2, "byhand")]
@@ -215,7 +216,7 @@ def test_what_was_said_of_tries_is_erased_and_their_rows_hold_on(tmp_path: Path)
     assert office.history(case).count("tried") == 4, "of two messages"
     office.ask_erasure(LEGAL, case)
     office.erase(OFFICE_HEAD, case)
-    assert [one.detail for one in office.desk.store.queries(office.platform_id).attempts(case)] == [""] * 4
+    assert [one.detail for one in office.desk.store.queries(office.platform_id).records(case).attempts] == [""] * 4
     assert office.faults() == []
 
 

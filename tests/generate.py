@@ -262,6 +262,11 @@ marked with `?`; **key** is what names a row. `kz-compliance db sql` prints the 
 
 Read as you like, and write nothing: [what is believed of a row](../concepts/ledger.md#what-is-believed-of-a-row).
 """
+_KINDS = {
+    "ledger": "the ledger itself",
+    "rows": "rows, made of the ledger",
+    "operations": "daily work",
+}
 _SQL_TYPES = {int: "number", str: "text", bytes: "bytes", bool: "true or false"}
 
 
@@ -273,7 +278,9 @@ def store_page(tables: Iterable[Table] = metadata.tables.values()) -> str:
 
 def _stored(table: Table) -> str:
     columns = "".join(_column(column) for column in table.columns)
-    return f"\n## {table.name}\n\n{table.comment}\n\n| Column | Type | What it holds |\n|---|---|---|\n{columns}"
+    kinds = ", and in part ".join(_KINDS[kind] for kind in table.info["kinds"])
+    head = "| Column | Type | What it holds |\n|---|---|---|\n"
+    return f"\n## {table.name}\n\n{table.comment} Kind: {kinds}.\n\n{head}{columns}"
 
 
 def _column(column: Column[Any]) -> str:

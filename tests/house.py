@@ -30,6 +30,8 @@ MOST: Final = {
     "methods of the store's ports": 47,
     "kinds of writes": 15,
     "tables": 19,
+    "tables of rows": 7,
+    "tables of two kinds": 2,
 }
 
 
@@ -90,7 +92,17 @@ def figures() -> dict[str, int]:
     """Each figure of `MOST` as it is now."""
     with tempfile.TemporaryDirectory() as folder:
         way, files = way_of_a_notice(Path(folder))
-    found = (len(way), len(files), circles_of_imports(), port_methods(), len(get_args(Write)), len(metadata.tables))
+    kinds = [table.info["kinds"] for table in metadata.tables.values()]
+    found = (
+        len(way),
+        len(files),
+        circles_of_imports(),
+        port_methods(),
+        len(get_args(Write)),
+        len(kinds),
+        sum("rows" in one for one in kinds),
+        sum(len(one) > 1 for one in kinds),
+    )
     return dict(zip(MOST, found, strict=True))
 
 

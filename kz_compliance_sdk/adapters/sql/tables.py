@@ -5,6 +5,8 @@ Bodies are the exact bytes that came, were hashed, or will be sent.
 
 from __future__ import annotations
 
+from typing import Literal
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -27,12 +29,27 @@ metadata = MetaData()
 Time = BigInteger
 
 
-def new_table(name: str, what: str, *columns: SchemaItem, blobs: tuple[str, ...] = ()) -> Table:
+Kind = Literal["ledger", "rows", "operations"]
+"""What a table is: the ledger itself; rows made of it, which can be made anew; or daily work, the loss of which costs a
+repeat under the same key."""
+
+
+def new_table(
+    name: str, kinds: tuple[Kind, ...], what: str, *columns: SchemaItem, blobs: tuple[str, ...] = ()
+) -> Table:
     """A table without rowid: rows live in the primary key's tree, one tree less to write for each insert. SQLite takes
     any type anywhere, and text that looks like the bytes hashes to nothing: `blobs` are bytes and nothing else."""
     checked = " AND ".join(f"typeof({column}) = 'blob'" for column in blobs)
     held = CheckConstraint(checked, name=f"{name}_holds_bytes").ddl_if(dialect="sqlite")
-    return Table(name, metadata, *columns, *([held] if blobs else []), comment=what, sqlite_with_rowid=False)
+    return Table(
+        name,
+        metadata,
+        *columns,
+        *([held] if blobs else []),
+        comment=what,
+        info={"kinds": kinds},
+        sqlite_with_rowid=False,
+    )
 
 
 def of_platform() -> Column[str]:
@@ -42,6 +59,7 @@ def of_platform() -> Column[str]:
 
 cases = new_table(
     "cases",
+    ("rows", "operations"),
     "By what a case is found: made of its chain. When it is watched next is planned.",
     of_platform(),
     Column("id", String(36), primary_key=True, comment="the reference"),
@@ -103,6 +121,7 @@ Index("cases_watched", cases.c.platform_id, cases.c.watch_at, sqlite_where=_watc
 # each random place costs a page in every commit.
 outbox = new_table(
     "outbox",
+    ("rows", "operations"),
     "A message that leaves: the chain of its case says what is owed, this where it stands on its way.",
     of_platform(),
     Column("case_id", String(36), primary_key=True, comment="whose it is; empty for an alert of no case"),
@@ -167,6 +186,7 @@ Index("outbox_held", outbox.c.platform_id, outbox.c.id, sqlite_where=_held, post
 
 attempts = new_table(
     "attempts",
+    ("operations",),
     "A try to send a message.",
     of_platform(),
     Column("case_id", String(36), primary_key=True, comment="as in outbox"),
@@ -180,6 +200,7 @@ attempts = new_table(
 
 cursors = new_table(
     "cursors",
+    ("operations",),
     "How far a feed was read, and how often a message came again.",
     of_platform(),
     Column("feed", String(64), primary_key=True, comment="the feed; again. and a digest for a message"),
@@ -189,6 +210,7 @@ cursors = new_table(
 
 platform_keys = new_table(
     "platform_keys",
+    ("ledger",),
     "What is encrypted or compared for a whole platform.",
     of_platform(),
     Column(
@@ -202,6 +224,7 @@ platform_keys = new_table(
 
 endpoints = new_table(
     "endpoints",
+    ("operations",),
     "Whether a way out is left alone for a while.",
     of_platform(),
     Column("endpoint", String(32), primary_key=True, comment="regulator or notifier"),
@@ -213,6 +236,7 @@ endpoints = new_table(
 
 heartbeats = new_table(
     "heartbeats",
+    ("operations",),
     "When a part of the machinery last ran.",
     of_platform(),
     Column("part", String(64), primary_key=True, comment="which"),
@@ -222,6 +246,7 @@ heartbeats = new_table(
 
 refusals = new_table(
     "refusals",
+    ("operations",),
     "How many messages were refused.",
     of_platform(),
     Column(
@@ -234,6 +259,7 @@ refusals = new_table(
 
 volumes = new_table(
     "volumes",
+    ("rows",),
     "How many notices came lately, second by second.",
     of_platform(),
     Column("name", String(160), primary_key=True, comment="the authority, or the key that signed"),

@@ -176,7 +176,9 @@ def _leaving(case: Case | None, after: Case, writes: Iterable[Write], seen: Seen
     names = {item.number: item.item_id for item in (*after.items, *(() if case is None else case.items))}
     items = {item.number: item for item in after.items}
     for one in owed:
-        item, lane = items.get(one.item), ""
+        about = lane = ""
+        if (item := items.get(one.item)) is not None:
+            about = (item.was or item.item_id) if one.kind == "user_notice" else names[item.number]
         if one.at_seq:
             body = made[one.at_seq].words["body"]
             lane = report_lane(after.id) if one.kind == "report" else ""
@@ -185,7 +187,7 @@ def _leaving(case: Case | None, after: Case, writes: Iterable[Write], seen: Seen
         elif one.kind == "acknowledgement":
             body = _acknowledgement(after)
         else:
-            body = _effect(after, items[one.item], one, names[one.item], *seen.get(one.item, ("", "")))
+            body = _effect(after, items[one.item], one, about, *seen.get(one.item, ("", "")))
             lane = one.object
         yield OutboxMessage(
             id=one.id,
@@ -199,9 +201,7 @@ def _leaving(case: Case | None, after: Case, writes: Iterable[Write], seen: Seen
             deadline_at=one.due_at,
             lane=lane,
             lane_seq=one.number if lane else 0,
-            item_id=((item.was or item.item_id) if one.kind == "user_notice" else names[item.number])
-            if item is not None
-            else "",
+            item_id=about,
         )
 
 

@@ -13,7 +13,7 @@ from typing import Literal
 from kz_compliance_sdk.domain import fold
 from kz_compliance_sdk.domain.actor import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.cancellations import Standing, holding, lift_due_at, lift_watch, lifted_watch
-from kz_compliance_sdk.domain.case import OPEN_ITEM, Case, CaseState, ItemState, happened, moved
+from kz_compliance_sdk.domain.case import Case, CaseState, ItemState, happened, moved
 from kz_compliance_sdk.domain.change import Change, Write
 from kz_compliance_sdk.domain.clock import local
 from kz_compliance_sdk.domain.deciding import judged
@@ -21,7 +21,7 @@ from kz_compliance_sdk.domain.decision import Decision, Finding, ItemDecision, P
 from kz_compliance_sdk.domain.events import remedies
 from kz_compliance_sdk.domain.events.arrivals import Fallen
 from kz_compliance_sdk.domain.events.remedies import APPEAL_REMINDERS
-from kz_compliance_sdk.domain.fold import AppealState, Stream
+from kz_compliance_sdk.domain.fold import OPEN, AppealState, Stream
 from kz_compliance_sdk.domain.identities import check_statement
 from kz_compliance_sdk.domain.message_states import tried
 from kz_compliance_sdk.domain.messages import step, with_report, written
@@ -302,7 +302,7 @@ def check_decider(case: Case, appeal: Appeal, reasons: str, first: Iterable[Acto
     _check_open(appeal)
     item = about(case, appeal)
     _check_other(case, first, stamp)
-    if item.status in OPEN_ITEM or item.status == "decided":
+    if item.status in OPEN or item.status == "decided":
         raise IllegalMove(
             "a later decision about this item is under way: decide the appeal when it has come to its end.",
             reference=case.id,

@@ -9,10 +9,10 @@ from msgspec import structs
 
 from kz_compliance_sdk.domain.actor import Actor, Stamp
 from kz_compliance_sdk.domain.canonical import canonical
-from kz_compliance_sdk.domain.case import Authenticity, Case, ItemState, Source, happened
+from kz_compliance_sdk.domain.case import Case, ItemState, happened
 from kz_compliance_sdk.domain.change import Change
 from kz_compliance_sdk.domain.events.arrivals import Came, Fallen, Fate, Named
-from kz_compliance_sdk.domain.events.base import Event, Happened
+from kz_compliance_sdk.domain.events.base import Authenticity, Event, Happened, Source
 from kz_compliance_sdk.domain.messages import object_key
 from kz_compliance_sdk.domain.notice import Item
 from kz_compliance_sdk.domain.references import object_stream

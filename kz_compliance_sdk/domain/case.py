@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from msgspec import structs
 
@@ -18,8 +18,8 @@ from kz_compliance_sdk.domain import fold
 from kz_compliance_sdk.domain.actor import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.clock import urgent_at
 from kz_compliance_sdk.domain.contest import FiledContest, Suspension
-from kz_compliance_sdk.domain.events.base import AS_READ, Happened
-from kz_compliance_sdk.domain.fold import evolve
+from kz_compliance_sdk.domain.events.base import AS_READ, Authenticity, Happened, Source
+from kz_compliance_sdk.domain.fold import FINAL, OPEN, PENDING, ItemStatus, evolve
 from kz_compliance_sdk.domain.ledger import FIRST, Roster, Sealed, Stamped
 from kz_compliance_sdk.domain.references import stream_of
 from kz_compliance_sdk.domain.transitions import ENDED, SOURCES, TRANSITIONS, CaseState, is_legal
@@ -41,13 +41,6 @@ __all__ = [
     "moved",
     "told",
 ]
-
-ItemStatus = Literal["open", "decided", "in_force", "settled", "failed", "lifting", "lifted", "gone", "kept", "stopped"]
-Source = Literal["pushed", "polled", "typed"]
-Authenticity = Literal["signed", "unverified", "verified"]
-OPEN_ITEM: frozenset[ItemStatus] = frozenset({"open", "failed"})
-PENDING_ITEM: frozenset[ItemStatus] = frozenset({"decided", "lifting"})
-FINAL_ITEM: frozenset[ItemStatus] = frozenset({"in_force", "settled", "lifted", "gone", "kept"})
 
 
 @dataclass(frozen=True)
@@ -158,16 +151,16 @@ class Case(Changeable):
 
     @property
     def open_items(self) -> frozenset[str]:
-        return frozenset(item.item_id for item in self.items if item.status in OPEN_ITEM)
+        return frozenset(item.item_id for item in self.items if item.status in OPEN)
 
     @property
     def pending(self) -> bool:
-        return any(item.status in PENDING_ITEM for item in self.items)
+        return any(item.status in PENDING for item in self.items)
 
     @property
     def settled_items(self) -> int:
         """How many items there is something final to tell about."""
-        return sum(item.status in FINAL_ITEM for item in self.items)
+        return sum(item.status in FINAL for item in self.items)
 
     def told_from(self, at: int) -> int:
         """From when a report that is made at `at` may leave, UTC seconds: never while people can take back what it

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from kz_compliance_sdk.domain.actor import Actor, Stamp
-from kz_compliance_sdk.domain.case import PENDING_ITEM, Case, CaseState, ItemState, happened, moved
+from kz_compliance_sdk.domain.case import Case, CaseState, ItemState, happened, moved
 from kz_compliance_sdk.domain.change import Change, Write
 from kz_compliance_sdk.domain.content import check_content
 from kz_compliance_sdk.domain.decision import Decision, ItemDecision, Proposal
@@ -14,6 +14,7 @@ from kz_compliance_sdk.domain.duress import check_approver
 from kz_compliance_sdk.domain.events import review
 from kz_compliance_sdk.domain.events.base import Happened
 from kz_compliance_sdk.domain.events.office import UndoableRecorded
+from kz_compliance_sdk.domain.fold import PENDING
 from kz_compliance_sdk.domain.holding import Objects, preserve_until
 from kz_compliance_sdk.domain.identities import check_proposal_texts
 from kz_compliance_sdk.domain.legal_check import RecordedCheck, checked
@@ -258,8 +259,8 @@ def undo(case: Case, messages: Sequence[OutboxMessage], policy: Policy, *, stamp
     if latest and not own:
         raise IllegalMove("nothing is left to take back of what was decided: its order fell.", reference=case.id)
     messages = [message for message in messages if message.kind == "report" or item_of(case, message) in own]
-    carried_out = any(item.status not in (*PENDING_ITEM, "settled") for item in own)
-    if carried_out and case.pending and not any(item.status in PENDING_ITEM for item in own):
+    carried_out = any(item.status not in (*PENDING, "settled") for item in own)
+    if carried_out and case.pending and not any(item.status in PENDING for item in own):
         raise IllegalMove(
             "the latest decision, such as one on an appeal, is carried out, and what was decided before it goes on: "
             "once the case is closed, reopen it to supersede both.",

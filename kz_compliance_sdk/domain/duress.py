@@ -11,11 +11,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from kz_compliance_sdk.domain.actor import Actor, Stamp
-from kz_compliance_sdk.domain.case import OPEN_ITEM, Case, happened
+from kz_compliance_sdk.domain.case import Case, happened
 from kz_compliance_sdk.domain.change import Change
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.events import office
 from kz_compliance_sdk.domain.flags import USER_DATA_DEMAND, codes
+from kz_compliance_sdk.domain.fold import OPEN
 from kz_compliance_sdk.domain.message_states import tried
 from kz_compliance_sdk.domain.messages import step
 from kz_compliance_sdk.domain.outbox import OutboxMessage
@@ -123,7 +124,7 @@ def hand_over(
     # What an amendment took back can still be in flight, and would land in a case that has ended.
     if case.pending or any(message.kind in ("enforce", "restore") for message in messages):
         raise IllegalMove("an effect of an earlier decision is still under way: wait until it ends.", reference=case.id)
-    undecided = (item for item in case.items if item.status in OPEN_ITEM)
+    undecided = (item for item in case.items if item.status in OPEN)
     # What an earlier decision put in force stays.
     stay = tuple(item.number for item in undecided if (item.object_key, item.number) in holds)
     told = happened(case, office.HandedOver(stay=stay), stamp, {"reasons": reasons})

@@ -27,12 +27,9 @@ UserNoticeKind = Literal["measure", "restored", "appeal_decided"]
 UserNoticeStatus = Literal["due", "delayed", "sent", "failed", "void", "off"]
 SilenceBasis = Literal["", "notice", "person", "platform"]
 MessageState = Literal["owed", "begun", "unknown", "waiting", "parked", "voided", "done"]
-Pending = ("decided", "lifting")
-Undecided = ("open", "failed")
-Final = ("in_force", "settled", "lifted", "gone", "kept")
-PENDING: frozenset[str] = frozenset(Pending)
-OPEN: frozenset[str] = frozenset(Undecided)
-FINAL: frozenset[str] = frozenset(Final)
+PENDING: frozenset[str] = frozenset({"decided", "lifting"})
+OPEN: frozenset[str] = frozenset({"open", "failed"})
+FINAL: frozenset[str] = frozenset({"in_force", "settled", "lifted", "gone", "kept"})
 SETTLED: frozenset[str] = frozenset({"voided", "done"})
 
 

@@ -17,9 +17,9 @@ from typing import Final
 from kz_compliance_sdk.domain.actor import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.arrivals import Arrival
 from kz_compliance_sdk.domain.canonical import Json, canonical, encoded
-from kz_compliance_sdk.domain.case import Source
 from kz_compliance_sdk.domain.change import Change, RefusalsCounted
 from kz_compliance_sdk.domain.clock import local
+from kz_compliance_sdk.domain.events.base import Source
 from kz_compliance_sdk.domain.messages import BY_HAND, REGULATOR, notify
 from kz_compliance_sdk.domain.notice import Notice
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY

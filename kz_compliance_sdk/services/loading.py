@@ -10,12 +10,13 @@ from typing import Literal, cast
 from kz_compliance_sdk.domain import user_notices
 from kz_compliance_sdk.domain.actor import Actor, Stamp
 from kz_compliance_sdk.domain.arrivals import Arrival, Standing
-from kz_compliance_sdk.domain.case import Case, ItemState, Source
+from kz_compliance_sdk.domain.case import Case, ItemState
 from kz_compliance_sdk.domain.change import NOTHING, Change, InboxRow, happenings
 from kz_compliance_sdk.domain.clock import ClockView
 from kz_compliance_sdk.domain.deciding import Context
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.events.arrivals import Admitted, Amended, Answered, LetterDismissed, Opened
+from kz_compliance_sdk.domain.events.base import Source
 from kz_compliance_sdk.domain.fold import Chain, Step, Stream, steps_of
 from kz_compliance_sdk.domain.holding import Objects, believed_objects
 from kz_compliance_sdk.domain.ledger import NewerRelease

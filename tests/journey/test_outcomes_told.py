@@ -509,14 +509,17 @@ def test_a_message_of_no_case_comes_to_the_same_and_changes_no_case(
     assert after.reasons == []
 
 
-def test_a_time_that_cannot_be_of_an_effect_that_nobody_asks_for_any_more_settles_it(scene: Scene) -> None:
+def test_a_time_that_cannot_be_of_an_effect_that_nobody_asks_for_any_more_settles_it(tmp_path: Path) -> None:
+    host = Host(World(tmp_path / "desk.sqlite3"))
+    scene = Scene(host)
     old = scene.enforce
-    (_under_way,) = (one for one in scene.host.delivery.lease(8) if one.kind == "enforce")
-    scene.host.push(builders.cancellation(scene.notice, "annulled"), "m-2")
-    state = scene.host.case(scene.notice.notice_id).state
+    (_under_way,) = (one for one in host.delivery.lease(8) if one.kind == "enforce")
+    host.push(builders.cancellation(scene.notice, "annulled"), "m-2")
+    state = host.case(scene.notice.notice_id).state
     after = scene.after(old, Unusable("a wrong time"))
     assert (after.message.state, after.message.maybe_arrived, after.reasons) == ("done", False, [])
-    assert scene.host.case(scene.notice.notice_id).state is state
+    assert host.case(scene.notice.notice_id).state is state
+    host.store.close()
 
 
 def _written(change: Change, _tx: Tx) -> tuple[Change, None]:

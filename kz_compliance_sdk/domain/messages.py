@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from types import MappingProxyType
-from typing import Any, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
 from msgspec import DecodeError, Struct, json
 
@@ -83,6 +82,9 @@ def object_key(item: Referring) -> str:
     return f"url:{check_url(item.url or '')}"
 
 
+NAMED_BY: Final = ("object_key", "url", "object_id", "account_ref")
+
+
 def named_by(item: Referring) -> dict[str, str]:
     """How the notice names the object of an item, as the case keeps it."""
     return {
@@ -115,11 +117,6 @@ def question_of(case: Case, in_reply_to: str) -> str:
     asked = product(range(case.decision_version + 1), range(1, case.questions + 1))
     ours = (id_of(case, "clarification", decision=decision, number=number) for decision, number in asked)
     return in_reply_to if in_reply_to in ours else "unknown"
-
-
-def lane_of(object_key: str) -> str:
-    """The lane in which the effects on one object wait for each other."""
-    return f"object:{hashlib.sha256(object_key.encode()).hexdigest()}"
 
 
 def report_lane(case_id: str) -> str:
@@ -185,9 +182,10 @@ def _leaving(case: Case | None, after: Case, writes: Iterable[Write], seen: Seen
         elif one.kind == "page":
             body = _alert(after, one)
         elif one.kind == "acknowledgement":
-            body = _acknowledgement(after)
+            body = acknowledgement_body(after.chain, after.id, after.message[1])
         else:
-            body = _effect(after, items[one.item], one, about, *seen.get(one.item, ("", "")))
+            held, named = after.chain.items[one.item], {name: getattr(item, name) for name in NAMED_BY}
+            body = effect_body(after.id, one, held, named, about, *seen.get(one.item, ("", "")))
             lane = one.object
         yield OutboxMessage(
             id=one.id,
@@ -213,47 +211,53 @@ def _voided(case: Case, after: Case, writes: Iterable[Write]) -> Iterator[Messag
             yield MessageVoided(case.platform_id, case.id, one.id, at)
 
 
-def _acknowledgement(case: Case) -> bytes:
+def acknowledgement_body(case: fold.Case, reference: str, message_id: str) -> bytes:
     """Tell the regulator that this revision was received."""
     # The shape of report.Acknowledgement, written out: every value was checked when the notice was read, and none of
     # them needs escaping.
     return (
-        f'{{"case_reference":"{case.id}","message_id":"{case.message[1]}","notice_id":"{case.notice_id}",'
+        f'{{"case_reference":"{reference}","message_id":"{message_id}","notice_id":"{case.notice}",'
         f'"received_at":"{instant_text(case.received_at)}","revision":{case.revision}}}'
     ).encode("ascii")
 
 
-def _effect(case: Case, item: ItemState, one: fold.Message, name: str, content: str, resolved: str) -> bytes:
-    """Ask the platform to carry out, or to lift, one measure on one object."""
-    measure = one.kind == "enforce"
+def effect_body(
+    reference: str,
+    owed: fold.Message,
+    item: fold.Item,
+    named: Mapping[str, str],
+    item_id: str,
+    content_sha256: str = "",
+    resolved: str = "",
+) -> bytes:
+    """Ask the platform to carry out, or to lift, one measure on one object, which is `named` as by `named_by`.
+    `content_sha256` is the content that was decided about, `resolved` the object that it was found to be."""
+    measure = owed.kind == "enforce"
     return encoded(
         {
-            "object_key": item.object_key,
-            "version": one.number,
+            **named,
+            "version": owed.number,
             "action": item.action if measure else item.measure or item.action,
             "scope": list(item.scope),
-            "case_id": case.id,
-            "item_id": name,
-            "url": item.url,
-            "object_id": item.object_id or resolved,
-            "account_ref": item.account_ref,
-            **({"content_sha256": content} if content and measure else {}),
+            "case_id": reference,
+            "item_id": item_id,
+            "object_id": named["object_id"] or resolved,
+            **({"content_sha256": content_sha256} if content_sha256 and measure else {}),
             **({"preserve_until": item.preserve_until} if item.preserve_until else {}),
         }
     )
 
 
 def _alert(case: Case, one: fold.Message) -> bytes:
-    """Alert people: the case reference, a reason code and a time; no content and no names."""
     about_appeal = one.reason in APPEAL_REMINDERS
+    due_at = case.chain.appeals[one.number].due_at if about_appeal else case.lift_due_at or case.urgent_at
+    return _alert_body(case.id, one.reason, due_at, one.audience, one.level)
+
+
+def _alert_body(reference: str, reason: str, due_at: int, audience: Sequence[str], level: int) -> bytes:
+    """Alert people: what about, a reason code and a time; no content and no names."""
     return encoded(
-        {
-            "case_reference": case.id,
-            "reason": one.reason,
-            "due_at": case.chain.appeals[one.number].due_at if about_appeal else case.lift_due_at or case.urgent_at,
-            "audience": list(one.audience),
-            "level": one.level,
-        }
+        {"case_reference": reference, "reason": reason, "due_at": due_at, "audience": [*audience], "level": level}
     )
 
 
@@ -293,9 +297,7 @@ def notify(
 ) -> OutboxMessage:
     """An alert that belongs to no case, such as a sanction or a message whose notice has not come yet. `key` tells two
     alerts of the same second apart."""
-    body = encoded(
-        {"case_reference": reference, "reason": reason, "due_at": stamp.at, "audience": list(audience), "level": level}
-    )
+    body = _alert_body(reference, reason, stamp.at, audience, level)
     name = alert_id(platform_id, reference, reason, stamp.at, key)
     return OutboxMessage(name, platform_id, "", "page", NOTIFIER, body, stamp.at, stamp.at)
 

@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic_core import from_json
 
 from kz_compliance_sdk.domain.believed import READ, Opens, Reading
-from kz_compliance_sdk.domain.canonical import Json, encoded
+from kz_compliance_sdk.domain.canonical import encoded
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.events.delivery import Receipt
 from kz_compliance_sdk.domain.events.privacy import Erased
@@ -18,11 +18,10 @@ from kz_compliance_sdk.domain.events.review import Decided
 from kz_compliance_sdk.domain.fold import Case, Chain, Item, Message, Stream, apply
 from kz_compliance_sdk.domain.ledger import Damage, Stamped
 from kz_compliance_sdk.domain.message_states import in_truth
-from kz_compliance_sdk.domain.messages import named_by, report_lane
+from kz_compliance_sdk.domain.messages import acknowledgement_body, effect_body, named_by, report_lane
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.references import object_stream
 from kz_compliance_sdk.domain.reviewed import OBJECTS, PROPOSAL
-from kz_compliance_sdk.domain.values import instant_text
 from kz_compliance_sdk.errors import StoreDamaged
 
 _Words = Mapping[tuple[int, str], bytes | None]
@@ -191,14 +190,8 @@ class _Making:
         return f"{name}~{message.item}" if message.item in self.renamed else name
 
     def _acknowledgement(self, on: Stamped) -> bytes:
-        said: dict[str, Json] = {
-            "case_reference": self.stream.reference,
-            "message_id": self.reading.id_of(self.words[on.seq, "message"] or b""),
-            "notice_id": self.case.notice,
-            "received_at": instant_text(self.case.received_at),
-            "revision": self.case.revision,
-        }
-        return encoded(said)
+        came = self.reading.id_of(self.words[on.seq, "message"] or b"")
+        return acknowledgement_body(self.case, self.stream.reference, came)
 
     def _alert(self, message: Message) -> bytes:
         return encoded(
@@ -212,21 +205,8 @@ class _Making:
 
     def _effect(self, message: Message, on: Stamped) -> bytes:
         item, named = self.case.items[message.item], named_by(self.reading.objects[message.item])
-        measure = message.kind == "enforce"
-        content, found = self._seen(item, message) if isinstance(on.event, Decided) else ("", "")
-        return encoded(
-            {
-                **named,
-                "version": message.number,
-                "action": item.action if measure else item.measure or item.action,
-                "scope": list(item.scope),
-                "case_id": self.stream.reference,
-                "item_id": self._item_id(message),
-                "object_id": named["object_id"] or found,
-                **({"content_sha256": content} if content and measure else {}),
-                **({"preserve_until": item.preserve_until} if item.preserve_until else {}),
-            }
-        )
+        seen = self._seen(item, message) if isinstance(on.event, Decided) else ("", "")
+        return effect_body(self.stream.reference, message, item, named, self._item_id(message), *seen)
 
     def _seen(self, item: Item, message: Message) -> tuple[str, str]:
         """The digest of the content that was decided about, and the object that it was found to be."""

@@ -6,6 +6,7 @@ demanded the measure and by which law. It holds nothing of a reporter, and names
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -22,7 +23,7 @@ from kz_compliance_sdk.domain.events.base import Happened
 from kz_compliance_sdk.domain.events.users import UserNoticeDelayed
 from kz_compliance_sdk.domain.fold import SilenceBasis, UserNoticeKind, UserNoticeStatus
 from kz_compliance_sdk.domain.identities import identity_check
-from kz_compliance_sdk.domain.messages import id_of, lane_of, step
+from kz_compliance_sdk.domain.messages import id_of, step
 from kz_compliance_sdk.domain.notice import Notice
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy.values import UserPolicy
@@ -150,7 +151,7 @@ def _telling(held: fold.Telling, item: ItemState | None) -> UserNoticeState:
     return UserNoticeState(
         message_id=held.message,
         item_id=name_of(item) if item is not None else "",
-        lane=lane_of(item.object_key) if item is not None and item.object_key else "",
+        lane=_lane_of(item.object_key) if item is not None and item.object_key else "",
         decision_version=held.decision,
         kind=held.kind,
         state=held.state,
@@ -189,6 +190,11 @@ def planned(item: ItemState, what: Plan) -> dict[str, UserNotified]:
     """What the report that goes with a measure says of it: it is written before anybody is told."""
     said = _NOTIFIED.get(what.state)
     return {} if said is None else {name_of(item): said}
+
+
+def _lane_of(object_key: str) -> str:
+    """What tells the notices about one object from those about another."""
+    return f"object:{hashlib.sha256(object_key.encode()).hexdigest()}"
 
 
 def name_of(item: ItemState) -> str:
@@ -236,13 +242,13 @@ def of_appeal(on: Occasion, appeal: int, *, reversed_: bool, measure: str) -> tu
 
 
 def _of_measures(on: Occasion) -> list[UserNoticeState]:
-    about = name_of(on.item), lane_of(on.item.object_key)
+    about = name_of(on.item), _lane_of(on.item.object_key)
     return [held for held in on.tellings if held.kind == "measure" and (held.item_id, held.lane) == about]
 
 
 def _ends(on: Occasion) -> list[UserNoticeState]:
     """What was told of ends on the object: each is told once, under any of the case's items about it."""
-    return [held for held in on.tellings if held.kind == "restored" and held.lane == lane_of(on.item.object_key)]
+    return [held for held in on.tellings if held.kind == "restored" and held.lane == _lane_of(on.item.object_key)]
 
 
 def _like(unsent: Iterable[UserNoticeState], on: Occasion) -> Plan:
@@ -276,7 +282,7 @@ def is_wanted(case: Case, held: UserNoticeState | None, action: str) -> bool:
         return False
     if held.kind == "appeal_decided":
         return True
-    here = [item for item in case.items if name_of(item) == held.item_id and lane_of(item.object_key) == held.lane]
+    here = [item for item in case.items if name_of(item) == held.item_id and _lane_of(item.object_key) == held.lane]
     if held.kind == "restored":
         return not any(item.measure for item in here)
     return any(item.measure == action and item.status != "lifting" for item in here)

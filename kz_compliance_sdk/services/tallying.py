@@ -10,7 +10,6 @@ from pydantic import Field
 
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import CaseWrite, Change, Happened, happenings
-from kz_compliance_sdk.domain.events import kind_of
 from kz_compliance_sdk.domain.events.arrivals import Admitted, Amended, Answered, Confirmed, Opened
 from kz_compliance_sdk.domain.events.base import AS_READ, Event
 from kz_compliance_sdk.domain.events.privacy import Counted, NamedBy
@@ -96,7 +95,7 @@ def _told(tx: Tx, case: Case, change: Change) -> Happened | None:
 def _stamped(event: Event, words: Iterable[str], seq: int, at: int) -> Stamped:
     """An event that is about to be appended, as far as a fold needs it: nobody and no digest is in it."""
     parts = {name: Sealed(event.words[name], "") for name in words}
-    return Stamped(seq, at, 0, 0, None, kind_of(event), msgspec.structs.replace(event, parts=parts), FIRST)
+    return Stamped(seq, at, 0, 0, None, event.called, msgspec.structs.replace(event, parts=parts), FIRST)
 
 
 def messages_in(events: Iterable[Stamped]) -> list[tuple[int, str]]:

@@ -21,7 +21,6 @@ from kz_compliance_sdk.adapters.sql.sqlite import choose_driver, open_connection
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.domain.believed import PLANNED
 from kz_compliance_sdk.domain.change import CaseWrite, happenings
-from kz_compliance_sdk.domain.events import kind_of
 from kz_compliance_sdk.domain.events.base import Happened
 from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.ledger import FIRST, Roster, Stamped, link
@@ -129,7 +128,7 @@ def build(path: Path, cases: int, queued: int, leased: int) -> None:
 
 def _stream(told: Happened) -> Stream:
     """The chain that a first event makes."""
-    first = Stamped(1, told.at, 0, 0, None, kind_of(told.event), told.event, FIRST)
+    first = Stamped(1, told.at, 0, 0, None, told.event.called, told.event, FIRST)
     return Stream(samples.PLATFORM, told.stream, 1, [first])
 
 
@@ -137,7 +136,7 @@ def _chains(connection: Any, ids: list[Any], told: Happened) -> None:
     """The chain of each case that can be claimed: one event. The others are never read."""
     streams, events, log = [], [], []
     for n, (case_id, notice_id, due_at) in enumerate(ids, 1):
-        kind, name = kind_of(told.event), stream_of(case_id)
+        kind, name = told.event.called, stream_of(case_id)
         event = msgspec.structs.replace(told.event, notice=notice_id, due_at=due_at)
         given: dict[str, Any] = {
             "kind": kind,

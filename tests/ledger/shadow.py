@@ -76,7 +76,7 @@ class Shadow:
             len(self.links) + 1,
             at,
             event,
-            kind=vocabulary.kind_of(event),
+            kind=event.called,
             version=event.v,
             before=self.links[-1].hash if self.links else FIRST,
             roster=self.roster,

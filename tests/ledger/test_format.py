@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from kz_compliance_sdk.domain.actor import Actor
-from kz_compliance_sdk.domain.events import READERS, kind_of
+from kz_compliance_sdk.domain.events import READERS
 from kz_compliance_sdk.domain.events.base import Event
 from kz_compliance_sdk.domain.events.office import AlarmRaised, Viewed
 from kz_compliance_sdk.domain.events.review import Claimed, Released
@@ -55,7 +55,7 @@ def chain(key: LedgerKey | None = KEY, steps: tuple[tuple[Event, Actor | None], 
     for seq, (event, actor) in enumerate(steps, 1):
         salt = SALT if actor is not None else b""
         before = links[-1].hash if links else FIRST
-        told = {"kind": kind_of(event), "version": event.v, "before": before, "roster": roster, "key": key}
+        told = {"kind": event.called, "version": event.v, "before": before, "roster": roster, "key": key}
         links.append(link(PLATFORM, STREAM, seq, 1_000 + seq, event, **told, actor=actor, salt=salt))  # type: ignore[arg-type]
     return links
 

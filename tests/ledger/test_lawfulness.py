@@ -20,7 +20,6 @@ from kz_compliance_sdk.domain.events import (
     READERS,
     arrivals,
     delivery,
-    kind_of,
     office,
     privacy,
     remedies,
@@ -51,7 +50,7 @@ class Told:
 
     @property
     def kind(self) -> str:
-        return kind_of(self.event)
+        return self.event.called
 
 
 @dataclass(frozen=True)

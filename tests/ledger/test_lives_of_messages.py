@@ -10,7 +10,7 @@ import pytest
 
 from kz_compliance_sdk.adapters.sql.transaction import SqliteTransaction
 from kz_compliance_sdk.domain import arrivals
-from kz_compliance_sdk.domain.events import KINDS, kind_of
+from kz_compliance_sdk.domain.events import KINDS
 from kz_compliance_sdk.domain.events.base import Happened
 from kz_compliance_sdk.domain.events.delivery import Receipt, Retried
 from kz_compliance_sdk.domain.outbox import OutboxMessage
@@ -54,12 +54,12 @@ def _message(host: Host, kind: str) -> OutboxMessage:
 
 
 def _life(told: list[Happened], message: OutboxMessage) -> list[str]:
-    return [kind_of(one.event) for one in told if getattr(one.event, "message", "") == message.id]
+    return [one.event.called for one in told if getattr(one.event, "message", "") == message.id]
 
 
 def _said(told: list[Happened], kind: str, name: str) -> str:
     """The words of this name in the only event of this kind."""
-    (one,) = [one for one in told if kind_of(one.event) == kind]
+    (one,) = [one for one in told if one.event.called == kind]
     assert one.words.keys() <= KINDS[kind].words.keys()
     return one.words[name].decode()
 
@@ -110,7 +110,7 @@ def test_a_refused_report_says_why_and_who_has_it_tried_again(host: Host, told: 
     assert _said(told, "rejected", "reason") == "no such form"
     (again,) = [one for one in told if isinstance(one.event, Retried)]
     assert again.actor == HEAD
-    assert [one.words["body"] for one in told if kind_of(one.event) == "reported"] == [refused.body]
+    assert [one.words["body"] for one in told if one.event.called == "reported"] == [refused.body]
 
 
 def test_what_cannot_be_carried_out_says_why(host: Host, told: list[Happened]) -> None:

@@ -83,7 +83,6 @@ def test_what_is_left_out_is_the_default_and_what_is_unknown_is_refused(name: st
 
 def bytes_of(event: Event) -> bytes:
     """The content of the first event of a stream, without anybody."""
-    from kz_compliance_sdk.domain.events import kind_of
 
     told = link(
         "social",
@@ -91,7 +90,7 @@ def bytes_of(event: Event) -> bytes:
         1,
         1_795_503_600,
         event,
-        kind=kind_of(event),
+        kind=event.called,
         version=event.v,
         before=FIRST,
         roster=Roster(),

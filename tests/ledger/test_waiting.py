@@ -15,7 +15,6 @@ import pytest
 
 from kz_compliance_sdk.adapters.sql.keys import DataKey
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
-from kz_compliance_sdk.domain.events import kind_of
 from kz_compliance_sdk.domain.events.arrivals import Came
 from kz_compliance_sdk.domain.events.waiting import Lodged
 from kz_compliance_sdk.domain.ledger import FIRST, LedgerKey, LedgerKeys, Part, Roster, link, seal
@@ -80,7 +79,7 @@ def forge(office: Driver, notice: str, key: LedgerKey | None) -> str:
         1,
         office.clock(),
         event,
-        kind=kind_of(event),
+        kind=event.called,
         version=1,
         before=FIRST,
         roster=Roster(),

@@ -11,7 +11,6 @@ import pytest
 from kz_compliance_sdk import assembly
 from kz_compliance_sdk.domain.canonical import canonical
 from kz_compliance_sdk.domain.checkpoints import Checkpoint, LogLine, anchors, checkpoint_in, checkpointed
-from kz_compliance_sdk.domain.events import kind_of
 from kz_compliance_sdk.domain.events.base import Event
 from kz_compliance_sdk.domain.events.checkpoints import HandedOut
 from kz_compliance_sdk.domain.fold import Stream
@@ -33,7 +32,7 @@ def _made(key: SigningKey | None = KEY, size: int = 4) -> Checkpoint:
 
 
 def _stream(name: str, *events: Event) -> Stream:
-    told = [Stamped(n, AT + n, 0, 0, None, kind_of(one), one, bytes(32)) for n, one in enumerate(events, start=1)]
+    told = [Stamped(n, AT + n, 0, 0, None, one.called, one, bytes(32)) for n, one in enumerate(events, start=1)]
     return Stream("social", name, 1, told)
 
 

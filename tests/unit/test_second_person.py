@@ -19,7 +19,7 @@ from kz_compliance_sdk.domain.case import CaseState
 from kz_compliance_sdk.domain.change import Happened
 from kz_compliance_sdk.domain.content import reference_digest, references
 from kz_compliance_sdk.domain.decision import Decision
-from kz_compliance_sdk.domain.events import READERS, kind_of
+from kz_compliance_sdk.domain.events import READERS
 from kz_compliance_sdk.domain.events.arrivals import Amended, Came, Opened
 from kz_compliance_sdk.domain.events.base import Event
 from kz_compliance_sdk.domain.events.review import Decided, Proposed, Withheld
@@ -213,7 +213,7 @@ def _proposed(decision: int, policy: str, *rules: str, by: Actor = M1) -> tuple[
 
 def _told(*happened: Event | tuple[Event, Actor]) -> list[Stamped]:
     by_whom = [one if isinstance(one, tuple) else (one, M1) for one in happened]
-    return [Stamped(n, T0, 1, 0, by, kind_of(one), one, bytes(32)) for n, (one, by) in enumerate(by_whom, 1)]
+    return [Stamped(n, T0, 1, 0, by, one.called, one, bytes(32)) for n, (one, by) in enumerate(by_whom, 1)]
 
 
 CASE_FOLD = fold.Case("social", "case/1")

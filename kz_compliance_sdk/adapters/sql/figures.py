@@ -16,7 +16,6 @@ from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql.derived import tallies
 from kz_compliance_sdk.adapters.sql.reads import Reads
 from kz_compliance_sdk.domain import reviewed
-from kz_compliance_sdk.domain.events import kind_of
 from kz_compliance_sdk.domain.events.remedies import Appealed
 from kz_compliance_sdk.domain.events.users import UserNoticeDelayed, UserNoticeOwed
 from kz_compliance_sdk.domain.fold import Case, Tally
@@ -26,7 +25,7 @@ from kz_compliance_sdk.ports.store import Running
 _STEP = 5_000
 _AT_ONCE = 64
 """So many chains are held at once."""
-_TIMED = tuple(kind_of(one) for one in (Appealed, UserNoticeDelayed, UserNoticeOwed))
+_TIMED = tuple(one.called for one in (Appealed, UserNoticeDelayed, UserNoticeOwed))
 _log = logging.getLogger("kz_compliance_sdk.transparency")
 
 

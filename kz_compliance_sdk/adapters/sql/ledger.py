@@ -40,7 +40,7 @@ from kz_compliance_sdk.adapters.sql.paging import AT_MOST, ONLY_ONE
 from kz_compliance_sdk.adapters.sql.sqlite import OVERWRITE_ALL, OVERWRITE_IN_PLACE
 from kz_compliance_sdk.adapters.sql.tables import cases, metadata, new_table
 from kz_compliance_sdk.domain.actor import SYSTEM
-from kz_compliance_sdk.domain.events import READERS, kind_of
+from kz_compliance_sdk.domain.events import READERS
 from kz_compliance_sdk.domain.events.base import AS_READ, Event, Happened
 from kz_compliance_sdk.domain.events.office import LedgerKeyRetired
 from kz_compliance_sdk.domain.events.privacy import Erased, erasable, erased_of
@@ -586,14 +586,14 @@ class Appending(Ledger):
         if one.read not in (AS_READ, read):
             raise Conflict("it went on meanwhile. Nothing was written; read it again.", reference=one.stream)
         if one.event.parts or one.words.keys() - one.event.words.keys():
-            raise ValueError(f"{kind_of(one.event)} may have these words and no sealed part: {sorted(one.event.words)}")
+            raise ValueError(f"{one.event.called} may have these words and no sealed part: {sorted(one.event.words)}")
         event, entropy = one.event, self._entropy
         if isinstance(event, Erased) and event.emptied != erasable([*grown.stream.events, *grown.events]):
             raise Conflict("it holds other words than are to be erased; read it again.", reference=one.stream)
         words = [Part(name, event.words[name], entropy(SALT_BYTES), data) for name, data in one.words.items()]
         if words:
             event = msgspec.structs.replace(event, parts={part.name: seal(part) for part in words})
-        kind, actor = kind_of(event), one.actor if one.actor is not None and one.actor.id != SYSTEM.id else None
+        kind, actor = event.called, one.actor if one.actor is not None and one.actor.id != SYSTEM.id else None
         try:
             # What cannot be read would be damage for ever.
             event = READERS[kind, event.v](msgspec.json.encode(event))

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import re
-from functools import cache
 from types import MappingProxyType, ModuleType
 from typing import Final
 
@@ -27,17 +25,7 @@ from kz_compliance_sdk.domain.events import (
 from kz_compliance_sdk.domain.events.base import Event
 from kz_compliance_sdk.domain.ledger import Readers, Stamped
 
-__all__ = ["KINDS", "READERS", "kind_of", "texts_in"]
-
-
-def kind_of(event: Event | type[Event]) -> str:
-    """The name of a kind in the chain: that of its class, in snake case."""
-    return _snake(event if isinstance(event, type) else type(event))
-
-
-@cache
-def _snake(cls: type[Event]) -> str:
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
+__all__ = ["KINDS", "READERS", "texts_in"]
 
 
 def _of(module: ModuleType) -> list[type[Event]]:
@@ -46,7 +34,7 @@ def _of(module: ModuleType) -> list[type[Event]]:
 
 
 SUBJECTS: Final = (arrivals, review, office, delivery, remedies, users, privacy, objects, checkpoints, waiting)
-KINDS: Final = MappingProxyType({kind_of(kind): kind for module in SUBJECTS for kind in _of(module)})
+KINDS: Final = MappingProxyType({kind.called: kind for module in SUBJECTS for kind in _of(module)})
 READERS: Final[Readers] = MappingProxyType(
     {(name, kind.v): msgspec.json.Decoder(kind).decode for name, kind in KINDS.items()}
 )

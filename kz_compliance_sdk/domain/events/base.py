@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 import re
 from types import MappingProxyType
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from msgspec import Meta, Struct
 
@@ -71,11 +71,17 @@ REVIEWERS: Final = ("moderator", "lead")
 
 
 class Event(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What all kinds share: the parts that lie beside them."""
+    """What all kinds share: the parts that lie beside them, and how each is `called` in the chain: its class in snake
+    case."""
 
+    called: ClassVar[str] = ""
     words: ClassVar[Mapping[str, PartClass]] = MappingProxyType({})
     v: ClassVar[int] = 1
     parts: dict[str, Sealed] = {}
+
+    def __init_subclass__(cls, **how: Any) -> None:
+        super().__init_subclass__(**how)
+        cls.called = re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
 
     def apply(self, case: Case, on: Stamped) -> None:
         """What it does to the case; nothing, unless the kind says otherwise."""

@@ -13,11 +13,12 @@ if TYPE_CHECKING:
     from kz_compliance_sdk.aio import AsyncComplianceDesk
     from kz_compliance_sdk.config import Settings
     from kz_compliance_sdk.desk import CaseFile, ComplianceDesk
+    from kz_compliance_sdk.domain import commands
     from kz_compliance_sdk.domain.actor import Actor
     from kz_compliance_sdk.domain.appeals import Appeal, Reversal
     from kz_compliance_sdk.domain.case import Case, CaseState
+    from kz_compliance_sdk.domain.commands.review import Decided, Lease
     from kz_compliance_sdk.domain.decision import Decision, ItemDecision, Proposal, Wording
-    from kz_compliance_sdk.domain.duress import Instruction
     from kz_compliance_sdk.domain.legal_check import LegalCheck
     from kz_compliance_sdk.domain.notice import Item, Notice
     from kz_compliance_sdk.domain.report import Question, Receipt, Report, Statement
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
     )
     from kz_compliance_sdk.services.letters import Proof
     from kz_compliance_sdk.services.response import Response
-    from kz_compliance_sdk.services.review import Decided, Lease
 
 __all__ = [
     "Actor",
@@ -65,7 +65,6 @@ __all__ = [
     "Env",
     "Failed",
     "InForce",
-    "Instruction",
     "Item",
     "ItemDecision",
     "Lease",
@@ -92,6 +91,7 @@ __all__ = [
     "Wording",
     "Worker",
     "asgi_app",
+    "commands",
     "wsgi_app",
 ]
 
@@ -104,8 +104,8 @@ _HOME = {
         "domain.appeals": ("Appeal", "Reversal"),
         "domain.actor": ("Actor",),
         "domain.case": ("Case", "CaseState"),
+        "domain.commands.review": ("Decided", "Lease"),
         "domain.decision": ("Decision", "ItemDecision", "Proposal", "Wording"),
-        "domain.duress": ("Instruction",),
         "domain.legal_check": ("LegalCheck",),
         "domain.notice": ("Item", "Notice"),
         "domain.report": ("Question", "Receipt", "Report", "Statement"),
@@ -133,7 +133,6 @@ _HOME = {
         ),
         "services.letters": ("Proof",),
         "services.response": ("Response",),
-        "services.review": ("Decided", "Lease"),
     }.items()
     for name in names
 }
@@ -144,6 +143,8 @@ def __getattr__(name: str) -> Any:
         value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
         globals()[name] = value
         return value
+    if name == "commands":
+        return import_module(f"{__name__}.domain.commands")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -20,6 +20,8 @@ import anyio.to_thread
 
 from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.desk import ComplianceDesk
+from kz_compliance_sdk.domain.actor import Actor
+from kz_compliance_sdk.domain.commands import Command
 from kz_compliance_sdk.errors import StoreError
 from kz_compliance_sdk.evidence.checkpoints import Checkpoints
 from kz_compliance_sdk.ports import (
@@ -39,19 +41,17 @@ from kz_compliance_sdk.ports import (
     UserNotice,
 )
 from kz_compliance_sdk.services.appeals import Appeals
-from kz_compliance_sdk.services.by_letter import ByLetter
 from kz_compliance_sdk.services.care import Care
-from kz_compliance_sdk.services.contests import Contests
 from kz_compliance_sdk.services.intake import Headers
 from kz_compliance_sdk.services.privacy import Privacy
 from kz_compliance_sdk.services.response import Response, unavailable
-from kz_compliance_sdk.services.telling import UserNotices
 from kz_compliance_sdk.transparency.publication import Transparency
 from kz_compliance_sdk.transparency.report import TransparencyReport
 from kz_compliance_sdk.wire.signature import profile_of
 
 B = TypeVar("B")
 P = ParamSpec("P")
+R = TypeVar("R")
 T = TypeVar("T")
 _THREADS = 8
 _LINES_AT_ONCE = 1000
@@ -96,21 +96,9 @@ def awaited(step: Callable[Concatenate[B, P], T]) -> Callable[Concatenate[Awaite
 class AsyncAppeals(Awaited[Appeals]):
     """Appeals for event loops."""
 
-    receive = awaited(Appeals.receive)
     list = awaited(Appeals.list)
+    case_of = awaited(Appeals.case_of)
     show = awaited(Appeals.show)
-    decide = awaited(Appeals.decide)
-    withdraw = awaited(Appeals.withdraw)
-
-
-class AsyncByLetter(Awaited[ByLetter]):
-    """ByLetter for event loops."""
-
-    enter_cancellation = awaited(ByLetter.enter_cancellation)
-    enter_answer = awaited(ByLetter.enter_answer)
-    waiting = awaited(ByLetter.waiting)
-    vouch = awaited(ByLetter.vouch)
-    dismiss = awaited(ByLetter.dismiss)
 
 
 class AsyncCare(Awaited[Care]):
@@ -119,10 +107,6 @@ class AsyncCare(Awaited[Care]):
     gaps = awaited(Care.gaps)
     draft = awaited(Care.draft)
     alike = awaited(Care.alike)
-    raise_alarm = awaited(Care.raise_alarm)
-    record_instruction = awaited(Care.record_instruction)
-    hand_over = awaited(Care.hand_over)
-    rule_out_demand = awaited(Care.rule_out_demand)
 
 
 class AsyncCheckpoints(Awaited[Checkpoints]):
@@ -134,25 +118,11 @@ class AsyncCheckpoints(Awaited[Checkpoints]):
     prove_growth = awaited(Checkpoints.prove_growth)
 
 
-class AsyncContests(Awaited[Contests]):
-    """Contests for event loops."""
-
-    record = awaited(Contests.record)
-    settle = awaited(Contests.settle)
-    suspend = awaited(Contests.suspend)
-    confirm_suspension = awaited(Contests.confirm_suspension)
-    end_suspension = awaited(Contests.end_suspension)
-
-
 class AsyncPrivacy(Awaited[Privacy]):
     """Privacy for event loops. Its `progress` is called on a thread."""
 
     retention = awaited(Privacy.retention)
     erased = awaited(Privacy.erased)
-    hold = awaited(Privacy.hold)
-    end_hold = awaited(Privacy.end_hold)
-    ask_erasure = awaited(Privacy.ask_erasure)
-    erase = awaited(Privacy.erase)
     export = awaited(Privacy.export)
 
 
@@ -170,13 +140,6 @@ class AsyncTransparency(Awaited[Transparency]):
                 yield line
 
 
-class AsyncUserNotices(Awaited[UserNotices]):
-    """UserNotices for event loops."""
-
-    of_case = awaited(UserNotices.of_case)
-    delay = awaited(UserNotices.delay)
-
-
 class AsyncGroups(Awaited[ComplianceDesk]):
     """What one platform's desk does beside the cases on it, group by group, awaited."""
 
@@ -186,19 +149,9 @@ class AsyncGroups(Awaited[ComplianceDesk]):
         return AsyncAppeals(self.blocking.appeals, self._threads)
 
     @cached_property
-    def by_letter(self) -> AsyncByLetter:
-        """See ComplianceDesk."""
-        return AsyncByLetter(self.blocking.by_letter, self._threads)
-
-    @cached_property
     def care(self) -> AsyncCare:
         """See ComplianceDesk."""
         return AsyncCare(self.blocking.care, self._threads)
-
-    @cached_property
-    def contests(self) -> AsyncContests:
-        """See ComplianceDesk."""
-        return AsyncContests(self.blocking.contests, self._threads)
 
     @cached_property
     def privacy(self) -> AsyncPrivacy:
@@ -214,11 +167,6 @@ class AsyncGroups(Awaited[ComplianceDesk]):
     def transparency(self) -> AsyncTransparency:
         """See ComplianceDesk."""
         return AsyncTransparency(self.blocking.transparency, self._threads)
-
-    @cached_property
-    def user_notices(self) -> AsyncUserNotices:
-        """See ComplianceDesk."""
-        return AsyncUserNotices(self.blocking.user_notices, self._threads)
 
 
 class AsyncComplianceDesk(AsyncGroups):
@@ -296,6 +244,10 @@ class AsyncComplianceDesk(AsyncGroups):
         """See ComplianceDesk."""
         return self.blocking.can_look
 
+    async def take(self, actor: Actor | None, case_id: str, command: Command[R]) -> R:
+        """See ComplianceDesk."""
+        return await self._threads.run(self.blocking.take, actor, case_id, command)
+
     poll = awaited(ComplianceDesk.poll)
     enter = awaited(ComplianceDesk.enter)
     claim = awaited(ComplianceDesk.claim)
@@ -303,20 +255,10 @@ class AsyncComplianceDesk(AsyncGroups):
     release = awaited(ComplianceDesk.release)
     propose = awaited(ComplianceDesk.propose)
     look = awaited(ComplianceDesk.look)
-    record_legal_check = awaited(ComplianceDesk.record_legal_check)
     approve = awaited(ComplianceDesk.approve)
     send_back = awaited(ComplianceDesk.send_back)
     undo = awaited(ComplianceDesk.undo)
-    reopen = awaited(ComplianceDesk.reopen)
-    request_clarification = awaited(ComplianceDesk.request_clarification)
-    recall = awaited(ComplianceDesk.recall)
-    authenticate = awaited(ComplianceDesk.authenticate)
-    correct_receipt = awaited(ComplianceDesk.correct_receipt)
-    settle_quarantine = awaited(ComplianceDesk.settle_quarantine)
-    report_interim = awaited(ComplianceDesk.report_interim)
-    record_undoable = awaited(ComplianceDesk.record_undoable)
     acknowledge = awaited(ComplianceDesk.acknowledge)
-    answer_by_hand = awaited(ComplianceDesk.answer_by_hand)
     letter = awaited(ComplianceDesk.letter)
     record_delivery = awaited(ComplianceDesk.record_delivery)
     retry = awaited(ComplianceDesk.retry)
@@ -326,6 +268,7 @@ class AsyncComplianceDesk(AsyncGroups):
     cases = awaited(ComplianceDesk.cases)
     case = awaited(ComplianceDesk.case)
     notice = awaited(ComplianceDesk.notice)
+    letters_waiting = awaited(ComplianceDesk.letters_waiting)
     case_file = awaited(ComplianceDesk.case_file)
     record_view = awaited(ComplianceDesk.record_view)
     evidence = awaited(ComplianceDesk.evidence)

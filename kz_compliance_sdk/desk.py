@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import replace
 from functools import cached_property
@@ -12,16 +12,17 @@ from typing import Any, Self, TypeVar
 from kz_compliance_sdk import assembly
 from kz_compliance_sdk.assembly import RegisteredContent, RegisteredEnforcer, RegisteredMessenger
 from kz_compliance_sdk.config import Settings
+from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.case import Case
+from kz_compliance_sdk.domain.commands import Command
+from kz_compliance_sdk.domain.commands.review import Decided, Lease
 from kz_compliance_sdk.domain.decision import Proposal
-from kz_compliance_sdk.domain.legal_check import LegalCheck, RecordedCheck
 from kz_compliance_sdk.domain.lodging import SanctionNoted
 from kz_compliance_sdk.domain.messages import BY_HAND, REGULATOR, Respondent
 from kz_compliance_sdk.domain.notice import Item, Notice
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.outgoing import as_made
-from kz_compliance_sdk.domain.report import Question
 from kz_compliance_sdk.errors import ConfigError, Conflict, StoreError
 from kz_compliance_sdk.evidence.checkpoints import Checkpoints
 from kz_compliance_sdk.evidence.taking import Evidence
@@ -48,26 +49,25 @@ from kz_compliance_sdk.ports import (
 from kz_compliance_sdk.services import deadlines, polling
 from kz_compliance_sdk.services.admission import Admission
 from kz_compliance_sdk.services.appeals import Appeals
-from kz_compliance_sdk.services.by_letter import ByLetter
 from kz_compliance_sdk.services.care import Care
 from kz_compliance_sdk.services.clock_steps import follow_clock
-from kz_compliance_sdk.services.contests import Contests
 from kz_compliance_sdk.services.deadlines import Watched
 from kz_compliance_sdk.services.delivery import Delivery, Drained, Ways
 from kz_compliance_sdk.services.health import health_document
 from kz_compliance_sdk.services.intake import Headers, Intake, Pending
 from kz_compliance_sdk.services.letters import Letters, Proof
 from kz_compliance_sdk.services.loading import CaseFile as CaseFile
-from kz_compliance_sdk.services.loading import case_file_of, items_named, notice_of, stream_in
+from kz_compliance_sdk.services.loading import Letter as Letter
+from kz_compliance_sdk.services.loading import case_file_of, items_named, letters_of, notice_of, stream_in
 from kz_compliance_sdk.services.looking import Seen
 from kz_compliance_sdk.services.polling import Polled
 from kz_compliance_sdk.services.privacy import Privacy
 from kz_compliance_sdk.services.response import Response, unavailable
-from kz_compliance_sdk.services.review import Decided, Lease, Review
 from kz_compliance_sdk.services.sweep import Sweep, Swept
-from kz_compliance_sdk.services.telling import UserNotices
+from kz_compliance_sdk.services.take import Taking
 from kz_compliance_sdk.transparency.publication import Transparency
 
+R = TypeVar("R")
 T = TypeVar("T")
 
 
@@ -113,7 +113,7 @@ class Parts:
         )
         self._content = RegisteredContent(content)
         self._looking = assembly.looking(self.store, self.platform_id, self._content, self.env)
-        self._review = Review(self.store, self.platform_id, self.policy, self.respondent, self._looking)
+        self._taking = Taking(self.store, self.platform_id, self.policy, self.respondent, self._telling, self._looking)
         self._letters = Letters(self.store, self.platform_id)
 
     def on_enforce(self, call: Callable[[Effect], EffectResult]) -> Callable[[Effect], EffectResult]:
@@ -184,22 +184,12 @@ class Groups(Parts):
     @cached_property
     def appeals(self) -> Appeals:
         """The appeals of affected users."""
-        return Appeals(self.store, self.platform_id, self.policy, self.respondent, self._telling)
-
-    @cached_property
-    def by_letter(self) -> ByLetter:
-        """Letters about a case that runs: cancellations and answers."""
-        return ByLetter(self.store, self.platform_id, self.policy, self.respondent)
+        return Appeals(self.store, self.platform_id)
 
     @cached_property
     def care(self) -> Care:
-        """What guards a case against haste and pressure: gaps, alarms, instructions, demands for user data."""
+        """What helps people to be careful before they decide."""
         return assembly.care(self.store, self.settings, self.policy)
-
-    @cached_property
-    def contests(self) -> Contests:
-        """Contests of orders, and the orders that suspend them."""
-        return Contests(self.store, self.platform_id, self.policy)
 
     @cached_property
     def privacy(self) -> Privacy:
@@ -215,11 +205,6 @@ class Groups(Parts):
     def transparency(self) -> Transparency:
         """The transparency reports of the platform."""
         return assembly.transparency(self.settings, self.store, self.policy)
-
-    @cached_property
-    def user_notices(self) -> UserNotices:
-        """What affected users were told, and putting it off."""
-        return UserNotices(self.store, self.platform_id, self.policy.users)
 
 
 class ComplianceDesk(Groups):
@@ -297,25 +282,36 @@ class ComplianceDesk(Groups):
         page = self.store.queries(self.platform_id).cases(notice_id=notice.notice_id)
         return next(case for case in page.cases if case.authority_id == notice.issuing_authority.id)
 
-    # ----------------------------------------------------------------------------------------------- review
+    # ------------------------------------------------------------------------------------- what people do to a case
+
+    def take(self, actor: Actor | None, case_id: str, command: Command[R]) -> R:
+        """Take a command (`kz_compliance_sdk.commands`) on a case, and return what its class says. Without an actor the
+        platform's own system takes it, such as an appeal that its form hands in.
+
+        Beside what the class says it raises NotAllowed for somebody who may not take it, InvalidInput naming the field
+        and the remedy, NotFound, and IllegalMove in a state of the case from which it leads nowhere."""
+        outcome = self._taking.take(actor, case_id, command).result()
+        if isinstance(command, commands.Erase):
+            self.privacy.empty_log()
+        return outcome
 
     def claim(self, actor: Actor, *, category: str | None = None, case_id: str | None = None) -> Lease | None:
         """Take the most urgent free case, or the one named, for the policy's lease time; None if nothing is free.
         Raises NotAllowed, and NotFound or IllegalMove for a named case."""
-        return self._review.claim(actor, category=category, case_id=case_id).result()
+        return self._taking.claim(actor, category=category, case_id=case_id).result()
 
     def renew(self, actor: Actor, case_id: str, token: int) -> Lease:
         """Keep a claimed case for another lease time. Raises LeaseLost."""
-        return self._review.renew(actor, case_id, token).result()
+        return self.take(actor, case_id, commands.Renew(token))
 
     def release(self, actor: Actor, case_id: str, token: int) -> Case:
         """Give a claimed case back to the queue. Raises LeaseLost."""
-        return self._review.release(actor, case_id, token).result()
+        return self.take(actor, case_id, commands.Release(token))
 
     def propose(self, actor: Actor, case_id: str, token: int, proposal: Proposal) -> Decided:
         """Propose a decision for every open item; it is final at once where policy asks for no second person.
         Raises LeaseLost, InvalidInput naming the field and the remedy, NotAllowed."""
-        return self._review.propose(actor, case_id, token, proposal).result()
+        return self.take(actor, case_id, commands.Propose(token, proposal))
 
     @property
     def can_look(self) -> bool:
@@ -327,67 +323,23 @@ class ComplianceDesk(Groups):
         Conflict, and ConfigError without a Content port. A call that fails or hangs is a `fault` of its item."""
         return self._looking.look(actor, case_id, token)
 
-    def record_legal_check(self, actor: Actor, case_id: str, check: LegalCheck) -> RecordedCheck:
-        """Record a person's answers as the next version, before a proposal. Raises NotAllowed, IllegalMove."""
-        return self._review.record_legal_check(actor, case_id, check).result()
-
     def approve(self, actor: Actor, case_id: str, digest: str) -> Decided:
         """Approve exactly the proposal whose digest was seen. Raises Conflict, NotAllowed, IllegalMove."""
-        return self._review.approve(actor, case_id, digest).result()
+        return self.take(actor, case_id, commands.Approve(digest))
 
     def send_back(self, actor: Actor, case_id: str, digest: str, reasons: str) -> Case:
         """Send a proposal back to the queue, with reasons. Raises Conflict, NotAllowed, IllegalMove."""
-        return self._review.send_back(actor, case_id, digest, reasons).result()
+        return self.take(actor, case_id, commands.SendBack(digest, reasons))
 
     def undo(self, actor: Actor, case_id: str) -> Case:
         """Take a decision back inside the undo window. Raises IllegalMove once anything has been carried out."""
-        return self._review.undo(actor, case_id).result()
-
-    def reopen(self, actor: Actor, case_id: str, reasons: str, *, items: Sequence[str] = ()) -> Case:
-        """Supersede the decision of an ended case. `items` names those whose order fell and that are decided anew all
-        the same. Raises NotAllowed, InvalidInput, IllegalMove."""
-        return self._review.reopen(actor, case_id, reasons, items).result()
-
-    def request_clarification(
-        self, actor: Actor, case_id: str, token: int, questions: Sequence[Question], *, text_checked: bool = False
-    ) -> Case:
-        """Ask the authority what is missing; the clock runs on. `text_checked`: this person read the questions and
-        found no identity of a user or reporter. Raises LeaseLost, InvalidInput, NotAllowed."""
-        return self._review.request_clarification(actor, case_id, token, questions, text_checked=text_checked).result()
-
-    def recall(self, actor: Actor, case_id: str) -> Case:
-        """Decide without waiting for the authority's answer any longer. Raises IllegalMove."""
-        return self._review.recall(actor, case_id).result()
-
-    def authenticate(self, actor: Actor, case_id: str, how: str) -> Case:
-        """Record how the authenticity of a typed-in notice was checked; never by its typist. Raises NotAllowed."""
-        return self._review.authenticate(actor, case_id, how).result()
-
-    def correct_receipt(self, actor: Actor, case_id: str, received_at: int, reasons: str) -> Case:
-        """Correct the receipt (UTC seconds) of a typed-in notice, by a second person. Raises NotAllowed."""
-        return self._review.correct_receipt(actor, case_id, received_at, reasons).result()
-
-    def settle_quarantine(self, actor: Actor, case_id: str, reasons: str) -> Case:
-        """Close a quarantined message that was dealt with otherwise. Raises NotAllowed, IllegalMove."""
-        return self._review.settle_quarantine(actor, case_id, reasons).result()
-
-    def report_interim(self, actor: Actor, case_id: str) -> Case:
-        """Have the settled items of a case reported while others are under way. Raises IllegalMove if none is."""
-        return self._review.report_interim(actor, case_id).result()
-
-    def record_undoable(self, actor: Actor, case_id: str, item_id: str, reasons: str) -> Case:
-        """Record that an item's measure can never be lifted, after a try failed. Raises NotAllowed, IllegalMove."""
-        return self._review.record_undoable(actor, case_id, item_id, reasons).result()
+        return self.take(actor, case_id, commands.Undo())
 
     def acknowledge(self, actor: Actor, case_id: str) -> Case:
         """Record that a person has seen the escalations of a case."""
-        return self._review.acknowledge(actor, case_id).result()
+        return self.take(actor, case_id, commands.Acknowledge())
 
     # ---------------------------------------------------------------------------------------------- by hand
-
-    def answer_by_hand(self, actor: Actor, case_id: str) -> Case:
-        """Answer a case by letter from now on. Raises IllegalMove while a message of it is on its way."""
-        return self._letters.switch(actor, case_id)
 
     def letter(self, message_id: str, lang: str, *, case_id: str | None = None) -> str:
         """The letter for a message that waits for a person, in `kk` or `ru`; with its `case_id` also for one that was
@@ -463,6 +415,10 @@ class ComplianceDesk(Groups):
     def notice(self, case_id: str) -> Notice:
         """The notice of a case as it stands now. Raises NotFound, also for a case in quarantine."""
         return self._read(lambda tx: notice_of(tx, tx.case(case_id)))
+
+    def letters_waiting(self, case_id: str) -> tuple[Letter, ...]:
+        """The letters about a case that were typed in and that nobody has vouched for or dismissed, oldest first."""
+        return self._read(lambda tx: letters_of(tx, tx.case(case_id)))
 
     def case_file(self, case_id: str) -> CaseFile:
         """Everything that is held of a case. Raises NotFound."""

@@ -9,28 +9,28 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from kz_compliance_sdk.adapters.sql.keys import MasterKeys
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.desk import ComplianceDesk
-from kz_compliance_sdk.domain.actor import Actor
+from kz_compliance_sdk.domain import commands
+from kz_compliance_sdk.domain.actor import SYSTEM, Actor
 from kz_compliance_sdk.domain.appeals import Reversal
-from kz_compliance_sdk.domain.contest import SuspensionOrder
+from kz_compliance_sdk.domain.commands import Command
 from kz_compliance_sdk.domain.decision import OUTCOME_OF_ACTION, ItemDecision, Proposal, Wording
-from kz_compliance_sdk.domain.duress import Instruction
 from kz_compliance_sdk.domain.ledger import LedgerKeys
 from kz_compliance_sdk.domain.legal_check import LegalCheck
-from kz_compliance_sdk.domain.notice import Answer, Item, Notice
+from kz_compliance_sdk.domain.notice import Answer, Effect, Item, Notice
 from kz_compliance_sdk.domain.policy import Policy, kz_policy
-from kz_compliance_sdk.domain.report import Contest, Question, Statement
+from kz_compliance_sdk.domain.report import Question, Statement
 from kz_compliance_sdk.domain.running_time import clock_of
 from kz_compliance_sdk.domain.values import LocalText
 from kz_compliance_sdk.errors import NotFound
@@ -47,6 +47,7 @@ from tests.journey.fake_messenger import FakeMessenger
 from tests.journey.fake_pager import FakePager
 from tests.journey.scene import FakePlatform, FakeRegulator
 
+R = TypeVar("R")
 PROFILE: Profile = "standard-webhooks"
 HOUR = 3600
 DAY = 24 * HOUR
@@ -249,11 +250,11 @@ class Driver:
 
     def authenticate(self, by: Person, case: str) -> None:
         """Say how a letter's authenticity was checked."""
-        self.desk.authenticate(by.actor, case, "called the number on its head")
+        self._take(by, case, commands.Authenticate("called the number on its head"))
 
     def correct_receipt(self, by: Person, case: str, received_at: int) -> None:
         """Correct when a letter came in."""
-        self.desk.correct_receipt(by.actor, case, received_at, "the stamp says so")
+        self._take(by, case, commands.CorrectReceipt(received_at, "the stamp says so"))
 
     def claim(self, by: Person = M1, case: str | None = None) -> int:
         """Take a case; returns the lease's token. Raises NotFound if nothing is free."""
@@ -276,7 +277,7 @@ class Driver:
 
     def check_law(self, by: Person, case: str, **answers: str) -> int:
         """Answer the legal check, by default so that a measure may rest on it; returns its version."""
-        return self.desk.record_legal_check(by.actor, case, legal_check(**answers)).version
+        return self._take(by, case, commands.RecordLegalCheck(legal_check(**answers))).version
 
     def propose(
         self,
@@ -333,29 +334,29 @@ class Driver:
         """Ask the authority what is missing; returns the id of the question."""
         before = {message["message"] for message in self.messages(case)}
         asked = Question(text=(Statement(lang="ru", text="Какая именно часть записи?"),))
-        self.desk.request_clarification(by.actor, case, token, [asked], text_checked=True)
+        self._take(by, case, commands.RequestClarification(token, [asked], text_checked=True))
         (new,) = [one for one in self.messages(case) if one["message"] not in before and one["kind"] == "clarification"]
         return str(new["message"])
 
     def recall(self, by: Person, case: str) -> None:
         """Decide without waiting for the answer."""
-        self.desk.recall(by.actor, case)
+        self._take(by, case, commands.Recall())
 
     def reopen(self, by: Person, case: str, items: Sequence[str] = ()) -> None:
         """Supersede the decision of an ended case; `items` names those whose order fell and that are decided anew."""
-        self.desk.reopen(by.actor, case, "it was wrong", items=items)
+        self._take(by, case, commands.Reopen("it was wrong", items=items))
 
     def settle_quarantine(self, by: Person, case: str) -> None:
         """Close a quarantined message that was dealt with otherwise."""
-        self.desk.settle_quarantine(by.actor, case, "asked them, and they sent it anew")
+        self._take(by, case, commands.SettleQuarantine("asked them, and they sent it anew"))
 
     def report_interim(self, by: Person, case: str) -> None:
         """Have what is settled reported now."""
-        self.desk.report_interim(by.actor, case)
+        self._take(by, case, commands.ReportInterim())
 
     def record_undoable(self, by: Person, case: str, item_id: str = "1") -> None:
         """Record that a measure can never be lifted."""
-        self.desk.record_undoable(by.actor, case, item_id, "the object is gone")
+        self._take(by, case, commands.RecordUndoable(item_id, "the object is gone"))
 
     def view(self, by: Person, case: str) -> None:
         """Look at a case."""
@@ -363,24 +364,26 @@ class Driver:
 
     def alarm(self, by: Person, case: str) -> None:
         """Call a lead and a lawyer to a case."""
-        self.desk.care.raise_alarm(by.actor, case, "this is about a journalist")
+        self._take(by, case, commands.RaiseAlarm("this is about a journalist"))
 
     def record_instruction(self, by: Person, case: str) -> None:
         """Record what somebody told the office to do."""
-        said = Instruction("a caller", "an office", "phone", self.clock(), "remove it before noon")
-        self.desk.care.record_instruction(by.actor, case, said)
+        said = commands.RecordInstruction(
+            given_by="a caller", unit="an office", channel="phone", given_at=self.clock(), said="remove it before noon"
+        )
+        self._take(by, case, said)
 
     def hand_over(self, by: Person, case: str) -> None:
         """Take a demand for user data out of here."""
-        self.desk.care.hand_over(by.actor, case, "it asks who wrote this")
+        self._take(by, case, commands.HandOver("it asks who wrote this"))
 
     def rule_out_demand(self, by: Person, case: str) -> None:
         """Find that it is no demand for user data."""
-        self.desk.care.rule_out_demand(by.actor, case, "it only names the account")
+        self._take(by, case, commands.RuleOutDemand("it only names the account"))
 
     def answer_by_hand(self, by: Person, case: str) -> None:
         """Answer a case by letter from now on."""
-        self.desk.answer_by_hand(by.actor, case)
+        self._take(by, case, commands.AnswerByHand())
 
     def record_delivery(self, by: Person, message: str) -> None:
         """Record that a letter of ours was delivered."""
@@ -395,16 +398,8 @@ class Driver:
     ) -> str:
         """Type in a letter that cancels; returns its message id."""
         now, before = self.clock(), self._letters(case)
-        self.desk.by_letter.enter_cancellation(
-            by.actor,
-            case,
-            effect=effect,  # type: ignore[arg-type]  # a plain text
-            item_ids=item_ids,
-            reference="7-1",
-            issued_at=now,
-            received_at=now,
-            how="a letter",
-        )
+        fate = cast("Effect | None", effect)
+        self._take(by, case, commands.EnterCancellation("7-1", now, now, "a letter", fate, item_ids))
         return next(iter(self._letters(case) - before), "")
 
     def enter_answer(
@@ -414,93 +409,95 @@ class Driver:
         before = self._letters(case)
         answer = Answer(text=(LocalText(lang="ru", text="Вся запись."),))
         named = None if items is None else [Item.model_validate(one) for one in items]
-        self.desk.by_letter.enter_answer(
-            by.actor,
-            case,
-            in_reply_to=question,
-            answers=[answer],
-            received_at=self.clock(),
-            how="a letter",
-            items=named,
-        )
+        self._take(by, case, commands.EnterAnswer(question, [answer], self.clock(), "a letter", named))
         return next(iter(self._letters(case) - before), "")
 
     def _letters(self, case: str) -> set[str]:
-        return {letter.message_id for letter in self.desk.by_letter.waiting(case)}
+        return {letter.message_id for letter in self.desk.letters_waiting(case)}
 
     def vouch(self, by: Person, case: str, letter: str) -> None:
         """Record how a letter's authenticity was checked: it then does what it says."""
-        self.desk.by_letter.vouch(by.actor, case, letter, "called the number on its head")
+        self._take(by, case, commands.Vouch(letter, "called the number on its head"))
 
     def dismiss(self, by: Person, case: str, letter: str) -> None:
         """Record that a letter is not what it seemed."""
-        self.desk.by_letter.dismiss(by.actor, case, letter, "they never wrote it")
+        self._take(by, case, commands.Dismiss(letter, "they never wrote it"))
 
     def contest(self, by: Person, case: str) -> int:
         """Record that the order is contested; returns the contest's number."""
-        filed = Contest(body="a court", reference="1", filed_at=self.clock())
-        return self.desk.contests.record(by.actor, case, filed, "annul it").contests[-1].number
+        return (
+            self._take(by, case, commands.RecordContest("a court", "1", self.clock(), "annul it")).contests[-1].number
+        )
 
     def settle_contest(self, by: Person, case: str, number: int = 1, result: str = "rejected") -> None:
         """Record how a contest ended."""
-        self.desk.contests.settle(by.actor, case, number, result, self.clock(), "so it was decided")  # type: ignore[arg-type]
+        self._take(by, case, commands.SettleContest(number, result, self.clock(), "so it was decided"))  # type: ignore[arg-type]
 
     def suspend(self, by: Person, case: str, from_at: int | None = None, until_at: int | None = None) -> int:
         """Record an order that suspends the case's order; returns the suspension's number."""
         begin = self.clock() if from_at is None else from_at
-        order = SuspensionOrder("a court", "2", begin, "article 1", "a" * 64, until_at)
-        return self.desk.contests.suspend(by.actor, case, order).suspensions[-1].number
+        order = commands.Suspend("a court", "2", begin, "article 1", "a" * 64, until_at)
+        return self._take(by, case, order).suspensions[-1].number
 
     def confirm_suspension(self, by: Person, case: str, number: int = 1) -> None:
         """Confirm a suspension that somebody else recorded."""
-        self.desk.contests.confirm_suspension(by.actor, case, number, "read on the court's site")
+        self._take(by, case, commands.ConfirmSuspension(number, "read on the court's site"))
 
     def end_suspension(self, by: Person, case: str, number: int = 1) -> None:
         """Record that a suspension ended now."""
-        self.desk.contests.end_suspension(by.actor, case, number, self.clock(), "the court lifted it")
+        self._take(by, case, commands.EndSuspension(number, self.clock(), "the court lifted it"))
 
     def delay_user_notice(self, by: Person, case: str, until: int) -> None:
         """Put off telling the user."""
-        self.desk.user_notices.delay(by.actor, case, until, "article 1", "an investigation runs")
+        self._take(by, case, commands.DelayUserNotices(until, "article 1", "an investigation runs"))
 
     def appeal(self, case: str, item_id: str = "1", by: Person | None = None, reference: str = "") -> str:
         """A user appeals, by the platform's own system or by somebody who writes it down; returns the appeal's id."""
         self._messages += 1
         name = reference or f"appeal-{self._messages}"
-        actor = None if by is None else by.actor
-        made = self.desk.appeals.receive(actor, case, item_id, "It was satire.", self.clock(), name)
-        return made.appeal_id
+        return self._take(by, case, commands.ReceiveAppeal(item_id, "It was satire.", self.clock(), name)).appeal_id
 
     def uphold(self, by: Person, appeal: str) -> None:
         """Leave the measure that a user appealed against."""
-        self.desk.appeals.decide(by.actor, appeal, "uphold", "the first decision was right")
+        upheld = commands.DecideAppeal(appeal, "uphold", "the first decision was right")
+        self._take(by, self._case_of(appeal), upheld)
 
     def reverse(self, by: Person, appeal: str) -> None:
         """Lift the measure that a user appealed against."""
         anew = Reversal(
             "not_illegal", "protected_speech", (Statement(lang="ru", text="Пересмотрено."),), text_checked=True
         )
-        self.desk.appeals.decide(by.actor, appeal, "reverse", "it was satire", anew)
+        self._take(by, self._case_of(appeal), commands.DecideAppeal(appeal, "reverse", "it was satire", anew))
 
     def withdraw_appeal(self, appeal: str, by: Person | None = None) -> None:
         """The user takes an appeal back."""
-        self.desk.appeals.withdraw(None if by is None else by.actor, appeal)
+        self._take(by, self._case_of(appeal), commands.WithdrawAppeal(appeal))
+
+    def _take(self, by: Person | None, case: str, command: Command[R]) -> R:
+        """Take a command, by a person or by the platform's own system."""
+        return self.desk.take(SYSTEM if by is None else by.actor, case, command)
+
+    def _case_of(self, appeal: str) -> str:
+        """The id of an appeal's case; of one that is not there that of no case, so that the step says what is wrong."""
+        with suppress(NotFound):
+            return self.desk.appeals.case_of(appeal)
+        return appeal
 
     def hold(self, by: Person, case: str, until: int | None = None) -> None:
         """Keep a case whatever the retention says."""
-        self.desk.privacy.hold(by.actor, case, "a court asked for it", until or self.clock() + 400 * DAY)
+        self._take(by, case, commands.Hold("a court asked for it", until or self.clock() + 400 * DAY))
 
     def end_hold(self, by: Person, case: str) -> None:
         """End a legal hold."""
-        self.desk.privacy.end_hold(by.actor, case, "the court is done")
+        self._take(by, case, commands.EndHold("the court is done"))
 
     def ask_erasure(self, by: Person, case: str, ground: str = "subject_request") -> None:
         """Ask to destroy the personal data of an ended case."""
-        self.desk.privacy.ask_erasure(by.actor, case, ground)
+        self._take(by, case, commands.AskErasure(ground))
 
     def erase(self, by: Person, case: str) -> None:
         """Agree to an erasure that somebody else asked for."""
-        self.desk.privacy.erase(by.actor, case)
+        self._take(by, case, commands.Erase())
 
     def export(self, by: Person, case: str) -> Document:
         """All personal data of a case, for a person who asks."""

@@ -30,9 +30,8 @@ from kz_compliance_sdk.domain.policy.values import UserPolicy
 from kz_compliance_sdk.domain.proposal_checks import check_proposal
 from kz_compliance_sdk.domain.references import appeal_id_of, message_id, stream_of
 from kz_compliance_sdk.domain.report import RefusalCode, Statement
-from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY, check_another
+from kz_compliance_sdk.domain.review_policy import check_another
 from kz_compliance_sdk.domain.reviewed import Words
-from kz_compliance_sdk.domain.steps import need
 from kz_compliance_sdk.domain.user_notices import name_of
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput, StoreDamaged
 
@@ -161,9 +160,6 @@ def receive(
 
     Raises NotAllowed, InvalidInput, and IllegalMove for an item without a measure and for a case that was erased.
     """
-    if stamp.actor != SYSTEM:
-        REVIEW_POLICY.check(stamp.actor, "receive_appeal")
-    need(text, "text", "Give what the user wrote.")
     if len(text) > _LONGEST_TEXT:
         raise InvalidInput(f"it is longer than {_LONGEST_TEXT} characters.", field="text", remedy="Shorten it.")
     check_reference(reference)
@@ -230,7 +226,7 @@ def check_reference(reference: str) -> None:
 def uphold(case: Case, appeal: Appeal, reasons: str, first: Iterable[Actor], *, stamp: Stamp) -> Settled:
     """The measure stays. Raises NotAllowed for whoever decided first, and IllegalMove if it was lifted meanwhile or the
     item is being decided anew."""
-    item = check_decider(case, appeal, reasons, first, stamp)
+    item = check_decider(case, appeal, first, stamp)
     if not item.measure or item.status == "lifting":
         raise IllegalMove(
             "the measure was lifted meanwhile: nothing is left that could be upheld. Reverse it.", reference=case.id
@@ -244,7 +240,6 @@ def withdraw(case: Case, appeal: Appeal, first: Iterable[Actor], *, stamp: Stamp
     """The user takes the appeal back. Raises NotAllowed for whoever decided first, IllegalMove."""
     _check_open(appeal)
     if stamp.actor != SYSTEM:
-        REVIEW_POLICY.check(stamp.actor, "withdraw_appeal")
         _check_other(case, first, stamp)
     event = happened(case, remedies.AppealWithdrawn(appeal=appeal.number), stamp)
     gone = replace(appeal, state="withdrawn", decided_at=stamp.at)
@@ -296,9 +291,7 @@ def _item_of(case: Case, item_id: str) -> ItemState:
     return next((item for item in named if item.measure), named[0])
 
 
-def check_decider(case: Case, appeal: Appeal, reasons: str, first: Iterable[Actor], stamp: Stamp) -> ItemState:
-    REVIEW_POLICY.check(stamp.actor, "decide_appeal")
-    need(reasons, "reasons", "Say what you found when you looked at it anew.")
+def check_decider(case: Case, appeal: Appeal, first: Iterable[Actor], stamp: Stamp) -> ItemState:
     _check_open(appeal)
     item = about(case, appeal)
     _check_other(case, first, stamp)
@@ -345,7 +338,7 @@ def reverse(
     What another order holds as well stays. Raises NotAllowed for whoever decided first, InvalidInput naming the field,
     and IllegalMove while the item is being decided anew, or the undo window of another decision of the case runs.
     """
-    item = check_decider(case, appeal, reasons, first, stamp)
+    item = check_decider(case, appeal, first, stamp)
     texts = {"reasons": reasons}
     decided = replace(appeal, state="reversed", decided_by=stamp.actor.id, decided_at=stamp.at)
     if item.measure or item.status == "lifting":

@@ -49,8 +49,7 @@ from kz_compliance_sdk.domain.notice import (
 from kz_compliance_sdk.domain.policy import ApproverDuty, Policy
 from kz_compliance_sdk.domain.references import object_stream
 from kz_compliance_sdk.domain.results import escalated, steps_past
-from kz_compliance_sdk.domain.running_time import replanned, term_times
-from kz_compliance_sdk.domain.suspensions import resumed
+from kz_compliance_sdk.domain.running_time import replanned, resumed, term_times
 from kz_compliance_sdk.domain.transitions import ENDED, is_legal
 
 __all__ = [

@@ -57,16 +57,3 @@ class Suspension:
         """Whether the order stands suspended by it at `at`."""
         ends_at = self.ends_at
         return bool(self.confirmed_by) and self.from_at <= at and (ends_at is None or at < ends_at)
-
-
-@dataclass(frozen=True, slots=True)
-class SuspensionOrder:
-    """A suspension order as it is recorded: who ordered it, under which reference, on which legal basis, from when
-    until when (UTC seconds; `until_at` None if it names no end), and the SHA-256 of the document that proves it."""
-
-    body: str
-    reference: str
-    from_at: int
-    legal_basis: str
-    proof_sha256: str
-    until_at: int | None = None

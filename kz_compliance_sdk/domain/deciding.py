@@ -33,11 +33,11 @@ from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.proposal_checks import check_bulk, check_orders, check_proposal, rests_on
 from kz_compliance_sdk.domain.report import UserNotified
 from kz_compliance_sdk.domain.results import Answering, settle
-from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY, check_no_proposer
+from kz_compliance_sdk.domain.review_policy import check_no_proposer
 from kz_compliance_sdk.domain.reviewed import ContentSeen
 from kz_compliance_sdk.domain.running_time import on_the_term_again, replanned
 from kz_compliance_sdk.domain.second_person import asking, said_openly
-from kz_compliance_sdk.domain.steps import check_answerable, check_lease, need
+from kz_compliance_sdk.domain.steps import check_answerable, check_lease
 from kz_compliance_sdk.errors import Conflict, IllegalMove, InvalidInput, NotAllowed
 
 
@@ -70,7 +70,6 @@ def propose(
     Raises LeaseLost, InvalidInput naming the field and the remedy, and NotAllowed for a measure on a notice whose
     authenticity nobody has verified.
     """
-    REVIEW_POLICY.check(stamp.actor, "propose")
     check_lease(case, token, stamp)
     check_answerable(case)
     check_proposal(proposal, case.open_items, case.languages or context.notice.languages)
@@ -170,7 +169,6 @@ def approve(
 ) -> tuple[Change, Case]:
     """Approve exactly what was seen: `digest` names it. Raises Conflict if it has changed since, and NotAllowed for
     whoever is no other person than the proposer."""
-    REVIEW_POLICY.check(stamp.actor, "approve")
     if case.state is not CaseState.IN_APPROVAL:
         moved(case, "approve")
     if decision.digest != digest or decision.version != case.decision_version:
@@ -185,8 +183,6 @@ def approve(
 
 def send_back(case: Case, digest: str, reasons: str, decision: Decision, *, stamp: Stamp) -> tuple[Change, Case]:
     """The second person does not agree; `reasons` stay inside the platform. Raises Conflict, NotAllowed."""
-    REVIEW_POLICY.check(stamp.actor, "send_back")
-    need(reasons, "reasons", "Say what has to change.")
     if case.state is CaseState.IN_APPROVAL and decision.digest != digest:
         raise Conflict("the proposal is not the one that you saw. Read it again.", reference=case.id)
     event = happened(case, review.SentBack(decision=case.decision_version), stamp, {"reasons": reasons})
@@ -252,7 +248,6 @@ def undo(case: Case, messages: Sequence[OutboxMessage], policy: Policy, *, stamp
     """Take a decision back before anything of it has been carried out. `messages` are the case's unsettled effects and
     reports. Raises IllegalMove once the first attempt has begun, or the window is over and a cancellation took a part
     of it; and for what was decided on an appeal."""
-    REVIEW_POLICY.check(stamp.actor, "undo")
     # What an earlier decision or a cancellation set going is not this decision's to take back.
     latest = [item for item in case.items if item.decision_version == case.decision_version]
     own = [item for item in latest if not _fell(item)]
@@ -301,8 +296,6 @@ def record_undoable(
     The item is `gone`, and reported as `cannot_comply`: nothing claims that it was restored. Raises IllegalMove while
     nobody has tried to lift it, or while a try is under way.
     """
-    REVIEW_POLICY.check(stamp.actor, "record_undoable")
-    need(reasons, "reasons", "Say why it can never be lifted.")
     item = next((one for one in case.items if one.item_id == item_id), None)
     if item is None:
         raise InvalidInput(f"the case has no item {item_id!r}.", field="item_id", remedy="Name one of its items.")

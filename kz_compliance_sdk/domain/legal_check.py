@@ -14,13 +14,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from kz_compliance_sdk.domain.actor import Stamp
 from kz_compliance_sdk.domain.canonical import digest, encoded
-from kz_compliance_sdk.domain.case import Case, happened, moved
-from kz_compliance_sdk.domain.change import CaseWrite, Change
+from kz_compliance_sdk.domain.case import Case, happened
 from kz_compliance_sdk.domain.events.base import Happened
 from kz_compliance_sdk.domain.events.review import LegallyChecked
-from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.domain.words import LANGUAGES, words
-from kz_compliance_sdk.errors import InvalidInput
 
 __all__ = [
     "QUESTIONS",
@@ -31,7 +28,6 @@ __all__ = [
     "RecordedCheck",
     "barring",
     "is_unclear",
-    "record_legal_check",
 ]
 
 Answer = Literal["yes", "no", "unclear"]
@@ -140,19 +136,3 @@ def checked(case: Case, check: LegalCheck, row: RecordedCheck, stamp: Stamp) -> 
     """That somebody answered the questions, in this version."""
     event = LegallyChecked(check=row.version, revision=row.revision, answers=check.answers)
     return happened(case, event, stamp, {"note": check.note} if check.note else None)
-
-
-def record_legal_check(
-    case: Case, check: LegalCheck, known: Sequence[RecordedCheck], *, stamp: Stamp
-) -> tuple[Change, Case, RecordedCheck]:
-    """Record a named person's answers before anything is proposed; the case stays where it is. Raises NotAllowed,
-    InvalidInput and IllegalMove."""
-    REVIEW_POLICY.check(stamp.actor, "record_legal_check")
-    if case.revision == 0:
-        raise InvalidInput(
-            "there is no usable notice to check.", field="case_id", remedy="Settle the quarantined message first."
-        )
-    row = recorded(case, check, known, stamp)
-    told = checked(case, check, row, stamp)
-    after = moved(case, "record_legal_check", told)
-    return (CaseWrite(after), told), after, row

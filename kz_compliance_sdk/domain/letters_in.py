@@ -11,17 +11,18 @@ from typing import Literal
 
 from kz_compliance_sdk.domain.actor import Actor, Stamp
 from kz_compliance_sdk.domain.arrival_events import Arrival, came, flags_told, happened_with
-from kz_compliance_sdk.domain.arrivals import answer
+from kz_compliance_sdk.domain.arrivals import amend, answer
 from kz_compliance_sdk.domain.cancellations import Standing, cancel
 from kz_compliance_sdk.domain.case import Case, happened
 from kz_compliance_sdk.domain.change import Change
 from kz_compliance_sdk.domain.clock import local
 from kz_compliance_sdk.domain.events.arrivals import Flagged, LetterDismissed, LetterEntered
+from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.messages import step
-from kz_compliance_sdk.domain.notice import Cancellation, Clarification
+from kz_compliance_sdk.domain.notice import Cancellation, Clarification, Notice
 from kz_compliance_sdk.domain.policy import Policy
-from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY, check_another
-from kz_compliance_sdk.domain.steps import need
+from kz_compliance_sdk.domain.retention import begin_anew
+from kz_compliance_sdk.domain.review_policy import check_another
 from kz_compliance_sdk.errors import IllegalMove
 
 _FLAG = {"notice.cancelled": "cancellation_unverified", "notice.clarified": "answer_unverified"}
@@ -71,7 +72,7 @@ def vouch_for_letter(
 ) -> tuple[Change, Case]:
     """A second person says `how` the letter's authenticity was checked: now it does what it says. Never by
     its typist: raises NotAllowed."""
-    check_voucher(case, Actor(arrival.entered_by, account=arrival.account), how, stamp)
+    check_voucher(case, Actor(arrival.entered_by, account=arrival.account), stamp)
     if isinstance(letter, Clarification):
         return answer(case, letter, arrival, policy, standing, stamp, {"how": how})
     if letter.revision != case.revision:
@@ -83,21 +84,40 @@ def vouch_for_letter(
     return cancel(case, letter, arrival, policy, standing, stamp, {"how": how})
 
 
-def check_voucher(case: Case, typist: Actor, how: str, stamp: Stamp) -> None:
-    """Whether this person may vouch for what was typed in: never its typist. Raises NotAllowed, InvalidInput."""
-    REVIEW_POLICY.check(stamp.actor, "authenticate")
+def check_voucher(case: Case, typist: Actor, stamp: Stamp) -> None:
+    """Whether this person may vouch for what was typed in: never its typist. Raises NotAllowed."""
     check_another([typist], stamp.actor, "the typist cannot vouch for what they typed in.", case.id)
-    need(how, "how", "Say how it was checked, for example: called back on the number in the register.")
 
 
-def dismiss_letter(case: Case, message: tuple[str, str, str], reasons: str, *, stamp: Stamp) -> tuple[Change, Case]:
-    """The letter is not what it seemed, such as a forgery or a slip of the typist: it never takes effect."""
-    REVIEW_POLICY.check(stamp.actor, "authenticate")
-    need(reasons, "reasons", "Say what is wrong with it.")
-    told = LetterDismissed(letter=stamp.keyed(message[2]))
-    return step(case, "dismiss_letter", happened(case, told, stamp, {"reasons": reasons}))
+def letter_known(stream: Stream, key: str) -> Literal["waits", "dismissed", "vouched"] | None:
+    """What became of a letter that was typed in, by the keyed digest of its sender and id; None for a new one."""
+    bodies = [body for of_key, body in stream.case.took if of_key == key]
+    if not bodies:
+        return None
+    if any(body in stream.case.letters for body in bodies):
+        return "waits"
+    gone = {on.event.letter for on in stream.events if isinstance(on.event, LetterDismissed)}
+    return "dismissed" if gone & set(bodies) else "vouched"
 
 
 def without(case: Case, others: tuple[str, ...]) -> tuple[str, ...]:
     """The flags of the case once a letter waits no more; `others` are those of the letters that still do."""
     return tuple(flag for flag in case.flags if flag not in _UNVERIFIED or flag in others)
+
+
+def vouch_for_amendment(
+    case: Case,
+    notice: Notice,
+    arrival: Arrival,
+    others: tuple[str, ...],
+    how: str,
+    policy: Policy,
+    standing: Standing,
+    stamp: Stamp,
+) -> tuple[Change, Case]:
+    """Record how the authenticity of a typed-in amendment was checked; only then does it amend a notice whose own
+    origin is proved. `others` are the flags of letters that still wait. Never by its typist: raises NotAllowed."""
+    check_voucher(case, Actor(arrival.entered_by, account=arrival.account), stamp)
+    return amend(
+        begin_anew(case).but(flags=without(case, others)), notice, arrival, policy, standing, stamp, {"how": how}
+    )

@@ -17,7 +17,7 @@ from kz_compliance_sdk.domain.messages import Respondent, item_of, step, stuck, 
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.report import UserNotified
-from kz_compliance_sdk.domain.suspensions import resumed
+from kz_compliance_sdk.domain.running_time import resumed
 from kz_compliance_sdk.domain.transitions import ENDED, is_legal
 
 UNUSABLE: tuple[str, Audience, int] = "answer_unusable", ("moderator", "lead"), 50

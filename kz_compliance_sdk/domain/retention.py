@@ -16,14 +16,13 @@ from kz_compliance_sdk.domain.case import Case, happened, moved
 from kz_compliance_sdk.domain.change import CaseErased, Change
 from kz_compliance_sdk.domain.events import office, privacy
 from kz_compliance_sdk.domain.fold import Stream
-from kz_compliance_sdk.domain.messages import step, written
+from kz_compliance_sdk.domain.messages import written
 from kz_compliance_sdk.domain.received import count_readable
-from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY, check_another
+from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.domain.reviewed import count_held, count_texts
-from kz_compliance_sdk.domain.steps import need
 from kz_compliance_sdk.domain.transitions import ENDED, CaseState
 from kz_compliance_sdk.domain.user_notices import count_unsent
-from kz_compliance_sdk.errors import IllegalMove, InvalidInput
+from kz_compliance_sdk.errors import IllegalMove
 
 Class = Literal["closed", "in_force", "cancelled", "quarantined"]
 
@@ -140,54 +139,6 @@ def is_contested(case: Case) -> bool:
     return any(not contest.result for contest in case.contests)
 
 
-def hold(case: Case, reasons: str, until: int, *, stamp: Stamp) -> tuple[Change, Case]:
-    """Keep a case until `until` (UTC seconds), whatever the retention says: a contest, an appeal, a court."""
-    REVIEW_POLICY.check(stamp.actor, "hold")
-    need(reasons, "reasons", "Say what the case is kept for.")
-    if until <= stamp.at:
-        raise InvalidInput("it is past.", field="until", remedy="Give the day until which the case must be kept.")
-    if case.erased_at is not None:
-        raise IllegalMove("its personal data was erased: there is nothing left to hold.", reference=case.id)
-    if is_held(case, stamp.at) and until < (case.held_until or 0):
-        raise InvalidInput(
-            "a legal hold keeps this case for longer.",
-            field="until",
-            remedy="Give a later day, or end that hold first: it takes other roles, and reasons.",
-        )
-    return step(case, "hold", happened(case, privacy.Held(until=until), stamp, {"reasons": reasons}))
-
-
-def end_hold(case: Case, reasons: str, *, stamp: Stamp) -> tuple[Change, Case]:
-    """End a legal hold before its time."""
-    REVIEW_POLICY.check(stamp.actor, "end_hold")
-    need(reasons, "reasons", "Say why the case need not be kept any longer.")
-    if not is_held(case, stamp.at):
-        raise IllegalMove("no legal hold keeps this case.", reference=case.id)
-    return step(case, "end_hold", happened(case, privacy.HoldEnded(), stamp, {"reasons": reasons}))
-
-
-def ask_erasure(case: Case, ground: str, *, stamp: Stamp) -> tuple[Change, Case]:
-    """Ask for the erasure of a case before the end of its retention; somebody else must agree."""
-    REVIEW_POLICY.check(stamp.actor, "erase")
-    if ground not in GROUNDS:
-        raise InvalidInput(f"{ground!r} is no ground.", field="ground", remedy=f"One of: {', '.join(GROUNDS)}.")
-    _refuse_what_is_needed(case, stamp.at)
-    return step(case, "ask_erasure", happened(case, privacy.ErasureAsked(ground=ground), stamp))
-
-
-def agree_to_erasure(case: Case, stream: Stream, *, stamp: Stamp) -> tuple[Change, Case]:
-    """Destroy the personal data of a case before the end of its retention, as another person asked. Raises
-    NotAllowed."""
-    REVIEW_POLICY.check(stamp.actor, "erase")
-    if stream.case.erasure_asked is None:
-        raise IllegalMove("nobody has asked for the erasure of this case.", reference=case.id)
-    person, account, ground = stream.case.erasure_asked
-    first = stream.roster.who(person, account)
-    check_another([first], stamp.actor, "who asked for an erasure cannot agree to it: it takes somebody else.", case.id)
-    _refuse_what_is_needed(case, stamp.at)
-    return erase(case, holdings_of(stream), stream, ground, stamp=stamp)
-
-
 def erase(case: Case, holdings: Holdings, stream: Stream, ground: str, *, stamp: Stamp) -> tuple[Change, Case]:
     """Destroy the personal data of an ended case, and what people wrote in its `stream`. What happened, when, by whom
     and under which digests stays. Raises Damage or NewerRelease for a stream on which nothing may be decided."""
@@ -209,17 +160,3 @@ def exported(case: Case, *, stamp: Stamp) -> Change:
 def begin_anew(case: Case) -> Case:
     """An erased case whose notice comes again in a new revision: nothing of the earlier one is known any more."""
     return case if case.erased_at is None else case.but(items=(), erased_at=None)
-
-
-def _refuse_what_is_needed(case: Case, now: int) -> None:
-    if case.erased_at is not None:
-        raise IllegalMove("its personal data was erased already.", reference=case.id)
-    if is_held(case, now):
-        raise IllegalMove("a legal hold keeps this case: end it first, with reasons.", reference=case.id)
-    if is_contested(case):
-        raise IllegalMove("a contest of the order is still open.", reference=case.id)
-    if any(item.measure for item in case.items):
-        raise IllegalMove(
-            "a measure of this case is in force, and could not be lifted without the name of its object.",
-            reference=case.id,
-        )

@@ -99,6 +99,11 @@ def who_decided(stream: Stream, *versions: int) -> tuple[Actor, ...]:
     return tuple(stream.roster.who(*by) for by in proposed + approved)
 
 
+def who_typed(stream: Stream) -> Actor:
+    """Who typed the notice in that the case rests on; nobody for one that came otherwise."""
+    return stream.roster.who(*stream.case.typist)
+
+
 def who_suspended(stream: Stream, number: int) -> tuple[Actor, ...]:
     """Who recorded the suspension of this number; nobody, if there is none."""
     held = stream.case.suspensions.get(number)

@@ -15,8 +15,11 @@ from collections.abc import Iterable
 from typing import Any, TypedDict
 
 from kz_compliance_sdk.domain import clock
-from kz_compliance_sdk.domain.case import Case, CaseState
+from kz_compliance_sdk.domain.actor import SYSTEM, Stamp
+from kz_compliance_sdk.domain.case import Case, CaseState, happened, moved
 from kz_compliance_sdk.domain.clock import ClockView, clock_view
+from kz_compliance_sdk.domain.events import office
+from kz_compliance_sdk.domain.events.base import Happened
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy
 
@@ -127,6 +130,17 @@ def on_the_term_again(case: Case, policy: Policy, at: int) -> dict[str, Any]:
         return {}
     after = at if case.decided_at is None else case.decided_at
     return {"watch_at": clock.next_step_at(policy.ladder, after=after, **term_times(case))}
+
+
+def resumed(case: Case, stamp: Stamp) -> tuple[Case, tuple[Happened, ...]]:
+    """A case whose pause has ended goes on with what was left of its term, unless the time to lift leads; and what is
+    told of that: the clock ended it, whoever comes upon it. Any other stays."""
+    if case.running_watch_at is None or stands_still(case, stamp.at):
+        return case, ()
+    told = happened(case, office.SuspensionWatched(over=True), stamp, by=SYSTEM)
+    after = moved(case, None, told)
+    plans = not is_lifting(case)
+    return planned(after, case.running_watch_at, stamp.at) if plans else after, (told,)
 
 
 def clock_of(case: Case, messages: Iterable[OutboxMessage], now: int) -> ClockView:

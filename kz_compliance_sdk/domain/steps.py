@@ -5,7 +5,7 @@ What is never answered here: a demand for data of a user is no removal notice, a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Literal
 
 from kz_compliance_sdk.domain.actor import Actor, Stamp
@@ -13,11 +13,8 @@ from kz_compliance_sdk.domain.case import Case, CaseState, happened
 from kz_compliance_sdk.domain.change import Change
 from kz_compliance_sdk.domain.events import office, review
 from kz_compliance_sdk.domain.flags import USER_DATA_DEMAND
-from kz_compliance_sdk.domain.identities import check_questions
 from kz_compliance_sdk.domain.ledger import Stamped
-from kz_compliance_sdk.domain.messages import clarification, step
-from kz_compliance_sdk.domain.notice import Notice
-from kz_compliance_sdk.domain.report import Question
+from kz_compliance_sdk.domain.messages import step
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput, LeaseLost, NotAllowed
 
@@ -67,53 +64,6 @@ def check_lease(case: Case, token: int, stamp: Stamp) -> None:
             "Nothing was written; claim the case again.",
             reference=case.id,
         )
-
-
-def renew(case: Case, token: int, *, lease_s: int, stamp: Stamp) -> tuple[Change, Case]:
-    """Keep the lease for `lease_s` seconds from now. Raises LeaseLost."""
-    check_lease(case, token, stamp)
-    return step(case, "renew", happened(case, review.Renewed(until=stamp.at + lease_s), stamp))
-
-
-def release(case: Case, token: int, *, stamp: Stamp) -> tuple[Change, Case]:
-    """Give the case back to the queue. Raises LeaseLost."""
-    check_lease(case, token, stamp)
-    return step(case, "release", happened(case, review.Released(), stamp))
-
-
-def request_clarification(
-    case: Case, token: int, questions: Sequence[Question], notice: Notice, *, text_checked: bool, stamp: Stamp
-) -> tuple[Change, Case]:
-    """Ask the authority what is missing. The clock runs on. Raises LeaseLost, NotAllowed, and InvalidInput for text
-    that nobody has checked for identities."""
-    REVIEW_POLICY.check(stamp.actor, "request_clarification")
-    check_lease(case, token, stamp)
-    check_answerable(case)
-    if not questions:
-        raise InvalidInput("there is no question.", field="questions", remedy="Ask at least one.")
-    named = {item.item_id for item in case.items}
-    for number, question in enumerate(questions):
-        if question.item_id is not None and question.item_id not in named:
-            raise InvalidInput(
-                f"the notice names no item {question.item_id!r}.",
-                field=f"questions[{number}].item_id",
-                remedy="Name one of its items, or leave it out to ask about the whole notice.",
-            )
-        for place, said in enumerate(question.text):
-            need(said.text, f"questions[{number}].text[{place}].text", "Write the question, or leave it out.")
-    check_questions(case, questions, notice, text_checked=text_checked)
-    body = clarification(case, tuple(questions), stamp)
-    return step(
-        case,
-        "request_clarification",
-        happened(case, review.Asked(questions=len(questions)), stamp, {"body": body}),
-    )
-
-
-def recall(case: Case, *, stamp: Stamp) -> tuple[Change, Case]:
-    """Decide without waiting for the authority's answer any longer."""
-    REVIEW_POLICY.check(stamp.actor, "request_clarification")
-    return step(case, "recall", happened(case, review.Recalled(), stamp))
 
 
 def need(text: str, field: str, remedy: str) -> None:

@@ -5,17 +5,16 @@ An effect that has begun goes on. One that has not is taken off its way, and a s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 
 from kz_compliance_sdk.domain.actor import Stamp
 from kz_compliance_sdk.domain.cancellations import enforcing, has_begun
 from kz_compliance_sdk.domain.case import Case, ItemState, happened, moved
 from kz_compliance_sdk.domain.change import Change
+from kz_compliance_sdk.domain.commands.base import Facts
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.events import review
 from kz_compliance_sdk.domain.messages import written
-from kz_compliance_sdk.domain.outbox import OutboxMessage
-from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.running_time import on_the_term_again, replanned
 
 
@@ -30,20 +29,17 @@ def by_one_person(_item: ItemState, decision: Decision) -> bool:
 
 
 def withhold(
-    change: Change,
-    case: Case,
-    bears_on: Callable[[ItemState, Decision], bool],
-    messages: Sequence[OutboxMessage],
-    decisions: Mapping[int, Decision],
-    policy: Policy,
-    stamp: Stamp,
+    change: Change, case: Case, bears_on: Callable[[ItemState, Decision], bool], facts: Facts, stamp: Stamp
 ) -> tuple[Change, Case]:
     """Take the case's measures that have not begun off their way, as far as the news `bears_on` them: `change` brought
     it, and what is given back goes on from there.
 
     The latest decision goes back to approval, if only one person has decided it: a second person approves its digest,
-    or sends it back. Whatever else is withheld is decided anew. `messages` are the case's unsettled ones.
+    or sends it back. Whatever else is withheld is decided anew.
     """
+    if not case.pending:
+        return change, case
+    messages, decisions, policy = facts.open_messages(), facts.decisions(), facts.policy
     held = [
         item
         for item in case.items

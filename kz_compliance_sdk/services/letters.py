@@ -1,4 +1,4 @@
-"""Answers that a person carries: the letter, the record of its delivery; and a parked message tried again."""
+"""Messages that a person acts on: the record that a letter was delivered, and a parked message tried again."""
 
 from __future__ import annotations
 
@@ -8,18 +8,16 @@ from dataclasses import dataclass
 from kz_compliance_sdk.domain import results
 from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.canonical import canonical
-from kz_compliance_sdk.domain.case import Case, happened
-from kz_compliance_sdk.domain.change import Change, MessageWrite, case_after
+from kz_compliance_sdk.domain.case import Case
+from kz_compliance_sdk.domain.change import Change, case_after
 from kz_compliance_sdk.domain.clock import local
-from kz_compliance_sdk.domain.events.office import AnsweredByHand
 from kz_compliance_sdk.domain.message_states import moved
-from kz_compliance_sdk.domain.messages import BY_HAND, step
+from kz_compliance_sdk.domain.messages import BY_HAND
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.domain.values import instant_text
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput
 from kz_compliance_sdk.ports import Store, Tx
-from kz_compliance_sdk.services.loading import stream_in
 from kz_compliance_sdk.services.tallying import with_tally
 from kz_compliance_sdk.services.tries import tell_try
 
@@ -39,31 +37,6 @@ class Letters:
 
     def __init__(self, store: Store, platform_id: str) -> None:
         self._store, self._platform = store, platform_id
-
-    def switch(self, actor: Actor, case_id: str) -> Case:
-        """Answer a case by letter from now on: the way out when the regulator's system is down and the clock is not.
-
-        Raises IllegalMove while one of its messages is on its way.
-        """
-        REVIEW_POLICY.check(actor, "deliver_by_hand")
-        return self._store.submit(self._platform, lambda tx: self._switch(tx, actor, case_id)).result()
-
-    def _switch(self, tx: Tx, actor: Actor, case_id: str) -> tuple[Change, Case]:
-        case = tx.case(case_id)
-        kinds = ("report", "clarification")
-        mine = [m for m in tx.open_messages(case_id) if m.kind in kinds and m.endpoint != BY_HAND]
-        known = {message.id for message in mine}
-        # What was refused goes by letter too, once somebody has it tried again.
-        owed = [one for one in stream_in(tx, case_id).case.owed if one.kind in kinds and one.state == "parked"]
-        mine += [tx.message(one.id) for one in owed if one.id not in known and one.endpoint != BY_HAND]
-        if any(message.state == "leased" for message in mine):
-            raise IllegalMove("a message is on its way to the regulator: try again in two minutes.", reference=case_id)
-        stamp = tx.stamp(actor)
-        change, switched = step(case, "deliver_by_hand", happened(case, AnsweredByHand(), stamp))
-        # What can still be taken back is no letter yet.
-        at = max(tx.now, case.undo_until or 0)
-        letters = (MessageWrite(m.but(endpoint=BY_HAND, next_attempt_at=at), m.lease_token) for m in mine)
-        return (*change, *letters), switched
 
     def record(self, actor: Actor, message_id: str, proof: Proof) -> Case:
         """Record that a letter was delivered; it then counts as received. Raises InvalidInput and IllegalMove."""

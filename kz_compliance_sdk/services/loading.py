@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal, cast
+from typing import cast
 
 from kz_compliance_sdk.domain import user_notices
-from kz_compliance_sdk.domain.actor import Actor, Stamp
+from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.arrivals import Arrival, Standing
 from kz_compliance_sdk.domain.case import Case, ItemState
 from kz_compliance_sdk.domain.change import NOTHING, Change, InboxRow, happenings
 from kz_compliance_sdk.domain.clock import ClockView
 from kz_compliance_sdk.domain.deciding import Context
 from kz_compliance_sdk.domain.decision import Decision
-from kz_compliance_sdk.domain.events.arrivals import Admitted, Amended, Answered, LetterDismissed, Opened
+from kz_compliance_sdk.domain.events.arrivals import Admitted, Amended, Answered, Opened
 from kz_compliance_sdk.domain.events.base import Source
+from kz_compliance_sdk.domain.events.privacy import erasable
 from kz_compliance_sdk.domain.fold import Chain, Step, Stream, steps_of
 from kz_compliance_sdk.domain.holding import Objects, believed_objects
 from kz_compliance_sdk.domain.ledger import NewerRelease
@@ -27,13 +28,12 @@ from kz_compliance_sdk.domain.notice import Cancellation, Clarification, Item, N
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.received import messages_of, received_in
-from kz_compliance_sdk.domain.references import object_stream, stream_of
+from kz_compliance_sdk.domain.references import message_stream, object_stream, stream_of
 from kz_compliance_sdk.domain.report import UserNotified
 from kz_compliance_sdk.domain.results import Answering
 from kz_compliance_sdk.domain.reviewed import ContentSeen, checks_of, decisions_by_version, looks_of
 from kz_compliance_sdk.domain.running_time import clock_of
 from kz_compliance_sdk.domain.user_notices import UserNoticeState, tellings
-from kz_compliance_sdk.domain.withholding import withhold
 from kz_compliance_sdk.errors import NotFound, StoreDamaged, Unreadable
 from kz_compliance_sdk.ports import Queries, Tx
 from kz_compliance_sdk.wire.v1 import MessageData, read_admitted, read_message
@@ -195,30 +195,37 @@ def standing_before(
     return replace(standing, accounts=accounts)
 
 
-def withheld(
-    tx: Tx, change: Change, case: Case, bears_on: Callable[[ItemState, Decision], bool], policy: Policy, stamp: Stamp
-) -> tuple[Change, Case]:
-    """What the news of `change` holds back of a case's decisions, if anything of them is still to come."""
-    if not case.pending:
-        return change, case
-    return withhold(change, case, bears_on, tx.open_messages(case.id), decisions_in(tx, case.id), policy, stamp)
-
-
 def letters_waiting(tx: Tx, case: Case) -> list[InboxRow]:
     """The letters of a case that were typed in and that nobody has vouched for or dismissed, oldest first."""
     held = [row for row in received_in(stream_in(tx, case.id), tx.words) if row.exit == "waiting"]
     return sorted(held, key=lambda row: row.received_at)
 
 
-def letter_known(stream: Stream, key: str) -> Literal["waits", "dismissed", "vouched"] | None:
-    """What became of a letter that was typed in, by the keyed digest of its sender and id; None for a new one."""
-    bodies = [body for of_key, body in stream.case.took if of_key == key]
-    if not bodies:
-        return None
-    if any(body in stream.case.letters for body in bodies):
-        return "waits"
-    gone = {on.event.letter for on in stream.events if isinstance(on.event, LetterDismissed)}
-    return "dismissed" if gone & set(bodies) else "vouched"
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A letter that was typed in and waits: the message id under which it is held, and what it says. `received_at` is
+    when the office received it, UTC seconds."""
+
+    message_id: str
+    type: str
+    entered_by: str
+    received_at: int
+    says: Cancellation | Clarification | Notice
+
+
+def letters_of(tx: Tx, case: Case) -> tuple[Letter, ...]:
+    """The letters about a case that nobody has vouched for or dismissed, oldest first."""
+    return tuple(
+        Letter(row.message_id, row.type, typist_in(tx, row).id, row.received_at, letter_says(row))
+        for row in letters_waiting(tx, case)
+    )
+
+
+def letter_says(row: InboxRow) -> Cancellation | Clarification | Notice:
+    """What a letter that was typed in says."""
+    said = read_message(row.body).data
+    assert isinstance(said, Cancellation | Clarification | Notice)  # noqa: S101  nothing else is typed in
+    return said
 
 
 def typist_in(tx: Tx, row: InboxRow) -> Actor:
@@ -253,12 +260,6 @@ def arrival_in(tx: Tx, row: InboxRow, channel: str) -> Arrival:
     )
 
 
-def typist_of(tx: Tx, case: Case) -> Actor:
-    """Who typed the notice in that the case rests on; nobody for one that came otherwise."""
-    stream = stream_in(tx, case.id)
-    return stream.roster.who(*stream.case.typist)
-
-
 def typed_amendment(tx: Tx, case: Case) -> tuple[Notice, Arrival, tuple[str, ...]] | None:
     """The amendment that was typed in, is vouched for by nobody and comes first by its revision: a later one that was
     taken before it would shut it out. And the flags of the other letters that wait."""
@@ -269,6 +270,13 @@ def typed_amendment(tx: Tx, case: Case) -> tuple[Notice, Arrival, tuple[str, ...
         return None
     data, row = min(later, key=lambda one: one[0].revision)
     return data, arrival_in(tx, row, case.channel), flags_of_letters(other.type for other in rows if other is not row)
+
+
+def messages_taken(tx: Tx, stream: Stream) -> list[Stream]:
+    """The streams of the messages that a case took after they came, which hold something that can be erased. One that
+    cannot be read is left: the sweep tells people of it."""
+    names = {message_stream(key, body, tx.stamp().keyed) for key, body in stream.case.took}
+    return [one for one in tx.streams(names).values() if one.fault is None and erasable(one.events)]
 
 
 def answering_of(tx: Tx, case: Case, item: ItemState | None, respondent: Respondent) -> Answering:

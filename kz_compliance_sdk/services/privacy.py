@@ -10,19 +10,17 @@ from functools import partial
 from typing import Any
 
 from kz_compliance_sdk.domain import retention
-from kz_compliance_sdk.domain.actor import Actor, Stamp
+from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import Change, case_after
-from kz_compliance_sdk.domain.events.privacy import erasable
 from kz_compliance_sdk.domain.lodging import SanctionNoted, erased, lodging_in
-from kz_compliance_sdk.domain.references import message_stream
 from kz_compliance_sdk.domain.retention import AT_END, Holdings, Retention
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.errors import ComplianceError, IllegalMove, StoreError
 from kz_compliance_sdk.ports import Store, Tx
 from kz_compliance_sdk.services.clock_steps import time_passed
 from kz_compliance_sdk.services.export import export_document
-from kz_compliance_sdk.services.loading import objects_of, stream_in
+from kz_compliance_sdk.services.loading import messages_taken, objects_of, stream_in
 
 _AT_ONCE = 200
 
@@ -54,7 +52,7 @@ class Privacy:
         empty_log: Callable[[], bool] = lambda: True,
     ) -> None:
         self._store, self._platform, self._periods = store, platform_id, periods
-        self._empty_log = empty_log
+        self.empty_log = empty_log
 
     # ------------------------------------------------------------------------------------------- retention
 
@@ -99,7 +97,7 @@ class Privacy:
                 if progress is not None:
                     progress(len(cases))
         unmatched = self._unmatched(at - self._periods.unmatched_s, dry_run=dry_run)
-        emptied = True if dry_run or not (cases or unmatched) else self._empty_log()
+        emptied = True if dry_run or not (cases or unmatched) else self.empty_log()
         return RetentionRun(at, dry_run, tuple(cases), dict(went), unmatched, dict(kept), tuple(failed), emptied)
 
     def _one(self, case_id: str, sanctioned_at: int | None, at: int, *, dry_run: bool) -> tuple[str, Holdings]:
@@ -113,7 +111,10 @@ class Privacy:
             # Nobody could be told any more which copy need not be kept.
             freed = objects.copies_freed(case, (one for one in case.items if objects.kept_until(case, one)), stamp)
             change, _ = retention.erase(case, holdings, stream, AT_END, stamp=stamp)
-            return (*change, *freed, *_messages_of(tx, case_id, AT_END, stamp)), ("", holdings)
+            return (*change, *freed, *(erased(one, AT_END, stamp) for one in messages_taken(tx, stream))), (
+                "",
+                holdings,
+            )
 
         return self._store.submit(self._platform, work).result()
 
@@ -131,33 +132,6 @@ class Privacy:
         return self._store.queries(self._platform).count_erased()
 
     # --------------------------------------------------------------------------------------------- by people
-
-    def hold(self, actor: Actor, case_id: str, reasons: str, until: int) -> Case:
-        """Keep a case until `until` (UTC seconds), whatever the retention says. Raises NotAllowed, InvalidInput."""
-        return self._step(case_id, lambda tx, case: retention.hold(case, reasons, until, stamp=tx.stamp(actor)))
-
-    def end_hold(self, actor: Actor, case_id: str, reasons: str) -> Case:
-        """End a legal hold before its time. Raises NotAllowed, IllegalMove."""
-        return self._step(case_id, lambda tx, case: retention.end_hold(case, reasons, stamp=tx.stamp(actor)))
-
-    def ask_erasure(self, actor: Actor, case_id: str, ground: str) -> Case:
-        """Ask to destroy the personal data of an ended case before its time; `ground` is one of
-        `domain.retention.GROUNDS`. Raises NotAllowed, InvalidInput, IllegalMove while something needs the data."""
-        return self._step(case_id, lambda tx, case: retention.ask_erasure(case, ground, stamp=tx.stamp(actor)))
-
-    def erase(self, actor: Actor, case_id: str) -> Case:
-        """Agree to an erasure that somebody else asked for: the key is destroyed, and what it opened is overwritten.
-        Raises NotAllowed for who asked, IllegalMove while something needs the data."""
-
-        def step(tx: Tx, case: Case) -> tuple[Change, Case]:
-            stream, stamp = stream_in(tx, case_id), tx.stamp(actor)
-            change, erased_case = retention.agree_to_erasure(case, stream, stamp=stamp)
-            _, _, ground = stream.case.erasure_asked or ("", "", "")
-            return (*change, *_messages_of(tx, case_id, ground, stamp)), erased_case
-
-        erased = self._step(case_id, step)
-        self._empty_log()
-        return erased
 
     def export(self, actor: Actor, case_id: str, *, with_staff: bool = False) -> bytes:
         """Everything that is held of a case, as a JSON document in UTF-8, for a person who asks what is known of them.
@@ -200,11 +174,3 @@ def _messages_erased(tx: Tx, after: str, at: int, *, dry_run: bool) -> tuple[Cha
     over = [stream for stream in whole if (held := lodging_in(stream)).is_open and held.at <= at]
     change = () if dry_run else tuple(erased(stream, AT_END, tx.stamp()) for stream in over)
     return change, (len(over), names[-1] if names else "")
-
-
-def _messages_of(tx: Tx, case_id: str, ground: str, stamp: Stamp) -> Change:
-    """The erasure of what messages of a case hold in streams of their own, since no case took them when they came. One
-    that cannot be read is left: the sweep tells people of it."""
-    names = {message_stream(key, body, stamp.keyed) for key, body in stream_in(tx, case_id).case.took}
-    own = [stream for stream in tx.streams(names).values() if stream.fault is None and erasable(stream.events)]
-    return tuple(erased(one, ground, stamp) for one in own)

@@ -7,17 +7,16 @@ from dataclasses import replace
 from typing import Literal
 
 from kz_compliance_sdk.domain import results, user_notices
-from kz_compliance_sdk.domain.actor import Actor, Stamp
+from kz_compliance_sdk.domain.actor import Stamp
 from kz_compliance_sdk.domain.case import Case, moved
 from kz_compliance_sdk.domain.change import Change, case_after
 from kz_compliance_sdk.domain.events.users import UserNoticeVoided
 from kz_compliance_sdk.domain.message_states import tried
 from kz_compliance_sdk.domain.messages import Respondent, item_of, stuck, then, written
 from kz_compliance_sdk.domain.outbox import OutboxMessage
-from kz_compliance_sdk.domain.policy.values import UserPolicy
 from kz_compliance_sdk.domain.user_notices import Occasion, Telling, UserNoticeState
 from kz_compliance_sdk.errors import ComplianceError
-from kz_compliance_sdk.ports import Store, Tx, UserNotice
+from kz_compliance_sdk.ports import Tx, UserNotice
 from kz_compliance_sdk.services.loading import answering_of, notice_of, tellings_of
 
 
@@ -83,32 +82,3 @@ def user_notice_of(message: OutboxMessage) -> UserNotice:
     body = json.loads(message.body)
     lists: tuple[Literal["scope", "legal_basis"], ...] = ("scope", "legal_basis")
     return UserNotice(id=message.id, **{**body, **{name: tuple(body[name]) for name in lists}})
-
-
-class UserNotices:
-    """The notices to the affected users of one platform."""
-
-    def __init__(self, store: Store, platform_id: str, policy: UserPolicy) -> None:
-        self._store, self._platform, self._policy = store, platform_id, policy
-
-    def of_case(self, case_id: str) -> tuple[UserNoticeState, ...]:
-        """Where the notices of a case stand, oldest first. Raises NotFound, and StoreDamaged for a broken chain."""
-        case = self._store.queries(self._platform).case(case_id)
-        return tuple(user_notices.tellings(case, case.chain))
-
-    def delay(
-        self, actor: Actor, case_id: str, until: int, legal_basis: str, reasons: str
-    ) -> tuple[UserNoticeState, ...]:
-        """Keep what waits to be told in a case back until `until` (UTC seconds); it then leaves by itself.
-
-        It takes the role `legal`, a legal basis and reasons, and is at most as long as the policy allows. Raises
-        NotAllowed, InvalidInput, IllegalMove, NotFound.
-        """
-
-        def work(tx: Tx) -> tuple[Change, tuple[UserNoticeState, ...]]:
-            stamp = tx.stamp(actor)
-            case, messages = tx.case(case_id), tx.open_messages(case_id)
-            held = tellings_of(tx, case)
-            return user_notices.delay(case, until, legal_basis, reasons, held, messages, self._policy, stamp=stamp)
-
-        return self._store.submit(self._platform, work).result()

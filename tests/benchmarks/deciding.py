@@ -16,17 +16,20 @@ from kz_compliance_sdk.adapters.sql.sqlite import choose_driver, open_connection
 from kz_compliance_sdk.adapters.sql.statements import Compiled
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.adapters.sql.transaction import SqliteTransaction
+from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.case import CaseState
 from kz_compliance_sdk.domain.change import Change
+from kz_compliance_sdk.domain.commands.review import Decided, Lease
 from kz_compliance_sdk.domain.decision import ItemDecision, Proposal, Wording
 from kz_compliance_sdk.domain.legal_check import LegalCheck
 from kz_compliance_sdk.domain.messages import Respondent
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy, kz_policy
 from kz_compliance_sdk.domain.report import ReportSignature, Statement
+from kz_compliance_sdk.domain.user_notices import Telling
 from kz_compliance_sdk.ports import Env, Tx
-from kz_compliance_sdk.services.review import Decided, Lease, Review
+from kz_compliance_sdk.services.take import Taking
 from tests.benchmarks import samples
 from tests.benchmarks.rows import Row, Size, compared, interleaved
 
@@ -93,9 +96,10 @@ def sandbox_policy() -> Policy:
     return kz_policy().model_copy(update={"undo_window_s": 0})
 
 
-def review_of(store: Any, seal: Callable[[bytes], ReportSignature] | None = None) -> Review:
+def review_of(store: Any, seal: Callable[[bytes], ReportSignature] | None = None) -> Taking:
     respondent = Respondent("head of office", "Үлгі Б. С.", seal)
-    return Review(store, samples.PLATFORM, sandbox_policy(), respondent)
+    policy = sandbox_policy()
+    return Taking(store, samples.PLATFORM, policy, respondent, Telling(policy.users))
 
 
 def proposal(*, measure: bool) -> Proposal:
@@ -142,13 +146,13 @@ def decide(path: Path, count: int, together: int) -> float:
     return elapsed
 
 
-def decide_in(review: Review, count: int, together: int, what: Proposal) -> None:
+def decide_in(review: Taking, count: int, together: int, what: Proposal) -> None:
     """Claim so many, wait, decide them, wait, until `count` are decided."""
     for _ in range(count // together):
         claims: list[Future[Lease | None]] = [review.claim(MODERATOR) for _ in range(together)]
         leases = [_taken(claim.result()) for claim in claims]
         decided: list[Future[Decided]] = [
-            review.propose(MODERATOR, lease.case.id, lease.token, what) for lease in leases
+            review.take(MODERATOR, lease.case.id, commands.Propose(lease.token, what)) for lease in leases
         ]
         for future in decided:
             assert future.result().case.state is CaseState.DECIDED

@@ -51,7 +51,7 @@ INTAKE = {
 }
 DECISION = {
     **_STORE,
-    f"{_SERVICES}.review:context_of": "what else a decision needs",
+    f"{_SERVICES}.loading:context_of": "what else a decision needs",
     f"{_SERVICES}.loading:notice_of": "the notice, from its stored bytes",
     f"{_SERVICES}.loading:read_message": "the notice, from its stored bytes",
     "kz_compliance_sdk.domain.deciding:check_proposal": "checks of the proposal",

@@ -11,15 +11,17 @@ from typing import Any
 import pytest
 
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
-from kz_compliance_sdk.domain import arrivals, deciding, steps
+from kz_compliance_sdk.domain import arrivals, commands, deciding, steps
 from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.case import Case, happened
 from kz_compliance_sdk.domain.change import CaseWrite, Change, Heartbeat
+from kz_compliance_sdk.domain.commands.review import Lease
 from kz_compliance_sdk.domain.events import review
+from kz_compliance_sdk.domain.user_notices import Telling
 from kz_compliance_sdk.errors import Conflict, IllegalMove, LeaseLost, NotAllowed, NotFound, StoreError, StoreFull
 from kz_compliance_sdk.ports import Tx
 from kz_compliance_sdk.services.loading import decisions_in
-from kz_compliance_sdk.services.review import Lease, Review
+from kz_compliance_sdk.services.take import Taking
 from tests.contract.conftest import Gate, OpenStore, opening, raw, save, saved
 from tests.unit.case_makers import (
     LEAD,
@@ -39,6 +41,7 @@ from tests.unit.case_makers import (
     messages,
     proposal,
     stamp,
+    taken,
 )
 from tests.waiting import PATIENCE_S
 
@@ -47,8 +50,8 @@ LAWYER = Actor("lawyer", frozenset({"legal"}))
 pytestmark = pytest.mark.writes_by_itself
 
 
-def _review(store: SqliteStore) -> Review:
-    return Review(store, PLATFORM, POLICY, RESPONDENT)
+def _review(store: SqliteStore) -> Taking:
+    return Taking(store, PLATFORM, POLICY, RESPONDENT, Telling(POLICY.users))
 
 
 def _count(store: SqliteStore, table: str) -> int:
@@ -174,12 +177,12 @@ def test_whoever_still_believes_in_an_old_lease_writes_nothing(store: SqliteStor
     assert second is not None
     assert second.token > first.token
     with pytest.raises(LeaseLost):
-        review.renew(M1, case.id, first.token).result(10)
+        review.take(M1, case.id, commands.Renew(first.token)).result(10)
     with pytest.raises(Conflict):
-        save(store, steps.renew(first.case, first.token, lease_s=900, stamp=stamp(actor=M1))[0])
-    released = review.release(M2, case.id, second.token).result(10)
+        save(store, taken(first.case, commands.Renew(first.token), stamp(actor=M1))[0])
+    released = review.take(M2, case.id, commands.Release(second.token)).result(10)
     with pytest.raises(LeaseLost):
-        review.renew(M2, case.id, second.token).result(10)
+        review.take(M2, case.id, commands.Renew(second.token)).result(10)
     assert store.queries(PLATFORM).case(case.id) == released
 
 
@@ -493,6 +496,6 @@ def test_every_claim_is_the_earliest_free_deadline(lane: SqliteStore, clock: Any
             case_id = chance.choice(sorted(held))
             lease, holder, urgent = held[case_id]
             if lease.expires_at > clock():
-                review.release(holder, case_id, lease.token).result(10)
+                review.take(holder, case_id, commands.Release(lease.token)).result(10)
                 free.add((case_id, urgent))
                 del held[case_id]

@@ -98,7 +98,7 @@ CONTROLS: tuple[Control, ...] = (
         "platforms see each other",
         "of two platforms in one file neither sees the other's cases",
         OVERVIEW,
-        instead("services.review.Review.claim", made=_of_any_platform),
+        instead("services.take.Taking.claim", made=_of_any_platform),
         f"{STORE}test_two_platforms_see_and_change_only_their_own",
     ),
     Control(

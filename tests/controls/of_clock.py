@@ -161,7 +161,7 @@ CONTROLS: tuple[Control, ...] = (
         "a contest pauses the ladder",
         "a contest pauses nothing",
         OF_CLOCK,
-        leaves("domain.suspensions.record_contest", watch_at=lambda case: case.watch_at + 86_400),
+        leaves("domain.commands.remedies.RecordContest.decide", watch_at=lambda case: case.watch_at + 86_400),
         f"{CLOCK}test_a_contest_pauses_nothing",
     ),
     Control(

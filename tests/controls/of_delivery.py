@@ -186,7 +186,7 @@ CONTROLS: tuple[Control, ...] = (
         "of a demand for user data nothing leaves but the acknowledgement",
         DUE_PROCESS,
         instead(
-            "domain.duress.tried",
+            "domain.commands.pressure.tried",
             made=lambda real: lambda messages, _kinds, stamp: real(messages, ("clarification",), stamp),
         ),
         f"{DELIVERY}test_a_report_that_was_worded_before_does_not_leave_after_a_demand_was_handed_over",

@@ -128,12 +128,12 @@ CONTROLS: tuple[Control, ...] = (
             f"news changes nothing: {what}",
             "what has not begun waits for a second person",
             DUE_PROCESS,
-            instead(f"services.{service}.withheld", made=lambda _real: lambda _tx, change, case, *_: (change, case)),
+            instead(f"domain.commands.{place}.withhold", made=lambda _real: lambda change, case, *_: (change, case)),
             f"{ORDERS}{test}",
         )
-        for what, service, test in (
-            ("a suspension", "contests", "test_a_suspension_holds_back_what_has_not_begun"),
-            ("an instruction", "care", "test_an_instruction_holds_back_what_one_person_decided"),
+        for what, place, test in (
+            ("a suspension", "remedies", "test_a_suspension_holds_back_what_has_not_begun"),
+            ("an instruction", "pressure", "test_an_instruction_holds_back_what_one_person_decided"),
         )
     ),
     Control(
@@ -147,7 +147,7 @@ CONTROLS: tuple[Control, ...] = (
         "an alarm that nobody hears",
         "an alarm pages a lead and a lawyer, in every state of a case",
         DUE_PROCESS,
-        without("domain.duress.raise_alarm"),
+        without("domain.commands.pressure.RaiseAlarm.decide"),
         f"{ORDERS}test_an_alarm_calls_a_lead_and_a_lawyer_in_every_state",
     ),
     Control(
@@ -168,7 +168,7 @@ CONTROLS: tuple[Control, ...] = (
         "a contest decides",
         "what follows from a contest that was granted, a person decides, and people are told",
         OF_CLOCK,
-        without("domain.suspensions.settle_contest"),
+        without("domain.commands.remedies.SettleContest.decide"),
         f"{ORDERS}test_a_contest_decides_nothing",
     ),
     Control(

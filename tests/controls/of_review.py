@@ -135,10 +135,10 @@ CONTROLS: tuple[Control, ...] = (
         )
         for step, page, place in (
             ("vouching", OF_REVIEW, "domain.letters_in.check_another"),
-            ("correcting a receipt", OF_CLOCK, "domain.office_steps.check_another"),
+            ("correcting a receipt", OF_CLOCK, "domain.commands.arrivals.check_another"),
             ("vouching for a letter", OF_REVIEW, "domain.letters_in.check_another"),
-            ("confirming a suspension", OF_CLOCK, "domain.suspensions.check_another"),
-            ("agreeing to an erasure", OF_PRIVACY, "domain.retention.check_another"),
+            ("confirming a suspension", OF_CLOCK, "domain.commands.remedies.check_another"),
+            ("agreeing to an erasure", OF_PRIVACY, "domain.commands.privacy.check_another"),
             ("ending an appeal", OF_USERS, "domain.appeals.check_another"),
         )
     ),

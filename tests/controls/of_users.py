@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 from kz_compliance_sdk.domain.user_notices import Plan
 from tests.controls.ways import OF_USERS, USERS, Control, gives, heads_like_others, instead, roles_unchecked
+
+
+def _patient(facts: Any) -> Any:
+    """The same facts under a policy that lets a user wait for ever."""
+    users = facts.policy.users.model_copy(update={"longest_delay_s": 10**9})
+    return replace(facts, policy=facts.policy.model_copy(update={"users": users}))
+
 
 CONTROLS: tuple[Control, ...] = (
     Control(
@@ -32,12 +42,8 @@ CONTROLS: tuple[Control, ...] = (
         "a delay ends at most 42 days ahead",
         OF_USERS,
         instead(
-            "domain.user_notices.delay",
-            made=lambda real: (
-                lambda *given, **named: real(
-                    *given[:-1], given[-1].model_copy(update={"longest_delay_s": 10**9}), **named
-                )
-            ),
+            "domain.commands.privacy.DelayUserNotices.decide",
+            made=lambda real: lambda command, case, facts, stamp: real(command, case, _patient(facts), stamp),
         ),
         f"{USERS}test_a_delay_has_an_end_and_a_lawyer",
     ),

@@ -117,6 +117,8 @@ def test_the_links_of_the_readme_lead_to_files() -> None:
 
 
 def _commands(command: Any, path: tuple[str, ...] = ()) -> set[tuple[str, ...]]:
+    if hasattr(command, "list_commands"):
+        command.list_commands(None)
     below: dict[str, Any] = getattr(command, "commands", {})
     return {path}.union(*(_commands(one, (*path, name)) for name, one in below.items()))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from kz_compliance_sdk.domain.duress import Instruction
+from kz_compliance_sdk.domain import commands
 from tests.evidence.scene import FORMS, HEAD, LEAD, Scene, codes, document, edited, full, opened, signed_anew
 
 
@@ -14,8 +14,8 @@ def _erased(at: Scene) -> str:
     case_id = at.case(decided=False)
     at.office.decide("none", case_id=case_id)
     at.outbox.settle()
-    at.desk.privacy.ask_erasure(LEAD, case_id, "subject_request")
-    at.desk.privacy.erase(HEAD, case_id)
+    at.desk.take(LEAD, case_id, commands.AskErasure("subject_request"))
+    at.desk.take(HEAD, case_id, commands.Erase())
     return case_id
 
 
@@ -37,12 +37,18 @@ def test_the_pack_of_an_erased_case_verifies_with_both_and_says_that_it_was_eras
 
 def test_what_asked_for_a_second_person_outlives_the_words_of_the_decision(at: Scene) -> None:
     case_id = at.case(decided=False)
-    at.desk.care.record_instruction(LEAD, case_id, Instruction("a colonel", "a unit", "by phone", at.clock(), "now"))
+    at.desk.take(
+        LEAD,
+        case_id,
+        commands.RecordInstruction(
+            given_by="a colonel", unit="a unit", channel="by phone", given_at=at.clock(), said="now"
+        ),
+    )
     at.office.decide("none", case_id=case_id, approved_by=at.office.lead)
     at.outbox.settle()
     before = [document(pack, "case.json")["decisions"][0]["second_person"] for pack in _packs(at, case_id)]
-    at.desk.privacy.ask_erasure(LEAD, case_id, "subject_request")
-    at.desk.privacy.erase(HEAD, case_id)
+    at.desk.take(LEAD, case_id, commands.AskErasure("subject_request"))
+    at.desk.take(HEAD, case_id, commands.Erase())
     after = [document(pack, "case.json")["decisions"][0] for pack in _packs(at, case_id)]
     assert [one["body"]["file"] for one in after] == [None, None]
     assert [one["second_person"] for one in after] == before

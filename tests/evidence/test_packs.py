@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.canonical import canonical
 from kz_compliance_sdk.domain.ledger import LedgerKey
@@ -90,7 +91,7 @@ def test_a_letter_names_neither_its_typist_nor_its_carrier_in_the_redacted_form(
     with scene(folder, regulator={"channel": "by_hand"}, signing_key=None) as at:
         notice = builders.notice(3, issued_at=at.clock(), category="illegal_gambling")
         case = at.desk.enter(MODERATOR, notice, at.clock(), "brought by Planted Courier")
-        at.desk.authenticate(LEAD, case.id, "called Planted Clerk")
+        at.desk.take(LEAD, case.id, commands.Authenticate("called Planted Clerk"))
         at.office.decide("remove", case_id=case.id, by=MODERATOR, approved_by=LEAD)
         at.desk.deliver()
         at.desk.deliver()

@@ -8,11 +8,9 @@ from typing import Any
 
 import pytest
 
-from kz_compliance_sdk.domain.actor import Actor
-from kz_compliance_sdk.domain.contest import SuspensionOrder
-from kz_compliance_sdk.domain.duress import Instruction
+from kz_compliance_sdk.domain import commands
+from kz_compliance_sdk.domain.actor import SYSTEM, Actor
 from kz_compliance_sdk.domain.references import message_id
-from kz_compliance_sdk.domain.report import Contest
 from kz_compliance_sdk.domain.values import instant_text
 from kz_compliance_sdk.domain.words import LANGUAGES
 from kz_compliance_sdk.evidence.verify_pack import verified
@@ -37,16 +35,28 @@ def pressed(at: Scene) -> tuple[Scene, str]:
     at.desk.on_tell_user(lambda _notice: Told(at.clock()))
     case_id = at.case()
     desk, now = at.desk, at.clock()
-    desk.contests.record(
-        LEAD, case_id, Contest(body="Planted Court", reference="PLANTED-7", filed_at=now), "planted remedy"
+    desk.take(
+        LEAD,
+        case_id,
+        commands.RecordContest(body="Planted Court", reference="PLANTED-7", filed_at=now, remedy="planted remedy"),
     )
-    order = SuspensionOrder("Planted Court", "planted order", now, "Planted Code, art. 1", "a" * 64, now + 3600)
-    desk.contests.suspend(LEAD, case_id, order)
-    desk.contests.confirm_suspension(LAWYER, case_id, 1, "read on the court's site")
-    desk.care.record_instruction(HEAD, case_id, Instruction("Planted Caller", "", "phone", now, "planted words"))
-    appeal = desk.appeals.receive(None, case_id, "1", "planted plea", now, "PLANTED-9")
-    desk.appeals.decide(LAWYER, appeal.appeal_id, "uphold", "planted reasons of the second")
-    desk.privacy.hold(LEAD, case_id, "planted hold", now + 86_400)
+    order = commands.Suspend("Planted Court", "planted order", now, "Planted Code, art. 1", "a" * 64, now + 3600)
+    desk.take(LEAD, case_id, order)
+    desk.take(LAWYER, case_id, commands.ConfirmSuspension(1, "read on the court's site"))
+    desk.take(
+        HEAD,
+        case_id,
+        commands.RecordInstruction(
+            given_by="Planted Caller", unit="", channel="phone", given_at=now, said="planted words"
+        ),
+    )
+    appeal = desk.take(SYSTEM, case_id, commands.ReceiveAppeal("1", "planted plea", now, "PLANTED-9"))
+    desk.take(
+        LAWYER,
+        desk.appeals.case_of(appeal.appeal_id),
+        commands.DecideAppeal(appeal.appeal_id, "uphold", "planted reasons of the second"),
+    )
+    desk.take(LEAD, case_id, commands.Hold("planted hold", now + 86_400))
     at.outbox.settle()
     return at, case_id
 
@@ -96,7 +106,7 @@ def test_the_ids_that_are_shown_are_made_of_what_is_shown_and_of_no_objects_name
 def test_it_says_when_each_came_and_what_became_of_it(pressed: tuple[Scene, str]) -> None:
     at, case_id = pressed
     at.clock.advance(60)
-    at.desk.contests.settle(LEAD, case_id, 1, "rejected", at.clock(), "planted words of the court")
+    at.desk.take(LEAD, case_id, commands.SettleContest(1, "rejected", at.clock(), "planted words of the court"))
     found, now = told(full(at, case_id)), instant_text(at.clock() - 60)
     held = at.desk.store.queries(at.desk.platform_id).records(case_id)
     (contest,), (suspension,), (appeal,) = found["contests"], found["suspensions"], found["appeals"]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.legal_check import QUESTIONS
 from kz_compliance_sdk.domain.policy import kz_policy
@@ -28,7 +29,7 @@ def reviewed(at: Scene) -> tuple[Scene, str]:
     at.desk.on_resolve(FakeContent(at.clock).resolve)
     case_id = at.case(decided=False)
     check = YES.model_copy(update={"note": "Planted Note", "clarity": "unclear"})
-    at.desk.record_legal_check(LAWYER, case_id, check)
+    at.desk.take(LAWYER, case_id, commands.RecordLegalCheck(check))
     at.desk.look(HEAD, case_id)
     at.office.decide(case_id=case_id, by=at.office.moderator, approved_by=at.office.lead)
     return at, case_id

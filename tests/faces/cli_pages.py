@@ -87,7 +87,8 @@ A **row** is a case: `case` (its reference), `notice_id`, `revision`, `authority
 
 
 def _commands(group: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
-    for name, command in group.commands.items():
+    for name in group.list_commands(None):
+        command = group.commands[name]
         if hasattr(command, "commands"):
             yield from _commands(command, (*path, name))
         elif not command.hidden:

@@ -15,9 +15,9 @@ import pytest
 from kz_compliance_sdk.aio import AsyncComplianceDesk, AsyncGroups, Awaited, Threads, awaited
 from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.desk import ComplianceDesk, Groups
+from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.report import Contest
 from kz_compliance_sdk.ports import Env
 from kz_compliance_sdk.testing.conformance import published_keys
 from kz_compliance_sdk.testing.conformance.inspection import settings_values
@@ -35,31 +35,12 @@ async def _appeals(desk: AsyncComplianceDesk, case: Case) -> None:
     assert (await desk.appeals.list()).appeals == ()
 
 
-async def _by_letter(desk: AsyncComplianceDesk, case: Case) -> None:
-    await desk.by_letter.enter_cancellation(
-        LEAD,
-        case.id,
-        effect="withdrawn",
-        item_ids=None,
-        reference="7",
-        issued_at=NOON,
-        received_at=NOON,
-        how="a letter",
-    )
-    assert len(await desk.by_letter.waiting(case.id)) == 1
-
-
 async def _care(desk: AsyncComplianceDesk, case: Case) -> None:
     assert await desk.care.gaps(case.id) == desk.blocking.care.gaps(case.id)
 
 
-async def _contests(desk: AsyncComplianceDesk, case: Case) -> None:
-    contest = Contest(body="a court", reference="1", filed_at=NOON)
-    assert len((await desk.contests.record(HEAD, case.id, contest, "annul it")).contests) == 1
-
-
 async def _privacy(desk: AsyncComplianceDesk, case: Case) -> None:
-    await desk.privacy.hold(HEAD, case.id, "a court asks for it", NOON + 86_400)
+    await desk.take(HEAD, case.id, commands.Hold("a court asks for it", NOON + 86_400))
     assert await desk.privacy.erased() == 0
 
 
@@ -73,19 +54,12 @@ async def _transparency(desk: AsyncComplianceDesk, case: Case) -> None:
     assert [line async for line in desk.transparency.lumen(report)] == list(desk.blocking.transparency.lumen(report))
 
 
-async def _user_notices(desk: AsyncComplianceDesk, case: Case) -> None:
-    assert await desk.user_notices.of_case(case.id) == ()
-
-
 STEPS: dict[str, Step] = {
     "appeals": _appeals,
-    "by_letter": _by_letter,
     "care": _care,
-    "contests": _contests,
     "privacy": _privacy,
     "proof": _proof,
     "transparency": _transparency,
-    "user_notices": _user_notices,
 }
 
 

@@ -32,7 +32,8 @@ def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Office:
 
 
 def commands(group: typer.core.TyperGroup, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    for name, command in group.commands.items():
+    for name in group.list_commands(typer.Context(group)):
+        command = group.commands[name]
         yield (*path, name)
         if isinstance(command, typer.core.TyperGroup):
             yield from commands(command, (*path, name))

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from kz_compliance_sdk import AsyncComplianceDesk, ComplianceDesk, Reference, Resolved, Settings
+from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.case import CaseState
 from kz_compliance_sdk.errors import ConfigError, Conflict
@@ -69,7 +70,7 @@ def test_the_awaited_desk_looks_answers_and_compares(tmp_path: Path) -> None:
             Settings.load(settings_file(tmp_path)), content=content, env=frozen_env(clock)
         ) as desk:
             case_id = await asyncio.to_thread(_pushed, desk.blocking)
-            row = await desk.record_legal_check(LAWYER, case_id, DOUBT)
+            row = await desk.take(LAWYER, case_id, commands.RecordLegalCheck(DOUBT))
             lease = await desk.claim(MODERATOR)
             assert lease is not None
             seen = await desk.look(MODERATOR, case_id, lease.token)

@@ -48,7 +48,7 @@ def test_the_loop_wakes_a_delayed_notice_at_its_time_and_not_before(tmp_path: Pa
         thread.start()
         try:
             comes(lambda: desk.case(case_id).state is CaseState.CLOSED)
-            rows = desk.user_notices.of_case(case_id)
+            rows = desk.case_file(case_id).user_notices
             assert {row.state for row in rows} == {"delayed"}
             end = rows[0].delay_until
             assert end is not None
@@ -57,7 +57,7 @@ def test_the_loop_wakes_a_delayed_notice_at_its_time_and_not_before(tmp_path: Pa
             assert messenger.told == []
             clock.advance(1)
             comes(lambda: len(messenger.told) == len(rows))
-            comes(lambda: {row.state for row in desk.user_notices.of_case(case_id)} == {"sent"})
+            comes(lambda: {row.state for row in desk.case_file(case_id).user_notices} == {"sent"})
         finally:
             worker.stop()
             thread.join(PATIENCE_S)

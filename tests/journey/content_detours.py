@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.notice import Item, Notice
 from kz_compliance_sdk.domain.report import Question, Statement
 from kz_compliance_sdk.ports import Effect, EffectResult, Failed
@@ -31,16 +32,16 @@ def _changes(host: Host) -> None:
 
 def _while_asked(host: Host) -> None:
     _two(host, lambda _effect: Failed("no such object", permanent=True))
-    lease = host.review.claim(M1).result()
+    lease = host.taking.claim(M1).result()
     assert lease is not None
     question = Question(text=(Statement(lang="ru", text="Что именно?"),))
-    host.review.request_clarification(M1, lease.case.id, lease.token, (question,), text_checked=True).result()
+    host.take(M1, lease.case.id, commands.RequestClarification(lease.token, (question,), text_checked=True))
     _changes(host)
 
 
 def _while_claimed(host: Host) -> None:
     _two(host, lambda _effect: Failed("no such object", permanent=True))
-    assert host.review.claim(M1).result() is not None
+    assert host.taking.claim(M1).result() is not None
     _changes(host)
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.case import Case
+from kz_compliance_sdk.domain.commands.review import Lease
 from kz_compliance_sdk.domain.decision import Proposal
 from kz_compliance_sdk.domain.notice import Item
 from kz_compliance_sdk.services.looking import Seen
-from kz_compliance_sdk.services.review import Lease
 from kz_compliance_sdk.testing.content import naming
 from tests.journey.scene import M1, PLATFORM, Host
 from tests.unit.case_makers import a_notice, measure, proposal
@@ -15,7 +16,7 @@ from tests.unit.case_makers import a_notice, measure, proposal
 def claimed(host: Host, *names: str, category: str = "illegal_gambling", seed: int = 1) -> Lease:
     items = tuple(Item(item_id=str(n), object_id=f"post:{name}") for n, name in enumerate(names or ("A",), 1))
     host.push(a_notice(seed=seed, category=category).model_copy(update={"items": items}), f"msg-{seed}")
-    lease = host.review.claim(M1).result()
+    lease = host.taking.claim(M1).result()
     assert lease is not None
     return lease
 
@@ -26,7 +27,7 @@ def look(host: Host, lease: Lease) -> tuple[Seen, ...]:
 
 def propose(host: Host, lease: Lease, chosen: Proposal | None = None) -> str:
     chosen = naming(chosen or proposal(measure("1")), look(host, lease))
-    return host.review.propose(M1, lease.case.id, lease.token, chosen).result().digest
+    return host.take(M1, lease.case.id, commands.Propose(lease.token, chosen)).digest
 
 
 def case_of(host: Host, lease: Lease) -> Case:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.case import Case, CaseState
-from kz_compliance_sdk.domain.duress import Instruction
 from kz_compliance_sdk.domain.notice import Notice
 from kz_compliance_sdk.domain.report import Question, Statement
 from kz_compliance_sdk.domain.transitions import UNDECIDED
@@ -14,7 +14,9 @@ from kz_compliance_sdk.testing import builders
 from tests.journey.scene import LEGAL, M1, PLATFORM, Host
 from tests.unit.case_makers import a_notice, measure, proposal
 
-TOLD = Instruction("a colonel", "a unit", "in person", builders.ISSUED_AT, "do it now")
+TOLD = commands.RecordInstruction(
+    given_by="a colonel", unit="a unit", channel="in person", given_at=builders.ISSUED_AT, said="do it now"
+)
 _CLERK = Actor("clerk", frozenset({"head"}))
 
 
@@ -30,13 +32,13 @@ def marked_later(host: Host, state: CaseState, seed: int) -> Case:
     host.push(notice, f"m-{seed}")
     case = host.case(notice.notice_id)
     if state is not CaseState.QUEUED:
-        lease = host.review.claim(M1, case_id=case.id).result()
+        lease = host.taking.claim(M1, case_id=case.id).result()
         assert lease is not None
         if state is CaseState.IN_APPROVAL:
-            host.review.propose(M1, case.id, lease.token, proposal(measure("1"))).result()
+            host.take(M1, case.id, commands.Propose(lease.token, proposal(measure("1"))))
         elif state is CaseState.AWAITING_ANSWER:
             question = Question(text=(Statement(lang="ru", text="Что именно?"),))
-            host.review.request_clarification(M1, case.id, lease.token, (question,), text_checked=True).result()
+            host.take(M1, case.id, commands.RequestClarification(lease.token, (question,), text_checked=True))
     letter = demand(notice).model_copy(update={"revision": 2})
     work, _ = host.intake.typed(letter, host.world.clock(), "letter", _CLERK)
     host.store.submit(PLATFORM, work).result()
@@ -57,13 +59,13 @@ def pressed_while_it_is_lifted(host: Host) -> None:
     for state in (CaseState.LIFTING, CaseState.LIFTED):
         case = host.case(notice.notice_id)
         assert case.state is state
-        host.care.raise_alarm(LEGAL, case.id, "they are in the room")
-        host.care.record_instruction(LEGAL, case.id, TOLD)
+        host.take(LEGAL, case.id, commands.RaiseAlarm("they are in the room"))
+        host.take(LEGAL, case.id, TOLD)
         host.drain()
 
 
 def goes_to_a_lawyer(host: Host) -> None:
     """From each state in which nothing is decided, out of here and back among the others."""
     for seed, state in enumerate(UNDECIDED, 1):
-        host.care.hand_over(LEGAL, marked_later(host, state, seed).id, "filed elsewhere")
-        host.care.rule_out_demand(LEGAL, marked_later(host, state, seed + 10).id, "it names no user")
+        host.take(LEGAL, marked_later(host, state, seed).id, commands.HandOver("filed elsewhere"))
+        host.take(LEGAL, marked_later(host, state, seed + 10).id, commands.RuleOutDemand("it names no user"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from kz_compliance_sdk.domain import commands
+from kz_compliance_sdk.domain.actor import SYSTEM
 from kz_compliance_sdk.domain.appeals import Reversal
 from kz_compliance_sdk.domain.case import CaseState
 from kz_compliance_sdk.domain.notice import Item, Notice
@@ -29,17 +31,17 @@ def _half_done(host: Host) -> Notice:
 def falls_while_claimed(host: Host) -> None:
     """While a moderator holds what came back."""
     notice = _half_done(host)
-    assert host.review.claim(M1).result() is not None
+    assert host.taking.claim(M1).result() is not None
     host.push(builders.cancellation(notice, "withdrawn", ("1",)), "m-2")
 
 
 def falls_while_asked(host: Host) -> None:
     """While the authority is asked about what came back."""
     notice = _half_done(host)
-    lease = host.review.claim(M1).result()
+    lease = host.taking.claim(M1).result()
     assert lease is not None
     question = Question(text=(Statement(lang="ru", text="Что именно?"),))
-    host.review.request_clarification(M1, lease.case.id, lease.token, (question,), text_checked=True).result()
+    host.take(M1, lease.case.id, commands.RequestClarification(lease.token, (question,), text_checked=True))
     host.push(builders.cancellation(notice, "withdrawn", ("1",)), "m-2")
 
 
@@ -64,14 +66,16 @@ def falls_while_appealed(host: Host) -> None:
     host.decide(proposal(measure("1")))
     host.drain()
     case = host.cases()[0]
-    one = host.appeals.receive(None, case.id, "1", "It is satire.", host.world.clock(), "appeal-1")
-    host.review.reopen(LEAD, case.id, "look again").result()
+    one = host.take(SYSTEM, case.id, commands.ReceiveAppeal("1", "It is satire.", host.world.clock(), "appeal-1"))
+    host.take(LEAD, case.id, commands.Reopen("look again"))
     host.decide(proposal(refusal("1")))
     host.push(about("A").model_copy(update={"revision": 2}), "m-2")
     host.drain()
     host.push(builders.cancellation(about("A"), "withdrawn", revision=2), "m-3")
     assert host.cases()[0].state is CaseState.CANCELLED
-    host.appeals.decide(LEGAL, one.appeal_id, "reverse", "it fell", REVERSAL)
+    host.take(
+        LEGAL, host.appeals.case_of(one.appeal_id), commands.DecideAppeal(one.appeal_id, "reverse", "it fell", REVERSAL)
+    )
     host.drain()
 
 

@@ -12,11 +12,10 @@ import zipfile
 from collections.abc import Callable, Iterator
 
 from kz_compliance_sdk.desk import ComplianceDesk
-from kz_compliance_sdk.domain.actor import Actor
+from kz_compliance_sdk.domain import commands
+from kz_compliance_sdk.domain.actor import SYSTEM, Actor
 from kz_compliance_sdk.domain.appeals import Reversal
-from kz_compliance_sdk.domain.contest import SuspensionOrder
-from kz_compliance_sdk.domain.duress import Instruction
-from kz_compliance_sdk.domain.report import Contest, Statement
+from kz_compliance_sdk.domain.report import Statement
 from kz_compliance_sdk.errors import ComplianceError
 from kz_compliance_sdk.ports import Failed, TellResult, Told, UserNotice
 from kz_compliance_sdk.transparency.forms import figures_csv, report_json
@@ -54,30 +53,38 @@ def live(desk: ComplianceDesk, now: Callable[[], int], go_on: Callable[[], None]
     """Every remedy on the first two of these ended cases, and a note on `last`, which is queued. `go_on` lets the
     worker work. Gives the number of notices that the messenger was handed."""
     first, second, *_ = cases
-    desk.care.raise_alarm(_HEAD, first, PLANTED["alarm"])
-    told = Instruction(PLANTED["giver"], PLANTED["unit"], PLANTED["channel"], now(), PLANTED["said"])
-    desk.care.record_instruction(_HEAD, first, told)
-    filed = Contest(body=PLANTED["court"], reference=PLANTED["docket"], filed_at=now())
-    desk.contests.record(_LEAD, first, filed, PLANTED["remedy"])
-    desk.contests.settle(_LEAD, first, 1, "rejected", now(), PLANTED["result"])
-    order = SuspensionOrder(PLANTED["court"], PLANTED["docket"], now(), PLANTED["law"], "a" * 64)
-    desk.contests.suspend(_HEAD, first, order)
-    desk.contests.confirm_suspension(_LEAD, first, 1, PLANTED["result"])
-    desk.contests.end_suspension(_LEAD, first, 1, now(), PLANTED["result"])
-    desk.record_legal_check(_LAWYER, last, YES.model_copy(update={"note": PLANTED["note"]}))
-    desk.by_letter.enter_cancellation(
+    desk.take(_HEAD, first, commands.RaiseAlarm(PLANTED["alarm"]))
+    told = commands.RecordInstruction(
+        given_by=PLANTED["giver"],
+        unit=PLANTED["unit"],
+        channel=PLANTED["channel"],
+        given_at=now(),
+        said=PLANTED["said"],
+    )
+    desk.take(_HEAD, first, told)
+    filed = commands.RecordContest(PLANTED["court"], PLANTED["docket"], now(), PLANTED["remedy"])
+    desk.take(_LEAD, first, filed)
+    desk.take(_LEAD, first, commands.SettleContest(1, "rejected", now(), PLANTED["result"]))
+    order = commands.Suspend(PLANTED["court"], PLANTED["docket"], now(), PLANTED["law"], "a" * 64)
+    desk.take(_HEAD, first, order)
+    desk.take(_LEAD, first, commands.ConfirmSuspension(1, PLANTED["result"]))
+    desk.take(_LEAD, first, commands.EndSuspension(1, now(), PLANTED["result"]))
+    desk.take(_LAWYER, last, commands.RecordLegalCheck(YES.model_copy(update={"note": PLANTED["note"]})))
+    desk.take(
         _HEAD,
         first,
-        effect="annulled",
-        item_ids=None,
-        reference="21-4/9",
-        issued_at=now(),
-        received_at=now(),
-        how=PLANTED["courier"],
+        commands.EnterCancellation(
+            effect="annulled",
+            item_ids=None,
+            reference="21-4/9",
+            issued_at=now(),
+            received_at=now(),
+            how=PLANTED["courier"],
+        ),
     )
-    for letter in desk.by_letter.waiting(first):
-        desk.by_letter.dismiss(_LEAD, first, letter.message_id, PLANTED["forgery"])
-    desk.user_notices.delay(_LAWYER, first, now() + 300, PLANTED["law"], PLANTED["silence"])
+    for letter in desk.letters_waiting(first):
+        desk.take(_LEAD, first, commands.Dismiss(letter.message_id, PLANTED["forgery"]))
+    desk.take(_LAWYER, first, commands.DelayUserNotices(now() + 300, PLANTED["law"], PLANTED["silence"]))
     handed: list[UserNotice] = []
 
     def tell(notice: UserNotice) -> TellResult:
@@ -95,8 +102,12 @@ def live(desk: ComplianceDesk, now: Callable[[], int], go_on: Callable[[], None]
         (first, "T-1", "uphold", "upheld", None),
         (second, "T-2", "reverse", "reversed", words),
     ):
-        made = desk.appeals.receive(None, case_id, "1", PLANTED["appealed"], now(), reference)
-        desk.appeals.decide(_LEAD, made.appeal_id, outcome, PLANTED[why], reversal)  # type: ignore[arg-type]
+        made = desk.take(SYSTEM, case_id, commands.ReceiveAppeal("1", PLANTED["appealed"], now(), reference))
+        desk.take(
+            _LEAD,
+            desk.appeals.case_of(made.appeal_id),
+            commands.DecideAppeal(made.appeal_id, outcome, PLANTED[why], reversal),  # type: ignore[arg-type]
+        )
     go_on()
     return len(handed)
 
@@ -119,15 +130,21 @@ def published(desk: ComplianceDesk, now: int) -> Iterator[tuple[str, bytes]]:
 
 def refusals(desk: ComplianceDesk, now: int, case_id: str) -> Iterator[str]:
     """Errors about calls whose arguments hold what was planted."""
-    filed = Contest(body=PLANTED["court"], reference=PLANTED["docket"], filed_at=now + _DAY)
-    told = Instruction(PLANTED["giver"], PLANTED["unit"], PLANTED["channel"], now + _DAY, PLANTED["said"])
+    filed = commands.RecordContest(PLANTED["court"], PLANTED["docket"], now + _DAY, PLANTED["remedy"])
+    told = commands.RecordInstruction(
+        given_by=PLANTED["giver"],
+        unit=PLANTED["unit"],
+        channel=PLANTED["channel"],
+        given_at=now + _DAY,
+        said=PLANTED["said"],
+    )
     calls: tuple[Callable[[], object], ...] = (
-        lambda: desk.contests.record(_LEAD, case_id, filed, PLANTED["remedy"]),
-        lambda: desk.care.record_instruction(_HEAD, case_id, told),
-        lambda: desk.care.hand_over(_LAWYER, case_id, PLANTED["said"]),
-        lambda: desk.user_notices.delay(_LAWYER, case_id, now - 1, PLANTED["law"], PLANTED["silence"]),
-        lambda: desk.appeals.receive(None, case_id, "7", PLANTED["appealed"], now, "T-9"),
-        lambda: desk.appeals.receive(None, case_id, "1", "words", now, PLANTED["appealed"]),
+        lambda: desk.take(_LEAD, case_id, filed),
+        lambda: desk.take(_HEAD, case_id, told),
+        lambda: desk.take(_LAWYER, case_id, commands.HandOver(PLANTED["said"])),
+        lambda: desk.take(_LAWYER, case_id, commands.DelayUserNotices(now - 1, PLANTED["law"], PLANTED["silence"])),
+        lambda: desk.take(SYSTEM, case_id, commands.ReceiveAppeal("7", PLANTED["appealed"], now, "T-9")),
+        lambda: desk.take(SYSTEM, case_id, commands.ReceiveAppeal("1", "words", now, PLANTED["appealed"])),
     )
     for call in calls:
         try:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from kz_compliance_sdk.domain import commands
+from kz_compliance_sdk.domain.actor import SYSTEM
 from kz_compliance_sdk.domain.case import CaseState
 from kz_compliance_sdk.testing import builders
 from tests.journey.rare_scenes import (
@@ -46,7 +48,7 @@ def _is_appealed_in_vain(host: Host) -> None:
     """A later decision had lifted it already."""
     notice = closed(host, "A", "B")
     appeal = appealed(host, "1")
-    host.review.reopen(LEAD, case_of(host).id, "look again").result()
+    host.take(LEAD, case_of(host).id, commands.Reopen("look again"))
     host.decide(proposal(refusal("1"), measure("2")))
     regulator(host, acknowledgement=DOWN, report=DOWN)
     assert (case_of(host).state, len(notice.items)) == (CaseState.ENFORCED, 2)
@@ -59,24 +61,28 @@ def _is_appealed_while_it_falls(host: Host) -> None:
     appeal = appealed(host, "2")
     cancel(host, notice, "1")
     assert case_of(host).state is CaseState.LIFTING
-    host.appeals.decide(SECOND_LAWYER, appeal, "uphold", "looked at anew")
+    host.take(SECOND_LAWYER, host.appeals.case_of(appeal), commands.DecideAppeal(appeal, "uphold", "looked at anew"))
     regulator(host)
     late = closed(host, "C", seed=2)
     appeal = appealed(host, "1", 2)
-    host.review.reopen(LEAD, case_of(host, 2).id, "look again").result()
+    host.take(LEAD, case_of(host, 2).id, commands.Reopen("look again"))
     host.decide(proposal(refusal("1")))
     host.push(late.model_copy(update={"revision": 2}), "second")
     host.drain()
     host.push(builders.cancellation(late, "withdrawn", revision=2), "cancel-late")
     assert case_of(host, 2).state is CaseState.CANCELLED
-    host.appeals.withdraw(None, appeal)
+    host.take(SYSTEM, host.appeals.case_of(appeal), commands.WithdrawAppeal(appeal))
 
 
 def _is_kept_while_another_falls(host: Host) -> None:
     """The second of an order that fell in part is lifted because its user was right."""
     one_is_kept(host)
     appeal = appealed(host, "2")
-    host.appeals.decide(SECOND_LAWYER, appealed(host, "1"), "uphold", "looked at anew")
+    host.take(
+        SECOND_LAWYER,
+        host.appeals.case_of(appealed(host, "1")),
+        commands.DecideAppeal(appealed(host, "1"), "uphold", "looked at anew"),
+    )
     reverse(host, appeal)
     assert case_of(host).state is CaseState.LIFTING
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from kz_compliance_sdk.config.privacy import RetentionSettings
+from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.case import CaseState
 from kz_compliance_sdk.domain.notice import Notice
 from kz_compliance_sdk.ports import Sent
 from kz_compliance_sdk.services.letters import Proof
-from kz_compliance_sdk.services.privacy import Privacy
 from kz_compliance_sdk.testing import builders
 from tests.journey.rare_scenes import (
     BUSY,
@@ -42,7 +41,7 @@ def _is_lifted_by_parts(host: Host) -> None:
     cancel(host, notice, "1")
     platform(host, i1=BUSY, i3=BUSY)
     platform(host, i3=BUSY)
-    host.review.report_interim(LEAD, case_of(host).id).result()
+    host.take(LEAD, case_of(host).id, commands.ReportInterim())
     platform(host)
     assert case_of(host).state is CaseState.CLOSED
 
@@ -136,9 +135,9 @@ def _is_typed_and_ends(host: Host) -> None:
         work, _ = host.intake.typed(notice, host.world.clock(), "letter", CLERK)
         host.store.submit(PLATFORM, work).result()
         case = case_of(host, number)
-        host.review.authenticate(LEAD, case.id, "called back").result()
+        host.take(LEAD, case.id, commands.Authenticate("called back"))
         if state is CaseState.CLOSED:
-            host.care.raise_alarm(LEGAL, case.id, "is it right?")
+            host.take(LEGAL, case.id, commands.RaiseAlarm("is it right?"))
             host.push(builders.cancellation(notice, "withdrawn"), f"cancel-{number}")
             state = CaseState.CANCELLED
         else:
@@ -172,10 +171,9 @@ def _are_erased(host: Host) -> None:
     host.push(notice_about("B", seed=2), "first-2")
     host.push(builders.cancellation(notice_about("B", seed=2), "withdrawn"), "cancel-2")
     host.drain()
-    privacy = Privacy(host.store, PLATFORM, RetentionSettings().retention())
     for case in host.cases():
-        privacy.ask_erasure(LEGAL, case.id, "subject_request")
-        privacy.erase(HEAD, case.id)
+        host.take(LEGAL, case.id, commands.AskErasure("subject_request"))
+        host.take(HEAD, case.id, commands.Erase())
 
 
 def _is_kept_for_nothing_while_another_is_lifted(host: Host) -> None:
@@ -189,7 +187,7 @@ def _is_kept_for_nothing_while_another_is_lifted(host: Host) -> None:
 
 def _is_typed_and_decided(host: Host) -> None:
     case = typed(host)
-    host.review.authenticate(LEAD, case.id, "called back").result()
+    host.take(LEAD, case.id, commands.Authenticate("called back"))
     decided(host, notice_about("A"))
     host.push(notice_about("A"), "signed")
     assert (case_of(host).state, host.history(case.id)[-1]) == (CaseState.DECIDED, "confirmed")
@@ -215,7 +213,7 @@ def _is_taken_back_beside_a_lift(host: Host) -> None:
     decided(slow, notice)
     slow.push(builders.cancellation(notice, "withdrawn", ("1",), revision=2), "cancel")
     assert case_of(slow).state is CaseState.LIFTING
-    slow.review.undo(LEAD, case_of(slow).id).result()
+    slow.take(LEAD, case_of(slow).id, commands.Undo())
     assert [item.status for item in case_of(slow).items] == ["lifting", "open"]
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from kz_compliance_sdk.domain import commands
+from kz_compliance_sdk.domain.actor import SYSTEM
 from kz_compliance_sdk.domain.case import CaseState
 from kz_compliance_sdk.domain.notice import Notice, UserNotice
 from tests.journey.rare_scenes import (
@@ -56,7 +58,7 @@ def _leaves_nothing_to_decide(way: _Way, host: Host) -> None:
 def _is_lifted(way: _Way, host: Host) -> None:
     """One of two orders fell, and the other is decided anew."""
     notice = closed(host, "A", "B")
-    host.review.reopen(LEAD, case_of(host).id, "look again").result()
+    host.take(LEAD, case_of(host).id, commands.Reopen("look again"))
     cancel(host, notice, "1")
     way(host)
     platform(host, i1=GONE)
@@ -68,7 +70,7 @@ def _is_lifted(way: _Way, host: Host) -> None:
 
 def _falls(way: _Way, host: Host) -> None:
     notice = closed(host, "A")
-    host.review.reopen(LEAD, case_of(host).id, "look again").result()
+    host.take(LEAD, case_of(host).id, commands.Reopen("look again"))
     way(host)
     cancel(host, notice)
     assert case_of(host).state is CaseState.LIFTING
@@ -77,7 +79,7 @@ def _falls(way: _Way, host: Host) -> None:
 def _falls_and_stays(way: _Way, host: Host) -> None:
     """The platform's own terms keep it."""
     notice = closed(host, "A", ground="terms_of_service")
-    host.review.reopen(LEAD, case_of(host).id, "look again").result()
+    host.take(LEAD, case_of(host).id, commands.Reopen("look again"))
     way(host)
     cancel(host, notice)
     assert case_of(host).state is CaseState.LIFTED
@@ -98,8 +100,8 @@ def _falls_again(way: _Way, host: Host) -> None:
 def _is_typed(way: _Way, host: Host) -> None:
     case = typed(host)
     way(host)
-    host.review.correct_receipt(LEAD, case.id, case.received_at, "the stamp says so").result()
-    host.review.authenticate(LEAD, case.id, "called back").result()
+    host.take(LEAD, case.id, commands.CorrectReceipt(case.received_at, "the stamp says so"))
+    host.take(LEAD, case.id, commands.Authenticate("called back"))
     host.push(notice_about("A"), "signed")
 
 
@@ -114,8 +116,8 @@ def _is_told(way: _Way, host: Host) -> None:
     case = case_of(host)
     host.push(notice.model_copy(update={"revision": 2}), "second")
     way(host)
-    host.user_notices.delay(LEGAL, case.id, until + 500, "Act 2", "an inquiry")
-    host.appeals.withdraw(None, appealed(host, "1"))
+    host.take(LEGAL, case.id, commands.DelayUserNotices(until + 500, "Act 2", "an inquiry"))
+    host.take(SYSTEM, host.appeals.case_of(appealed(host, "1")), commands.WithdrawAppeal(appealed(host, "1")))
     host.world.clock.advance(10_000)
     host.watch()
     host.drain()

@@ -6,17 +6,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.case import Case, CaseState
-from kz_compliance_sdk.domain.contest import SuspensionOrder
+from kz_compliance_sdk.domain.commands.review import Lease
 from kz_compliance_sdk.domain.decision import ItemDecision
 from kz_compliance_sdk.domain.policy import kz_policy
 from kz_compliance_sdk.domain.report import Question, Statement
-from kz_compliance_sdk.services.contests import Contests
-from kz_compliance_sdk.services.review import Lease
 from kz_compliance_sdk.testing import builders
 from tests.journey.demands import TOLD
 from tests.journey.falling_orders import about
-from tests.journey.scene import HEAD, LEGAL, M1, M2, PLATFORM, Host, World
+from tests.journey.scene import HEAD, LEGAL, M1, M2, Host, World
 from tests.unit.case_makers import measure, proposal, refusal
 
 NOTICE = about("A", "B").model_copy(update={"category": "illegal_gambling"})
@@ -55,12 +54,12 @@ def _pass_window(host: Host) -> None:
 
 
 def _instructed(host: Host, state: CaseState) -> None:
-    host.care.record_instruction(HEAD, _case(host).id, TOLD)
+    host.take(HEAD, _case(host).id, TOLD)
     assert _case(host).state is state
 
 
 def _claimed(host: Host) -> Lease:
-    lease = host.review.claim(M2).result()
+    lease = host.taking.claim(M2).result()
     assert lease is not None
     return lease
 
@@ -82,13 +81,12 @@ def while_another_is_lifted(host: Host) -> None:
 def two_had_decided_while_another_is_lifted(host: Host) -> None:
     _decided(host, measure("1"), measure("2"))
     _pass_window(host)
-    host.care.record_instruction(HEAD, _case(host).id, TOLD)
+    host.take(HEAD, _case(host).id, TOLD)
     _named_again(host, "2")
     host.decide(proposal(measure("2", "label")), M2)
     _falls(host, "1")
-    contests = Contests(host.store, PLATFORM, host.policy)
-    order = SuspensionOrder("a court", "2", host.world.clock(), "article 1", "a" * 64)
-    contests.suspend(LEGAL, _case(host).id, order)
+    order = commands.Suspend("a court", "2", host.world.clock(), "article 1", "a" * 64)
+    host.take(LEGAL, _case(host).id, order)
     assert _case(host).state is CaseState.QUEUED
 
 
@@ -119,15 +117,15 @@ def beside_what_is_asked(host: Host) -> None:
     _first_still_waits(host)
     lease = _claimed(host)
     asked = Question(text=(Statement(lang="ru", text="Что именно?"),))
-    host.review.request_clarification(M2, lease.case.id, lease.token, (asked,), text_checked=True).result()
+    host.take(M2, lease.case.id, commands.RequestClarification(lease.token, (asked,), text_checked=True))
     _instructed(host, CaseState.AWAITING_ANSWER)
 
 
 def beside_what_waits_for_approval(host: Host) -> None:
     _first_still_waits(host)
-    lease = host.review.claim(HEAD).result()
+    lease = host.taking.claim(HEAD).result()
     assert lease is not None
-    host.review.propose(HEAD, lease.case.id, lease.token, proposal(measure("2", "label"))).result()
+    host.take(HEAD, lease.case.id, commands.Propose(lease.token, proposal(measure("2", "label"))))
     _instructed(host, CaseState.QUEUED)
 
 
@@ -135,7 +133,7 @@ def a_refusal_is_taken_back_once_the_other_fell(host: Host) -> None:
     _decided(host, measure("1"), refusal("2"))
     _falls(host, "1")
     assert _case(host).state is CaseState.ENFORCED
-    host.review.undo(M1, _case(host).id).result()
+    host.take(M1, _case(host).id, commands.Undo())
 
 
 def a_refusal_is_taken_back_once_the_other_is_lifted(host: Host) -> None:
@@ -146,7 +144,7 @@ def a_refusal_is_taken_back_once_the_other_is_lifted(host: Host) -> None:
     _falls(host, "1")
     host.drain()
     assert _case(host).state is CaseState.LIFTED
-    host.review.undo(M2, _case(host).id).result()
+    host.take(M2, _case(host).id, commands.Undo())
 
 
 _WAYS = (

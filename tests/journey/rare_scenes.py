@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from kz_compliance_sdk.domain.actor import Actor
+from kz_compliance_sdk.domain import commands
+from kz_compliance_sdk.domain.actor import SYSTEM, Actor
 from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.domain.notice import Notice
 from kz_compliance_sdk.domain.outbox import OutboxMessage
@@ -96,8 +97,10 @@ def one_is_kept(host: Host) -> Notice:
 
 def appealed(host: Host, item: str, seed: int = 1) -> str:
     case, now = case_of(host, seed), host.world.clock()
-    return host.appeals.receive(None, case.id, item, "It is satire.", now, f"appeal-{item}-{seed}").appeal_id
+    return host.take(
+        SYSTEM, case.id, commands.ReceiveAppeal(item, "It is satire.", now, f"appeal-{item}-{seed}")
+    ).appeal_id
 
 
 def reverse(host: Host, appeal: str) -> None:
-    host.appeals.decide(SECOND_LAWYER, appeal, "reverse", "satire", REVERSAL)
+    host.take(SECOND_LAWYER, host.appeals.case_of(appeal), commands.DecideAppeal(appeal, "reverse", "satire", REVERSAL))

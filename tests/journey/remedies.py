@@ -6,18 +6,17 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
+from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.case import Case, CaseState
-from kz_compliance_sdk.domain.contest import CONTEST_RESULTS, SuspensionOrder
-from kz_compliance_sdk.domain.notice import Answer, Item, Notice
-from kz_compliance_sdk.domain.report import Contest, Question, Statement
+from kz_compliance_sdk.domain.contest import CONTEST_RESULTS
+from kz_compliance_sdk.domain.notice import Answer, Effect, Item, Notice
+from kz_compliance_sdk.domain.report import Question, Statement
 from kz_compliance_sdk.domain.values import LocalText
 from kz_compliance_sdk.ports import Failed, RetryAt
-from kz_compliance_sdk.services.by_letter import ByLetter
-from kz_compliance_sdk.services.contests import Contests
 from kz_compliance_sdk.testing import builders
 from tests.journey.demands import TOLD
-from tests.journey.scene import HEAD, LEAD, M1, PLATFORM, Host, World
+from tests.journey.scene import HEAD, LEAD, M1, Host, World
 from tests.unit.case_makers import a_notice, measure, proposal, refusal
 
 CLERK = Actor("clerk", frozenset({"head"}))
@@ -28,8 +27,6 @@ class Remedies:
 
     def __init__(self, host: Host, chance: random.Random) -> None:
         self._host, self._chance = host, chance
-        self._contests = Contests(host.store, PLATFORM, host.policy)
-        self._letters = ByLetter(host.store, PLATFORM, host.policy, host.respondent)
 
     def steps(self, case: Case) -> list[Callable[[], object]]:
         """What can be tried with a case."""
@@ -44,10 +41,12 @@ class Remedies:
         now = self._host.world.clock()
         open_ = [one.number for one in case.contests if not one.result]
         if not open_:
-            self._contests.record(HEAD, case.id, Contest(body="a court", reference="1", filed_at=now), "annul it")
+            self._host.take(
+                HEAD, case.id, commands.RecordContest(body="a court", reference="1", filed_at=now, remedy="annul it")
+            )
         else:
             result = self._chance.choice(CONTEST_RESULTS)
-            self._contests.settle(LEAD, case.id, open_[0], result, now, "so it was decided")
+            self._host.take(LEAD, case.id, commands.SettleContest(open_[0], result, now, "so it was decided"))
 
     def suspend(self, case: Case) -> None:
         now = self._host.world.clock()
@@ -55,34 +54,39 @@ class Remedies:
         if last is None or (last.ended_at is not None or (last.ends_at or now + 1) <= now):
             begin = now - self._chance.choice((0, 600, 40_000))
             until = self._chance.choice((None, None, now + 3_000))
-            self._contests.suspend(HEAD, case.id, SuspensionOrder("a court", "2", begin, "article 1", "a" * 64, until))
+            self._host.take(HEAD, case.id, commands.Suspend("a court", "2", begin, "article 1", "a" * 64, until))
         elif not last.confirmed_by and self._chance.random() < 0.7:
-            self._contests.confirm_suspension(LEAD, case.id, last.number, "read on the court's site")
+            self._host.take(LEAD, case.id, commands.ConfirmSuspension(last.number, "read on the court's site"))
         else:
-            self._contests.end_suspension(LEAD, case.id, last.number, now, "lifted")
+            self._host.take(LEAD, case.id, commands.EndSuspension(last.number, now, "lifted"))
 
     def letter(self, case: Case) -> None:
-        waiting, now = self._letters.waiting(case.id), self._host.world.clock()
+        waiting, now = self._host.letters_waiting(case.id), self._host.world.clock()
         if waiting and self._chance.random() < 0.6:
-            self._letters.vouch(LEAD, case.id, waiting[0].message_id, "called back")
+            self._host.take(LEAD, case.id, commands.Vouch(waiting[0].message_id, "called back"))
         elif waiting:
-            self._letters.dismiss(LEAD, case.id, waiting[0].message_id, "the authority knows of no such letter")
+            self._host.take(
+                LEAD, case.id, commands.Dismiss(waiting[0].message_id, "the authority knows of no such letter")
+            )
         elif self._chance.random() < 0.5:
             answer = Answer(text=(LocalText(lang="ru", text="Всё."),))
-            self._letters.enter_answer(
-                CLERK, case.id, in_reply_to="a", answers=(answer,), received_at=now, how="letter"
+            self._host.take(
+                CLERK, case.id, commands.EnterAnswer(in_reply_to="a", answers=(answer,), received_at=now, how="letter")
             )
         else:
-            effect = self._chance.choice(("withdrawn", "annulled", "remedied", None))
-            self._letters.enter_cancellation(
-                CLERK, case.id, effect=effect, item_ids=None, reference=str(now), issued_at=now, received_at=now,  # type: ignore[arg-type]
-                how="letter",
-            )  # fmt: skip
+            effect: Effect | None = self._chance.choice(("withdrawn", "annulled", "remedied", None))
+            self._host.take(
+                CLERK,
+                case.id,
+                commands.EnterCancellation(
+                    effect=effect, item_ids=None, reference=str(now), issued_at=now, received_at=now, how="letter"
+                ),
+            )
 
     def give_up(self, case: Case) -> None:
         for item in case.items:
             if item.status == "lifting":
-                self._host.review.record_undoable(LEAD, case.id, item.item_id, "its object is gone").result()
+                self._host.take(LEAD, case.id, commands.RecordUndoable(item.item_id, "its object is gone"))
 
 
 def rows_of_remedies(folder: Path) -> list[Host]:
@@ -112,23 +116,27 @@ def _recorded_in(way: Callable[[Host], None]) -> Callable[[Host], None]:
 
 def _record_all(host: Host) -> None:
     case, now = host.case(_notice().notice_id), host.world.clock()
-    contests = Contests(host.store, PLATFORM, host.policy)
-    letters = ByLetter(host.store, PLATFORM, host.policy, host.respondent)
-    contests.record(HEAD, case.id, Contest(body="a court", reference="1", filed_at=now), "annul it")
-    contests.settle(LEAD, case.id, 1, "rejected", now, "so it was decided")
-    contests.suspend(HEAD, case.id, SuspensionOrder("a court", "2", now, "article 1", "a" * 64))
-    contests.confirm_suspension(LEAD, case.id, 1, "read on the court's site")
-    contests.end_suspension(LEAD, case.id, 1, now, "lifted")
-    letters.enter_cancellation(
-        CLERK, case.id, effect=None, item_ids=None, reference="3", issued_at=now, received_at=now, how="letter"
+    host.take(HEAD, case.id, commands.RecordContest(body="a court", reference="1", filed_at=now, remedy="annul it"))
+    host.take(LEAD, case.id, commands.SettleContest(1, "rejected", now, "so it was decided"))
+    host.take(HEAD, case.id, commands.Suspend("a court", "2", now, "article 1", "a" * 64))
+    host.take(LEAD, case.id, commands.ConfirmSuspension(1, "read on the court's site"))
+    host.take(LEAD, case.id, commands.EndSuspension(1, now, "lifted"))
+    host.take(
+        CLERK,
+        case.id,
+        commands.EnterCancellation(
+            effect=None, item_ids=None, reference="3", issued_at=now, received_at=now, how="letter"
+        ),
     )
-    host.care.raise_alarm(HEAD, case.id, "they are in the room")
-    host.care.record_instruction(HEAD, case.id, TOLD)
-    host.review.acknowledge(HEAD, case.id).result()
+    host.take(HEAD, case.id, commands.RaiseAlarm("they are in the room"))
+    host.take(HEAD, case.id, TOLD)
+    host.take(HEAD, case.id, commands.Acknowledge())
     host.push(builders.reminder(_notice()), "m-reminder")
     if case.state is not CaseState.CANCELLED:
-        host.letters.switch(HEAD, case.id)
-    after = letters.dismiss(LEAD, case.id, letters.waiting(case.id)[0].message_id, "unknown to the authority")
+        host.take(HEAD, case.id, commands.AnswerByHand())
+    after = host.take(
+        LEAD, case.id, commands.Dismiss(host.letters_waiting(case.id)[0].message_id, "unknown to the authority")
+    )
     assert after.state == case.state
 
 
@@ -142,21 +150,21 @@ def _queued(_host: Host) -> None:
 
 
 def _claimed(host: Host) -> None:
-    assert host.review.claim(M1).result() is not None
+    assert host.taking.claim(M1).result() is not None
 
 
 def _asked(host: Host) -> None:
-    lease = host.review.claim(M1).result()
+    lease = host.taking.claim(M1).result()
     assert lease is not None
     question = Question(text=(Statement(lang="ru", text="Что именно?"),))
-    host.review.request_clarification(M1, lease.case.id, lease.token, (question,), text_checked=True).result()
+    host.take(M1, lease.case.id, commands.RequestClarification(lease.token, (question,), text_checked=True))
 
 
 def _in_approval(host: Host) -> None:
-    lease = host.review.claim(M1).result()
+    lease = host.taking.claim(M1).result()
     assert lease is not None
     chosen = proposal(*(refusal(item_id) for item_id in sorted(lease.case.open_items)))
-    host.review.propose(M1, lease.case.id, lease.token, chosen).result()
+    host.take(M1, lease.case.id, commands.Propose(lease.token, chosen))
 
 
 def _decided(host: Host) -> None:
@@ -207,11 +215,11 @@ def _undoable_in(way: Callable[[Host], None]) -> Callable[[Host], None]:
         host.push(_notice(), "m-1")
         _closed(host)
         case = host.case(_notice().notice_id)
-        host.review.reopen(LEAD, case.id, "another look").result()
+        host.take(LEAD, case.id, commands.Reopen("another look"))
         host.push(builders.cancellation(_notice(), "withdrawn", ("1",)), "m-2")
         _fails_for_good(host)
         way(host)
-        host.review.record_undoable(LEAD, case.id, "1", "it is gone").result()
+        host.take(LEAD, case.id, commands.RecordUndoable("1", "it is gone"))
 
     return take
 
@@ -220,11 +228,11 @@ def _undoable_after_deciding(host: Host) -> None:
     host.push(_notice(), "m-1")
     _closed(host)
     case = host.case(_notice().notice_id)
-    host.review.reopen(LEAD, case.id, "another look").result()
+    host.take(LEAD, case.id, commands.Reopen("another look"))
     host.decide(proposal(refusal("1"), refusal("2")))
     _fails_for_good(host)
     for item_id in ("1", "2"):
-        host.review.record_undoable(LEAD, case.id, item_id, "it is gone").result()
+        host.take(LEAD, case.id, commands.RecordUndoable(item_id, "it is gone"))
 
 
 def _undoable_when_lifting(host: Host) -> None:
@@ -232,7 +240,7 @@ def _undoable_when_lifting(host: Host) -> None:
     _lifting(host)
     _fails_for_good(host)
     for item_id in ("1", "2"):
-        host.review.record_undoable(LEAD, host.case(_notice().notice_id).id, item_id, "it is gone").result()
+        host.take(LEAD, host.case(_notice().notice_id).id, commands.RecordUndoable(item_id, "it is gone"))
 
 
 IN_HAND: tuple[Callable[[Host], None], ...] = (_queued, _claimed, _asked, _in_approval)

@@ -10,12 +10,15 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
+from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import Change, InboxRow
+from kz_compliance_sdk.domain.commands import Command
+from kz_compliance_sdk.domain.commands.review import Decided
 from kz_compliance_sdk.domain.completeness import Recipient
 from kz_compliance_sdk.domain.decision import Decision, Proposal
 from kz_compliance_sdk.domain.messages import BY_HAND, REGULATOR, Respondent
@@ -50,10 +53,10 @@ from kz_compliance_sdk.services.care import Care
 from kz_compliance_sdk.services.delivery import Delivery, Ways
 from kz_compliance_sdk.services.intake import Headers, Intake, Pending
 from kz_compliance_sdk.services.letters import Letters
+from kz_compliance_sdk.services.loading import CaseFile, Letter, case_file_of, letters_of
 from kz_compliance_sdk.services.looking import Looking
 from kz_compliance_sdk.services.response import Response
-from kz_compliance_sdk.services.review import Decided, Review
-from kz_compliance_sdk.services.telling import UserNotices
+from kz_compliance_sdk.services.take import Taking
 from kz_compliance_sdk.testing import builders
 from kz_compliance_sdk.testing.content import FakeContent, naming
 from kz_compliance_sdk.testing.frozen import frozen_env
@@ -67,6 +70,7 @@ from tests.journey.fake_pager import FakePager
 from tests.journey.tallies import check_tallies
 from tests.journey.witness import FakeWitness
 
+R = TypeVar("R")
 PLATFORM = builders.PLATFORM_ID
 PROFILE: Profile = "standard-webhooks"
 M1 = Actor("m1", frozenset({"moderator"}))
@@ -233,13 +237,12 @@ class Host:
             spawn=_at_once,
             monotonic=env.monotonic,
         )
-        self.review = Review(self.store, PLATFORM, policy, respondent, self.looking)
         self.care = Care(self.store, PLATFORM, policy, Recipient())
         self.letters = Letters(self.store, PLATFORM)
         self.proof = Checkpoints(self.store, PLATFORM, seal=None, witnesses=lambda: [world.witness], every_s=1)
         self.telling = Telling(policy.users, appeal_url="https://social.example/appeals")
-        self.appeals = Appeals(self.store, PLATFORM, policy, respondent, self.telling)
-        self.user_notices = UserNotices(self.store, PLATFORM, policy.users)
+        self.taking = Taking(self.store, PLATFORM, policy, respondent, self.telling, self.looking)
+        self.appeals = Appeals(self.store, PLATFORM)
         self.delivery = Delivery(
             self.store,
             PLATFORM,
@@ -275,15 +278,24 @@ class Host:
         answer = self.intake.receive("POST", "/notices", headers, body)
         return self.store.submit(PLATFORM, answer.work).result() if isinstance(answer, Pending) else answer
 
+    def take(self, actor: Actor, case_id: str, command: Command[R]) -> R:
+        return self.taking.take(actor, case_id, command).result()
+
+    def case_file(self, case_id: str) -> CaseFile:
+        return case_file_of(self.store.queries(PLATFORM), case_id, self.store.now())
+
+    def letters_waiting(self, case_id: str) -> tuple[Letter, ...]:
+        return self.store.submit(PLATFORM, lambda tx: ((), letters_of(tx, tx.case(case_id)))).result()
+
     def decide(self, proposal: Proposal, actor: Actor = M1, approver: Actor = LEGAL) -> Decided:
         """Claim the most urgent case and decide it, with a second person where policy asks for one."""
-        lease = self.review.claim(actor).result()
+        lease = self.taking.claim(actor).result()
         assert lease is not None
         if self.world.can_look:
             proposal = naming(proposal, self.looking.look(actor, lease.case.id, lease.token))
-        decided = self.review.propose(actor, lease.case.id, lease.token, proposal).result()
+        decided = self.take(actor, lease.case.id, commands.Propose(lease.token, proposal))
         if decided.decision.needs_approval:
-            decided = self.review.approve(approver, lease.case.id, decided.digest).result()
+            decided = self.take(approver, lease.case.id, commands.Approve(decided.digest))
         return decided
 
     def drain(self, passes: int = 20) -> int:

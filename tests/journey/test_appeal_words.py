@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.appeals import Reversal
 from kz_compliance_sdk.domain.notice import Item
@@ -34,9 +35,20 @@ def test_a_reversal_says_nobodys_identity_to_the_regulator(host: Host, text: str
     one = appealed(host, case_id)
     said = Reversal("not_illegal", "protected_speech", (Statement(lang="ru", text=text),), text_checked=True)
     with pytest.raises(InvalidInput) as refused:
-        host.appeals.decide(LEGAL, one.appeal_id, "reverse", "it is satire", said)
+        host.take(
+            LEGAL,
+            host.appeals.case_of(one.appeal_id),
+            commands.DecideAppeal(one.appeal_id, "reverse", "it is satire", said),
+        )
     assert (refused.value.code, refused.value.field) == ("identity", "reversal.statement[0].text")
-    assert host.appeals.decide(LEGAL, one.appeal_id, "reverse", "it is satire", SATIRE).state == "reversed"
+    assert (
+        host.take(
+            LEGAL,
+            host.appeals.case_of(one.appeal_id),
+            commands.DecideAppeal(one.appeal_id, "reverse", "it is satire", SATIRE),
+        ).state
+        == "reversed"
+    )
 
 
 @pytest.mark.parametrize("role", ["lead", "legal"])
@@ -45,9 +57,18 @@ def test_the_head_of_the_office_decides_no_appeal_alone_whatever_else_they_are(h
     head = Actor("both", frozenset({"head", role}))
     for outcome, wording in (("uphold", None), ("reverse", SATIRE)):
         with pytest.raises(NotAllowed) as refused:
-            host.appeals.decide(head, one.appeal_id, outcome, "I was asked to", wording)  # type: ignore[arg-type]
+            host.take(
+                head,
+                host.appeals.case_of(one.appeal_id),
+                commands.DecideAppeal(one.appeal_id, outcome, "I was asked to", wording),  # type: ignore[arg-type]
+            )
         assert refused.value.code == "head"
-    assert host.appeals.decide(LEGAL, one.appeal_id, "uphold", "looked at anew").state == "upheld"
+    assert (
+        host.take(
+            LEGAL, host.appeals.case_of(one.appeal_id), commands.DecideAppeal(one.appeal_id, "uphold", "looked at anew")
+        ).state
+        == "upheld"
+    )
 
 
 def test_a_reversal_is_told_in_its_own_words_also_where_another_order_holds_the_object(host: Host) -> None:
@@ -58,7 +79,11 @@ def test_a_reversal_is_told_in_its_own_words_also_where_another_order_holds_the_
         host.decide(proposal(measure("1")))
         host.drain()
     one = appealed(host, host.case(first.notice_id).id)
-    host.appeals.decide(LEGAL, one.appeal_id, "reverse", "it is satire", SATIRE)
+    host.take(
+        LEGAL,
+        host.appeals.case_of(one.appeal_id),
+        commands.DecideAppeal(one.appeal_id, "reverse", "it is satire", SATIRE),
+    )
     host.drain()
     assert set(host.world.platform.effects.values()) == {"remove"}, "the control: the other order holds it"
     (told,) = host.world.regulator.reports(first.notice_id)[-1]["items"]

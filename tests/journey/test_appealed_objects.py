@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from kz_compliance_sdk.domain import commands
+from kz_compliance_sdk.domain.actor import SYSTEM
 from kz_compliance_sdk.domain.appeals import Appeal, Reversal
 from kz_compliance_sdk.domain.case import CaseState
 from kz_compliance_sdk.domain.notice import Item
@@ -33,11 +35,17 @@ def decided(host: Host, *items: object) -> None:
 
 
 def appealed(host: Host, item: str = "1", reference: str = "A-1") -> Appeal:
-    return host.appeals.receive(None, host.case(NOTICE).id, item, "It is satire.", host.world.clock(), reference)
+    return host.take(
+        SYSTEM, host.case(NOTICE).id, commands.ReceiveAppeal(item, "It is satire.", host.world.clock(), reference)
+    )
 
 
 def reverse(host: Host, appeal: Appeal) -> None:
-    host.appeals.decide(LEGAL, appeal.appeal_id, "reverse", "it is satire", SATIRE)
+    host.take(
+        LEGAL,
+        host.appeals.case_of(appeal.appeal_id),
+        commands.DecideAppeal(appeal.appeal_id, "reverse", "it is satire", SATIRE),
+    )
     host.drain()
 
 
@@ -53,7 +61,9 @@ def test_what_took_the_place_of_the_appealed_object_stays_when_the_appeal_succee
     decided(host)
     assert effects(host) == {"A": "restore", "B": "remove"}
     with pytest.raises(IllegalMove, match="lifted meanwhile"):
-        host.appeals.decide(LEGAL, one.appeal_id, "uphold", "it stays")
+        host.take(
+            LEGAL, host.appeals.case_of(one.appeal_id), commands.DecideAppeal(one.appeal_id, "uphold", "it stays")
+        )
     reverse(host, one)
     assert effects(host) == {"A": "restore", "B": "remove"}
     assert restored(host) == ["A"]
@@ -138,20 +148,20 @@ def test_an_appeal_that_came_before_a_later_measure_is_recorded_with_its_true_ti
     host.world.clock.advance(60)
     came = host.world.clock()
     host.world.clock.advance(60)
-    host.review.reopen(LEAD, host.case(NOTICE).id, "look again").result()
+    host.take(LEAD, host.case(NOTICE).id, commands.Reopen("look again"))
     decided(host, measure("1", "label"))
     case_id = host.case(NOTICE).id
-    one = host.appeals.receive(None, case_id, "1", "It is satire.", came, "A-1")
+    one = host.take(SYSTEM, case_id, commands.ReceiveAppeal("1", "It is satire.", came, "A-1"))
     assert one.received_at == came
     with pytest.raises(InvalidInput):
-        host.appeals.receive(None, case_id, "1", "It is satire.", before, "A-2")
+        host.take(SYSTEM, case_id, commands.ReceiveAppeal("1", "It is satire.", before, "A-2"))
 
 
 def test_a_later_decision_of_the_same_item_is_no_other_object(host: Host) -> None:
     host.push(about("A").model_copy(update={"items": (Item(item_id="1", object_id="post:A"),)}), "m-1")
     decided(host)
     one = appealed(host)
-    host.review.reopen(LEAD, host.case(NOTICE).id, "look again").result()
+    host.take(LEAD, host.case(NOTICE).id, commands.Reopen("look again"))
     decided(host, measure("1", "label"))
     reverse(host, one)
     assert effects(host) == {"A": "restore"}

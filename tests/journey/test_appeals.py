@@ -9,8 +9,8 @@ from unittest.mock import Mock, patch
 import pytest
 
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
-from kz_compliance_sdk.domain import proofs
-from kz_compliance_sdk.domain.actor import Actor
+from kz_compliance_sdk.domain import commands, proofs
+from kz_compliance_sdk.domain.actor import SYSTEM, Actor
 from kz_compliance_sdk.domain.appeals import Appeal, Reversal
 from kz_compliance_sdk.domain.case import CaseState
 from kz_compliance_sdk.domain.notice import Item, UserNotice
@@ -48,7 +48,7 @@ def removed(host: Host, *, name: str = "m-1", items: int = 1, seed: int = 1, **o
 
 
 def appealed(host: Host, case_id: str, item: str = "1", reference: str = "A-1") -> Appeal:
-    return host.appeals.receive(None, case_id, item, "It is satire.", host.world.clock(), reference)
+    return host.take(SYSTEM, case_id, commands.ReceiveAppeal(item, "It is satire.", host.world.clock(), reference))
 
 
 def restores(host: Host) -> int:
@@ -116,9 +116,9 @@ def test_what_is_wrong_with_an_appeal_is_named(host: Host, given: dict[str, Any]
     case_id = removed(host)
     whole = {"item_id": "1", "text": "It is satire.", "received_at": host.world.clock(), "reference": "A-1"}
     with pytest.raises(InvalidInput) as refused:
-        host.appeals.receive(None, case_id, **{**whole, **given})
+        host.take(SYSTEM, case_id, commands.ReceiveAppeal(**{**whole, **given}))
     assert refused.value.field == field
-    host.appeals.receive(None, case_id, **whole)  # type: ignore[arg-type]
+    host.take(SYSTEM, case_id, commands.ReceiveAppeal(**whole))  # type: ignore[arg-type]
 
 
 def test_nobody_appeals_against_what_is_not_in_force(host: Host) -> None:
@@ -133,7 +133,11 @@ def test_nobody_appeals_against_what_is_not_in_force(host: Host) -> None:
 def test_people_are_told_when_it_nears_and_when_it_is_past_and_never_of_one_that_is_decided(host: Host) -> None:
     case_id = removed(host, items=2)
     open_one, decided = appealed(host, case_id), appealed(host, case_id, "2", "A-2")
-    host.appeals.decide(LEGAL, decided.appeal_id, "uphold", "it is what the law says")
+    host.take(
+        LEGAL,
+        host.appeals.case_of(decided.appeal_id),
+        commands.DecideAppeal(decided.appeal_id, "uphold", "it is what the law says"),
+    )
     for after, reasons in ((12 * DAY - 1, []), (1, ["appeal_near"]), (2 * DAY, ["appeal_near", "appeal_overdue"])):
         host.world.clock.advance(after)
         host.drain()
@@ -156,32 +160,53 @@ def test_the_first_decider_never_decides_the_appeal_and_somebody_else_does(host:
     for first in (LEAD, first_lawyer, BOTH):
         for outcome, wording in (("uphold", None), ("reverse", SATIRE)):
             with pytest.raises(NotAllowed) as refused:
-                host.appeals.decide(first, one.appeal_id, outcome, "I was right", wording)  # type: ignore[arg-type]
+                host.take(
+                    first,
+                    host.appeals.case_of(one.appeal_id),
+                    commands.DecideAppeal(one.appeal_id, outcome, "I was right", wording),  # type: ignore[arg-type]
+                )
             assert refused.value.code == "four_eyes"
     with pytest.raises(NotAllowed):
-        host.appeals.decide(M2, one.appeal_id, "uphold", "a moderator may not")
-    assert host.appeals.decide(LEGAL, one.appeal_id, "uphold", "looked at anew").state == "upheld"
+        host.take(
+            M2,
+            host.appeals.case_of(one.appeal_id),
+            commands.DecideAppeal(one.appeal_id, "uphold", "a moderator may not"),
+        )
+    assert (
+        host.take(
+            LEGAL, host.appeals.case_of(one.appeal_id), commands.DecideAppeal(one.appeal_id, "uphold", "looked at anew")
+        ).state
+        == "upheld"
+    )
 
 
 def test_upholding_tells_the_user_and_changes_nothing_else(host: Host) -> None:
     case_id = removed(host)
     one = appealed(host, case_id)
     before = outcomes(host)
-    decided = host.appeals.decide(LEGAL, one.appeal_id, "uphold", "it is what the law says")
+    decided = host.take(
+        LEGAL,
+        host.appeals.case_of(one.appeal_id),
+        commands.DecideAppeal(one.appeal_id, "uphold", "it is what the law says"),
+    )
     host.drain()
     assert (decided.state, decided.decided_by) == ("upheld", "legal")
     assert host.world.messenger.kinds() == [("1", "measure"), ("1", "appeal_decided")]
     assert outcomes(host) == before
     assert restores(host) == 0
     with pytest.raises(IllegalMove):
-        host.appeals.decide(LEGAL, one.appeal_id, "uphold", "again")
+        host.take(LEGAL, host.appeals.case_of(one.appeal_id), commands.DecideAppeal(one.appeal_id, "uphold", "again"))
 
 
 def test_a_reversal_restores_once_and_the_books_hold_the_corrected_report(host: Host) -> None:
     case_id = removed(host, items=2)
     one = appealed(host, case_id)
     host.world.platform.faults.append(lambda _effect: Failed("busy"))
-    host.appeals.decide(LEGAL, one.appeal_id, "reverse", "it is satire", SATIRE)
+    host.take(
+        LEGAL,
+        host.appeals.case_of(one.appeal_id),
+        commands.DecideAppeal(one.appeal_id, "reverse", "it is satire", SATIRE),
+    )
     assert host.store.queries(PLATFORM).case(case_id).state is CaseState.LIFTING
     host.drain()
     host.world.clock.advance(60)
@@ -211,7 +236,11 @@ def test_a_reversal_restores_once_and_the_books_hold_the_corrected_report(host: 
 def test_a_reversal_needs_its_words(host: Host, wording: Reversal | None, field: str) -> None:
     one = appealed(host, removed(host))
     with pytest.raises(InvalidInput) as refused:
-        host.appeals.decide(LEGAL, one.appeal_id, "reverse", "it is satire", wording)
+        host.take(
+            LEGAL,
+            host.appeals.case_of(one.appeal_id),
+            commands.DecideAppeal(one.appeal_id, "reverse", "it is satire", wording),
+        )
     assert refused.value.field == field
     assert host.appeals.show(one.appeal_id).appeal.state == "open"
 
@@ -226,14 +255,22 @@ def test_what_another_order_holds_stays_and_is_said_to_stay(host: Host) -> None:
         host.drain()
         ids.append(host.case(notice.notice_id).id)
     one = appealed(host, ids[0])
-    host.appeals.decide(LEGAL, one.appeal_id, "reverse", "it is satire", SATIRE)
+    host.take(
+        LEGAL,
+        host.appeals.case_of(one.appeal_id),
+        commands.DecideAppeal(one.appeal_id, "reverse", "it is satire", SATIRE),
+    )
     host.drain()
     case = host.store.queries(PLATFORM).case(ids[0])
     assert (case.state, case.items[0].status, case.items[0].measure) == (CaseState.CLOSED, "kept", "")
     assert restores(host) == 0
     assert outcomes(host, a_notice(seed=1).notice_id) == [(1, ["removed"]), (2, ["refused"])]
     # The other order's user appeals too: nothing holds the object now, and it comes back.
-    host.appeals.decide(LEGAL, appealed(host, ids[1], reference="A-2").appeal_id, "reverse", "satire", SATIRE)
+    host.take(
+        LEGAL,
+        host.appeals.case_of(appealed(host, ids[1], reference="A-2").appeal_id),
+        commands.DecideAppeal(appealed(host, ids[1], reference="A-2").appeal_id, "reverse", "satire", SATIRE),
+    )
     host.drain()
     assert restores(host) == 1
     host.check_chains()
@@ -247,7 +284,11 @@ def test_a_policy_that_reports_no_reversal_lifts_all_the_same(tmp_path: Path) ->
     case_id = removed(host)
     one = appealed(host, case_id)
     host.world.platform.faults += [lambda _effect: Failed("busy")] * 5
-    host.appeals.decide(LEGAL, one.appeal_id, "reverse", "it is satire", SATIRE)
+    host.take(
+        LEGAL,
+        host.appeals.case_of(one.appeal_id),
+        commands.DecideAppeal(one.appeal_id, "reverse", "it is satire", SATIRE),
+    )
     for _ in range(8):
         host.drain()
         host.world.clock.advance(600)
@@ -268,8 +309,17 @@ def test_an_order_that_falls_meanwhile_leaves_nothing_to_uphold(host: Host) -> N
     host.push(builders.cancellation(notice, "annulled"), "m-2")
     host.drain()
     with pytest.raises(IllegalMove):
-        host.appeals.decide(LEGAL, one.appeal_id, "uphold", "it stays")
-    assert host.appeals.decide(LEGAL, one.appeal_id, "reverse", "it fell", SATIRE).state == "reversed"
+        host.take(
+            LEGAL, host.appeals.case_of(one.appeal_id), commands.DecideAppeal(one.appeal_id, "uphold", "it stays")
+        )
+    assert (
+        host.take(
+            LEGAL,
+            host.appeals.case_of(one.appeal_id),
+            commands.DecideAppeal(one.appeal_id, "reverse", "it fell", SATIRE),
+        ).state
+        == "reversed"
+    )
     host.drain()
     assert restores(host) == 1
     assert outcomes(host) == [(1, ["removed"]), (2, ["restored"])]
@@ -282,12 +332,24 @@ def test_while_the_item_is_decided_anew_the_appeal_waits(host: Host) -> None:
     host.push(a_notice(revision=2), "m-2")
     for outcome, wording in (("uphold", None), ("reverse", SATIRE)):
         with pytest.raises(IllegalMove):
-            host.appeals.decide(LEGAL, one.appeal_id, outcome, "now", wording)  # type: ignore[arg-type]
+            host.take(
+                LEGAL,
+                host.appeals.case_of(one.appeal_id),
+                commands.DecideAppeal(one.appeal_id, outcome, "now", wording),  # type: ignore[arg-type]
+            )
     host.decide(proposal(measure("1")), M2)
     host.drain()
     with pytest.raises(NotAllowed):
-        host.appeals.decide(Actor("m2", frozenset({"lead"})), one.appeal_id, "uphold", "mine")
-    host.appeals.decide(LEGAL, one.appeal_id, "reverse", "it is satire", SATIRE)
+        host.take(
+            Actor("m2", frozenset({"lead"})),
+            host.appeals.case_of(one.appeal_id),
+            commands.DecideAppeal(one.appeal_id, "uphold", "mine"),
+        )
+    host.take(
+        LEGAL,
+        host.appeals.case_of(one.appeal_id),
+        commands.DecideAppeal(one.appeal_id, "reverse", "it is satire", SATIRE),
+    )
     host.drain()
     assert outcomes(host)[-1] == (3, ["restored"])
 
@@ -302,7 +364,11 @@ def test_a_reversal_while_the_report_is_on_its_way_is_the_one_that_counts(host: 
     case = host.case(notice.notice_id)
     assert case.state is CaseState.ENFORCED
     one = appealed(host, case.id)
-    host.appeals.decide(LEGAL, one.appeal_id, "reverse", "it is satire", SATIRE)
+    host.take(
+        LEGAL,
+        host.appeals.case_of(one.appeal_id),
+        commands.DecideAppeal(one.appeal_id, "reverse", "it is satire", SATIRE),
+    )
     for _ in range(3):
         host.world.clock.advance(60)
         host.drain()
@@ -316,7 +382,11 @@ def test_who_must_not_know_yet_gets_no_answer_that_says_it(host: Host) -> None:
     until = host.world.clock() + DAY
     wish = UserNotice(allowed=False, delay_until=until, legal_basis="Law, art. 5")
     one = appealed(host, removed(host, user_notice=wish))
-    host.appeals.decide(LEGAL, one.appeal_id, "uphold", "it is what the law says")
+    host.take(
+        LEGAL,
+        host.appeals.case_of(one.appeal_id),
+        commands.DecideAppeal(one.appeal_id, "uphold", "it is what the law says"),
+    )
     host.drain()
     assert host.world.messenger.told == {}
     host.world.clock.advance(DAY)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.case import CaseState
 from kz_compliance_sdk.domain.decision import ItemDecision
 from kz_compliance_sdk.domain.policy import kz_policy
@@ -37,25 +38,38 @@ def test_an_appeal_waits_for_a_later_decision_whose_undo_window_runs(tmp_path: P
     one = appealed(host, case_id, "2")
     for outcome, wording in (("uphold", None), ("reverse", SATIRE)):
         with pytest.raises(IllegalMove, match="under way"):
-            host.appeals.decide(LEGAL, one.appeal_id, outcome, "now", wording)  # type: ignore[arg-type]
-    host.review.undo(M2, case_id).result()
+            host.take(
+                LEGAL,
+                host.appeals.case_of(one.appeal_id),
+                commands.DecideAppeal(one.appeal_id, outcome, "now", wording),  # type: ignore[arg-type]
+            )
+    host.take(M2, case_id, commands.Undo())
     host.decide(proposal(measure("2", "label")), M2)
     host.world.clock.advance(host.policy.undo_window_s)
     host.drain()
-    assert host.appeals.decide(LEGAL, one.appeal_id, "uphold", "it stays").state == "upheld"
+    assert (
+        host.take(
+            LEGAL, host.appeals.case_of(one.appeal_id), commands.DecideAppeal(one.appeal_id, "uphold", "it stays")
+        ).state
+        == "upheld"
+    )
 
 
 def test_what_an_appeal_decided_is_not_undone_and_the_refusal_says_what_can_be_done(tmp_path: Path) -> None:
     host, case_id = _decided_anew(tmp_path, also_held=True)
     one = appealed(host, case_id, "1")
     host.world.clock.advance(host.policy.undo_window_s)
-    host.appeals.decide(LEGAL, one.appeal_id, "reverse", "it is satire", SATIRE)
+    host.take(
+        LEGAL,
+        host.appeals.case_of(one.appeal_id),
+        commands.DecideAppeal(one.appeal_id, "reverse", "it is satire", SATIRE),
+    )
     case = host.store.queries(PLATFORM).case(case_id)
     assert (case.state, case.items[0].status, case.items[1].status) == (CaseState.DECIDED, "kept", "decided")
     with pytest.raises(IllegalMove, match=r"an appeal.*once the case is closed, reopen it"):
-        host.review.undo(M2, case_id).result()
+        host.take(M2, case_id, commands.Undo())
     host.drain()
-    assert host.review.reopen(LEAD, case_id, "the label was wrong").result().state is CaseState.QUEUED
+    assert host.take(LEAD, case_id, commands.Reopen("the label was wrong")).state is CaseState.QUEUED
     host.check_chains()
 
 
@@ -68,11 +82,22 @@ def test_a_reversal_leaves_the_undo_window_of_another_item_its_time(
     one = appealed(host, case_id, "1")
     host.world.clock.advance(host.policy.undo_window_s - 1)
     with pytest.raises(IllegalMove, match="can still be taken back"):
-        host.appeals.decide(LEGAL, one.appeal_id, "reverse", "it is satire", SATIRE)
-    host.review.undo(M2, case_id).result()
+        host.take(
+            LEGAL,
+            host.appeals.case_of(one.appeal_id),
+            commands.DecideAppeal(one.appeal_id, "reverse", "it is satire", SATIRE),
+        )
+    host.take(M2, case_id, commands.Undo())
     host.decide(proposal(again), M2)
     host.world.clock.advance(host.policy.undo_window_s)
-    assert host.appeals.decide(LEGAL, one.appeal_id, "reverse", "it is satire", SATIRE).state == "reversed"
+    assert (
+        host.take(
+            LEGAL,
+            host.appeals.case_of(one.appeal_id),
+            commands.DecideAppeal(one.appeal_id, "reverse", "it is satire", SATIRE),
+        ).state
+        == "reversed"
+    )
     host.drain()
     assert host.store.queries(PLATFORM).case(case_id).state is CaseState.CLOSED
     host.check_chains()
@@ -94,5 +119,9 @@ def test_an_answer_without_a_measure_keeps_its_undo_window_too(tmp_path: Path) -
     case_id = host.case(about("A").notice_id).id
     one = appealed(host, case_id, "1")
     with pytest.raises(IllegalMove, match="can still be taken back"):
-        host.appeals.decide(LEGAL, one.appeal_id, "reverse", "it is satire", SATIRE)
-    assert host.review.undo(M2, case_id).result().state is CaseState.QUEUED
+        host.take(
+            LEGAL,
+            host.appeals.case_of(one.appeal_id),
+            commands.DecideAppeal(one.appeal_id, "reverse", "it is satire", SATIRE),
+        )
+    assert host.take(M2, case_id, commands.Undo()).state is CaseState.QUEUED

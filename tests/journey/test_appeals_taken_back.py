@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from kz_compliance_sdk.domain.actor import Actor
+from kz_compliance_sdk.domain import commands
+from kz_compliance_sdk.domain.actor import SYSTEM, Actor
 from kz_compliance_sdk.errors import IllegalMove, NotAllowed
 from tests.journey.scene import HEAD, LEGAL, M1, M2, Host
 from tests.journey.test_appeals import appealed, removed
@@ -14,9 +15,14 @@ HEAD_TOO = Actor("head", frozenset({"head", "lead"}))
 
 def test_an_appeal_taken_back_is_decided_by_nobody(host: Host) -> None:
     one = appealed(host, removed(host))
-    assert host.appeals.withdraw(None, one.appeal_id).state == "withdrawn"
+    assert (
+        host.take(SYSTEM, host.appeals.case_of(one.appeal_id), commands.WithdrawAppeal(one.appeal_id)).state
+        == "withdrawn"
+    )
     with pytest.raises(IllegalMove):
-        host.appeals.decide(LEGAL, one.appeal_id, "uphold", "too late")
+        host.take(
+            LEGAL, host.appeals.case_of(one.appeal_id), commands.DecideAppeal(one.appeal_id, "uphold", "too late")
+        )
     host.drain()
     assert host.world.messenger.kinds() == [("1", "measure")]
     assert host.appeals.list("withdrawn").appeals[0].appeal_id == one.appeal_id
@@ -26,6 +32,8 @@ def test_an_appeal_taken_back_is_decided_by_nobody(host: Host) -> None:
 def test_who_could_not_decide_an_appeal_cannot_say_that_it_was_taken_back(host: Host, who: Actor, code: str) -> None:
     one = appealed(host, removed(host))
     with pytest.raises(NotAllowed) as refused:
-        host.appeals.withdraw(who, one.appeal_id)
+        host.take(who, host.appeals.case_of(one.appeal_id), commands.WithdrawAppeal(one.appeal_id))
     assert refused.value.code == code
-    assert host.appeals.withdraw(M2, one.appeal_id).state == "withdrawn"
+    assert (
+        host.take(M2, host.appeals.case_of(one.appeal_id), commands.WithdrawAppeal(one.appeal_id)).state == "withdrawn"
+    )

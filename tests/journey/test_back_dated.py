@@ -49,7 +49,7 @@ def test_a_step_that_was_put_behind_a_checkpoint_is_told_of(host: Host) -> None:
     clock.advance(600)
     host.proof.run()
     clock.advance(-300)
-    lease = host.review.claim(M1).result()
+    lease = host.taking.claim(M1).result()
     assert lease is not None
     clock.advance(900)
     host.proof.run()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.domain.notice import Notice
 from kz_compliance_sdk.domain.report import Question, Statement
@@ -37,14 +38,14 @@ def _same_but_told(before: Case, after: Case) -> bool:
 
 def test_a_claimed_case_stays_with_its_holder(host: Host) -> None:
     notice = _one_stopped(host)
-    lease = host.review.claim(M1).result()
+    lease = host.taking.claim(M1).result()
     assert lease is not None
     host.push(builders.cancellation(notice, "withdrawn", ("1",)), "m-3")
     case = host.case(notice.notice_id)
     assert case.state is CaseState.CLAIMED
     assert _same_but_told(lease.case, case)
     assert host.history(case.id)[-1] == "cancelled"
-    host.review.propose(M1, case.id, lease.token, proposal(measure("2"))).result()
+    host.take(M1, case.id, commands.Propose(lease.token, proposal(measure("2"))))
     host.check_chains()
 
 
@@ -54,7 +55,7 @@ def test_so_it_does_when_what_it_names_was_refused(host: Host) -> None:
     host.decide(proposal(refusal("1")))
     answer = builders.clarification(notice, "ask").model_copy(update={"items": about("A", "B").items[1:]})
     host.push(answer, "m-2")
-    lease = host.review.claim(M1).result()
+    lease = host.taking.claim(M1).result()
     assert lease is not None
     host.push(builders.cancellation(notice, "annulled", ("1",)), "m-3")
     (fallen,) = [item.but(fell="annulled") for item in lease.case.items if item.item_id == "1"]
@@ -64,16 +65,16 @@ def test_so_it_does_when_what_it_names_was_refused(host: Host) -> None:
 
 def test_what_waits_for_approval_and_a_question_that_was_asked_stay(host: Host) -> None:
     notice = _one_stopped(host, category="election_rules")
-    lease = host.review.claim(M1).result()
+    lease = host.taking.claim(M1).result()
     assert lease is not None
-    decided = host.review.propose(M1, lease.case.id, lease.token, proposal(measure("2"))).result()
+    decided = host.take(M1, lease.case.id, commands.Propose(lease.token, proposal(measure("2"))))
     host.push(builders.cancellation(notice, "withdrawn", ("1",)), "m-3")
     assert host.case(notice.notice_id).state is CaseState.IN_APPROVAL
-    host.review.send_back(LEAD, lease.case.id, decided.digest, "ask first").result()
-    lease = host.review.claim(M1).result()
+    host.take(LEAD, lease.case.id, commands.SendBack(decided.digest, "ask first"))
+    lease = host.taking.claim(M1).result()
     assert lease is not None
     question = Question(text=(Statement(lang="ru", text="Что именно?"),))
-    host.review.request_clarification(M1, lease.case.id, lease.token, (question,), text_checked=True).result()
+    host.take(M1, lease.case.id, commands.RequestClarification(lease.token, (question,), text_checked=True))
     host.push(builders.cancellation(notice, "withdrawn", ("1",)), "m-4")
     assert host.case(notice.notice_id).state is CaseState.AWAITING_ANSWER
     asked = [m for m in host.records(lease.case.id).messages if m.kind == "clarification"]
@@ -89,14 +90,14 @@ def test_what_is_said_of_an_open_item_is_seen_anew_although_it_changes_nothing(
     host.push(notice, "m-1")
     host.decide(proposal(measure("1"), measure("2")))
     host.drain()
-    host.review.reopen(LEAD, host.case(notice.notice_id).id, "look again").result()
+    host.take(LEAD, host.case(notice.notice_id).id, commands.Reopen("look again"))
     host.push(builders.cancellation(notice, "withdrawn", ("1",)), "m-2")
-    lease = host.review.claim(M1).result()
+    lease = host.taking.claim(M1).result()
     assert lease is not None
     host.push(builders.cancellation(notice, None, items), "m-3")
     assert host.case(notice.notice_id).state is CaseState.QUEUED
     with pytest.raises(LeaseLost):
-        host.review.propose(M1, lease.case.id, lease.token, proposal(measure("2"))).result()
+        host.take(M1, lease.case.id, commands.Propose(lease.token, proposal(measure("2"))))
 
 
 def test_a_cancellation_that_lifts_nothing_passes_over_no_step_of_a_lift_s_ladder(host: Host) -> None:

@@ -13,8 +13,8 @@ from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.config.sections import AddresseeSettings
 from kz_compliance_sdk.desk import ComplianceDesk
+from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.case import CaseState
-from kz_compliance_sdk.domain.duress import Instruction
 from kz_compliance_sdk.domain.notice import Item, Notice
 from kz_compliance_sdk.domain.policy import kz_policy, tighten
 from kz_compliance_sdk.errors import NotAllowed, NotFound
@@ -36,14 +36,14 @@ def test_a_demand_for_user_data_is_acknowledged_paged_handed_over_and_never_answ
     notice = demand(a_notice())
     assert host.push(notice, "m-1").status == 202
     assert pages(host) == [("user_data_demand", ("legal", "lead"))]
-    assert host.review.claim(M1).result() is None, "it is nobody's but a lawyer's"
+    assert host.taking.claim(M1).result() is None, "it is nobody's but a lawyer's"
     case = host.case(notice.notice_id)
     assert "user_data_demand" in case.flags
-    lease = host.review.claim(LEGAL).result()
+    lease = host.taking.claim(LEGAL).result()
     assert lease is not None
     with pytest.raises(NotAllowed):
-        host.review.propose(LEGAL, case.id, lease.token, proposal(measure("1"))).result()
-    ended = host.care.hand_over(LEGAL, case.id, "filed under 12")
+        host.take(LEGAL, case.id, commands.Propose(lease.token, proposal(measure("1"))))
+    ended = host.take(LEGAL, case.id, commands.HandOver("filed under 12"))
     assert ended.state is CaseState.CLOSED
     host.drain()
     told = [kind for kind, _, _ in host.world.regulator.books.values()]
@@ -55,7 +55,7 @@ def test_a_demand_for_user_data_is_acknowledged_paged_handed_over_and_never_answ
 def test_a_demand_that_falls_after_it_was_handed_over_changes_nothing(host: Host) -> None:
     notice = demand(a_notice(items=2))
     host.push(notice, "m-1")
-    host.care.hand_over(LEGAL, host.case(notice.notice_id).id, "filed under 12")
+    host.take(LEGAL, host.case(notice.notice_id).id, commands.HandOver("filed under 12"))
     for number, items in enumerate((("1",), None), 2):
         assert host.push(builders.cancellation(notice, "withdrawn", items), f"m-{number}").status == 202
         assert host.case(notice.notice_id).state is CaseState.CLOSED
@@ -70,21 +70,21 @@ def test_demands_at_the_head_of_the_queue_are_in_nobodys_way(host: Host) -> None
         host.world.clock.advance(1)
     host.world.clock.advance(60)
     host.push(a_notice(seed=9), "m-9")
-    lease = host.review.claim(M1).result()
+    lease = host.taking.claim(M1).result()
     assert lease is not None
     assert lease.case.notice_id == a_notice(seed=9).notice_id
-    assert host.review.claim(M1).result() is None
-    lawyers = host.review.claim(LEGAL).result()
+    assert host.taking.claim(M1).result() is None
+    lawyers = host.taking.claim(LEGAL).result()
     assert lawyers is not None
     assert lawyers.case.notice_id == a_notice(seed=1).notice_id, "a lawyer gets the most urgent of all"
     with pytest.raises(NotAllowed):
-        host.review.claim(M1, case_id=host.case(a_notice(seed=2).notice_id).id).result()
+        host.taking.claim(M1, case_id=host.case(a_notice(seed=2).notice_id).id).result()
 
 
 def test_a_demand_that_is_none_is_decided_by_two(host: Host) -> None:
     notice = demand(a_notice())
     host.push(notice, "m-1")
-    host.care.rule_out_demand(LEGAL, host.case(notice.notice_id).id, "it names no user")
+    host.take(LEGAL, host.case(notice.notice_id).id, commands.RuleOutDemand("it names no user"))
     decided = host.decide(proposal(measure("1")))
     assert decided.decision.needs_approval
     assert decided.case.state is CaseState.DECIDED
@@ -102,11 +102,11 @@ def test_an_answer_that_names_a_pattern_takes_a_lawyer_whenever_it_comes(host: H
     if not first:
         host.push(answer, "m-2")
     assert "url_wildcard:1" in host.case(notice.notice_id).flags
-    lease = host.review.claim(M1).result()
+    lease = host.taking.claim(M1).result()
     assert lease is not None
-    decided = host.review.propose(M1, lease.case.id, lease.token, proposal(measure("1"))).result()
+    decided = host.take(M1, lease.case.id, commands.Propose(lease.token, proposal(measure("1"))))
     with pytest.raises(NotAllowed) as error:
-        host.review.approve(LEAD, lease.case.id, decided.digest).result()
+        host.take(LEAD, lease.case.id, commands.Approve(decided.digest))
     assert error.value.code == "legal_review"
 
 
@@ -117,18 +117,24 @@ def test_what_was_said_in_the_room_is_in_the_file_and_brings_in_others(host: Hos
     notice = a_notice()
     host.push(notice, "m-1")
     case = host.case(notice.notice_id)
-    lease = host.review.claim(HEAD).result()
+    lease = host.taking.claim(HEAD).result()
     assert lease is not None
     now = host.world.clock()
-    host.care.record_instruction(HEAD, case.id, Instruction("a colonel", "", "in person", now, "before noon"))
-    host.care.raise_alarm(HEAD, case.id, "they will not leave")
+    host.take(
+        HEAD,
+        case.id,
+        commands.RecordInstruction(
+            given_by="a colonel", unit="", channel="in person", given_at=now, said="before noon"
+        ),
+    )
+    host.take(HEAD, case.id, commands.RaiseAlarm("they will not leave"))
     assert ("alarm", ("lead", "legal")) in pages(host)
     assert ("instruction_recorded", ("lead", "legal")) in pages(host)
-    decided = host.review.propose(HEAD, case.id, lease.token, proposal(measure("1"))).result()
+    decided = host.take(HEAD, case.id, commands.Propose(lease.token, proposal(measure("1"))))
     assert decided.case.state is CaseState.IN_APPROVAL
     with pytest.raises(NotAllowed):
-        host.review.approve(HEAD, case.id, decided.digest).result()
-    assert host.review.approve(LEAD, case.id, decided.digest).result().case.state is CaseState.DECIDED
+        host.take(HEAD, case.id, commands.Approve(decided.digest))
+    assert host.take(LEAD, case.id, commands.Approve(decided.digest)).case.state is CaseState.DECIDED
     said = set(host.words(case.id).values())
     assert {b"a colonel", b"before noon", b"they will not leave"} <= said
     host.check_chains()
@@ -181,7 +187,7 @@ def desk(tmp_path: Path) -> Iterator[ComplianceDesk]:
 
 def entered(desk: ComplianceDesk, notice: Notice) -> str:
     case = desk.enter(HEAD, notice, desk.store.now(), "letter")
-    desk.authenticate(LEAD, case.id, "called back")
+    desk.take(LEAD, case.id, commands.Authenticate("called back"))
     return case.id
 
 
@@ -192,7 +198,7 @@ def test_gaps_are_shown_and_asked_about_in_the_words_of_the_draft(desk: Complian
     assert lease is not None
     drafted = desk.care.draft(case_id)
     assert {said.lang for said in drafted[0].text} == {"kk", "ru"}
-    asked = desk.request_clarification(M1, case_id, lease.token, drafted, text_checked=True)
+    asked = desk.take(M1, case_id, commands.RequestClarification(lease.token, drafted, text_checked=True))
     assert asked.state is CaseState.AWAITING_ANSWER
     (letter,) = [m for m in desk.case_file(case_id).messages if m.kind == "clarification"]
     assert len(json.loads(letter.body)["questions"]) == 2

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from kz_compliance_sdk.config.privacy import RetentionSettings
+from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.change import EndpointState
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.values import instant_text
@@ -159,14 +160,14 @@ def test_an_undo_window_stays_as_long_as_it_was(desk: Desk, by: int) -> None:
 
 @pytest.mark.parametrize("by", [AHEAD, -AHEAD])
 def test_a_lease_of_a_case_keeps_what_was_left_of_it(desk: Desk, by: int) -> None:
-    lease = desk.host.review.claim(M1).result()
+    lease = desk.host.taking.claim(M1).result()
     assert lease is not None
     left = (lease.case.lease_expires_at or 0) - desk.clock()
     desk.look()
     desk.set(by)
     (case,) = desk.host.cases()
     assert case.lease_expires_at == desk.clock() + left - 5
-    desk.host.review.renew(M1, case.id, lease.token).result()
+    desk.host.take(M1, case.id, commands.Renew(lease.token))
 
 
 @pytest.mark.parametrize("by", [AHEAD, -AHEAD])

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from kz_compliance_sdk.domain import proofs
+from kz_compliance_sdk.domain import commands, proofs
 from kz_compliance_sdk.domain.case import CaseState
 from kz_compliance_sdk.domain.decision import Proposal, Wording
 from kz_compliance_sdk.domain.notice import Item
@@ -84,9 +84,9 @@ def test_without_a_port_there_is_nothing_to_look_with_and_nothing_pretends_that_
         look(host, lease)
     claims = proposal(measure("1", content_sha256="a" * 64))
     with pytest.raises(InvalidInput, match="no Content port") as refused:
-        host.review.propose(M1, lease.case.id, lease.token, claims).result()
+        host.take(M1, lease.case.id, commands.Propose(lease.token, claims))
     assert refused.value.field == "items[0].content_sha256"
-    host.review.propose(M1, lease.case.id, lease.token, proposal(measure("1"))).result()
+    host.take(M1, lease.case.id, commands.Propose(lease.token, proposal(measure("1"))))
     assert host.drain()
     assert host.world.content.calls == []
     host.store.close()
@@ -99,10 +99,10 @@ def test_a_port_that_raises_is_recorded_and_told_once_and_a_second_person_can_de
     assert pages(host).count("content_unresolved") == 1
     guess = proposal(measure("1", content_sha256="a" * 64))
     with pytest.raises(InvalidInput, match="the last look at it failed"):
-        host.review.propose(M1, lease.case.id, lease.token, guess).result()
-    decided = host.review.propose(M1, lease.case.id, lease.token, proposal(measure("1"))).result()
+        host.take(M1, lease.case.id, commands.Propose(lease.token, guess))
+    decided = host.take(M1, lease.case.id, commands.Propose(lease.token, proposal(measure("1"))))
     assert decided.decision.needs_approval, "nobody has seen it: one person alone does not decide"
-    host.review.approve(LEGAL, lease.case.id, decided.digest).result()
+    host.take(LEGAL, lease.case.id, commands.Approve(decided.digest))
     host.drain()
     assert host.world.platform.effects == {"object:post:A": "remove"}
 
@@ -163,7 +163,7 @@ def test_a_measure_names_the_content_that_was_last_seen(host: Host) -> None:
 
     def refused(chosen: Proposal) -> InvalidInput:
         with pytest.raises(InvalidInput) as error:
-            host.review.propose(M1, lease.case.id, lease.token, chosen).result()
+            host.take(M1, lease.case.id, commands.Propose(lease.token, chosen))
         return error.value
 
     unseen = refused(proposal(measure("1", content_sha256="a" * 64)))
@@ -174,13 +174,13 @@ def test_a_measure_names_the_content_that_was_last_seen(host: Host) -> None:
     (new,) = look(host, lease)
     assert old.digest != new.digest
     assert "not the content" in refused(naming(proposal(measure("1")), (old,))).message
-    host.review.propose(M1, lease.case.id, lease.token, naming(proposal(measure("1")), (new,))).result()
+    host.take(M1, lease.case.id, commands.Propose(lease.token, naming(proposal(measure("1")), (new,))))
     assert case_of(host, lease).state is CaseState.DECIDED
 
 
 def test_a_refusal_needs_nolook(host: Host) -> None:
     lease = claimed(host)
-    host.review.propose(M1, lease.case.id, lease.token, proposal(refusal("1"))).result()
+    host.take(M1, lease.case.id, commands.Propose(lease.token, proposal(refusal("1"))))
     assert case_of(host, lease).state is CaseState.DECIDED
 
 
@@ -189,10 +189,10 @@ def test_nothing_is_done_to_what_is_gone(host: Host) -> None:
     host.world.content.remove("post:A")
     seen = look(host, lease)
     with pytest.raises(InvalidInput, match="gone") as refused:
-        host.review.propose(M1, lease.case.id, lease.token, naming(proposal(measure("1")), seen)).result()
+        host.take(M1, lease.case.id, commands.Propose(lease.token, naming(proposal(measure("1")), seen)))
     assert "already_unavailable" in refused.value.remedy
     gone = refusal("1", "already_unavailable", finding="not_assessed")
-    host.review.propose(M1, lease.case.id, lease.token, proposal(gone, legal_check=None)).result()
+    host.take(M1, lease.case.id, commands.Propose(lease.token, proposal(gone, legal_check=None)))
     host.drain()
     assert [item["outcome"] for item in host.world.regulator.reports()[0]["items"]] == ["already_unavailable"]
 
@@ -202,10 +202,10 @@ def test_what_was_seen_of_another_object_under_the_same_id_does_not_count(host: 
     seen = look(host, lease)
     items = (Item(item_id="1", object_id="post:B"),)
     host.push(a_notice(revision=2).model_copy(update={"items": items}), "msg-2")
-    again = host.review.claim(M1).result()
+    again = host.taking.claim(M1).result()
     assert again is not None
     with pytest.raises(InvalidInput, match="nobody has looked"):
-        host.review.propose(M1, again.case.id, again.token, naming(proposal(measure("1")), seen)).result()
+        host.take(M1, again.case.id, commands.Propose(again.token, naming(proposal(measure("1")), seen)))
 
 
 def test_a_case_that_somebody_has_looked_at_asks_for_it_also_where_there_is_no_port(host: Host) -> None:
@@ -213,8 +213,8 @@ def test_a_case_that_somebody_has_looked_at_asks_for_it_also_where_there_is_no_p
     seen = look(host, lease)
     host.world.can_look = False
     with pytest.raises(InvalidInput, match="not said"):
-        host.review.propose(M1, lease.case.id, lease.token, proposal(measure("1"))).result()
-    host.review.propose(M1, lease.case.id, lease.token, naming(proposal(measure("1")), seen)).result()
+        host.take(M1, lease.case.id, commands.Propose(lease.token, proposal(measure("1"))))
+    host.take(M1, lease.case.id, commands.Propose(lease.token, naming(proposal(measure("1")), seen)))
 
 
 # ------------------------------------------------------------------------------------------------- approving
@@ -223,7 +223,7 @@ def test_a_case_that_somebody_has_looked_at_asks_for_it_also_where_there_is_no_p
 def test_an_approval_covers_what_was_seen(host: Host) -> None:
     lease = claimed(host, category="election_rules")
     digest = propose(host, lease)
-    host.review.approve(LEGAL, lease.case.id, digest).result()
+    host.take(LEGAL, lease.case.id, commands.Approve(digest))
     history = host.records(lease.case.id).stream.events
     assert [on.kind for on in history][-4:] == ["proposed", "looked", "approved", "decided"]
     assert history[-3].event.approval
@@ -239,7 +239,7 @@ def test_content_that_changed_before_the_approval_goes_back_to_review(host: Host
     else:
         host.world.content.write("post:B", "edited")
     with pytest.raises(Conflict, match="'2'") as refused:
-        host.review.approve(LEGAL, lease.case.id, digest)
+        host.taking.take(LEGAL, lease.case.id, commands.Approve(digest))
     assert refused.value.code == "content_changed"
     case = case_of(host, lease)
     assert case.state is CaseState.QUEUED
@@ -255,7 +255,7 @@ def test_a_port_that_fails_at_the_approval_does_not_hold_it_up_for_the_content_i
     lease = claimed(host, category="election_rules")
     digest = propose(host, lease)
     host.world.content.fail_next(RuntimeError("down"))
-    host.review.approve(LEGAL, lease.case.id, digest).result()
+    host.take(LEGAL, lease.case.id, commands.Approve(digest))
     assert "content_unresolved" in pages(host)
     host.world.content.write("post:A", "edited")  # too late: it was carried out
     assert host.world.platform.effects == {"object:post:A": "remove"}
@@ -265,7 +265,7 @@ def test_it_is_compared_once_more_also_when_the_look_at_the_approval_failed(host
     lease = claimed(host, category="election_rules")
     digest = propose(host, lease)
     host.world.content.fail_next(RuntimeError("down"))
-    host.review.approve(LEGAL, lease.case.id, digest).result()
+    host.take(LEGAL, lease.case.id, commands.Approve(digest))
     host.world.content.write("post:A", "edited")
     host.drain()
     assert host.world.platform.calls == []
@@ -278,9 +278,9 @@ def test_whoever_may_not_approve_moves_nothing(host: Host) -> None:
     host.world.content.write("post:A", "edited")
     calls = len(host.world.content.calls)
     with pytest.raises(NotAllowed):
-        host.review.approve(M2, lease.case.id, digest)
+        host.taking.take(M2, lease.case.id, commands.Approve(digest))
     with pytest.raises(Conflict, match="not the one that you saw"):
-        host.review.approve(LEGAL, lease.case.id, "f" * 64).result()
+        host.take(LEGAL, lease.case.id, commands.Approve("f" * 64))
     assert case_of(host, lease).state is CaseState.IN_APPROVAL
     assert len(host.world.content.calls) == calls
 
@@ -328,4 +328,4 @@ def test_wording_in_part_is_a_measure_and_is_looked_at_as_one(host: Host) -> Non
     lease = claimed(host)
     part = measure("1", wording=Wording(outcome="partially_complied", statement_of_reasons=RU))
     with pytest.raises(InvalidInput, match="nobody has looked"):
-        host.review.propose(M1, lease.case.id, lease.token, proposal(part)).result()
+        host.take(M1, lease.case.id, commands.Propose(lease.token, proposal(part)))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kz_compliance_sdk.domain import results
+from kz_compliance_sdk.domain import commands, results
 from kz_compliance_sdk.domain.case import CaseState
 from kz_compliance_sdk.domain.notice import Item
 from kz_compliance_sdk.ports import Effect, EffectResult, Failed, InForce, Pending, Reference
@@ -55,7 +55,7 @@ def test_the_object_that_an_address_leads_to_reaches_the_platform(host: Host) ->
     )
     url = "https://social.example/p/77"
     host.push(a_notice().model_copy(update={"items": (Item(item_id="1", url=url),)}), "msg-1")
-    lease = host.review.claim(M1).result()
+    lease = host.taking.claim(M1).result()
     assert lease is not None
     propose(host, lease)
     host.drain()
@@ -80,11 +80,11 @@ def test_content_that_changed_in_the_undo_window_is_not_acted_upon(host: Host, g
     (attempt,) = [a for a in host.records(case.id).attempts if a.result == "content_changed"]
     assert attempt.number == 1
     # People look again, and decide about what is there now.
-    again = host.review.claim(M2).result()
+    again = host.taking.claim(M2).result()
     assert again is not None
     seen = host.looking.look(M2, case.id, again.token)
     chosen = proposal(refusal("1", "already_unavailable", finding="not_assessed") if gone else measure("1"))
-    host.review.propose(M2, case.id, again.token, naming(chosen, seen)).result()
+    host.take(M2, case.id, commands.Propose(again.token, naming(chosen, seen)))
     host.drain()
     assert case_of(host, lease).state is CaseState.CLOSED
     last = host.world.regulator.reports()[-1]["items"]

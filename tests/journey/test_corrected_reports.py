@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from kz_compliance_sdk.desk import ComplianceDesk
+from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.report import Report
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput, NotAllowed
@@ -44,7 +45,7 @@ def test_a_superseding_decision_is_a_corrected_report_and_counts_once(
     kz_office.decide("remove")
     kz_outbox.settle()
     (case,) = kz_desk.cases(notice_id=order.notice.notice_id).cases
-    kz_desk.reopen(kz_office.lead, case.id, "an appeal succeeded")
+    kz_desk.take(kz_office.lead, case.id, commands.Reopen("an appeal succeeded"))
     kz_office.decide("none")
     kz_outbox.settle()
 
@@ -90,9 +91,9 @@ def test_what_is_parked_without_a_later_receipt_stays_for_people_to_see(host: Ho
     host.world.regulator.faults = [lambda m: Rejected("schema", "status 422") if m.kind == "report" else None] * 2
     host.drain()
     host.world.regulator.faults = []
-    lease = host.review.claim(M1, case_id=host.case(a_notice(seed=2).notice_id).id).result()
+    lease = host.taking.claim(M1, case_id=host.case(a_notice(seed=2).notice_id).id).result()
     assert lease is not None
-    host.review.propose(M1, lease.case.id, lease.token, proposal(refusal("1"))).result()
+    host.take(M1, lease.case.id, commands.Propose(lease.token, proposal(refusal("1"))))
     host.drain()
     assert host.store.queries(PLATFORM).health(host.world.clock()).parked == 1
 
@@ -114,7 +115,7 @@ def lifting(host: Host, tries: int = 1) -> Case:
 def test_a_measure_that_can_never_be_lifted_ends_its_case_with_the_truth(host: Host) -> None:
     case = lifting(host)
     assert case.state == "lifting"
-    ended = host.review.record_undoable(LEAD, case.id, "1", "the user deleted the account in May").result()
+    ended = host.take(LEAD, case.id, commands.RecordUndoable("1", "the user deleted the account in May"))
     assert (ended.state, ended.items[0].status, ended.items[0].measure) == ("lifted", "gone", "")
     host.world.clock.advance(600)
     host.drain()
@@ -136,14 +137,14 @@ def _restored(case: Case) -> tuple[str, int]:
 def test_nobody_calls_it_undoable_who_has_not_tried(host: Host) -> None:
     case = lifting(host, tries=0)
     with pytest.raises(IllegalMove, match="tried"):
-        host.review.record_undoable(LEAD, case.id, "1", "it is gone").result()
+        host.take(LEAD, case.id, commands.RecordUndoable("1", "it is gone"))
     (leased,) = [m for m in host.delivery.lease(8) if m.kind == "restore"]
     with pytest.raises(IllegalMove, match="under way"):
-        host.review.record_undoable(LEAD, case.id, "1", "it is gone").result()
+        host.take(LEAD, case.id, commands.RecordUndoable("1", "it is gone"))
     host.delivery.deliver(leased)
     host.drain()
     with pytest.raises(IllegalMove, match="nothing is to be lifted"):
-        host.review.record_undoable(LEAD, case.id, "1", "it is gone").result()
+        host.take(LEAD, case.id, commands.RecordUndoable("1", "it is gone"))
     assert host.world.regulator.reports()[-1]["items"][0]["outcome"] == "restored"
 
 
@@ -151,10 +152,10 @@ def test_who_may_call_it_undoable_and_what_they_say(host: Host) -> None:
     case = lifting(host)
     for actor in (M1, HEAD):
         with pytest.raises(NotAllowed):
-            host.review.record_undoable(actor, case.id, "1", "it is gone").result()
+            host.take(actor, case.id, commands.RecordUndoable("1", "it is gone"))
     for item, reasons, field in (("9", "gone", "item_id"), ("1", " ", "reasons")):
         with pytest.raises(InvalidInput) as caught:
-            host.review.record_undoable(LEAD, case.id, item, reasons).result()
+            host.take(LEAD, case.id, commands.RecordUndoable(item, reasons))
         assert caught.value.field == field
     assert host.case(case.notice_id) == replace(case)
 
@@ -172,11 +173,11 @@ def test_one_item_that_is_gone_holds_back_no_other(host: Host) -> None:
     host.world.platform.faults = []
     case = host.case(notice.notice_id)
     assert [item.status for item in case.items] == ["lifting", "lifted"]
-    host.review.record_undoable(LEAD, case.id, "1", "it is gone").result()
+    host.take(LEAD, case.id, commands.RecordUndoable("1", "it is gone"))
     host.drain()
     assert [i["outcome"] for i in host.world.regulator.reports()[-1]["items"]] == ["cannot_comply", "restored"]
     # Decided anew, nothing is left to lift.
-    host.review.reopen(LEAD, case.id, "another look", ("1", "2")).result()
+    host.take(LEAD, case.id, commands.Reopen("another look", ("1", "2")))
     host.decide(proposal(refusal("1"), refusal("2")))
     host.drain()
     assert host.case(notice.notice_id).state == "closed"

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import pytest
 
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
+from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.case import CaseState
 from kz_compliance_sdk.errors import IllegalMove, LeaseLost
 from kz_compliance_sdk.ports import Alert, Effect, EffectResult, Queries, Sent, TellResult, UserNotice, Work
@@ -184,18 +185,17 @@ class Play:
         self.acknowledged.append(name)
 
     def _propose(self) -> None:
-        review = self.host.review
         case = self.host.case(self.notice.notice_id)
         if case.state is CaseState.CLAIMED:
             # The answer to the claim was lost: nobody knows the token, and the lease runs out.
             self.world.clock.advance(self.host.policy.lease_s)
         if case.state is CaseState.IN_APPROVAL:
             return
-        lease = review.claim(M1).result()
+        lease = self.host.taking.claim(M1).result()
         assert lease is not None
         chosen = proposal(measure("1"), measure("2"), refusal("3"))
         try:
-            review.propose(M1, lease.case.id, lease.token, chosen).result()
+            self.host.take(M1, lease.case.id, commands.Propose(lease.token, chosen))
         except LeaseLost:
             raise AssertionError("a lease that was just given is lost") from None
 
@@ -203,7 +203,7 @@ class Play:
         case = self.host.case(self.notice.notice_id)
         digest = self.host.decisions(case.id)[1].digest
         try:
-            self.host.review.approve(LEGAL, case.id, digest).result()
+            self.host.take(LEGAL, case.id, commands.Approve(digest))
         except IllegalMove:
             assert self.host.case(self.notice.notice_id).state is CaseState.DECIDED
 

@@ -19,8 +19,10 @@ import pytest
 
 from kz_compliance_sdk.config.privacy import RetentionSettings
 from kz_compliance_sdk.domain import case as case_module
-from kz_compliance_sdk.domain.actor import Actor
+from kz_compliance_sdk.domain import commands
+from kz_compliance_sdk.domain.actor import SYSTEM, Actor
 from kz_compliance_sdk.domain.case import Case, CaseState
+from kz_compliance_sdk.domain.commands.review import Decided
 from kz_compliance_sdk.domain.decision import Action, ItemDecision, Proposal
 from kz_compliance_sdk.domain.notice import Item, Notice, UserNotice
 from kz_compliance_sdk.domain.outbox import OutboxMessage
@@ -32,7 +34,6 @@ from kz_compliance_sdk.ports import Effect, EffectResult, Failed, Pending, Rejec
 from kz_compliance_sdk.services.clock_steps import follow_clock
 from kz_compliance_sdk.services.letters import Proof
 from kz_compliance_sdk.services.privacy import Privacy
-from kz_compliance_sdk.services.review import Decided
 from kz_compliance_sdk.testing import builders
 from kz_compliance_sdk.testing.content import naming
 from kz_compliance_sdk.testing.frozen import frozen_env
@@ -177,19 +178,19 @@ class Walk:
 
     def review(self) -> None:
         actor = self.chance.choice((M1, M2, M1, M2, HEAD, LEGAL))
-        lease = self.host.review.claim(actor).result()
+        lease = self.host.taking.claim(actor).result()
         if lease is None:
             return
         case = lease.case
-        review, token = self.host.review, lease.token
+        token = lease.token
         what = self.chance.random()
         if what < 0.08:
-            review.renew(actor, case.id, token).result()
+            self.host.take(actor, case.id, commands.Renew(token))
         elif what < 0.14:
-            review.release(actor, case.id, token).result()
+            self.host.take(actor, case.id, commands.Release(token))
         elif what < 0.24:
             question = Question(text=(Statement(lang="ru", text="Что именно?"),))
-            review.request_clarification(actor, case.id, token, (question,), text_checked=True).result()
+            self.host.take(actor, case.id, commands.RequestClarification(token, (question,), text_checked=True))
         else:
             self.propose(case, actor, token)
 
@@ -201,7 +202,7 @@ class Walk:
     def _propose(self, case_id: str, actor: Actor, token: int, chosen: Proposal) -> Decided:
         if self.world.can_look:
             chosen = naming(chosen, self.host.looking.look(actor, case_id, token))
-        return self.host.review.propose(actor, case_id, token, chosen).result()
+        return self.host.take(actor, case_id, commands.Propose(token, chosen))
 
     def _choose(self, item_id: str) -> ItemDecision:
         actions: tuple[Action, ...] = ("remove", "restrict_access", "suspend_account", "label")
@@ -215,28 +216,28 @@ class Walk:
         case = self._some(CaseState.IN_APPROVAL)
         digest = self.host.decisions(case.id)[case.decision_version].digest
         if self.chance.random() < 0.6:
-            self.host.review.approve(self.chance.choice((LEAD, LEGAL)), case.id, digest).result()
+            self.host.take(self.chance.choice((LEAD, LEGAL)), case.id, commands.Approve(digest))
         else:
-            self.host.review.send_back(LEAD, case.id, digest, "too broad").result()
+            self.host.take(LEAD, case.id, commands.SendBack(digest, "too broad"))
 
     def other_steps(self) -> None:
-        case, review = self._some(), self.host.review
+        case = self._some()
         steps: list[Callable[[], object]] = [
-            lambda: review.undo(M1, case.id).result(),
-            lambda: review.reopen(LEAD, case.id, "an appeal succeeded", _fallen(case)).result(),
-            lambda: review.recall(M1, case.id).result(),
+            lambda: self.host.take(M1, case.id, commands.Undo()),
+            lambda: self.host.take(LEAD, case.id, commands.Reopen("an appeal succeeded", _fallen(case))),
+            lambda: self.host.take(M1, case.id, commands.Recall()),
             lambda: self.host.looking.look(M2, case.id),
-            lambda: review.record_legal_check(LEAD, case.id, YES).result(),
-            lambda: review.report_interim(LEAD, case.id).result(),
-            lambda: review.acknowledge(HEAD, case.id).result(),
-            lambda: review.authenticate(LEAD, case.id, "called back").result(),
-            lambda: review.correct_receipt(LEAD, case.id, case.received_at, "the stamp says so").result(),
-            lambda: review.settle_quarantine(LEAD, case.id, "the sender sends it again").result(),
-            lambda: self.host.care.raise_alarm(HEAD, case.id, "two officials are in the room"),
-            lambda: self.host.care.record_instruction(HEAD, case.id, TOLD),
-            lambda: self.host.care.hand_over(LEGAL, case.id, "filed elsewhere"),
-            lambda: self.host.care.rule_out_demand(LEGAL, case.id, "it names no user"),
-            lambda: self.host.letters.switch(HEAD, case.id),
+            lambda: self.host.take(LEAD, case.id, commands.RecordLegalCheck(YES)),
+            lambda: self.host.take(LEAD, case.id, commands.ReportInterim()),
+            lambda: self.host.take(HEAD, case.id, commands.Acknowledge()),
+            lambda: self.host.take(LEAD, case.id, commands.Authenticate("called back")),
+            lambda: self.host.take(LEAD, case.id, commands.CorrectReceipt(case.received_at, "the stamp says so")),
+            lambda: self.host.take(LEAD, case.id, commands.SettleQuarantine("the sender sends it again")),
+            lambda: self.host.take(HEAD, case.id, commands.RaiseAlarm("two officials are in the room")),
+            lambda: self.host.take(HEAD, case.id, TOLD),
+            lambda: self.host.take(LEGAL, case.id, commands.HandOver("filed elsewhere")),
+            lambda: self.host.take(LEGAL, case.id, commands.RuleOutDemand("it names no user")),
+            lambda: self.host.take(HEAD, case.id, commands.AnswerByHand()),
             lambda: self._delivered_by_hand(case),
             lambda: self._retry(case),
             *self.remedies.steps(case),
@@ -252,13 +253,15 @@ class Walk:
         if found:
             case, item = self.chance.choice(found)
             now = self.world.clock()
-            self.host.appeals.receive(None, case.id, item.item_id, "It is satire.", now, f"appeal-{self.sent}")
+            self.host.take(
+                SYSTEM, case.id, commands.ReceiveAppeal(item.item_id, "It is satire.", now, f"appeal-{self.sent}")
+            )
 
     def put_off(self) -> None:
         for case in self.host.cases():
-            if any(row.state in ("due", "delayed") for row in self.host.user_notices.of_case(case.id)):
+            if any(row.state in ("due", "delayed") for row in self.host.case_file(case.id).user_notices):
                 until = self.world.clock() + 7000
-                self.host.user_notices.delay(LEGAL, case.id, until, "Act 2", "an inquiry")
+                self.host.take(LEGAL, case.id, commands.DelayUserNotices(until, "Act 2", "an inquiry"))
 
     def answer_appeal(self) -> None:
         appeals = self.host.appeals
@@ -267,17 +270,25 @@ class Walk:
             raise ComplianceError("there is none")
         what = self.chance.random()
         if what < 0.2:
-            appeals.withdraw(None, one.appeal_id)
+            self.host.take(SYSTEM, self.host.appeals.case_of(one.appeal_id), commands.WithdrawAppeal(one.appeal_id))
         elif what < 0.5:
-            appeals.decide(LEGAL, one.appeal_id, "uphold", "looked at anew")
+            self.host.take(
+                LEGAL,
+                self.host.appeals.case_of(one.appeal_id),
+                commands.DecideAppeal(one.appeal_id, "uphold", "looked at anew"),
+            )
         else:
-            appeals.decide(LEGAL, one.appeal_id, "reverse", "satire", REVERSAL)
+            self.host.take(
+                LEGAL,
+                self.host.appeals.case_of(one.appeal_id),
+                commands.DecideAppeal(one.appeal_id, "reverse", "satire", REVERSAL),
+            )
 
     def erase(self, case: Case) -> None:
         """Early, because two people agree; seldom, for little is left to do with it then."""
         if self.chance.random() < 0.3:
-            self.privacy.ask_erasure(LEGAL, case.id, "subject_request")
-            self.privacy.erase(HEAD, case.id)
+            self.host.take(LEGAL, case.id, commands.AskErasure("subject_request"))
+            self.host.take(HEAD, case.id, commands.Erase())
 
     def _delivered_by_hand(self, case: Case) -> None:
         now = self.world.clock()
@@ -402,8 +413,8 @@ class Walk:
         """Every state can be held: left to chance, each would take many walks."""
         for case in self.host.cases():
             if case.erased_at is None:
-                self.privacy.hold(LEAD, case.id, "an appeal", self.world.clock() + 20_000)
-                self.privacy.end_hold(HEAD, case.id, "it was withdrawn")
+                self.host.take(LEAD, case.id, commands.Hold("an appeal", self.world.clock() + 20_000))
+                self.host.take(HEAD, case.id, commands.EndHold("it was withdrawn"))
 
     def finish(self) -> None:
         """The weather is fine, and people do their work: every case must come to its end."""
@@ -420,22 +431,21 @@ class Walk:
         raise AssertionError(f"cases that cannot end: {[row for row in left if row[1] not in ('closed', 'cancelled')]}")
 
     def _one_day_of_work(self) -> None:
-        review = self.host.review
         for case in self.host.cases():
             if "user_data_demand" in case.flags and case.state in UNDECIDED:
-                self.host.care.rule_out_demand(LEGAL, case.id, "it names no user")
+                self.host.take(LEGAL, case.id, commands.RuleOutDemand("it names no user"))
             if case.state is CaseState.QUARANTINED:
-                review.settle_quarantine(LEAD, case.id, "done").result()
+                self.host.take(LEAD, case.id, commands.SettleQuarantine("done"))
             elif case.state is CaseState.AWAITING_ANSWER:
-                review.recall(M1, case.id).result()
+                self.host.take(M1, case.id, commands.Recall())
             elif case.state is CaseState.IN_APPROVAL:
                 digest = self.host.decisions(case.id)[case.decision_version].digest
-                review.send_back(LEAD, case.id, digest, "start over").result()
-        while (lease := review.claim(M1).result()) is not None:
+                self.host.take(LEAD, case.id, commands.SendBack(digest, "start over"))
+        while (lease := self.host.taking.claim(M1).result()) is not None:
             items = tuple(refusal(item_id) for item_id in sorted(lease.case.open_items))
             decided = self._propose(lease.case.id, M1, lease.token, proposal(*items))
             if decided.decision.needs_approval:
-                review.approve(LEGAL, lease.case.id, decided.digest).result()
+                self.host.take(LEGAL, lease.case.id, commands.Approve(decided.digest))
         self.host.drain(200)
         for case in self.host.cases():
             self._delivered_by_hand(case)
@@ -443,7 +453,7 @@ class Walk:
 
     def _close_appeals(self) -> None:
         for one in self.host.appeals.list(limit=500).appeals:
-            self.host.appeals.withdraw(None, one.appeal_id)
+            self.host.take(SYSTEM, self.host.appeals.case_of(one.appeal_id), commands.WithdrawAppeal(one.appeal_id))
 
     def _undelivered(self) -> list[OutboxMessage]:
         queries = self.host.store.queries(PLATFORM)
@@ -477,7 +487,7 @@ class Walk:
     def check_users(self) -> None:
         """When everything has been delivered, nobody is still to be told, and nobody was told twice."""
         for case in self.host.cases():
-            for row in self.host.user_notices.of_case(case.id):
+            for row in self.host.case_file(case.id).user_notices:
                 assert row.state in ("sent", "failed", "void"), row
                 assert (row.state == "sent") <= (row.message_id in self.world.messenger.told), row
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from kz_compliance_sdk.domain import retention
+from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.words import words
 from kz_compliance_sdk.errors import InvalidInput
 from kz_compliance_sdk.testing import builders
 from tests.journey.scene import Host, World
-from tests.unit.case_makers import LEGAL, T0, a_notice, measure, opened, proposal, stamp
+from tests.unit.case_makers import LEGAL, T0, a_notice, measure, proposal, stamp
 
 
 def test_a_measure_that_is_lifted_for_a_cancellation_is_reported_in_the_catalogue_s_words(tmp_path: Path) -> None:
@@ -31,5 +31,5 @@ def test_a_measure_that_is_lifted_for_a_cancellation_is_reported_in_the_catalogu
 
 def test_a_hold_without_reasons_names_the_field() -> None:
     with pytest.raises(InvalidInput) as refused:
-        retention.hold(opened(), " ", T0 + 9, stamp=stamp(T0, LEGAL))
+        commands.Hold(" ", T0 + 9).admit(stamp(T0, LEGAL))
     assert refused.value.field == "reasons"

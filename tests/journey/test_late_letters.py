@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.domain.events.arrivals import Cancelled
 from kz_compliance_sdk.errors import IllegalMove
-from kz_compliance_sdk.services.by_letter import ByLetter
 from kz_compliance_sdk.testing import builders
 from tests.journey.scene import LEAD, M1, PLATFORM, Host
 from tests.journey.test_retention import DAY, Desk
@@ -26,14 +26,10 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     desk.store.close()
 
 
-def letters(host: Host) -> ByLetter:
-    return ByLetter(host.store, PLATFORM, host.policy, host.respondent)
-
-
 def cancelled_by_letter(host: Host, case: Case) -> Case:
     now = host.world.clock()
     known: dict[str, Any] = {"effect": "annulled", "item_ids": None, "reference": "12-3/77", "how": "by courier"}
-    return letters(host).enter_cancellation(M1, case.id, issued_at=now, received_at=now, **known)
+    return host.take(M1, case.id, commands.EnterCancellation(issued_at=now, received_at=now, **known))
 
 
 def in_force(host: Host) -> Case:
@@ -47,7 +43,7 @@ def test_what_waited_for_a_revision_takes_effect_once_its_letter_is_vouched_for(
     case = in_force(host)
     host.push(builders.cancellation(about("A", revision=2), "withdrawn"), "m-2")
     typed(host, about("A", revision=2))
-    assert host.review.authenticate(LEAD, case.id, "called back").result().state is CaseState.LIFTING
+    assert host.take(LEAD, case.id, commands.Authenticate("called back")).state is CaseState.LIFTING
     host.drain()
     assert effects(host) == {"A": "restore"}
     assert not host.store.submit(PLATFORM, lambda tx: ((), tx.waiting_for(case.notice_id))).result()
@@ -77,12 +73,12 @@ def test_a_cancellation_by_letter_of_what_was_erased_is_refused_and_says_so(desk
 def test_a_letter_that_waited_while_its_case_was_erased_lifts_nothing_without_a_name(desk: Desk) -> None:
     case = in_force(desk.host)
     cancelled_by_letter(desk.host, case)
-    (letter,) = letters(desk.host).waiting(case.id)
+    (letter,) = desk.host.letters_waiting(case.id)
     desk.host.drain()
     desk.later(1200)
     run = desk.privacy.retention()
     assert (run.cases, dict(run.kept)) == ((), {"under_way": 1})
-    assert letters(desk.host).vouch(LEAD, case.id, letter.message_id, "called back").state is CaseState.LIFTING
+    assert desk.host.take(LEAD, case.id, commands.Vouch(letter.message_id, "called back")).state is CaseState.LIFTING
     desk.host.drain()
     assert effects(desk.host) == {"A": "restore"}
 
@@ -92,7 +88,7 @@ def test_an_amendment_by_letter_of_an_erased_notice_is_decided_like_a_new_one(de
     desk.later(1200)
     desk.privacy.retention()
     typed(desk.host, about("A", revision=2))
-    amended = desk.host.review.authenticate(LEAD, case.id, "called back").result()
+    amended = desk.host.take(LEAD, case.id, commands.Authenticate("called back"))
     assert (amended.state, amended.erased_at, amended.revision) == (CaseState.QUEUED, None, 2)
     assert [item.measure for item in amended.items] == [""]
     desk.host.decide(proposal(measure("1")))

@@ -29,6 +29,7 @@ from kz_compliance_sdk.adapters.notifiers import alert_bytes
 from kz_compliance_sdk.aio import AsyncComplianceDesk
 from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.desk import ComplianceDesk
+from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.decision import Proposal
 from kz_compliance_sdk.domain.notice import Item, Notice
@@ -305,7 +306,7 @@ class Run:
         regulator.outage(False)
         self._pass(desk, 8)
         typed = desk.enter(HEAD, notice(9), self.clock() - 60, PLANTED["letter"])
-        desk.authenticate(LEAD, typed.id, PLANTED["letter"])
+        desk.take(LEAD, typed.id, commands.Authenticate(PLANTED["letter"]))
         lease = desk.claim(MODERATOR, case_id=typed.id)
         assert lease is not None
         items = (refusal("1", reasons=PLANTED["reasons"]), refusal("2", reasons=f"{PLANTED['reasons']}, again"))
@@ -320,8 +321,8 @@ class Run:
                 self.letters.append(desk.letter(message.id, "ru"))
                 desk.record_delivery(HEAD, message.id, Proof("courier", "1", self.clock(), PLANTED["proof"]))
         for case_ in desk.cases(state="quarantined").cases:
-            desk.settle_quarantine(LEAD, case_.id, PLANTED["settled"])
-        desk.privacy.hold(LEAD, typed.id, PLANTED["held"], self.clock() + 86_400)
+            desk.take(LEAD, case_.id, commands.SettleQuarantine(PLANTED["settled"]))
+        desk.take(LEAD, typed.id, commands.Hold(PLANTED["held"], self.clock() + 86_400))
         regulator.push(regulator.cancel(builders.cancellation(notice(2), "withdrawn")))
         desk.poll()
         self._pass(desk, 3)
@@ -354,13 +355,13 @@ class Run:
             lambda: desk.propose(MODERATOR, case, 1, Proposal(items=(wrong,), legal_check=YES)),
             lambda: desk.enter(HEAD, notice(9, revision=1), self.clock() + 9999, PLANTED["letter"]),
             lambda: desk.enter(MODERATOR, notice(1, platform_id="other"), self.clock(), PLANTED["letter"]),
-            lambda: desk.authenticate(LEAD, case, PLANTED["letter"]),
-            lambda: desk.settle_quarantine(LEAD, case, PLANTED["settled"]),
-            lambda: desk.reopen(MODERATOR, case, PLANTED["reasons"]),
+            lambda: desk.take(LEAD, case, commands.Authenticate(PLANTED["letter"])),
+            lambda: desk.take(LEAD, case, commands.SettleQuarantine(PLANTED["settled"])),
+            lambda: desk.take(MODERATOR, case, commands.Reopen(PLANTED["reasons"])),
             lambda: desk.send_back(LEAD, case, "0" * 64, PLANTED["overruled"]),
-            lambda: desk.privacy.hold(MODERATOR, case, PLANTED["held"], until),
-            lambda: desk.privacy.end_hold(HEAD, case, PLANTED["held"]),
-            lambda: desk.privacy.ask_erasure(HEAD, case, "subject_request"),
+            lambda: desk.take(MODERATOR, case, commands.Hold(PLANTED["held"], until)),
+            lambda: desk.take(HEAD, case, commands.EndHold(PLANTED["held"])),
+            lambda: desk.take(HEAD, case, commands.AskErasure("subject_request")),
         )
         for call in calls:
             try:

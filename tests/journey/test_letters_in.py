@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
+from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.notice import Answer, Item
 from kz_compliance_sdk.domain.report import Question, Statement
 from kz_compliance_sdk.domain.values import LocalText
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput, NotAllowed, NotFound
-from kz_compliance_sdk.services.by_letter import ByLetter
 from kz_compliance_sdk.services.loading import notice_of
 from kz_compliance_sdk.testing import builders
 from tests.journey.scene import HEAD, LEAD, M1, PLATFORM, Host, World
@@ -33,7 +33,6 @@ class Scene:
         self.host.push(self.notice, "m-1")
         self.host.decide(proposal(measure("1"), measure("2", "suspend_account")))
         self.host.drain()
-        self.letters = ByLetter(self.host.store, PLATFORM, self.host.policy, self.host.respondent)
 
     @property
     def case(self) -> Case:
@@ -49,10 +48,10 @@ class Scene:
             "received_at": now,
             "how": "a letter, stamped at the desk",
         }
-        return self.letters.enter_cancellation(CLERK, self.case.id, **{**wanted, **changes})
+        return self.host.take(CLERK, self.case.id, commands.EnterCancellation(**{**wanted, **changes}))
 
     def only(self) -> str:
-        (letter,) = self.letters.waiting(self.case.id)
+        (letter,) = self.host.letters_waiting(self.case.id)
         return letter.message_id
 
     def measures(self) -> list[str]:
@@ -82,7 +81,7 @@ def test_an_unverified_letter_lifts_nothing(scene: Scene) -> None:
     assert scene.alerts().count("cancellation_to_vouch_for") == 1
     assert not [call for call in scene.world.platform.calls if call[0] == "restore"]
     with pytest.raises(NotAllowed) as caught:
-        scene.letters.vouch(CLERK, scene.case.id, scene.only(), "I typed it in, and it is right")
+        scene.host.take(CLERK, scene.case.id, commands.Vouch(scene.only(), "I typed it in, and it is right"))
     assert caught.value.code == "four_eyes"
     assert scene.measures() == ["remove", "suspend_account"]
 
@@ -91,7 +90,7 @@ def test_once_vouched_for_it_does_what_its_effect_says(scene: Scene) -> None:
     received_at = scene.world.clock()
     scene.enter(received_at=received_at)
     scene.world.clock.advance(600)
-    scene.letters.vouch(M2, scene.case.id, scene.only(), "called back on the number in the register")
+    scene.host.take(M2, scene.case.id, commands.Vouch(scene.only(), "called back on the number in the register"))
     assert scene.case.state == "lifting"
     assert scene.case.lift_due_at == received_at + scene.world.policy.lift_term_s, "at once means from its receipt"
     assert scene.case.flags[-1] == "cancelled_annulled"
@@ -99,7 +98,7 @@ def test_once_vouched_for_it_does_what_its_effect_says(scene: Scene) -> None:
     scene.host.drain()
     assert scene.case.state == "closed"
     assert scene.outcomes() == ["restored", "restored"]
-    assert scene.letters.waiting(scene.case.id) == ()
+    assert scene.host.letters_waiting(scene.case.id) == ()
     event = next(e for e in scene.host.records(scene.case.id).stream.events if e.kind == "cancelled")
     assert "how" in event.event.parts
 
@@ -115,7 +114,7 @@ def test_once_vouched_for_it_does_what_its_effect_says(scene: Scene) -> None:
 def test_the_effect_and_the_items_are_those_of_the_letter(scene: Scene, changes: Any, lifted: list[str]) -> None:
     before = dict.fromkeys(scene.measures())
     scene.enter(**changes)
-    scene.letters.vouch(LEAD, scene.case.id, scene.only(), "checked")
+    scene.host.take(LEAD, scene.case.id, commands.Vouch(scene.only(), "checked"))
     scene.host.drain()
     assert [name for name in before if name not in scene.measures()] == lifted
 
@@ -125,25 +124,25 @@ def test_the_same_letter_twice_is_one_letter(scene: Scene) -> None:
     before = scene.case
     assert scene.enter().version == before.version
     scene.enter(reference="12-3/78")
-    first, second = scene.letters.waiting(scene.case.id)
+    first, second = scene.host.letters_waiting(scene.case.id)
     assert first.message_id != second.message_id
-    scene.letters.dismiss(LEAD, scene.case.id, first.message_id, "the authority knows of no such letter")
+    scene.host.take(LEAD, scene.case.id, commands.Dismiss(first.message_id, "the authority knows of no such letter"))
     assert "cancellation_unverified" in scene.case.flags, "the other still waits"
-    scene.letters.dismiss(LEAD, scene.case.id, second.message_id, "nor of this one")
+    scene.host.take(LEAD, scene.case.id, commands.Dismiss(second.message_id, "nor of this one"))
     assert "cancellation_unverified" not in scene.case.flags
     assert scene.measures() == ["remove", "suspend_account"]
     with pytest.raises(IllegalMove):
         scene.enter()
     with pytest.raises(NotFound):
-        scene.letters.vouch(LEAD, scene.case.id, first.message_id, "all the same")
+        scene.host.take(LEAD, scene.case.id, commands.Vouch(first.message_id, "all the same"))
 
 
 def test_a_letter_about_an_older_revision_is_not_applied(scene: Scene) -> None:
     scene.enter()
     scene.host.push(scene.notice.model_copy(update={"revision": 2}), "m-2")
     with pytest.raises(IllegalMove, match="revision 1"):
-        scene.letters.vouch(LEAD, scene.case.id, scene.only(), "checked")
-    scene.letters.dismiss(LEAD, scene.case.id, scene.only(), "it spoke of the first revision")
+        scene.host.take(LEAD, scene.case.id, commands.Vouch(scene.only(), "checked"))
+    scene.host.take(LEAD, scene.case.id, commands.Dismiss(scene.only(), "it spoke of the first revision"))
 
 
 @pytest.mark.parametrize(
@@ -166,10 +165,11 @@ def test_what_a_letter_must_say(scene: Scene, changes: Any, field: str) -> None:
 
 def test_a_visitor_enters_nothing(scene: Scene) -> None:
     with pytest.raises(NotAllowed):
-        scene.letters.enter_cancellation(
-            Actor("visitor"), scene.case.id, effect=None, item_ids=None, reference="1", issued_at=1, received_at=1,
-            how="x",
-        )  # fmt: skip
+        scene.host.take(
+            Actor("visitor"),
+            scene.case.id,
+            commands.EnterCancellation(effect=None, item_ids=None, reference="1", issued_at=1, received_at=1, how="x"),
+        )
 
 
 def test_an_answer_by_letter_counts_only_once_vouched_for(tmp_path: Path) -> None:
@@ -177,20 +177,27 @@ def test_an_answer_by_letter_counts_only_once_vouched_for(tmp_path: Path) -> Non
     scene = Scene(tmp_path)
     notice = a_notice(seed=2)
     scene.host.push(notice, "m-2")
-    lease = scene.host.review.claim(M1).result()
+    lease = scene.host.taking.claim(M1).result()
     assert lease is not None
     question = Question(text=(Statement(lang="ru", text="Что именно?"),))
-    scene.host.review.request_clarification(M1, lease.case.id, lease.token, (question,), text_checked=True).result()
-    scene.letters.enter_answer(
-        CLERK, lease.case.id, in_reply_to="ask-1", answers=(Answer(text=(LocalText(lang="ru", text="Пост Б."),)),),
-        received_at=scene.world.clock(), how="e-mail", items=(Item(item_id="1", object_id="post:B"),),
-    )  # fmt: skip
+    scene.host.take(M1, lease.case.id, commands.RequestClarification(lease.token, (question,), text_checked=True))
+    scene.host.take(
+        CLERK,
+        lease.case.id,
+        commands.EnterAnswer(
+            in_reply_to="ask-1",
+            answers=(Answer(text=(LocalText(lang="ru", text="Пост Б."),)),),
+            received_at=scene.world.clock(),
+            how="e-mail",
+            items=(Item(item_id="1", object_id="post:B"),),
+        ),
+    )
     case = scene.host.case(notice.notice_id)
     assert (case.state, "answer_unverified" in case.flags) == ("awaiting_answer", True)
-    (letter,) = scene.letters.waiting(case.id)
+    (letter,) = scene.host.letters_waiting(case.id)
     with pytest.raises(NotAllowed):
-        scene.letters.vouch(CLERK, case.id, letter.message_id, "mine")
-    scene.letters.vouch(HEAD, case.id, letter.message_id, "called back")
+        scene.host.take(CLERK, case.id, commands.Vouch(letter.message_id, "mine"))
+    scene.host.take(HEAD, case.id, commands.Vouch(letter.message_id, "called back"))
     case = scene.host.case(notice.notice_id)
     assert (case.state, "clarified" in case.flags, "answer_unverified" in case.flags) == ("queued", True, False)
     scene.host.decide(proposal(refusal("1")))
@@ -207,10 +214,17 @@ def test_an_answer_that_waits_is_no_part_of_the_notice(tmp_path: Path) -> None:
     scene.host.push(builders.clarification(notice, "ask").model_copy(update={"items": (item,)}), "m-3")
     case_id = scene.host.case(notice.notice_id).id
     scene.world.clock.advance(60)
-    scene.letters.enter_answer(
-        CLERK, case_id, in_reply_to="ask", answers=(Answer(text=(LocalText(lang="ru", text="Пост Б."),)),),
-        received_at=scene.world.clock(), how="e-mail", items=(Item(item_id="1", object_id="post:B"),),
-    )  # fmt: skip
+    scene.host.take(
+        CLERK,
+        case_id,
+        commands.EnterAnswer(
+            in_reply_to="ask",
+            answers=(Answer(text=(LocalText(lang="ru", text="Пост Б."),)),),
+            received_at=scene.world.clock(),
+            how="e-mail",
+            items=(Item(item_id="1", object_id="post:B"),),
+        ),
+    )
 
     def named() -> str | None:
         return scene.host.store.submit(
@@ -218,7 +232,7 @@ def test_an_answer_that_waits_is_no_part_of_the_notice(tmp_path: Path) -> None:
         ).result()
 
     assert named() == "post:A"
-    (letter,) = scene.letters.waiting(case_id)
-    scene.letters.vouch(HEAD, case_id, letter.message_id, "called back")
+    (letter,) = scene.host.letters_waiting(case_id)
+    scene.host.take(HEAD, case_id, commands.Vouch(letter.message_id, "called back"))
     assert named() == "post:B"
     scene.host.store.close()

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.case import CaseState
+from kz_compliance_sdk.domain.commands.review import Decided
 from kz_compliance_sdk.domain.decision import ItemDecision
 from kz_compliance_sdk.domain.policy import kz_policy, tighten
 from kz_compliance_sdk.errors import NotAllowed
-from kz_compliance_sdk.services.review import Decided
 from tests.journey.scene import LEAD, LEGAL, M1, M2, Host, World
 from tests.journey.test_appeals import SATIRE, appealed, removed
 from tests.journey.test_second_messages import effects
@@ -27,10 +28,10 @@ def host_that(tmp_path: Path, fragment: str) -> Host:
 def decided_anew(host: Host, item: ItemDecision) -> Decided:
     """The measure on the only item is looked at again, and decided by one person as far as policy lets them."""
     removed(host)
-    host.review.reopen(LEAD, host.case(NOTICE.notice_id).id, "look again").result()
-    lease = host.review.claim(M1).result()
+    host.take(LEAD, host.case(NOTICE.notice_id).id, commands.Reopen("look again"))
+    lease = host.taking.claim(M1).result()
     assert lease is not None
-    return host.review.propose(M1, lease.case.id, lease.token, proposal(item)).result()
+    return host.take(M1, lease.case.id, commands.Propose(lease.token, proposal(item)))
 
 
 @pytest.mark.parametrize(
@@ -56,8 +57,8 @@ def test_the_second_person_is_somebody_else(tmp_path: Path) -> None:
     host = host_that(tmp_path, "four_eyes_lifting = true")
     decided = decided_anew(host, refusal("1"))
     with pytest.raises(NotAllowed):
-        host.review.approve(M1, decided.case.id, decided.digest).result()
-    host.review.approve(LEAD, decided.case.id, decided.digest).result()
+        host.take(M1, decided.case.id, commands.Approve(decided.digest))
+    host.take(LEAD, decided.case.id, commands.Approve(decided.digest))
     host.drain()
     assert list(effects(host).values()) == ["restore"]
 
@@ -65,9 +66,9 @@ def test_the_second_person_is_somebody_else(tmp_path: Path) -> None:
 def test_what_takes_nothing_back_is_decided_as_before(tmp_path: Path) -> None:
     host = host_that(tmp_path, "four_eyes_lifting = true")
     host.push(NOTICE, "m-1")
-    lease = host.review.claim(M2).result()
+    lease = host.taking.claim(M2).result()
     assert lease is not None
-    assert host.review.propose(M2, lease.case.id, lease.token, proposal(refusal("1"))).result().case.state is (
+    assert host.take(M2, lease.case.id, commands.Propose(lease.token, proposal(refusal("1")))).case.state is (
         CaseState.DECIDED
     )
 
@@ -75,4 +76,11 @@ def test_what_takes_nothing_back_is_decided_as_before(tmp_path: Path) -> None:
 def test_an_appeal_has_its_second_person_already(tmp_path: Path) -> None:
     host = host_that(tmp_path, "four_eyes_lifting = true")
     one = appealed(host, removed(host))
-    assert host.appeals.decide(LEGAL, one.appeal_id, "reverse", "it is satire", SATIRE).state == "reversed"
+    assert (
+        host.take(
+            LEGAL,
+            host.appeals.case_of(one.appeal_id),
+            commands.DecideAppeal(one.appeal_id, "reverse", "it is satire", SATIRE),
+        ).state
+        == "reversed"
+    )

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from kz_compliance_sdk.domain import proofs
+from kz_compliance_sdk.domain import commands, proofs
+from kz_compliance_sdk.domain.actor import SYSTEM
 from kz_compliance_sdk.domain.appeals import AppealFile
 from kz_compliance_sdk.ports import Told
 from kz_compliance_sdk.services.loading import case_file_of
@@ -58,17 +59,23 @@ def test_no_object_is_named_in_the_clear_and_none_at_all_after_the_end(desk: Des
 
 def test_an_open_appeal_bars_the_end_and_one_that_was_decided_keeps_its_times_and_loses_its_words(desk: Desk) -> None:
     case_id, appeals = removed(desk), desk.host.appeals
-    one = appeals.receive(None, case_id, "1", "It is satire.", desk.world.clock(), "A-1")
+    one = desk.host.take(SYSTEM, case_id, commands.ReceiveAppeal("1", "It is satire.", desk.world.clock(), "A-1"))
     desk.later(1200)
     desk.host.drain()
     assert desk.privacy.retention().cases == ()
-    decided = appeals.decide(LEGAL, one.appeal_id, "uphold", "it is what the law says")
+    decided = desk.host.take(
+        LEGAL,
+        desk.host.appeals.case_of(one.appeal_id),
+        commands.DecideAppeal(one.appeal_id, "uphold", "it is what the law says"),
+    )
     desk.host.drain()
     assert desk.privacy.retention().cases == (case_id,)
     left = replace(decided, reference="")
     assert appeals.show(one.appeal_id) == AppealFile(left, "")
     assert appeals.list("upheld").appeals == (left,)
-    assert appeals.receive(None, case_id, "1", "It is satire.", desk.world.clock(), "A-1") == left, "it came already"
+    assert (
+        desk.host.take(SYSTEM, case_id, commands.ReceiveAppeal("1", "It is satire.", desk.world.clock(), "A-1")) == left
+    ), "it came already"
     desk.check()
 
 
@@ -76,7 +83,7 @@ def test_a_user_who_is_still_to_be_told_bars_the_end_also_where_nothing_waits_to
     desk.world.messenger.faults.append(lambda _notice: Told(1))
     case_id = removed(desk)
     (message,) = [one for one in desk.store.queries(PLATFORM).records(case_id).messages if one.kind == "user_notice"]
-    assert (message.state, desk.host.user_notices.of_case(case_id)[0].state) == ("parked", "due")
+    assert (message.state, desk.host.case_file(case_id).user_notices[0].state) == ("parked", "due")
     desk.later(1200)
     assert desk.privacy.retention().cases == ()
 

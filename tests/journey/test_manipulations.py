@@ -14,6 +14,7 @@ from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.desk import ComplianceDesk
+from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.change import Heartbeat
 from kz_compliance_sdk.domain.policy import kz_policy
 from kz_compliance_sdk.errors import StoreDamaged
@@ -198,7 +199,7 @@ READS: dict[str, Callable[[ComplianceDesk, str], object]] = {
     "case": lambda desk, case_id: desk.case(case_id),
     "case file": lambda desk, case_id: desk.case_file(case_id),
     "list": lambda desk, _: desk.cases(),
-    "authenticate": lambda desk, case_id: desk.authenticate(LEGAL, case_id, "called"),
+    "authenticate": lambda desk, case_id: desk.take(LEGAL, case_id, commands.Authenticate("called")),
     "claim": lambda desk, case_id: desk.claim(M1, case_id=case_id),
 }
 

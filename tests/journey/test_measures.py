@@ -7,7 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from kz_compliance_sdk.domain import commands
+from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.case import CaseState
+from kz_compliance_sdk.domain.commands import Command
+from kz_compliance_sdk.domain.commands.review import Lease
 from kz_compliance_sdk.domain.decision import Wording
 from kz_compliance_sdk.domain.notice import Item, Preservation
 from kz_compliance_sdk.domain.policy import kz_policy
@@ -16,10 +20,10 @@ from kz_compliance_sdk.errors import InvalidInput, NotAllowed
 from kz_compliance_sdk.ports import Due
 from kz_compliance_sdk.services import deadlines
 from kz_compliance_sdk.services.loading import case_file_of
-from kz_compliance_sdk.services.review import Review
+from kz_compliance_sdk.services.take import Taking
 from kz_compliance_sdk.testing import builders
 from kz_compliance_sdk.testing.content import naming
-from tests.journey.scene import LEGAL, M1, PLATFORM, Host, World
+from tests.journey.scene import LEGAL, M1, PLATFORM, Host, R, World
 from tests.objects import object_of
 from tests.unit.case_makers import RU, YES, a_notice, measure, proposal
 
@@ -40,12 +44,18 @@ def host(tmp_path: Path) -> Iterator[Host]:
 class Counted:
     """Counts the calls that people make."""
 
-    def __init__(self, review: Review) -> None:
-        self.review, self.calls = review, 0
+    def __init__(self, taking: Taking) -> None:
+        self._taking, self.calls = taking, 0
 
-    def __getattr__(self, name: str) -> object:
+    def claim(self, actor: Actor) -> Lease:
         self.calls += 1
-        return getattr(self.review, name)
+        lease = self._taking.claim(actor).result()
+        assert lease is not None
+        return lease
+
+    def take(self, actor: Actor, case_id: str, command: Command[R]) -> R:
+        self.calls += 1
+        return self._taking.take(actor, case_id, command).result()
 
 
 @pytest.mark.parametrize("can_look", [False, True])
@@ -55,30 +65,30 @@ def test_the_shortest_lawful_path_is_three_calls(tmp_path: Path, can_look: bool)
     host = Host(World(tmp_path / "desk.sqlite3", can_look=can_look))
     for seed, category in ((1, "illegal_gambling"), (2, "election_rules")):
         host.push(a_notice(seed=seed, category=category), f"msg-{seed}")
-        review, looks = Counted(host.review), 0
-        lease = review.claim(M1).result()  # type: ignore[operator]
+        people, looks = Counted(host.taking), 0
+        lease = people.claim(M1)
         chosen = proposal(measure("1"))
         if can_look:
             chosen, looks = naming(chosen, host.looking.look(M1, lease.case.id, lease.token)), 1
-        decided = review.propose(M1, lease.case.id, lease.token, chosen).result()  # type: ignore[operator]
-        assert review.calls + looks <= 3, "the moderator's own"
+        decided = people.take(M1, lease.case.id, commands.Propose(lease.token, chosen))
+        assert people.calls + looks <= 3, "the moderator's own"
         if decided.decision.needs_approval:
-            decided = review.approve(LEGAL, lease.case.id, decided.digest).result()  # type: ignore[operator]
-            assert review.calls == 3
+            decided = people.take(LEGAL, lease.case.id, commands.Approve(decided.digest))
+            assert people.calls == 3
         assert decided.case.state is CaseState.DECIDED
     host.store.close()
 
 
 def test_a_lawyers_check_is_named_by_its_number(host: Host) -> None:
     host.push(a_notice(), "msg-1")
-    lease = host.review.claim(M1).result()
+    lease = host.taking.claim(M1).result()
     assert lease is not None
-    row = host.review.record_legal_check(LEGAL, lease.case.id, YES).result()
+    row = host.take(LEGAL, lease.case.id, commands.RecordLegalCheck(YES))
     chosen = proposal(measure("1"), legal_check=row.version)
-    decided = host.review.propose(M1, lease.case.id, lease.token, chosen).result()
+    decided = host.take(M1, lease.case.id, commands.Propose(lease.token, chosen))
     assert decided.decision.legal_check is not None
     assert decided.decision.legal_check.digest == row.digest
-    assert host.review.propose(M1, lease.case.id, lease.token, chosen).result().digest == decided.digest, "said twice"
+    assert host.take(M1, lease.case.id, commands.Propose(lease.token, chosen)).digest == decided.digest, "said twice"
     checks = case_file_of(host.store.queries(PLATFORM), lease.case.id, 0).legal_checks
     assert [(one.version, one.answered_by) for one in checks] == [(1, "legal")]
 
@@ -86,13 +96,13 @@ def test_a_lawyers_check_is_named_by_its_number(host: Host) -> None:
 def test_answers_about_an_earlier_revision_are_not_answers_about_this_one(host: Host) -> None:
     host.push(a_notice(), "msg-1")
     (case,) = host.cases()
-    host.review.record_legal_check(LEGAL, case.id, YES).result()
+    host.take(LEGAL, case.id, commands.RecordLegalCheck(YES))
     host.push(a_notice(revision=2), "msg-2")
-    lease = host.review.claim(M1).result()
+    lease = host.taking.claim(M1).result()
     assert lease is not None
     with pytest.raises(InvalidInput, match="revision 1"):
-        host.review.propose(M1, case.id, lease.token, proposal(measure("1"), legal_check=1)).result()
-    decided = host.review.propose(M1, case.id, lease.token, proposal(measure("1"))).result()
+        host.take(M1, case.id, commands.Propose(lease.token, proposal(measure("1"), legal_check=1)))
+    decided = host.take(M1, case.id, commands.Propose(lease.token, proposal(measure("1"))))
     assert decided.decision.legal_check is not None
     assert decided.decision.legal_check.version == 2
 
@@ -103,16 +113,16 @@ def test_answers_about_an_earlier_revision_are_not_answers_about_this_one(host: 
 @pytest.mark.parametrize("scope", [("*",), ("KZ", "RU"), ("RU",), ("KZ", "KG", "UZ")])
 def test_beyond_kazakhstan_takes_own_terms_and_a_second_person(host: Host, scope: tuple[str, ...]) -> None:
     host.push(a_notice(), "msg-1")
-    lease = host.review.claim(M1).result()
+    lease = host.taking.claim(M1).result()
     assert lease is not None
     with pytest.raises(InvalidInput, match="cannot rest on Kazakhstan's law"):
-        host.review.propose(M1, lease.case.id, lease.token, proposal(measure("1", scope=scope))).result()
+        host.take(M1, lease.case.id, commands.Propose(lease.token, proposal(measure("1", scope=scope))))
     own = proposal(measure("1", scope=scope, ground="terms_of_service", finding="not_illegal"))
-    decided = host.review.propose(M1, lease.case.id, lease.token, own).result()
+    decided = host.take(M1, lease.case.id, commands.Propose(lease.token, own))
     assert decided.decision.needs_approval
     with pytest.raises(NotAllowed):
-        host.review.approve(M1, lease.case.id, decided.digest).result()
-    host.review.approve(LEGAL, lease.case.id, decided.digest).result()
+        host.take(M1, lease.case.id, commands.Approve(decided.digest))
+    host.take(LEGAL, lease.case.id, commands.Approve(decided.digest))
     host.drain()
     (report,) = host.world.regulator.reports()
     assert tuple(report["items"][0]["territorial_scope"]) == scope
@@ -120,11 +130,11 @@ def test_beyond_kazakhstan_takes_own_terms_and_a_second_person(host: Host, scope
 
 def test_a_measure_that_applies_nowhere_is_refused(host: Host) -> None:
     host.push(a_notice(), "msg-1")
-    lease = host.review.claim(M1).result()
+    lease = host.taking.claim(M1).result()
     assert lease is not None
     nowhere = measure("1", scope=(), ground="terms_of_service")
     with pytest.raises(InvalidInput) as refused:
-        host.review.propose(M1, lease.case.id, lease.token, proposal(nowhere)).result()
+        host.take(M1, lease.case.id, commands.Propose(lease.token, proposal(nowhere)))
     assert refused.value.field == "items[0].scope"
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
+from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.errors import IllegalMove
 from kz_compliance_sdk.services.intake import Pending
@@ -29,7 +30,7 @@ def host(tmp_path: Path) -> Iterator[Host]:
 
 
 def undone(host: Host, case: Case) -> Future[Any]:
-    return host.review.undo(M1, case.id)
+    return host.taking.take(M1, case.id, commands.Undo())
 
 
 def annulled(host: Host, _case: Case) -> Future[Any]:

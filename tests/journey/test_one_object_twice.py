@@ -6,6 +6,7 @@ from collections import Counter
 
 import pytest
 
+from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.case import CaseState
 from kz_compliance_sdk.domain.notice import UserNotice
 from kz_compliance_sdk.testing import builders
@@ -33,7 +34,11 @@ def test_what_two_items_held_is_lifted_and_told_once(host: Host, way: str) -> No
     case_id = twice(host)
     if way == "an appeal":
         one = appealed(host, case_id)
-        host.appeals.decide(LEGAL, one.appeal_id, "reverse", "it is satire", SATIRE)
+        host.take(
+            LEGAL,
+            host.appeals.case_of(one.appeal_id),
+            commands.DecideAppeal(one.appeal_id, "reverse", "it is satire", SATIRE),
+        )
     else:
         host.push(builders.cancellation(about("A", "A"), "withdrawn"), "m-2")
     host.drain()

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.change import Change, happenings
 from kz_compliance_sdk.domain.events.base import AS_READ, Happened, ObjectEvent
 from kz_compliance_sdk.domain.notice import Item
@@ -113,12 +114,16 @@ def annul(seed: int) -> Callable[[Host], Any]:
 
 def reverse(host: Host) -> Any:
     (appeal,) = host.appeals.list().appeals
-    return host.appeals.decide(LEGAL, appeal.appeal_id, "reverse", "it is satire", SATIRE)
+    return host.take(
+        LEGAL,
+        host.appeals.case_of(appeal.appeal_id),
+        commands.DecideAppeal(appeal.appeal_id, "reverse", "it is satire", SATIRE),
+    )
 
 
 def remove(host: Host) -> Any:
     case = host.case(a_notice(seed=THIRD).notice_id)
-    return host.review.propose(M1, case.id, case.lease_token, proposal(measure("1")))
+    return host.taking.take(M1, case.id, commands.Propose(case.lease_token, proposal(measure("1"))))
 
 
 STEPS = {
@@ -148,7 +153,7 @@ def scene(path: Path, *, heedless: bool) -> tuple[Office, Office]:
         host.drain()
     appealed(host, host.case(a_notice(seed=FIRST).notice_id).id)
     host.push(a_notice(seed=THIRD).model_copy(update={"items": ITEMS}), f"m-{THIRD}")
-    assert host.review.claim(M1).result() is not None
+    assert host.taking.claim(M1).result() is not None
     host.drain()
     return offices
 

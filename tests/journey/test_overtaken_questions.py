@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.case import CaseState
 from kz_compliance_sdk.domain.notice import Notice
 from kz_compliance_sdk.domain.outbox import OutboxMessage
@@ -25,9 +26,9 @@ def asked(host: Host, notice: Notice) -> str:
     """A case whose question waits in the outbox: its id."""
     host.push(notice, "m-1")
     host.drain()
-    lease = host.review.claim(M1).result()
+    lease = host.taking.claim(M1).result()
     assert lease is not None
-    host.review.request_clarification(M1, lease.case.id, lease.token, WHICH, text_checked=True).result()
+    host.take(M1, lease.case.id, commands.RequestClarification(lease.token, WHICH, text_checked=True))
     return lease.case.id
 
 
@@ -103,10 +104,10 @@ def test_the_figures_count_what_was_asked_and_not_what_was_taken_back(host: Host
 def test_one_question_that_left_counts_beside_one_that_did_not(host: Host) -> None:
     case_id = asked(host, about("A"))
     host.drain()
-    host.review.recall(M1, case_id).result()
-    lease = host.review.claim(M1).result()
+    host.take(M1, case_id, commands.Recall())
+    lease = host.taking.claim(M1).result()
     assert lease is not None
-    host.review.request_clarification(M1, case_id, lease.token, WHICH, text_checked=True).result()
+    host.take(M1, case_id, commands.RequestClarification(lease.token, WHICH, text_checked=True))
     host.push(about("B", revision=2), "m-2")
     host.decide(proposal(measure("1")))
     host.drain()
@@ -123,6 +124,6 @@ def test_a_question_before_an_amendment_that_voided_it_is_not_counted_when_the_c
 
 def test_a_question_that_a_lawyer_took_back_with_the_demand_is_not_counted(host: Host) -> None:
     case_id = marked_later(host, CaseState.AWAITING_ANSWER, 1).id
-    host.care.hand_over(LEGAL, case_id, "a lawyer answers it")
+    host.take(LEGAL, case_id, commands.HandOver("a lawyer answers it"))
     assert question(host, case_id).state == "void"
     assert clarified(host, case_id) == "not_asked"

@@ -15,8 +15,8 @@ import pytest
 from kz_compliance_sdk.adapters.sql.keys import MasterKeys
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
-from kz_compliance_sdk.domain import proofs
-from kz_compliance_sdk.domain.actor import Actor
+from kz_compliance_sdk.domain import commands, proofs
+from kz_compliance_sdk.domain.actor import SYSTEM, Actor
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.contest import FiledContest
 from kz_compliance_sdk.domain.ledger import Stamped
@@ -103,13 +103,13 @@ def notice(seed: int, **changes: Any) -> Notice:
 
 def fill(desk: Desk) -> list[Case]:
     """A pushed case with measure and refusals of the platform, a typed-in one that is refused, a stray message."""
-    host, review = desk.host, desk.host.review
+    host = desk.host
     host.push(notice(1), "msg-1")
-    lease = review.claim(M1).result()
+    lease = host.taking.claim(M1).result()
     assert lease is not None
     said = proposal(measure("1", reasons=PLANTED["reasons"]))
-    decided = review.propose(M1, lease.case.id, lease.token, said).result()
-    review.send_back(LEAD, lease.case.id, decided.digest, PLANTED["overruled"]).result()
+    decided = host.take(M1, lease.case.id, commands.Propose(lease.token, said))
+    host.take(LEAD, lease.case.id, commands.SendBack(decided.digest, PLANTED["overruled"]))
     desk.world.platform.faults.append(lambda _effect: Failed(PLANTED["platform"], permanent=True))
     host.decide(proposal(measure("1")))
     host.drain()
@@ -118,7 +118,7 @@ def fill(desk: Desk) -> list[Case]:
     typed = notice(2)
     work, _ = host.intake.typed(typed, desk.world.clock(), PLANTED["how"], TYPIST)
     desk.store.submit(PLATFORM, work).result()
-    review.authenticate(VOUCHER, host.case(typed.notice_id).id, PLANTED["how"]).result()
+    host.take(VOUCHER, host.case(typed.notice_id).id, commands.Authenticate(PLANTED["how"]))
     host.decide(proposal(refusal("1", reasons=PLANTED["reasons"])))
     host.drain()
     for message in desk.store.queries(PLATFORM).records(host.case(typed.notice_id).id).messages:
@@ -219,7 +219,7 @@ def test_what_comes_after_an_erasure_is_kept_under_a_new_key_and_people_are_told
     late = [row for row in desk.store.queries(PLATFORM).records(case.id).inbox if row.message_id]
     assert [(row.message_id, bool(row.body)) for row in late] == [("msg-2", True), ("msg-3", True)]
     with pytest.raises(IllegalMove, match="erased"):
-        desk.host.review.reopen(LEAD, case.id, "they ask again").result()
+        desk.host.take(LEAD, case.id, commands.Reopen("they ask again"))
     desk.host.drain()
     desk.check()
     assert desk.privacy.retention().cases == (case.id,), "what came late is erased in its turn"
@@ -260,7 +260,7 @@ def _refused(desk: Desk) -> None:
 
 def _held(desk: Desk) -> None:
     _refused(desk)
-    desk.privacy.hold(LEAD, desk.host.cases()[0].id, "an appeal is open", desk.world.clock() + 500 * DAY)
+    desk.host.take(LEAD, desk.host.cases()[0].id, commands.Hold("an appeal is open", desk.world.clock() + 500 * DAY))
 
 
 def _running(desk: Desk) -> None:
@@ -318,15 +318,17 @@ def test_an_appeal_after_the_erasure_hears_of_it_and_of_what_is_left(desk: Desk)
     _in_force(desk)
     case = desk.host.cases()[0]
     now = desk.world.clock()
-    before = desk.host.appeals.receive(None, case.id, "1", "It is satire.", now, "A-1")
-    desk.host.appeals.withdraw(None, before.appeal_id)
+    before = desk.host.take(SYSTEM, case.id, commands.ReceiveAppeal("1", "It is satire.", now, "A-1"))
+    desk.host.take(SYSTEM, desk.host.appeals.case_of(before.appeal_id), commands.WithdrawAppeal(before.appeal_id))
     desk.host.drain()
     desk.later(1200)
     assert desk.privacy.retention().cases == (case.id,)
     with pytest.raises(IllegalMove, match=r"was erased on 20\d\d-.*ledger and its tally") as refused:
-        desk.host.appeals.receive(None, case.id, "1", "It is satire.", desk.world.clock(), "A-2")
+        desk.host.take(SYSTEM, case.id, commands.ReceiveAppeal("1", "It is satire.", desk.world.clock(), "A-2"))
     assert "no measure" not in str(refused.value)
-    assert desk.host.appeals.receive(None, case.id, "1", "It is satire.", now, "A-1").state == "withdrawn"
+    assert (
+        desk.host.take(SYSTEM, case.id, commands.ReceiveAppeal("1", "It is satire.", now, "A-1")).state == "withdrawn"
+    )
     desk.check()
 
 
@@ -334,22 +336,22 @@ def test_an_early_erasure_takes_two_people_and_a_ground(desk: Desk) -> None:
     _refused(desk)
     case = desk.host.cases()[0].id
     wrongly: tuple[tuple[type[Exception], Callable[[], object]], ...] = (
-        (NotAllowed, lambda: desk.privacy.ask_erasure(M1, case, "court")),
-        (InvalidInput, lambda: desk.privacy.ask_erasure(LEGAL, case, "she is called Dana")),
-        (IllegalMove, lambda: desk.privacy.erase(HEAD, case)),
+        (NotAllowed, lambda: desk.host.take(M1, case, commands.AskErasure("court"))),
+        (InvalidInput, lambda: desk.host.take(LEGAL, case, commands.AskErasure("she is called Dana"))),
+        (IllegalMove, lambda: desk.host.take(HEAD, case, commands.Erase())),
     )
     for wrong, call in wrongly:
         with pytest.raises(wrong):
             call()
-    desk.privacy.ask_erasure(LEGAL, case, "subject_request")
+    desk.host.take(LEGAL, case, commands.AskErasure("subject_request"))
     with pytest.raises(NotAllowed, match="somebody else"):
-        desk.privacy.erase(LEGAL, case)
-    assert desk.privacy.erase(HEAD, case).erased_at == desk.world.clock()
+        desk.host.take(LEGAL, case, commands.Erase())
+    assert desk.host.take(HEAD, case, commands.Erase()).erased_at == desk.world.clock()
     assert PLANTED["handle"].encode() not in desk.bytes
     desk.check()
     refused: tuple[Callable[[], object], ...] = (
-        lambda: desk.privacy.ask_erasure(LEGAL, case, "court"),
-        lambda: desk.privacy.hold(LEAD, case, "late", desk.world.clock() + DAY),
+        lambda: desk.host.take(LEGAL, case, commands.AskErasure("court")),
+        lambda: desk.host.take(LEAD, case, commands.Hold("late", desk.world.clock() + DAY)),
         lambda: desk.privacy.export(HEAD, case),
     )
     for again in refused:
@@ -361,13 +363,13 @@ def test_a_measure_in_force_or_a_hold_stops_an_early_erasure(desk: Desk) -> None
     _in_force(desk)
     case = desk.host.cases()[0].id
     with pytest.raises(IllegalMove, match="in force"):
-        desk.privacy.ask_erasure(LEGAL, case, "subject_request")
-    desk.privacy.hold(LEAD, case, "a contest", desk.world.clock() + DAY)
+        desk.host.take(LEGAL, case, commands.AskErasure("subject_request"))
+    desk.host.take(LEAD, case, commands.Hold("a contest", desk.world.clock() + DAY))
     with pytest.raises(IllegalMove, match="legal hold"):
-        desk.privacy.ask_erasure(LEGAL, case, "subject_request")
-    desk.privacy.end_hold(HEAD, case, "the contest was withdrawn")
+        desk.host.take(LEGAL, case, commands.AskErasure("subject_request"))
+    desk.host.take(HEAD, case, commands.EndHold("the contest was withdrawn"))
     with pytest.raises(IllegalMove, match="no legal hold"):
-        desk.privacy.end_hold(HEAD, case, "again")
+        desk.host.take(HEAD, case, commands.EndHold("again"))
     desk.check()
 
 
@@ -375,13 +377,13 @@ def test_a_new_hold_never_ends_the_one_that_stands_earlier(desk: Desk) -> None:
     """That would be an end of the hold by somebody who may not end it, and without saying so."""
     _in_force(desk)
     case, now = desk.host.cases()[0].id, desk.world.clock()
-    desk.privacy.hold(LEGAL, case, "the court asked", now + 30 * DAY)
+    desk.host.take(LEGAL, case, commands.Hold("the court asked", now + 30 * DAY))
     with pytest.raises(InvalidInput) as refused:
-        desk.privacy.hold(LEAD, case, "never mind", now + 1)
+        desk.host.take(LEAD, case, commands.Hold("never mind", now + 1))
     assert refused.value.field == "until"
-    assert desk.privacy.hold(LEAD, case, "an appeal", now + 40 * DAY).held_until == now + 40 * DAY
+    assert desk.host.take(LEAD, case, commands.Hold("an appeal", now + 40 * DAY)).held_until == now + 40 * DAY
     desk.later(41)
-    assert desk.privacy.hold(LEAD, case, "another contest", desk.world.clock() + 1).held_until is not None
+    assert desk.host.take(LEAD, case, commands.Hold("another contest", desk.world.clock() + 1)).held_until is not None
     desk.check()
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.domain.fold import steps_of
@@ -144,14 +145,14 @@ def test_what_a_message_that_waited_ends_is_lifted_although_another_item_held_it
 def test_an_answer_takes_back_what_waits_for_approval(host: Host) -> None:
     notice = a_notice(category="election_rules")
     host.push(notice, "m-1")
-    lease = host.review.claim(M1).result()
+    lease = host.taking.claim(M1).result()
     assert lease is not None
-    decided = host.review.propose(M1, lease.case.id, lease.token, proposal(measure("1"))).result()
+    decided = host.take(M1, lease.case.id, commands.Propose(lease.token, proposal(measure("1"))))
     assert decided.case.state is CaseState.IN_APPROVAL
     elsewhere = (Item(item_id="1", url="https://social.example/p/innocent"),)
     host.push(builders.clarification(notice, "ask").model_copy(update={"items": elsewhere}), "m-2")
     with pytest.raises(IllegalMove):
-        host.review.approve(LEAD, lease.case.id, decided.digest).result()
+        host.take(LEAD, lease.case.id, commands.Approve(decided.digest))
     host.drain()
     assert not host.world.platform.calls
 
@@ -159,12 +160,12 @@ def test_an_answer_takes_back_what_waits_for_approval(host: Host) -> None:
 def test_an_answer_that_names_items_takes_the_case_from_its_holder(host: Host) -> None:
     notice = about("A")
     host.push(notice, "m-1")
-    lease = host.review.claim(M1).result()
+    lease = host.taking.claim(M1).result()
     assert lease is not None
     more = (Item(item_id="added", object_id="post:B"),)
     host.push(builders.clarification(notice, "ask").model_copy(update={"items": more}), "m-2")
     with pytest.raises(LeaseLost):
-        host.review.propose(M1, lease.case.id, lease.token, proposal(measure("1"))).result()
+        host.take(M1, lease.case.id, commands.Propose(lease.token, proposal(measure("1"))))
     host.decide(proposal(measure("1"), measure("added")))
     host.drain()
     assert effects(host) == {"A": "remove", "B": "remove"}
@@ -217,7 +218,7 @@ def test_a_notice_whose_unusable_form_was_settled_says_so(host: Host) -> None:
     notice = a_notice()
     unusable(host, notice)
     (held,) = host.cases()
-    host.review.settle_quarantine(LEAD, held.id, "the sender sends it again").result()
+    host.take(LEAD, held.id, commands.SettleQuarantine("the sender sends it again"))
     host.push(notice, "m-2")
     assert "quarantined_before" in _open(host).flags
 
@@ -243,8 +244,8 @@ def test_a_letter_changes_a_proved_notice_only_once_somebody_vouches_for_it(host
     assert effects(host) == {"A": "remove", "B": "remove"}
     assert (case.authenticity, case.revision, "amendment_unverified" in case.flags) == ("signed", 1, True)
     with pytest.raises(NotAllowed):
-        host.review.authenticate(CLERK, case.id, "I typed it").result()
-    amended = host.review.authenticate(LEAD, case.id, "called back").result()
+        host.take(CLERK, case.id, commands.Authenticate("I typed it"))
+    amended = host.take(LEAD, case.id, commands.Authenticate("called back"))
     assert (amended.authenticity, amended.revision, "amendment_unverified" in amended.flags) == ("verified", 2, False)
     host.drain()
     assert effects(host) == {"A": "remove", "B": "restore"}
@@ -257,7 +258,7 @@ def test_a_letter_that_waits_keeps_its_flag_while_another_takes_effect(host: Hos
         typed(host, about("A", revision=revision))
     case = host.case(notice.notice_id)
     for revision, flagged in ((2, True), (3, False)):
-        case = host.review.authenticate(LEAD, case.id, "called back").result()
+        case = host.take(LEAD, case.id, commands.Authenticate("called back"))
         assert (case.revision, "amendment_unverified" in case.flags) == (revision, flagged)
 
 
@@ -272,7 +273,7 @@ def test_a_signed_form_of_a_letter_proves_it_and_is_acknowledged(host: Host) -> 
 
 def test_a_signed_form_that_demands_something_else_is_decided_anew(host: Host) -> None:
     typed(host, about("A"))
-    host.review.authenticate(LEAD, host.cases()[0].id, "called back").result()
+    host.take(LEAD, host.cases()[0].id, commands.Authenticate("called back"))
     host.decide(proposal(measure("1")))
     host.push(about("B"), "m-1")
     case = host.case(about("A").notice_id)
@@ -301,7 +302,7 @@ def test_each_lift_has_a_clock_of_its_own(host: Host) -> None:
 def test_a_receipt_that_is_corrected_into_the_past_pages_at_once(host: Host) -> None:
     typed(host, a_notice())
     (case,) = host.cases()
-    host.review.correct_receipt(LEAD, case.id, host.world.clock() - 25 * HOUR, "the stamp").result()
+    host.take(LEAD, case.id, commands.CorrectReceipt(host.world.clock() - 25 * HOUR, "the stamp"))
     host.watch()
     host.drain()
     assert [alert.reason for alert in host.world.pager.alerts] == ["due.overdue.1"]
@@ -343,7 +344,7 @@ def test_what_was_carried_out_is_not_undone_although_something_older_is_under_wa
     case = host.case(notice.notice_id)
     assert case.state is CaseState.DECIDED
     with pytest.raises(IllegalMove):
-        host.review.undo(M1, case.id).result()
+        host.take(M1, case.id, commands.Undo())
 
 
 def test_what_is_remedied_is_judged_by_the_measure_in_force(host: Host) -> None:
@@ -351,7 +352,7 @@ def test_what_is_remedied_is_judged_by_the_measure_in_force(host: Host) -> None:
     host.push(notice, "m-1")
     host.decide(proposal(measure("1", "suspend_account")))
     host.drain()
-    host.review.reopen(LEAD, host.case(notice.notice_id).id, "an appeal").result()
+    host.take(LEAD, host.case(notice.notice_id).id, commands.Reopen("an appeal"))
     host.decide(proposal(measure("1", "label")))
     host.push(builders.cancellation(notice, "remedied"), "m-2")
     host.drain()
@@ -385,7 +386,7 @@ def test_an_interim_report_is_offered_once_and_leaves_when_a_person_says_so(host
     host.drain()
     case = host.case(about("A", "B").notice_id)
     with pytest.raises(NotAllowed):
-        host.review.report_interim(M1, case.id).result()
+        host.take(M1, case.id, commands.ReportInterim())
     host.world.clock.advance(case.due_at - host.policy.interim_before_s - host.world.clock() + 1)
     for _ in range(3):
         host.watch()
@@ -393,7 +394,7 @@ def test_an_interim_report_is_offered_once_and_leaves_when_a_person_says_so(host
         host.world.clock.advance(60)
     assert [alert.reason for alert in host.world.pager.alerts].count("interim_offered") == 1
     assert not host.world.regulator.reports(), "offered, and not sent"
-    host.review.report_interim(LEAD, case.id).result()
+    host.take(LEAD, case.id, commands.ReportInterim())
     host.drain()
     assert outcomes(host) == {"1": "removed", "2": "pending"}
     assert host.world.regulator.reports()[-1]["final"] is False

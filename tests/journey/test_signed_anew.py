@@ -11,14 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from kz_compliance_sdk.config.privacy import RetentionSettings
+from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.case import CaseState
-from kz_compliance_sdk.services.privacy import Privacy
 from kz_compliance_sdk.testing import builders
 from kz_compliance_sdk.testing.keys import regulator_signing_key
 from kz_compliance_sdk.wire.signature import sign
 from kz_compliance_sdk.wire.v1 import MessageData
-from tests.journey.scene import HEAD, LEAD, LEGAL, PLATFORM, PROFILE, Host, World, signed
+from tests.journey.scene import HEAD, LEAD, LEGAL, PROFILE, Host, World, signed
 from tests.unit.case_makers import proposal, refusal
 
 NOTICE = builders.notice(1)
@@ -115,7 +114,7 @@ def test_an_unusable_message_that_was_erased_stays_so_and_people_are_told(world:
     world.clock.advance(LATE_S)
     assert host.deliver_push(headers, body).status == 422
     (aside,) = host.cases()
-    host.review.settle_quarantine(LEAD, aside.id, "an old one").result()
+    host.take(LEAD, aside.id, commands.SettleQuarantine("an old one"))
     host.drain()
     _erase(world, host, aside.id)
     assert host.deliver_push(_signed_now(world, "msg-1", body), body).status == 422
@@ -127,7 +126,6 @@ def test_an_unusable_message_that_was_erased_stays_so_and_people_are_told(world:
 
 def _erase(world: World, host: Host, case_id: str) -> None:
     world.clock.advance(1)
-    privacy = Privacy(host.store, PLATFORM, RetentionSettings().retention())
-    privacy.ask_erasure(LEGAL, case_id, "subject_request")
-    privacy.erase(HEAD, case_id)
+    host.take(LEGAL, case_id, commands.AskErasure("subject_request"))
+    host.take(HEAD, case_id, commands.Erase())
     world.clock.advance(1)

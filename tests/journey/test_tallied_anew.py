@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kz_compliance_sdk.domain import proofs
+from kz_compliance_sdk.domain import commands, proofs
 from kz_compliance_sdk.services import outcomes
 from kz_compliance_sdk.testing import builders
 from tests.contract.conftest import raw
@@ -49,7 +49,11 @@ def test_what_changes_no_figure_of_an_ended_case_counts_it_no_second_time(host: 
     case_id = removed(host)
     assert counted_times(host, case_id) == 1
     appeal = appealed(host, case_id)
-    host.appeals.decide(LEGAL, appeal.appeal_id, "uphold", "it is what the law says")
+    host.take(
+        LEGAL,
+        host.appeals.case_of(appeal.appeal_id),
+        commands.DecideAppeal(appeal.appeal_id, "uphold", "it is what the law says"),
+    )
     assert counted_times(host, case_id) == 1
     host.push(builders.reminder(a_notice()), "m-2")
     assert counted_times(host, case_id) == 2, "the control: the figures count reminders"

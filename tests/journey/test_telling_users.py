@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
+from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.case import CaseState
 from kz_compliance_sdk.domain.decision import Wording
@@ -46,7 +47,7 @@ def removed(host: Host, wish: Wish | None = None, items: int = 1, **overrides: A
 
 
 def rows(host: Host, case_id: str) -> list[UserNoticeState]:
-    return list(host.user_notices.of_case(case_id))
+    return list(host.case_file(case_id).user_notices)
 
 
 def said(host: Host) -> list[list[str | None]]:
@@ -244,7 +245,7 @@ def test_an_end_that_nobody_lives_to_see_is_none(host: Host) -> None:
         ("delayed", now + longest, "notice")
     ]
     host.world.clock.advance(longest - DAY)
-    host.user_notices.delay(LEGAL, case_id, now + longest + DAY, "Law, art. 6", "the inquiry goes on")
+    host.take(LEGAL, case_id, commands.DelayUserNotices(now + longest + DAY, "Law, art. 6", "the inquiry goes on"))
     host.world.clock.advance(DAY)
     host.drain()
     assert host.world.messenger.told == {}
@@ -269,7 +270,9 @@ def test_a_delay_that_is_over_already_delays_nothing(host: Host) -> None:
 def test_a_person_puts_it_off_with_a_basis_and_it_wakes_up(host: Host) -> None:
     case_id = removed(host, Wish(allowed=False))
     until = host.world.clock() + 10 * DAY
-    (row,) = host.user_notices.delay(LEGAL, case_id, until, "Criminal Procedure Code, art. 201", "a live inquiry")
+    (row,) = host.take(
+        LEGAL, case_id, commands.DelayUserNotices(until, "Criminal Procedure Code, art. 201", "a live inquiry")
+    )
     assert (row.state, row.basis) == ("delayed", "person")
     host.world.clock.advance(10 * DAY - 1)
     host.drain()
@@ -286,9 +289,8 @@ def test_a_person_puts_it_off_with_a_basis_and_it_wakes_up(host: Host) -> None:
 def test_a_delay_needs_the_right_person_a_basis_an_end_and_something_to_delay(host: Host) -> None:
     case_id = removed(host, Wish(allowed=False))
     now = host.world.clock()
-    delay = host.user_notices.delay
     with pytest.raises(NotAllowed):
-        delay(LEAD, case_id, now + DAY, "Law, art. 5", "an inquiry")
+        host.take(LEAD, case_id, commands.DelayUserNotices(now + DAY, "Law, art. 5", "an inquiry"))
     for until, basis, reasons, field in (
         (now + DAY, " ", "an inquiry", "legal_basis"),
         (now + DAY, "Law, art. 5", "", "reasons"),
@@ -296,13 +298,13 @@ def test_a_delay_needs_the_right_person_a_basis_an_end_and_something_to_delay(ho
         (now + 43 * DAY, "Law, art. 5", "an inquiry", "until"),
     ):
         with pytest.raises(InvalidInput) as refused:
-            delay(LEGAL, case_id, until, basis, reasons)
+            host.take(LEGAL, case_id, commands.DelayUserNotices(until, basis, reasons))
         assert refused.value.field == field
-    delay(LEGAL, case_id, now + 42 * DAY, "Law, art. 5", "an inquiry")
+    host.take(LEGAL, case_id, commands.DelayUserNotices(now + 42 * DAY, "Law, art. 5", "an inquiry"))
     host.world.clock.advance(42 * DAY)
     host.drain()
     with pytest.raises(IllegalMove):
-        delay(LEGAL, case_id, host.world.clock() + DAY, "Law, art. 5", "an inquiry")
+        host.take(LEGAL, case_id, commands.DelayUserNotices(host.world.clock() + DAY, "Law, art. 5", "an inquiry"))
 
 
 def test_a_platform_that_tells_nobody_has_written_down_why(host: Host) -> None:
@@ -333,7 +335,7 @@ def test_who_was_not_told_yet_is_told_of_the_end_alone_and_not_before_the_delay_
 def test_a_later_decision_with_the_same_end_does_not_tell_again_and_another_one_does(host: Host) -> None:
     case_id = removed(host)
     for action, told in (("remove", 1), ("restrict_access", 2)):
-        host.review.reopen(LEAD, case_id, "look again").result()
+        host.take(LEAD, case_id, commands.Reopen("look again"))
         host.decide(proposal(measure("1", action)), M2)  # type: ignore[arg-type]  # both are actions
         host.drain()
         assert len(host.world.messenger.told) == told
@@ -343,7 +345,7 @@ def test_a_later_decision_with_the_same_end_does_not_tell_again_and_another_one_
 def test_an_unsent_notice_of_a_measure_that_was_changed_is_void(host: Host) -> None:
     until = host.world.clock() + DAY
     case_id = removed(host, Wish(allowed=False, delay_until=until, legal_basis="Law, art. 5"))
-    host.review.reopen(LEAD, case_id, "look again").result()
+    host.take(LEAD, case_id, commands.Reopen("look again"))
     host.decide(proposal(measure("1", "restrict_access")), M2)
     host.drain()
     assert [row.state for row in rows(host, case_id)] == ["void", "delayed"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.case import CaseState
 from kz_compliance_sdk.ports import Failed
 from kz_compliance_sdk.testing import builders
@@ -23,7 +24,7 @@ def told(host: Host) -> list[str]:
 
 
 def decide_anew(host: Host, case_id: str, action: str) -> None:
-    host.review.reopen(LEAD, case_id, "look again").result()
+    host.take(LEAD, case_id, commands.Reopen("look again"))
     host.decide(proposal(measure("1", action)), M2)  # type: ignore[arg-type]  # it is an action
     host.drain()
 
@@ -68,7 +69,11 @@ def test_an_appeal_is_decided_although_the_notice_cannot_be_read_any_more(host: 
     one = appealed(host, case_id)
     tamper(host.store, "DELETE FROM parts WHERE name = 'message'")  # type: ignore[arg-type]  # it is a SqliteStore
     wording = SATIRE if outcome == "reverse" else None
-    host.appeals.decide(LEGAL, one.appeal_id, outcome, "looked at anew", wording)  # type: ignore[arg-type]
+    host.take(
+        LEGAL,
+        host.appeals.case_of(one.appeal_id),
+        commands.DecideAppeal(one.appeal_id, outcome, "looked at anew", wording),  # type: ignore[arg-type]
+    )
     host.drain()
     case = host.store.queries(PLATFORM).case(case_id)
     assert (case.state, case.items[0].measure) == (CaseState.CLOSED, "" if outcome == "reverse" else "remove")

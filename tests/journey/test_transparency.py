@@ -12,6 +12,7 @@ import pytest
 from kz_compliance_sdk.adapters.sql import figures as figures_of
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
+from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.decision import ItemDecision, Wording
 from kz_compliance_sdk.domain.notice import UserNotice
 from kz_compliance_sdk.domain.policy import kz_policy
@@ -91,22 +92,22 @@ def test_a_superseding_decision_is_counted_once_and_in_its_period(tmp_path: Path
     case_id = office.case(notice).id
 
     def decide(item: ItemDecision) -> None:
-        lease = office.host.review.claim(M1, case_id=case_id).result()
+        lease = office.host.taking.claim(M1, case_id=case_id).result()
         assert lease is not None
         items = [
             item.model_copy(update={"item_id": one.item_id, "reasons": f"Weighed by itself: {one.item_id}."})
             for one in notice.items
         ]
-        decided = office.host.review.propose(M1, case_id, lease.token, proposal(*items)).result()
+        decided = office.host.take(M1, case_id, commands.Propose(lease.token, proposal(*items)))
         if decided.decision.needs_approval:
-            office.host.review.approve(LEGAL, case_id, decided.digest).result()
+            office.host.take(LEGAL, case_id, commands.Approve(decided.digest))
         office.world.clock.advance(60)
         office.host.drain()
 
     decide(measure("1", wording=Wording(outcome="removed", statement_of_reasons=WORDS)))
     before, _ = counted(office)
     office.world.clock.advance(40 * 86_400)
-    office.host.review.reopen(LEAD, case_id, "it was lawful").result()
+    office.host.take(LEAD, case_id, commands.Reopen("it was lawful"))
     while_reopened, _ = counted(office)
     decide(refusal("1", wording=Wording(outcome="refused", refusal_code="not_illegal", statement_of_reasons=WORDS)))
     after, _ = counted(office)

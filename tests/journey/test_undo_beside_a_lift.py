@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.domain.decision import ItemDecision
 from kz_compliance_sdk.domain.notice import Notice
@@ -56,7 +57,7 @@ def test_the_others_are_open_again_and_the_lift_goes_on(host: Host, first: tuple
     before = host.case(notice.notice_id)
     case = _falls(host, notice, "1")
     assert (case.state, case.lift_due_at is None) == (CaseState.LIFTING, False)
-    back = host.review.undo(M2, case.id).result()
+    back = host.take(M2, case.id, commands.Undo())
     assert (back.state, _statuses(back)) == (CaseState.QUEUED, ["lifting", "open"])
     assert (back.decided_at, back.lift_due_at, back.watch_at) == (None, None, before.watch_at)
     host.decide(proposal(measure("2", "restrict_access")), M1)
@@ -74,7 +75,7 @@ def test_what_stopped_before_it_was_carried_out_leaves_the_others_their_window(h
     host.push(notice, "m-1")
     host.decide(proposal(measure("1"), measure("2")))
     case = _falls(host, notice, "1")
-    assert _statuses(host.review.undo(M1, case.id).result()) == ["stopped", "open"]
+    assert _statuses(host.take(M1, case.id, commands.Undo())) == ["stopped", "open"]
 
 
 def test_the_window_ends_with_its_time(host: Host) -> None:
@@ -82,7 +83,7 @@ def test_the_window_ends_with_its_time(host: Host) -> None:
     case = _falls(host, notice, "1")
     host.world.clock.advance(host.policy.undo_window_s)
     with pytest.raises(IllegalMove, match="window is over"):
-        host.review.undo(M2, case.id).result()
+        host.take(M2, case.id, commands.Undo())
 
 
 def test_a_lift_alone_is_nothing_to_take_back(host: Host) -> None:
@@ -91,7 +92,7 @@ def test_a_lift_alone_is_nothing_to_take_back(host: Host) -> None:
     case = host.case(notice.notice_id)
     assert (case.state, _statuses(case)) == (CaseState.LIFTING, ["lifting", "lifting"])
     with pytest.raises(IllegalMove):
-        host.review.undo(M2, case.id).result()
+        host.take(M2, case.id, commands.Undo())
 
 
 def test_nor_is_what_an_appeal_lifts(host: Host) -> None:
@@ -99,7 +100,9 @@ def test_nor_is_what_an_appeal_lifts(host: Host) -> None:
     _pass_window(host)
     case_id = host.case(notice.notice_id).id
     one = appealed(host, case_id, "1")
-    host.appeals.decide(LEGAL, one.appeal_id, "reverse", "satire", SATIRE)
+    host.take(
+        LEGAL, host.appeals.case_of(one.appeal_id), commands.DecideAppeal(one.appeal_id, "reverse", "satire", SATIRE)
+    )
     assert host.case(notice.notice_id).state is CaseState.LIFTING
     with pytest.raises(IllegalMove, match="window is over"):
-        host.review.undo(M2, case_id).result()
+        host.take(M2, case_id, commands.Undo())

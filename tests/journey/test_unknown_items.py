@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.case import CaseState
 from kz_compliance_sdk.testing import builders
 from tests.journey.scene import M1, PLATFORM, Host
@@ -11,7 +12,7 @@ from tests.unit.case_makers import measure, proposal
 
 def test_a_cancellation_of_nothing_in_the_notice_leaves_the_case_with_its_holder(host: Host) -> None:
     host.push(about("A", "B"), "m-1")
-    lease = host.review.claim(M1).result()
+    lease = host.taking.claim(M1).result()
     assert lease is not None
     host.push(builders.cancellation(about("A", "B"), "withdrawn", ("7", "8")), "m-2")
     host.drain()
@@ -20,7 +21,7 @@ def test_a_cancellation_of_nothing_in_the_notice_leaves_the_case_with_its_holder
     assert "cancels_unknown_item" in case.flags
     assert "cancelled_withdrawn" not in case.flags, "nothing was taken back, and the figures must not say so"
     assert "flag.cancels_unknown_item" in {alert.reason for alert in host.world.pager.alerts}
-    host.review.renew(M1, case.id, lease.token).result()
+    host.take(M1, case.id, commands.Renew(lease.token))
     host.check_chains()
 
 

@@ -59,7 +59,7 @@ def test_the_others_are_decided_carried_out_reported_and_watched(desk: Desk, how
     desk.host.drain()
     fired = steps_of(desk.store.queries(PLATFORM).records(desk.host.case(late.notice_id).id).stream.case)
     assert fired
-    lease = desk.host.review.claim(M2).result()
+    lease = desk.host.taking.claim(M2).result()
     assert lease is not None
     assert lease.case.notice_id == late.notice_id
     assert [key for key in desk.world.platform.effects if key] == [desk.host.case(other.notice_id).items[0].object_key]

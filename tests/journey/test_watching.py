@@ -144,7 +144,7 @@ def test_a_case_that_cannot_even_be_put_off_counts_as_none(
 
 def test_a_lease_that_ran_out_is_freed_though_nobody_claims(host: Host) -> None:
     issued(host, 1)
-    lease = host.review.claim(M1).result()
+    lease = host.taking.claim(M1).result()
     assert lease is not None
     host.world.clock.advance(host.policy.lease_s - 1)
     host.watch()
@@ -158,7 +158,7 @@ def test_leases_that_cannot_be_freed_stop_no_clock(
     host: Host, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     issued(host, 1)
-    host.review.claim(M1).result()
+    host.taking.claim(M1).result()
     host.world.clock.advance(23 * HOUR)
     monkeypatch.setattr(steps, "expire", lambda *_, **__: 1 / 0)
     assert host.watch().cases == 1
@@ -170,7 +170,7 @@ def test_the_control_a_store_that_fails_ends_the_watch(host: Host, monkeypatch: 
         raise StoreError("the disk is full")
 
     issued(host, 1)
-    host.review.claim(M1).result()
+    host.taking.claim(M1).result()
     host.world.clock.advance(23 * HOUR)
     monkeypatch.setattr(steps, "expire", full)
     with pytest.raises(StoreError):

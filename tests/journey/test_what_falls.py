@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from kz_compliance_sdk.domain import suspensions
-from kz_compliance_sdk.domain.contest import SuspensionOrder
+from kz_compliance_sdk.domain import commands
+from kz_compliance_sdk.domain.commands import remedies
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput, NotFound
 from tests.driver import CLERK, HEAD, HOUR, LEAD, LEGAL, M1, Document, Driver, item_decision
 
@@ -311,11 +311,14 @@ def test_a_contest_can_end_in_the_second_in_which_it_was_filed_and_not_before(of
     office.contest(LEGAL, case)
     assert _said(office, case, "contest_recorded") == {"contest": 1, "filed_at": now}
     office.contest(LEGAL, case)
-    settle = office.desk.contests.settle
-    _raised(lambda: settle(LEGAL.actor, case, 1, "rejected", now - 1, "why"), "result_at")
-    _raised(lambda: settle(LEGAL.actor, case, 1, "rejected", now + 1, "why"), "result_at")
-    _raised(lambda: settle(LEGAL.actor, case, 1, "rejected", now, " "), "reasons")
-    _raised(lambda: settle(LEGAL.actor, case, 3, "rejected", now, "why"), "number")
+    _raised(
+        lambda: office.desk.take(LEGAL.actor, case, commands.SettleContest(1, "rejected", now - 1, "why")), "result_at"
+    )
+    _raised(
+        lambda: office.desk.take(LEGAL.actor, case, commands.SettleContest(1, "rejected", now + 1, "why")), "result_at"
+    )
+    _raised(lambda: office.desk.take(LEGAL.actor, case, commands.SettleContest(1, "rejected", now, " ")), "reasons")
+    _raised(lambda: office.desk.take(LEGAL.actor, case, commands.SettleContest(3, "rejected", now, "why")), "number")
     office.settle_contest(LEGAL, case, 2, "granted")
     said = {"contest": 2, "result": "granted", "result_at": now}
     assert _said(office, case, "contest_settled") == said
@@ -338,8 +341,8 @@ def test_what_a_body_granted_in_part_pages_as_loudly(office: Driver, result: str
 
 
 def test_a_case_holds_fifty_of_each(office: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert suspensions.MOST == 50
-    monkeypatch.setattr(suspensions, "MOST", 2)
+    assert remedies.MOST == 50
+    monkeypatch.setattr(remedies, "MOST", 2)
     case = office.issue(1)
     for record, by in ((office.contest, LEGAL), (office.suspend, LEGAL)):
         assert [record(by, case), record(by, case)] == [1, 2]
@@ -418,12 +421,11 @@ def test_what_ends_before_its_time_is_ended(office: Driver) -> None:
 
 def test_a_suspension_can_end_in_its_first_second(office: Driver) -> None:
     case, start = office.issue(1), int(office.clock())
-    order = SuspensionOrder("a court", "2", start, "article 1", "a" * 64, start)
-    _raised(lambda: office.desk.contests.suspend(LEGAL.actor, case, order), "until_at")
+    order = commands.Suspend("a court", "2", start, "article 1", "a" * 64, start)
+    _raised(lambda: office.desk.take(LEGAL.actor, case, order), "until_at")
     office.suspend(LEGAL, case, start, start + 1)
-    end = office.desk.contests.end_suspension
-    _raised(lambda: end(LEGAL.actor, case, 1, start - 1, "why"), "ended_at")
-    _raised(lambda: end(LEGAL.actor, case, 1, start, " "), "reasons")
-    _raised(lambda: office.desk.contests.confirm_suspension(LEAD.actor, case, 1, " "), "how")
+    _raised(lambda: office.desk.take(LEGAL.actor, case, commands.EndSuspension(1, start - 1, "why")), "ended_at")
+    _raised(lambda: office.desk.take(LEGAL.actor, case, commands.EndSuspension(1, start, " ")), "reasons")
+    _raised(lambda: office.desk.take(LEAD.actor, case, commands.ConfirmSuspension(1, " ")), "how")
     office.end_suspension(LEGAL, case)
     assert office.case(case)["suspensions"][0]["ended_at"] is not None

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from kz_compliance_sdk.domain import commands
+from kz_compliance_sdk.domain.actor import SYSTEM
 from kz_compliance_sdk.domain.case import CaseState
 from kz_compliance_sdk.domain.notice import Item
-from kz_compliance_sdk.services.by_letter import ByLetter
 from kz_compliance_sdk.services.loading import notice_of
 from kz_compliance_sdk.testing import builders
 from tests.journey.falling_orders import REVERSAL
@@ -58,16 +59,17 @@ def test_a_letter_counts_from_when_somebody_vouched_for_it(host: Host) -> None:
     notice = about("A")
     host.push(notice, "m-1")
     case_id = host.case(notice.notice_id).id
-    letters = ByLetter(host.store, PLATFORM, host.policy, host.respondent)
     answers = builders.clarification(notice, "ask").answers
     received_at, items = host.world.clock(), [Item(item_id="2", object_id="post:B")]
-    letters.enter_answer(
-        HEAD, case_id, in_reply_to="ask", answers=answers, received_at=received_at, how="letter", items=items
+    host.take(
+        HEAD,
+        case_id,
+        commands.EnterAnswer(in_reply_to="ask", answers=answers, received_at=received_at, how="letter", items=items),
     )
     host.world.clock.advance(HOUR)
     host.push(about("A", revision=2), "m-2")
-    (letter,) = letters.waiting(case_id)
-    letters.vouch(LEAD, case_id, letter.message_id, "called back")
+    (letter,) = host.letters_waiting(case_id)
+    host.take(LEAD, case_id, commands.Vouch(letter.message_id, "called back"))
     assert _named(host, notice.notice_id) == {"1": "A", "2": "B"}
     host.decide(proposal(measure("1"), measure("2")))
     host.drain()
@@ -89,13 +91,19 @@ def test_what_only_marks_the_case_names_no_item_anew(host: Host) -> None:
     host.push(notice, "m-1")
     host.decide(proposal(measure("1")))
     host.drain()
-    appeal = host.appeals.receive(None, host.case(notice.notice_id).id, "1", "satire", host.world.clock(), "appeal-1")
-    host.appeals.decide(SECOND_LAWYER, appeal.appeal_id, "reverse", "satire", REVERSAL)
+    appeal = host.take(
+        SYSTEM, host.case(notice.notice_id).id, commands.ReceiveAppeal("1", "satire", host.world.clock(), "appeal-1")
+    )
+    host.take(
+        SECOND_LAWYER,
+        host.appeals.case_of(appeal.appeal_id),
+        commands.DecideAppeal(appeal.appeal_id, "reverse", "satire", REVERSAL),
+    )
     assert host.case(notice.notice_id).state is CaseState.LIFTING
     _says(host, notice, "m-2", i1="B")
     assert "clarified" in host.case(notice.notice_id).flags
     host.drain()
-    host.review.reopen(LEAD, host.case(notice.notice_id).id, "looked at again", []).result()
+    host.take(LEAD, host.case(notice.notice_id).id, commands.Reopen("looked at again", []))
     assert _named(host, notice.notice_id) == {"1": "A"}
     host.decide(proposal(measure("1")))
     host.drain()

@@ -6,6 +6,7 @@ from __future__ import annotations
 import pytest
 
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
+from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.domain.notice import Item, Notice
 from kz_compliance_sdk.errors import StoreDamaged
@@ -81,10 +82,10 @@ def test_an_item_that_nobody_can_name_is_called_as_no_authority_can_call_one(hos
     (case,) = host.cases()
     assert "cancels_unknown_item" in case.flags, "people look: the machine takes neither for it"
     assert [item.status for item in case.items] == ["open", "open"]
-    lease = host.review.claim(M1).result()
+    lease = host.taking.claim(M1).result()
     assert lease is not None
     with pytest.raises(StoreDamaged):
-        host.review.propose(M1, case.id, lease.token, proposal(refusal("~1"), refusal("~2"))).result()
+        host.take(M1, case.id, commands.Propose(lease.token, proposal(refusal("~1"), refusal("~2"))))
 
 
 def test_the_notice_sent_again_in_a_new_revision_is_decided_like_any_other(host: Host) -> None:
@@ -124,6 +125,6 @@ def test_a_lift_whose_object_nobody_can_name_is_asked_of_nobody_and_claimed_by_n
     assert calls(host) == [("enforce", "1")]
     assert (case.state, case.items[0].status) == (CaseState.LIFTING, "lifting")
     assert "restore_stuck" in [alert.reason for alert in host.world.pager.alerts]
-    host.review.record_undoable(LEGAL, case.id, "1", "lifted by hand: nobody can tell the machine what").result()
+    host.take(LEGAL, case.id, commands.RecordUndoable("1", "lifted by hand: nobody can tell the machine what"))
     host.drain()
     assert [item["outcome"] for item in host.world.regulator.reports()[-1]["items"]] == ["cannot_comply"]

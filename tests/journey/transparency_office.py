@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
+from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.domain.decision import ItemDecision, Wording
 from kz_compliance_sdk.domain.fold import Case as FoldedCase
@@ -75,7 +76,7 @@ class RandomOffice:
             self.push(builders.reminder(notice))
         case = self.case(notice)
         if typed and self.chance.random() < 0.7:
-            self.host.review.authenticate(LEAD, case.id, "called back").result()
+            self.host.take(LEAD, case.id, commands.Authenticate("called back"))
         fate = self.chance.random()
         if fate < 0.08:
             return  # it runs on
@@ -83,10 +84,10 @@ class RandomOffice:
             self.push(builders.cancellation(notice, self.chance.choice(("withdrawn", "annulled"))))
             return
         if fate < 0.3:
-            lease = self.host.review.claim(M1, case_id=case.id).result()
+            lease = self.host.taking.claim(M1, case_id=case.id).result()
             assert lease is not None
-            self.host.review.request_clarification(M1, case.id, lease.token, ASK, text_checked=True).result()
-            self.host.review.recall(M1, case.id).result()
+            self.host.take(M1, case.id, commands.RequestClarification(lease.token, ASK, text_checked=True))
+            self.host.take(M1, case.id, commands.Recall())
         if self.chance.random() < 0.25:
             self.world.clock.advance(30 * 3600)
         self.decide(case.id)
@@ -97,7 +98,7 @@ class RandomOffice:
             self.settle(case.id)
         elif later < 0.24 and self.case(notice).state is CaseState.CLOSED:
             self.world.clock.advance(50_000)
-            self.host.review.reopen(LEAD, case.id, "a second look").result()
+            self.host.take(LEAD, case.id, commands.Reopen("a second look"))
             if self.chance.random() < 0.7:
                 self.decide(case.id)
                 self.settle(case.id)
@@ -135,7 +136,7 @@ class RandomOffice:
 
     def decide(self, case_id: str) -> None:
         case = self.store.queries(PLATFORM).case(case_id)
-        lease = self.host.review.claim(M1, case_id=case_id).result()
+        lease = self.host.taking.claim(M1, case_id=case_id).result()
         assert lease is not None
         measures = case.authenticity != "unverified"
         kind = self.chance.choice(("all", "none", "own", "mixed"))
@@ -143,9 +144,9 @@ class RandomOffice:
             self.item(item_id, kind, measures).model_copy(update={"reasons": f"Weighed by itself: {item_id}."})
             for item_id in sorted(case.open_items)
         ]
-        decided = self.host.review.propose(M1, case_id, lease.token, proposal(*items)).result()
+        decided = self.host.take(M1, case_id, commands.Propose(lease.token, proposal(*items)))
         if decided.decision.needs_approval:
-            self.host.review.approve(LEGAL, case_id, decided.digest).result()
+            self.host.take(LEGAL, case_id, commands.Approve(decided.digest))
 
     def item(self, item_id: str, kind: str, measures: bool) -> ItemDecision:
         chance = self.chance

@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from kz_compliance_sdk.adapters.sql.transaction import SqliteTransaction
+from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.actor import SYSTEM, Actor
 from kz_compliance_sdk.domain.change import Change, EndpointState, Happened
 from kz_compliance_sdk.domain.events import KINDS
@@ -118,9 +119,9 @@ def _amended(host: Host) -> None:
 
 
 def _handed_back(host: Host) -> None:
-    lease = host.review.claim(MODERATOR).result()
+    lease = host.taking.claim(MODERATOR).result()
     assert lease is not None
-    host.review.release(MODERATOR, lease.case.id, lease.token).result()
+    host.take(MODERATOR, lease.case.id, commands.Release(lease.token))
     _decided(host)
 
 

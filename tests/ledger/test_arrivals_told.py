@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
+from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.actor import SYSTEM, Actor
 from kz_compliance_sdk.domain.arrival_events import came, flags_told
 from kz_compliance_sdk.domain.change import Change
-from kz_compliance_sdk.domain.contest import SuspensionOrder
 from kz_compliance_sdk.domain.events import arrivals, office
 from kz_compliance_sdk.domain.events.base import Happened
 from kz_compliance_sdk.domain.notice import Answer
@@ -21,8 +21,6 @@ from kz_compliance_sdk.domain.policy import kz_policy
 from kz_compliance_sdk.domain.report import Question, Statement
 from kz_compliance_sdk.domain.values import LocalText
 from kz_compliance_sdk.ports import Tx
-from kz_compliance_sdk.services.by_letter import ByLetter
-from kz_compliance_sdk.services.contests import Contests
 from kz_compliance_sdk.services.response import Response
 from kz_compliance_sdk.testing import builders
 from tests.journey.scene import LEAD, M1, PLATFORM, PROFILE, Host, World
@@ -52,10 +50,6 @@ class Desk:
         found: Any = self.last(kind).event
         assert isinstance(found.came, arrivals.Came)
         return found.came
-
-    def letters(self) -> ByLetter:
-        host = self.host
-        return ByLetter(host.store, PLATFORM, host.policy, host.respondent)
 
 
 @pytest.fixture
@@ -170,7 +164,7 @@ def test_an_amendment_by_letter_waits_under_the_bytes_that_take_effect(desk: Des
     assert (entered.event.kind, marked.event.came, bool(marked.event.flags)) == ("amendment", None, True)
     assert (entered.actor, marked.actor) == (CLERK, CLERK)
     assert entered.words.keys() == {"message", "how_it_came"}
-    desk.host.review.authenticate(VOUCHER, desk.host.case(about("A").notice_id).id, "called back").result()
+    desk.host.take(VOUCHER, desk.host.case(about("A").notice_id).id, commands.Authenticate("called back"))
     amended = desk.last(arrivals.Amended)
     assert (amended.actor, amended.words["how"]) == (VOUCHER, b"called back")
     assert amended.words["message"] == entered.words["message"]
@@ -182,10 +176,11 @@ def test_an_amendment_by_letter_waits_under_the_bytes_that_take_effect(desk: Des
 
 def test_a_letter_that_is_dismissed_is_named_by_its_bytes(desk: Desk) -> None:
     desk.host.push(about("A"), "m-1")
-    case, letters, now = desk.host.case(about("A").notice_id), desk.letters(), desk.host.world.clock()
-    letters.enter_answer(CLERK, case.id, in_reply_to="a", answers=SAID, received_at=now, how="letter")
-    (letter,) = letters.waiting(case.id)
-    letters.dismiss(VOUCHER, case.id, letter.message_id, "a forgery")
+    host = desk.host
+    case, now = host.case(about("A").notice_id), host.world.clock()
+    host.take(CLERK, case.id, commands.EnterAnswer(in_reply_to="a", answers=SAID, received_at=now, how="letter"))
+    (letter,) = host.letters_waiting(case.id)
+    host.take(VOUCHER, case.id, commands.Dismiss(letter.message_id, "a forgery"))
     told = desk.last(arrivals.LetterDismissed)
     assert isinstance(told.event, arrivals.LetterDismissed)
     assert told.event.letter == desk.came(arrivals.LetterEntered).body
@@ -195,10 +190,10 @@ def test_a_letter_that_is_dismissed_is_named_by_its_bytes(desk: Desk) -> None:
 def test_an_answer_names_the_question_that_we_asked(desk: Desk) -> None:
     host, notice = desk.host, a_notice()
     host.push(notice, "m-1")
-    lease = host.review.claim(M1).result()
+    lease = host.taking.claim(M1).result()
     assert lease is not None
     asked = (Question(item_id="1", text=(Statement(lang="ru", text="Что?"),)),)
-    host.review.request_clarification(M1, lease.case.id, lease.token, asked, text_checked=True).result()
+    host.take(M1, lease.case.id, commands.RequestClarification(lease.token, asked, text_checked=True))
     messages = host.records(lease.case.id).messages
     (question,) = [one.id for one in messages if one.kind == "clarification"]
     found = []
@@ -244,13 +239,13 @@ def test_what_an_id_names_now_is_another_item(desk: Desk) -> None:
 def test_the_machine_sees_that_a_suspension_is_over_before_an_amendment(desk: Desk) -> None:
     host, clock = desk.host, desk.host.world.clock
     host.push(about("A"), "m-1")
-    case_id, contests = host.case(about("A").notice_id).id, Contests(host.store, PLATFORM, host.policy)
-    order = SuspensionOrder("a court", "3-12/2026", clock(), "an article", "a" * 64, clock() + HOUR)
-    contests.suspend(LEGAL, case_id, order)
-    contests.confirm_suspension(LEAD, case_id, 1, "read on the court's own site")
+    case_id = host.case(about("A").notice_id).id
+    order = commands.Suspend("a court", "3-12/2026", clock(), "an article", "a" * 64, clock() + HOUR)
+    host.take(LEGAL, case_id, order)
+    host.take(LEAD, case_id, commands.ConfirmSuspension(1, "read on the court's own site"))
     clock.advance(2 * HOUR)
     _typed(desk, revision=2)
-    host.review.authenticate(VOUCHER, case_id, "called back").result()
+    host.take(VOUCHER, case_id, commands.Authenticate("called back"))
     amended = desk.last(arrivals.Amended)
     over = desk.told[desk.told.index(amended) - 1]
     assert isinstance(over.event, office.SuspensionWatched)

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
-from kz_compliance_sdk.domain import lawfulness, proofs
+from kz_compliance_sdk.domain import commands, lawfulness, proofs
 from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.change import Happened
 from kz_compliance_sdk.domain.events import (
@@ -517,9 +517,9 @@ def test_whoever_appends_under_the_ledger_key_is_named_by_the_verification(tmp_p
     host = Host(world, SqliteStore(world.path, world.env(), threaded=False, ledger_keys=keys))
     host.push(a_notice(category="election_rules"), "m-1")
     host.drain()
-    lease = host.review.claim(MODERATOR).result()
+    lease = host.taking.claim(MODERATOR).result()
     assert lease is not None
-    host.review.propose(MODERATOR, lease.case.id, lease.token, proposal(measure("1"))).result()
+    host.take(MODERATOR, lease.case.id, commands.Propose(lease.token, proposal(measure("1"))))
     records = host.records(lease.case.id)
     assert proofs.check(records) == (), "the control"
     stream, now = records.stream, world.clock()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from kz_compliance_sdk.adapters.sql.transaction import SqliteTransaction
-from kz_compliance_sdk.domain import arrivals
+from kz_compliance_sdk.domain import arrivals, commands
 from kz_compliance_sdk.domain.events import KINDS
 from kz_compliance_sdk.domain.events.base import Happened
 from kz_compliance_sdk.domain.events.delivery import Receipt, Retried
@@ -137,7 +137,7 @@ def test_a_user_is_told_later_with_a_basis_and_reasons(host: Host, told: list[Ha
     host.world.messenger.faults.append(lambda _notice: RetryAt("busy"))
     closed(host, "A")
     until = host.world.clock() + 86_400
-    host.user_notices.delay(LEGAL, case_of(host).id, until, "Law, art. 5", "an inquiry is under way")
+    host.take(LEGAL, case_of(host).id, commands.DelayUserNotices(until, "Law, art. 5", "an inquiry is under way"))
     assert _said(told, "user_notice_delayed", "legal_basis") == "Law, art. 5"
     assert _said(told, "user_notice_delayed", "reasons") == "an inquiry is under way"
 
@@ -145,7 +145,7 @@ def test_a_user_is_told_later_with_a_basis_and_reasons(host: Host, told: list[Ha
 def test_a_letter_waits_for_a_person_whose_proof_is_kept(host: Host, told: list[Happened]) -> None:
     host.push(a_notice(), "m-1")
     host.drain()
-    host.letters.switch(HEAD, case_of(host).id)
+    host.take(HEAD, case_of(host).id, commands.AnswerByHand())
     host.decide(proposal(measure("1")))
     host.drain()
     letter = _message(host, "report")
@@ -160,15 +160,15 @@ def test_a_question_that_was_refused_goes_by_letter_as_well_once_the_case_does(
 ) -> None:
     host.push(a_notice(), "m-1")
     host.drain()
-    lease = host.review.claim(M1).result()
+    lease = host.taking.claim(M1).result()
     assert lease is not None
     question = Question(text=(Statement(lang="ru", text="О какой записи речь?"),))
-    host.review.request_clarification(M1, lease.case.id, lease.token, (question,), text_checked=True).result()
+    host.take(M1, lease.case.id, commands.RequestClarification(lease.token, (question,), text_checked=True))
     host.world.regulator.faults.append(lambda _message: Rejected("schema_value", "a wrong list", final=True))
     host.drain()
     asked = _message(host, "clarification")
     assert asked.state == "parked"
-    host.letters.switch(HEAD, lease.case.id)
+    host.take(HEAD, lease.case.id, commands.AnswerByHand())
     host.check_chains()
     host.letters.retry(HEAD, asked.id)
     host.drain()

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
+from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.actor import Stamp
 from kz_compliance_sdk.domain.appeals import Appeal
 from kz_compliance_sdk.domain.believed import PLANNED
@@ -70,10 +71,10 @@ def sweep(host: Host) -> Swept:
 def test_a_category_that_was_edited_takes_nobody_s_second_person_away(tmp_path: Path) -> None:
     host = opened(tmp_path)
     host.push(a_notice(category="election_rules"), "m-1")
-    lease = host.review.claim(M1).result()
+    lease = host.taking.claim(M1).result()
     assert lease is not None
     edit(host, "UPDATE cases SET category = 'fraud'")
-    proposed = host.review.propose(M1, lease.case.id, lease.token, proposal(measure("1"))).result()
+    proposed = host.take(M1, lease.case.id, commands.Propose(lease.token, proposal(measure("1"))))
     assert str(proposed.case.state) == "in_approval"
 
 
@@ -145,7 +146,7 @@ def test_a_list_is_in_the_order_of_the_queue_whatever_is_watched_next(tmp_path: 
         host.push(a_notice(seed=seed), f"m-{seed}")
         host.world.clock.advance(60)
     first, second = (host.case(a_notice(seed=seed).notice_id).id for seed in (1, 2))
-    host.review.claim(M1, case_id=first).result()
+    host.taking.claim(M1, case_id=first).result()
     edit(host, f"UPDATE cases SET watch_at = watch_at + 864000 WHERE id = '{first}'")
     assert [case.id for case in host.store.queries(PLATFORM).cases().cases] == [first, second]
 
@@ -154,9 +155,9 @@ def test_a_case_that_was_hidden_comes_back_to_the_queue(tmp_path: Path) -> None:
     host = opened(tmp_path)
     host.push(a_notice(), "m-1")
     edit(host, "UPDATE cases SET state = 'closed', closed_at = 1, watch_at = NULL")
-    assert host.review.claim(M1).result() is None
+    assert host.taking.claim(M1).result() is None
     sweep(host)
-    assert host.review.claim(M1).result() is not None
+    assert host.taking.claim(M1).result() is not None
 
 
 def test_what_must_not_leave_yet_stays_although_its_row_says_that_it_may(tmp_path: Path) -> None:
@@ -197,11 +198,11 @@ def test_an_event_that_was_changed_decides_nothing_and_hides_nothing(tmp_path: P
     host.push(a_notice(seed=2), "m-2")
     bad = host.case(a_notice(seed=1).notice_id)
     edit(host, f"UPDATE events SET at = at + 1 WHERE seq = 1 AND instr(content, '{bad.id}')")
-    lease = host.review.claim(M1).result()
+    lease = host.taking.claim(M1).result()
     assert lease is not None
     assert lease.case.id != bad.id, "the others go on"
     with pytest.raises(ComplianceError, match="event 1 of the stream is damaged"):
-        host.review.claim(M2, case_id=bad.id).result()
+        host.taking.claim(M2, case_id=bad.id).result()
     assert sweep(host).broken == (bad.id,)
     assert pages(host).count("case_unreadable") == 1
     named = verify(host.store.queries(PLATFORM), PLATFORM).faults
@@ -239,13 +240,13 @@ def test_the_sweep_rests_between_its_steps_and_looks_once_an_hour(tmp_path: Path
 def test_whoever_may_not_decide_may_not_because_of_a_row_either(tmp_path: Path) -> None:
     host = opened(tmp_path)
     host.push(a_notice(category="election_rules"), "m-1")
-    lease = host.review.claim(M1).result()
+    lease = host.taking.claim(M1).result()
     assert lease is not None
-    digest = host.review.propose(M1, lease.case.id, lease.token, proposal(measure("1"))).result().digest
+    digest = host.take(M1, lease.case.id, commands.Propose(lease.token, proposal(measure("1")))).digest
     edit(host, "UPDATE cases SET category = 'fraud'")
     with pytest.raises(NotAllowed):
-        host.review.approve(M1, lease.case.id, digest).result()
-    assert str(host.review.approve(LEGAL, lease.case.id, digest).result().case.state) == "decided"
+        host.take(M1, lease.case.id, commands.Approve(digest))
+    assert str(host.take(LEGAL, lease.case.id, commands.Approve(digest)).case.state) == "decided"
 
 
 SAID_BY_ROWS = [
@@ -308,7 +309,14 @@ def test_a_row_of_an_appeal_that_lies_is_named_and_mended_and_never_believed(hos
     assert "row_mended" in pages(host)
     assert (faults(host), sweep(host).mended) == ([], ())
     assert {held.appeal_id for held in host.appeals.list().appeals} == {one.appeal_id, other.appeal_id}
-    assert host.appeals.decide(LEGAL, one.appeal_id, "uphold", "it is what the law says").state == "upheld"
+    assert (
+        host.take(
+            LEGAL,
+            host.appeals.case_of(one.appeal_id),
+            commands.DecideAppeal(one.appeal_id, "uphold", "it is what the law says"),
+        ).state
+        == "upheld"
+    )
 
 
 TALLIES_LIE = {
@@ -358,7 +366,11 @@ def test_an_appeal_that_was_given_to_another_case_is_decided_in_neither(host: Ho
     one, other = (appeal_of_its_own(host, f"m-{seed}", seed) for seed in (1, 2))
     edit(host, APPEALS_LIE["of another case"].format(one.appeal_id, other=other.case_id))
     with pytest.raises(StoreDamaged, match="does not know"):
-        host.appeals.decide(LEGAL, one.appeal_id, "uphold", "it is what the law says")
+        host.take(
+            LEGAL,
+            host.appeals.case_of(one.appeal_id),
+            commands.DecideAppeal(one.appeal_id, "uphold", "it is what the law says"),
+        )
     with pytest.raises(StoreDamaged, match="does not know"):
         host.appeals.show(one.appeal_id)
 

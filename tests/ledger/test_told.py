@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.notice import Answer, Item, Notice
 from kz_compliance_sdk.domain.values import LocalText
-from kz_compliance_sdk.services.by_letter import ByLetter
 from kz_compliance_sdk.testing import builders
 from tests.journey.content_detours import CONTENT_DETOURS
 from tests.journey.demands import demand
@@ -54,15 +54,12 @@ def test_a_letter_in_quarantine_is_of_no_proved_origin(host: Host) -> None:
 def test_an_answer_by_letter_that_only_marks_the_case_waits_no_more(host: Host) -> None:
     notice = a_notice()
     host.push(notice, "m-1")
-    case, letters = (
-        host.case(notice.notice_id),
-        ByLetter(host.store, PLATFORM, host.policy, host.respondent),
-    )
+    case = host.case(notice.notice_id)
     now = host.world.clock()
-    letters.enter_answer(CLERK, case.id, in_reply_to="a", answers=SAID, received_at=now, how="letter")
+    host.take(CLERK, case.id, commands.EnterAnswer(in_reply_to="a", answers=SAID, received_at=now, how="letter"))
     assert "answer_unverified" in host.case(notice.notice_id).flags
-    (letter,) = letters.waiting(case.id)
-    letters.vouch(LEAD, case.id, letter.message_id, "called back")
+    (letter,) = host.letters_waiting(case.id)
+    host.take(LEAD, case.id, commands.Vouch(letter.message_id, "called back"))
     assert host.history(case.id)[-1] == "flagged"
     assert host.case(notice.notice_id).flags[-1] == "clarified"
 
@@ -122,7 +119,7 @@ def test_who_vouches_for_an_amendment_has_not_typed_it_in(host: Host) -> None:
     assert _typed(host, notice.model_copy(update={"revision": 2})) == 202
     case = host.case(notice.notice_id)
     assert (case.revision, case.entered_by) == (1, "")
-    host.review.authenticate(LEAD, case.id, "called back").result()
+    host.take(LEAD, case.id, commands.Authenticate("called back"))
     case = host.case(notice.notice_id)
     assert (case.revision, case.entered_by, case.authenticity) == (2, "clerk", "verified")
 
@@ -142,7 +139,7 @@ def test_an_answer_calls_a_lawyer_only_for_what_it_says_itself(host: Host) -> No
 def test_an_answer_with_a_mark_that_only_marks_the_case_calls_a_lawyer_too(host: Host) -> None:
     notice = demand(a_notice())
     host.push(notice, "m-1")
-    host.care.rule_out_demand(LEGAL, host.case(notice.notice_id).id, "it names no user")
+    host.take(LEGAL, host.case(notice.notice_id).id, commands.RuleOutDemand("it names no user"))
     host.decide(proposal(measure("1")))
     now = host.world.clock()
     said = json.loads(builders.message_bytes(builders.clarification(notice, "ask"), message_id="m-2", sent_at=now))

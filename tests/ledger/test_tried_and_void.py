@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.ports import RetryAt, TellResult, Told
 from kz_compliance_sdk.services.delivery import LEASE_S
 from tests.journey.rare_scenes import SECOND_LAWYER, appealed, case_of, closed
@@ -34,7 +35,7 @@ def _states(host: Host, kind: str) -> list[str]:
 
 
 def _measured_otherwise(host: Host) -> None:
-    host.review.reopen(LEAD, case_of(host).id, "look again").result()
+    host.take(LEAD, case_of(host).id, commands.Reopen("look again"))
     host.decide(proposal(measure("1", "restrict_access")), M2)
     host.drain()
 
@@ -70,5 +71,7 @@ def test_a_reminder_that_was_tried_is_void_with_its_appeal(host: Host) -> None:
     host.world.clock.advance(12 * DAY)
     host.world.pager.faults.append(RuntimeError("the pager is down"))
     host.drain()
-    host.appeals.decide(SECOND_LAWYER, appeal, "uphold", "it is what the law says")
+    host.take(
+        SECOND_LAWYER, host.appeals.case_of(appeal), commands.DecideAppeal(appeal, "uphold", "it is what the law says")
+    )
     assert _states(host, "page").count("void") == 2

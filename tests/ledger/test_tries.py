@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
+from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.events.delivery import Tried
 from kz_compliance_sdk.domain.fold import Case, Message, Stream
 from kz_compliance_sdk.domain.ledger import Stamped
@@ -133,7 +134,7 @@ def test_tries_are_told_before_a_refusal_parks_the_message(host: Host) -> None:
 
 def test_what_was_handed_over_by_hand_is_told_before_its_receipt(host: Host) -> None:
     host.drain()
-    host.letters.switch(HEAD, case_of(host).id)
+    host.take(HEAD, case_of(host).id, commands.AnswerByHand())
     host.decide(proposal(measure("1")))
     host.drain()
     left = host.store.queries(PLATFORM).records(case_of(host).id).messages

@@ -47,7 +47,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         nargs="+",
         default=["domain", "services", "wire", "evidence", "transparency"],
         metavar="NAME",
-        help="packages or modules of the library: domain, services.review, adapters.sql (all that is pure)",
+        help="packages or modules of the library: domain, services.take, adapters.sql (all that is pure)",
     )
     parser.add_argument("--key", action="append", default=[], help="only this change, drawn or not; may be repeated")
     parser.add_argument("--slow", action="store_true", help="try what survived the quick tests against the slow ones")

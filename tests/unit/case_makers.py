@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, TypeVar, cast
 
 import msgspec
 
@@ -15,6 +16,7 @@ from kz_compliance_sdk.domain.actor import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.arrivals import Arrival, Standing
 from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.domain.change import CaseWrite, Change, Happened, case_after, happenings
+from kz_compliance_sdk.domain.commands import Command
 from kz_compliance_sdk.domain.deciding import Context
 from kz_compliance_sdk.domain.decision import Action, Decision, ItemDecision, Proposal, Wording
 from kz_compliance_sdk.domain.legal_check import LegalCheck
@@ -28,6 +30,7 @@ from kz_compliance_sdk.testing import builders
 from kz_compliance_sdk.wire.v1 import MessageType, write_message
 from tests.ledger.shadow import keyed
 
+R = TypeVar("R")
 T0 = builders.ISSUED_AT
 HOUR = 3600
 PLATFORM = builders.PLATFORM_ID
@@ -225,3 +228,46 @@ def in_state(state: CaseState) -> Case:
     """A case that only says where it stands: for the table, not for the steps."""
     case = opened()
     return replace(case, state=state, chain=msgspec.structs.replace(case.chain, state=state))
+
+
+@dataclass
+class Facts:
+    """What a command is told beside the case, where no store is."""
+
+    case: Case
+    words: Any = None
+    told: Context = field(default_factory=lambda: context(a_notice()))
+    messages: Sequence[OutboxMessage] = ()
+    holds: Iterable[tuple[str, int]] = ()
+    policy: Policy = POLICY
+    telling: Any = None
+
+    @property
+    def stream(self) -> Any:
+        return SimpleNamespace(
+            case=self.case.chain, events=[SimpleNamespace(at=T0)] * self.case.chain.seq, roster=self.case.roster
+        )
+
+    def notice(self) -> Notice:
+        return self.told.notice
+
+    def context(self) -> Context:
+        return self.told
+
+    def decisions(self) -> Any:
+        return self.told.decisions
+
+    def open_messages(self) -> Sequence[OutboxMessage]:
+        return self.messages
+
+    def own_measures(self) -> frozenset[tuple[str, int]]:
+        return frozenset(self.holds)
+
+    def amendment(self) -> None:
+        return None
+
+
+def taken(case: Case, command: Command[R], stamp: Stamp, **facts: Any) -> tuple[Change, R]:
+    """What a command changes, and what it comes to."""
+    command.admit(stamp)
+    return command.decide(case, cast("Any", Facts(case, **facts)), stamp)

@@ -7,13 +7,11 @@ from typing import Any
 
 import pytest
 
-from kz_compliance_sdk.domain import deciding, duress, steps
-from kz_compliance_sdk.domain.actor import Actor, Stamp
+from kz_compliance_sdk.domain import commands, deciding
+from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.case import Case, CaseState, ItemState
 from kz_compliance_sdk.domain.decision import Decision, ItemDecision
-from kz_compliance_sdk.domain.duress import Instruction
 from kz_compliance_sdk.domain.events.review import Approved
-from kz_compliance_sdk.domain.office_steps import settle_quarantine
 from kz_compliance_sdk.domain.policy import Policy, PolicyFragment, SafeguardsFragment, tighten
 from kz_compliance_sdk.domain.report import Question, Statement
 from kz_compliance_sdk.domain.transitions import TRANSITIONS
@@ -39,9 +37,12 @@ from tests.unit.case_makers import (
     quarantined,
     refusal,
     stamp,
+    taken,
 )
 
-TOLD = Instruction("a colonel", "a unit", "in person", T0, "remove it before noon")
+TOLD = commands.RecordInstruction(
+    given_by="a colonel", unit="a unit", channel="in person", given_at=T0, said="remove it before noon"
+)
 
 
 def proposed(
@@ -60,7 +61,9 @@ def proposed(
 
 
 def approved(by: Actor, case: Case, decision: Decision, given: deciding.Context) -> Case:
-    return deciding.approve(case, decision.digest, decision, given, (), stamp=stamp(T0, by))[1]
+    at = stamp(T0, by)
+    commands.Approve(decision.digest).admit(at)
+    return deciding.approve(case, decision.digest, decision, given, (), stamp=at)[1]
 
 
 def refused(by: Actor, *made: Any) -> str:
@@ -158,17 +161,17 @@ def test_a_refusal_needs_nobody_abroad() -> None:
 
 @pytest.mark.parametrize("state", CaseState)
 def test_the_alarm_can_be_raised_and_an_instruction_recorded_in_every_state(state: CaseState) -> None:
-    change, case = duress.raise_alarm(in_state(state), "they are in the room", stamp=stamp(T0, HEAD))
+    change, case = taken(in_state(state), commands.RaiseAlarm("they are in the room"), stamp(T0, HEAD))
     assert case.state is state
     (alert,) = messages(change, "page")
     assert b'"audience":["lead","legal"]' in alert.body
     assert b"room" not in alert.body
-    change, case = duress.record_instruction(in_state(state), TOLD, stamp=stamp(T0, HEAD))
+    change, case = taken(in_state(state), TOLD, stamp(T0, HEAD))
     assert (case.state, case.flags) == (state, ("instruction_recorded",))
 
 
 def test_what_was_said_is_sealed_and_only_there() -> None:
-    change, case = duress.record_instruction(opened(), TOLD, stamp=stamp(T0, M1))
+    change, case = taken(opened(), TOLD, stamp(T0, M1))
     (event,) = events(change)
     assert event.words == {
         "given_by": b"a colonel",
@@ -197,13 +200,13 @@ def test_a_recorded_instruction_brings_in_a_second_person() -> None:
 )
 def test_an_instruction_that_says_nothing_is_refused(changed: dict[str, Any], field: str) -> None:
     with pytest.raises(InvalidInput) as error:
-        duress.record_instruction(opened(), replace(TOLD, **changed), stamp=stamp(T0, M1))
+        taken(opened(), replace(TOLD, **changed), stamp(T0, M1))
     assert error.value.field == field
 
 
 def test_a_stranger_raises_no_alarm() -> None:
     with pytest.raises(NotAllowed):
-        duress.raise_alarm(opened(), "x", stamp=stamp(T0, NOBODY))
+        taken(opened(), commands.RaiseAlarm("x"), stamp(T0, NOBODY))
 
 
 # ------------------------------------------------------------------------------- demands for user data
@@ -229,7 +232,12 @@ def test_not_even_a_lawyer_answers_it_here() -> None:
             deciding.propose(case, 1, proposal(item), context(notice), stamp=stamp(T0, LEGAL))
         assert error.value.code == "user_data_demand"
     with pytest.raises(NotAllowed) as error:
-        steps.request_clarification(case, 1, (question,), notice, text_checked=True, stamp=stamp(T0, LEGAL))
+        taken(
+            case,
+            commands.RequestClarification(1, (question,), text_checked=True),
+            stamp(T0, LEGAL),
+            told=context(notice),
+        )
     assert error.value.code == "user_data_demand"
     made = proposed(M1, "election_rules")
     marked = replace(made[0], flags=(*made[0].flags, "user_data_demand"))
@@ -237,7 +245,7 @@ def test_not_even_a_lawyer_answers_it_here() -> None:
 
 
 def test_handing_it_over_ends_the_case_and_tells_nobody_outside() -> None:
-    change, case = duress.hand_over(demand(), "filed under 12", (), (), stamp=stamp(T0, LEGAL))
+    change, case = taken(demand(), commands.HandOver("filed under 12"), stamp(T0, LEGAL))
     assert (case.state, case.closed_at, case.watch_at) == (CaseState.CLOSED, T0, None)
     assert messages(change) == []
     assert [item.status for item in case.items] == ["stopped"]
@@ -246,15 +254,15 @@ def test_handing_it_over_ends_the_case_and_tells_nobody_outside() -> None:
 def test_handing_it_over_leaves_what_an_earlier_decision_put_in_force() -> None:
     standing = ItemState("1", 1, status="open", measure="remove", object_key="url:x")
     for holds, status in (((("url:x", 1),), "in_force"), ((), "stopped")):
-        _, case = duress.hand_over(demand(items=(standing,)), "filed", (), holds, stamp=stamp(T0, LEGAL))
+        _, case = taken(demand(items=(standing,)), commands.HandOver("filed"), stamp(T0, LEGAL), holds=holds)
         assert [item.status for item in case.items] == [status]
     pending = ItemState("1", 1, status="lifting", measure="remove", object_key="url:x")
     with pytest.raises(IllegalMove, match="under way"):
-        duress.hand_over(demand(items=(pending,)), "filed", (), (), stamp=stamp(T0, LEGAL))
+        taken(demand(items=(pending,)), commands.HandOver("filed"), stamp(T0, LEGAL))
 
 
 def test_a_lawyer_can_say_that_it_is_none_and_then_two_decide() -> None:
-    _, case = duress.rule_out_demand(demand(), "it names no user", stamp=stamp(T0, LEGAL))
+    _, case = taken(demand(), commands.RuleOutDemand("it names no user"), stamp(T0, LEGAL))
     assert case.flags == ("demand_ruled_out",)
     assert proposed(M1, flags=case.flags)[0].state is CaseState.IN_APPROVAL
 
@@ -264,31 +272,27 @@ def test_an_effect_in_flight_holds_the_hand_over_up() -> None:
     given = context(notice)
     change, _, _ = deciding.propose(claimed(opened(notice)), 1, proposal(measure("1")), given, stamp=stamp(T0, M1))
     with pytest.raises(IllegalMove, match="under way"):
-        duress.hand_over(demand(), "filed", messages(change, "enforce"), (), stamp=stamp(T0, LEGAL))
+        taken(demand(), commands.HandOver("filed"), stamp(T0, LEGAL), messages=messages(change, "enforce"))
 
 
-def _hand_over(case: Case, reasons: str, *, stamp: Stamp) -> object:
-    return duress.hand_over(case, reasons, (), (), stamp=stamp)
-
-
-@pytest.mark.parametrize("step", [_hand_over, duress.rule_out_demand])
+@pytest.mark.parametrize("step", [commands.HandOver, commands.RuleOutDemand])
 def test_both_take_a_lawyer_reasons_and_a_demand(step: Any) -> None:
     for actor in (M2, LEAD, HEAD):
         with pytest.raises(NotAllowed):
-            step(demand(), "reasons", stamp=stamp(T0, actor))
+            taken(demand(), step("reasons"), stamp(T0, actor))
     with pytest.raises(InvalidInput):
-        step(demand(), " ", stamp=stamp(T0, LEGAL))
+        taken(demand(), step(" "), stamp(T0, LEGAL))
     with pytest.raises(IllegalMove, match="nothing marks"):
-        step(opened(), "reasons", stamp=stamp(T0, LEGAL))
+        taken(opened(), step("reasons"), stamp(T0, LEGAL))
 
 
 def test_a_head_who_is_a_lawyer_as_well_hands_nothing_over_alone() -> None:
     """It ends the case, and nobody looks at it after that. Whom a lawyer lets go on is decided by two."""
     both = Actor("both", frozenset({"head", "legal"}))
     with pytest.raises(NotAllowed, match="never decides alone") as refused:
-        duress.hand_over(demand(), "filed under 12", (), (), stamp=stamp(T0, both))
+        taken(demand(), commands.HandOver("filed under 12"), stamp(T0, both))
     assert refused.value.code == "head"
-    _, case = duress.rule_out_demand(demand(), "it names no user", stamp=stamp(T0, both))
+    _, case = taken(demand(), commands.RuleOutDemand("it names no user"), stamp(T0, both))
     assert proposed(M1, flags=case.flags)[0].state is CaseState.IN_APPROVAL
 
 
@@ -296,8 +300,8 @@ def test_a_head_who_is_a_lawyer_as_well_hands_nothing_over_alone() -> None:
 def test_a_head_with_another_role_settles_no_quarantine_alone(beside: str) -> None:
     """It ends an authentic message for good, and nobody looks at it after that."""
     with pytest.raises(NotAllowed, match="never decides alone"):
-        settle_quarantine(quarantined(), "called", stamp=stamp(T0, Actor("both", frozenset({"head", beside}))))
-    _, case = settle_quarantine(quarantined(), "called", stamp=stamp(T0, Actor("one", frozenset({beside}))))
+        taken(quarantined(), commands.SettleQuarantine("called"), stamp(T0, Actor("both", frozenset({"head", beside}))))
+    _, case = taken(quarantined(), commands.SettleQuarantine("called"), stamp(T0, Actor("one", frozenset({beside}))))
     assert case.state is CaseState.CLOSED
 
 

@@ -6,14 +6,27 @@ from functools import partial
 
 import pytest
 
-from kz_compliance_sdk.domain import deciding, steps
+from kz_compliance_sdk.domain import commands, deciding
 from kz_compliance_sdk.domain.decision import Wording
 from kz_compliance_sdk.domain.events.review import Asked
 from kz_compliance_sdk.domain.identities import found_in, is_iin
 from kz_compliance_sdk.domain.notice import Item
 from kz_compliance_sdk.domain.report import CannotComply, Question, Statement
 from kz_compliance_sdk.errors import InvalidInput
-from tests.unit.case_makers import M1, T0, a_notice, claimed, context, events, measure, opened, proposal, refusal, stamp
+from tests.unit.case_makers import (
+    M1,
+    T0,
+    a_notice,
+    claimed,
+    context,
+    events,
+    measure,
+    opened,
+    proposal,
+    refusal,
+    stamp,
+    taken,
+)
 
 ITEMS = (Item(item_id="1", account_ref="Aigul.K_91", content_type="account"),)
 IIN = "910405450014"
@@ -182,12 +195,14 @@ def test_questions_need_a_person_who_read_them_and_the_event_names_that_person()
     case = claimed(opened(notice))
     clean = (Question(text=(Statement(lang="ru", text="Что именно?"),)),)
     with pytest.raises(InvalidInput) as error:
-        steps.request_clarification(case, 1, clean, notice, text_checked=False, stamp=stamp(T0, M1))
+        taken(case, commands.RequestClarification(1, clean, text_checked=False), stamp(T0, M1), told=context(notice))
     assert error.value.field == "text_checked"
     named = (Question(text=(Statement(lang="ru", text="Это аккаунт a@b.example?"),)),)
     with pytest.raises(InvalidInput) as error:
-        steps.request_clarification(case, 1, named, notice, text_checked=True, stamp=stamp(T0, M1))
+        taken(case, commands.RequestClarification(1, named, text_checked=True), stamp(T0, M1), told=context(notice))
     assert error.value.field == "questions[0].text[0].text"
-    change, _ = steps.request_clarification(case, 1, clean, notice, text_checked=True, stamp=stamp(T0, M1))
+    change, _ = taken(
+        case, commands.RequestClarification(1, clean, text_checked=True), stamp(T0, M1), told=context(notice)
+    )
     (event,) = events(change)
     assert (event.actor, event.event) == (M1, Asked(questions=1))

@@ -8,10 +8,10 @@ from typing import Any, cast, get_args
 import pytest
 from pydantic import ValidationError
 
-from kz_compliance_sdk.domain import deciding, steps
+from kz_compliance_sdk.domain import commands, deciding, steps
 from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.case import Case, CaseState
-from kz_compliance_sdk.domain.change import happenings
+from kz_compliance_sdk.domain.change import case_after, happenings
 from kz_compliance_sdk.domain.decision import Proposal
 from kz_compliance_sdk.domain.events.review import LegallyChecked
 from kz_compliance_sdk.domain.legal_check import (
@@ -20,7 +20,7 @@ from kz_compliance_sdk.domain.legal_check import (
     LegalCheck,
     RecordedCheck,
     barring,
-    record_legal_check,
+    recorded,
 )
 from kz_compliance_sdk.domain.transitions import UNDECIDED
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput, NotAllowed
@@ -42,6 +42,7 @@ from tests.unit.case_makers import (
     quarantined,
     refusal,
     stamp,
+    taken,
 )
 
 
@@ -82,8 +83,7 @@ def test_the_only_answers_without_an_obstacle_are_those_of_the_control() -> None
 
 
 def _recorded(case: Case, check: LegalCheck, actor: Actor = LEGAL, *known: RecordedCheck) -> tuple[Case, RecordedCheck]:
-    _, after, row = record_legal_check(case, check, known, stamp=stamp(T0, actor))
-    return after, row
+    return case, recorded(case, check, known, stamp(T0, actor))
 
 
 def _propose(case: Case, chosen: Proposal, *checks: RecordedCheck) -> tuple[CaseState, Proposal, RecordedCheck | None]:
@@ -101,10 +101,9 @@ def _propose(case: Case, chosen: Proposal, *checks: RecordedCheck) -> tuple[Case
 
 def test_a_check_is_recorded_with_its_person_its_revision_and_a_digest_over_all_of_it() -> None:
     case = claimed(opened())
-    change, after, row = record_legal_check(
-        case, YES.model_copy(update={"note": "see the act"}), (), stamp=stamp(T0, M2)
-    )
-    assert after == case
+    check = YES.model_copy(update={"note": "see the act"})
+    change, row = taken(case, commands.RecordLegalCheck(check), stamp(T0, M2))
+    assert case_after(case, change) == case
     assert (row.version, row.revision, row.answered_by, row.answered_at) == (1, 1, "m2", T0)
     assert b"see the act" not in row.body, "what people write is sealed, and lies in no other place"
     (told,) = events(change)
@@ -116,16 +115,16 @@ def test_a_check_is_recorded_with_its_person_its_revision_and_a_digest_over_all_
 @pytest.mark.parametrize("actor", [HEAD, Actor("visitor")])
 def test_only_reviewers_answer_it(actor: Actor) -> None:
     with pytest.raises(NotAllowed):
-        record_legal_check(opened(), YES, (), stamp=stamp(T0, actor))
+        taken(opened(), commands.RecordLegalCheck(YES), stamp(T0, actor))
 
 
 def test_it_is_answered_before_the_decision_and_for_a_notice() -> None:
     _, waiting, _ = proposed(a_notice(category="election_rules"))
     assert waiting.state in UNDECIDED
     with pytest.raises(IllegalMove):
-        record_legal_check(waiting, YES, (), stamp=stamp(T0, LEGAL))
+        taken(waiting, commands.RecordLegalCheck(YES), stamp(T0, LEGAL))
     with pytest.raises(InvalidInput, match="no usable notice"):
-        record_legal_check(quarantined(), YES, (), stamp=stamp(T0, LEGAL))
+        taken(quarantined(), commands.RecordLegalCheck(YES), stamp(T0, LEGAL))
 
 
 def test_a_proposal_names_a_version_and_the_decision_its_digest() -> None:

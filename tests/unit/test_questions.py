@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from kz_compliance_sdk.domain import steps
+from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.report import Question, Statement
 from kz_compliance_sdk.errors import InvalidInput
-from tests.unit.case_makers import M1, T0, a_notice, claimed, opened, stamp
+from tests.unit.case_makers import M1, T0, a_notice, claimed, context, opened, stamp, taken
 
 ASKED = Statement(lang="ru", text="Какая часть имеется в виду?")
 
@@ -24,7 +24,9 @@ def test_a_question_that_nobody_could_answer_is_refused(question: Question, fiel
     notice = a_notice(items=2)
     case = claimed(opened(notice))
     with pytest.raises(InvalidInput) as refused:
-        steps.request_clarification(case, 1, (question,), notice, text_checked=True, stamp=stamp(T0, M1))
+        taken(
+            case, commands.RequestClarification(1, (question,), text_checked=True), stamp(T0, M1), told=context(notice)
+        )
     assert refused.value.field == field
 
 
@@ -33,5 +35,7 @@ def test_a_question_about_the_notice_or_one_of_its_items_is_asked(item_id: str |
     notice = a_notice(items=2)
     case = claimed(opened(notice))
     question = Question(item_id=item_id, text=(ASKED,))
-    _, asked = steps.request_clarification(case, 1, (question,), notice, text_checked=True, stamp=stamp(T0, M1))
+    _, asked = taken(
+        case, commands.RequestClarification(1, (question,), text_checked=True), stamp(T0, M1), told=context(notice)
+    )
     assert asked.state == "awaiting_answer"

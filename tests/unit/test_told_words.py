@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from kz_compliance_sdk.domain import appeals, duress, office_steps, retention, steps, suspensions
+from kz_compliance_sdk.domain import appeals, commands, steps
 from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.appeals import Appeal, Reversal
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import Change
-from kz_compliance_sdk.domain.contest import SuspensionOrder
 from kz_compliance_sdk.domain.deciding import record_undoable
 from kz_compliance_sdk.domain.decision import Decision
-from kz_compliance_sdk.domain.duress import Instruction
 from kz_compliance_sdk.domain.flags import USER_DATA_DEMAND
-from kz_compliance_sdk.domain.report import Contest
 from kz_compliance_sdk.domain.results import Answering
 from tests.unit.case_makers import (
     HEAD,
@@ -36,6 +33,7 @@ from tests.unit.case_makers import (
     quarantined,
     stamp,
     standing,
+    taken,
     typed,
 )
 
@@ -66,42 +64,44 @@ def with_measure() -> tuple[Case, Change, Appeal, Decision]:
 def test_the_office() -> None:
     of_typed, of_demand = typed(), opened(flags=(USER_DATA_DEMAND,))
     at = stamp(T0 + 60, LEAD)
-    change, _ = office_steps.correct_receipt(of_typed, T0 - 60, "the stamp", POLICY, CLERK, stamp=at)
+    change, _ = taken(of_typed, commands.CorrectReceipt(T0 - 60, "the stamp"), at)
     assert told(change) == {"reasons": "the stamp"}
-    change, _ = office_steps.authenticate(of_typed, "called back", CLERK, stamp=at)
+    change, _ = taken(of_typed, commands.Authenticate("called back"), at)
     assert told(change) == {"how": "called back"}
-    change, _ = office_steps.settle_quarantine(quarantined(), "sent again", stamp=at)
+    change, _ = taken(quarantined(), commands.SettleQuarantine("sent again"), at)
     assert told(change) == {"reasons": "sent again"}
     change, _ = steps.disclose(of_typed, "full", "ru", "for the court", stamp=at)
     assert told(change) == {"reason": "for the court"}
-    change, _ = duress.raise_alarm(of_typed, "they are here", stamp=at)
+    change, _ = taken(of_typed, commands.RaiseAlarm("they are here"), at)
     assert told(change) == {"reason": "they are here"}
-    said = Instruction("an official", "unit 3", "by phone", T0, "remove it now")
-    change, _ = duress.record_instruction(of_typed, said, stamp=at)
+    said = commands.RecordInstruction(
+        given_by="an official", unit="unit 3", channel="by phone", given_at=T0, said="remove it now"
+    )
+    change, _ = taken(of_typed, said, at)
     assert told(change) == {
         "given_by": "an official", "unit": "unit 3", "channel": "by phone", "said": "remove it now",
     }  # fmt: skip
-    change, _ = duress.hand_over(of_demand, "filed under 12", (), (), stamp=stamp(T0, LEGAL))
+    change, _ = taken(of_demand, commands.HandOver("filed under 12"), stamp(T0, LEGAL))
     assert told(change) == {"reasons": "filed under 12"}
-    change, _ = duress.rule_out_demand(of_demand, "it names no user", stamp=stamp(T0, LEGAL))
+    change, _ = taken(of_demand, commands.RuleOutDemand("it names no user"), stamp(T0, LEGAL))
     assert told(change) == {"reasons": "it names no user"}
     case, *_ = with_measure()
-    change, _ = office_steps.reopen(case, "look again", POLICY, stamp=stamp(LATER, LEAD))
+    change, _ = taken(case, commands.Reopen("look again"), stamp(LATER, LEAD))
     assert told(change) == {"reasons": "look again"}
 
 
 def test_remedies() -> None:
-    contest, at = Contest(body="a court", reference="1-9", filed_at=T0), stamp(T0 + 60, HEAD)
-    change, case = suspensions.record_contest(opened(), contest, "annul it", stamp=at)
+    at = stamp(T0 + 60, HEAD)
+    change, case = taken(opened(), commands.RecordContest("a court", "1-9", T0, "annul it"), at)
     assert told(change) == {"body": "a court", "reference": "1-9", "remedy": "annul it"}
-    change, case = suspensions.settle_contest(case, 1, "rejected", T0 + 60, "so it was held", stamp=at)
+    change, case = taken(case, commands.SettleContest(1, "rejected", T0 + 60, "so it was held"), at)
     assert told(change) == {"reasons": "so it was held"}
-    order = SuspensionOrder("a court", "2-9", T0, "article 1", PROOF)
-    change, case = suspensions.record_suspension(case, order, stamp=at)
+    order = commands.Suspend("a court", "2-9", T0, "article 1", PROOF)
+    change, case = taken(case, order, at)
     assert told(change) == {"body": "a court", "reference": "2-9", "legal_basis": "article 1", "proof_sha256": PROOF}
-    change, case = suspensions.confirm_suspension(case, 1, "read on its site", (), stamp=stamp(T0 + 60, LEAD))
+    change, case = taken(case, commands.ConfirmSuspension(1, "read on its site"), stamp(T0 + 60, LEAD))
     assert told(change) == {"how": "read on its site"}
-    change, _ = suspensions.end_suspension(case, 1, T0 + 60, "it was lifted", stamp=stamp(T0 + 60, LEAD))
+    change, _ = taken(case, commands.EndSuspension(1, T0 + 60, "it was lifted"), stamp(T0 + 60, LEAD))
     assert told(change) == {"reasons": "it was lifted"}
 
 
@@ -121,7 +121,7 @@ def test_appeals() -> None:
 
 
 def test_privacy() -> None:
-    change, case = retention.hold(opened(), "a court asks", LATER, stamp=stamp(T0, LEGAL))
+    change, case = taken(opened(), commands.Hold("a court asks", LATER), stamp(T0, LEGAL))
     assert told(change) == {"reasons": "a court asks"}
-    change, _ = retention.end_hold(case, "it is over", stamp=stamp(T0, LEGAL))
+    change, _ = taken(case, commands.EndHold("it is over"), stamp(T0, LEGAL))
     assert told(change) == {"reasons": "it is over"}

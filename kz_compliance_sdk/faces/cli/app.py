@@ -20,7 +20,6 @@ from kz_compliance_sdk.faces.cli.exits import INTERRUPTED, NO_READER, UNEXPECTED
 from kz_compliance_sdk.faces.cli.session import Session
 
 PROGRAM = "kz-compliance"
-_HELP = ["-h", "--help"]
 _EPILOG = "Exit codes and the settings: docs/reference. Not legal advice."
 
 
@@ -29,7 +28,7 @@ class _Root(TyperGroup):
 
     def __init__(self, *args: Any, **named: Any) -> None:
         super().__init__(*args, **named)
-        _without_values(self)
+        command.without_values(self)
 
     def main(
         self,
@@ -80,16 +79,6 @@ class _Root(TyperGroup):
             raise typer.Exit(exit_code(said)) from None
 
 
-def _without_values(command: Any) -> None:
-    """Let the help show flags as what they are: typer would write each with a value, as in `--json <bool>`."""
-    help_option = command.get_help_option(typer.Context(command, help_option_names=_HELP))
-    for param in (*command.params, help_option):
-        if getattr(param, "is_flag", False) or param.name in ("install_completion", "show_completion"):
-            param.metavar = ""
-    for below in getattr(command, "commands", {}).values():
-        _without_values(below)
-
-
 def _usage(wrong: typer.TyperException) -> NoReturn:
     context = getattr(wrong, "ctx", None)
     path = context.command_path if context is not None else PROGRAM
@@ -133,7 +122,7 @@ app = typer.Typer(
     epilog=_EPILOG,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": _HELP},
+    context_settings={"help_option_names": command.HELP},
 )
 
 

@@ -6,12 +6,14 @@ A command imports what it works with when it runs, so that `--help` and completi
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import MISSING, dataclass
+from string import Formatter
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
 import typer
+from typer.core import TyperGroup
 
 from kz_compliance_sdk.errors import LeaseLost
 from kz_compliance_sdk.faces.cli import documents, screen
@@ -22,10 +24,12 @@ from kz_compliance_sdk.faces.cli.session import Acting, CaseArgument, Json, Sess
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.domain.case import Case
+    from kz_compliance_sdk.domain.commands.base import Command, Field
 
+_BY_NAME = inspect.Parameter.KEYWORD_ONLY
 Option, Argument = typer.Option, typer.Argument
 Yes = Annotated[bool, Option("--yes", "-y", help="Do not ask. Needed where there is no terminal.")]
-Reasons = Annotated[str, Option(help="Why. Sealed in the ledger; never leaves the platform.")]
+Reasons = Annotated[str, Option(help="Why. Sealed in the ledger; never leaves the platfield.")]
 How = Annotated[str, Option(help="How it was checked, such as: called back on the number in the register.")]
 Token = Annotated[
     int | None, Option(metavar="N", help="The token of your lease; without it, that of the lease you hold now.")
@@ -35,7 +39,7 @@ ContentOption = Annotated[
     Option(
         "--content",
         metavar="MODULE:NAME",
-        help="The platform's Content port, or what makes it, as in myplatform.posts:content.",
+        help="The platform's Content port, or what makes it, as in myplatfield.posts:content.",
     ),
 ]
 
@@ -51,19 +55,59 @@ def named(option: str, text: str) -> Any:
     return Option(option, metavar=option.lstrip("-").upper(), help=text)
 
 
+HELP = ["-h", "--help"]
 root = typer.Typer()
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
-def _group(text: str) -> typer.Typer:
-    return typer.Typer(help=text, no_args_is_help=True)
+def without_values(of: Any) -> None:
+    """Let the help show flags as what they are: typer would write each with a value, as in `--json <bool>`."""
+    help_option = of.get_help_option(typer.Context(of, help_option_names=HELP))
+    for param in (*of.params, help_option):
+        if getattr(param, "is_flag", False) or param.name in ("install_completion", "show_completion"):
+            param.metavar = ""
+    for below in getattr(of, "commands", {}).values():
+        without_values(below)
+
+
+def _group(text: str, kind: type[TyperGroup] = TyperGroup) -> typer.Typer:
+    return typer.Typer(cls=kind, help=text, no_args_is_help=True)
+
+
+class _Cases(TyperGroup):
+    """The group of the cases. The steps that take a command are declared once one of them is asked for: reading the
+    classes takes longer than the whole help of the program."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        if not self._is_whole:
+            self._declare()
+        return super().list_commands(ctx)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in self.commands and not self._is_whole:
+            self._declare()
+        return super().get_command(ctx, cmd_name)
+
+    _is_whole = False
+
+    def _declare(self) -> None:
+        from kz_compliance_sdk.domain import commands
+
+        steps = typer.Typer()
+        for kind in (getattr(commands, name) for name in commands.__all__):
+            if kind.told:
+                _take(steps, kind)
+        for name, declared in vars(typer.main.get_command(steps))["commands"].items():
+            without_values(declared)
+            self.commands[name] = declared
+        self._is_whole = True
 
 
 audit = _group("The ledger, and its checkpoints.")
 db = _group("The database: its schema, and the keys in it.")
 config = _group("The settings.")
 notices = _group("Notices that no system sent.")
-cases = _group("The cases: look, decide, answer.")
+cases = _group("The cases: look, decide, answer.", _Cases)
 appeals = _group("Appeals of affected users: look, receive, decide.")
 retention = _group("How long personal data is kept.")
 conformance = _group("Hold an intake or a regulator to the contract.")
@@ -98,29 +142,76 @@ def command(group: typer.Typer, name: str, panel: str | None = None, *, as_json:
     return declared
 
 
-def step(name: str, panel: str, text: str | Callable[[Case], str] = "") -> Callable[[_F], _F]:
+def step(name: str, panel: str, text: str = "") -> Callable[[_F], _F]:
     """Declare a step of a case: a function of who acts on it and of the options that returns the case, or an Answer.
 
-    `text` says what it came to, with `{name}` for what people call the case, `{case...}` for what it is then, and the
-    options by their names.
+    `text` says what it came to, as `Command.told` does.
     """
 
     def declared(call: _F) -> _F:
-        def run(session: Session, *, case: str, **given: Any) -> Answer:
-            with session.acting(case) as on:
-                after = call(on, **given)
-                if isinstance(after, Answer):
-                    return after
-                # A message that could not be read has no notice id.
-                known_as = after.notice_id or after.id
-                told = text(after) if callable(text) else text.format(case=after, name=known_as, **given)
-                row = documents.listed(after, on.desk.store.now())
-                return Answer(Document(case=row), f"{told} State: {after.state}.")
-
-        _register(cases, name, panel, run, call, case=True)
+        _register(cases, name, panel, _stepping(call, text), call, case=True)
         return call
 
     return declared
+
+
+def _take(group: typer.Typer, kind: type[Command[Case]]) -> None:
+    """Declare the step of a case that takes this command: the options are its fields."""
+    asks = [inspect.Parameter("yes", _BY_NAME, annotation=Yes, default=False)] if kind.asks else []
+    parameters = [*(_option(name, *of) for name, of in kind.form().items()), *asks]
+
+    def call(on: Acting, *, yes: bool = True, token: int | None = None, **given: Any) -> Case:
+        if "token" in kind.form():
+            given["token"] = token_of(on, token)
+        on.session.confirm(kind.asks, yes=yes)
+        said = {name: value for name, value in given.items() if value is not None}
+        return on.desk.take(on.actor, on.case_id, kind(**said))
+
+    call.__name__, call.__doc__ = kind.__name__, kind.__doc__
+    _register(group, kind.called(), kind.panel, _stepping(call, kind.told), call, parameters, case=True)
+
+
+def _option(name: str, kind: Any, field: Field, default: Any) -> inspect.Parameter:
+    """The option that fills a field of a command."""
+    if name == "token":
+        return inspect.Parameter(name, _BY_NAME, annotation=Token, default=None)
+    option = field.option or f"--{name.replace('_', '-')}"
+    of = get_args(kind)[0] if get_origin(kind) is Annotated else kind
+    if field.is_time:
+        how = at(option, field.help)
+    elif field.option:
+        how = Option(option, metavar="N" if of is int else option.lstrip("-").upper(), help=field.help)
+    else:
+        how = Option(option, help=field.help)
+    if Sequence in (get_origin(of), *map(get_origin, get_args(of))):
+        of, default = list[str] | None, None
+    needed = inspect.Parameter.empty if default is MISSING else default
+    return inspect.Parameter(name, _BY_NAME, annotation=Annotated[of, how], default=needed)
+
+
+def _stepping(call: Callable[..., Any], text: str) -> Callable[..., Answer]:
+    """What runs a step, and tells what it came to."""
+
+    def run(session: Session, *, case: str, **given: Any) -> Answer:
+        with session.acting(case) as on:
+            after = call(on, **given)
+            if isinstance(after, Answer):
+                return after
+            # A message that could not be read has no notice id.
+            told = _Telling().format(text, case=after, name=after.notice_id or after.id, **given)
+            row = documents.listed(after, on.desk.store.now())
+            return Answer(Document(case=row), f"{told} State: {after.state}.")
+
+    return run
+
+
+class _Telling(Formatter):
+    """A line for people: `:time` is a time, `:count` how many there are."""
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        if format_spec == "time":
+            return screen.both(value)
+        return str(len(value)) if format_spec == "count" else str(super().format_field(value, format_spec))
 
 
 def token_of(on: Acting, given: int | None) -> int:
@@ -142,6 +233,7 @@ def _register(
     panel: str | None,
     run: Callable[..., Answer | None],
     declared: Callable[..., Any],
+    options: Iterable[inspect.Parameter] | None = None,
     *,
     case: bool = False,
     as_json: bool = True,
@@ -157,20 +249,25 @@ def _register(
         if answer.exit != OK:
             raise typer.Exit(answer.exit)
 
-    # typer reads the options from the signature. The session, or who acts, stands before them and is none.
+    parameters = [
+        inspect.Parameter("ctx", _BY_NAME, annotation=typer.Context),
+        *([inspect.Parameter("case", _BY_NAME, annotation=CaseArgument)] if case else []),
+        *(_options_of(declared) if options is None else options),
+        *([inspect.Parameter("as_json", _BY_NAME, annotation=Json, default=False)] if as_json else []),
+    ]
+    called.__name__, called.__doc__, called.__annotations__ = declared.__name__, declared.__doc__, {}
+    called.__dict__["__signature__"] = inspect.Signature(parameters)
+    group.command(name, rich_help_panel=panel)(called)
+
+
+def _options_of(declared: Callable[..., Any]) -> Iterator[inspect.Parameter]:
+    """The options that a function asks for, as typer reads them. The session, or who acts, stands before them and is
+    none."""
     options = list(inspect.signature(declared).parameters.values())[1:]
     types = get_type_hints(
         SimpleNamespace(__annotations__={one.name: one.annotation for one in options}),
         declared.__globals__,
         include_extras=True,
     )
-    by_name = inspect.Parameter.KEYWORD_ONLY
-    parameters = [
-        inspect.Parameter("ctx", by_name, annotation=typer.Context),
-        *([inspect.Parameter("case", by_name, annotation=CaseArgument)] if case else []),
-        *(one.replace(kind=by_name, annotation=types[one.name]) for one in options),
-        *([inspect.Parameter("as_json", by_name, annotation=Json, default=False)] if as_json else []),
-    ]
-    called.__name__, called.__doc__, called.__annotations__ = declared.__name__, declared.__doc__, {}
-    called.__dict__["__signature__"] = inspect.Signature(parameters)
-    group.command(name, rich_help_panel=panel)(called)
+    for one in options:
+        yield one.replace(kind=_BY_NAME, annotation=types[one.name])

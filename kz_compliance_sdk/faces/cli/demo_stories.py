@@ -19,7 +19,9 @@ from typing import Any, Final, Literal
 
 from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.desk import CaseFile, ComplianceDesk
+from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.case import Case, CaseState
+from kz_compliance_sdk.domain.commands.review import Lease
 from kz_compliance_sdk.domain.decision import OUTCOME_OF_ACTION
 from kz_compliance_sdk.domain.messages import BY_HAND, object_key
 from kz_compliance_sdk.domain.notice import Effect, Item, Notice
@@ -33,7 +35,6 @@ from kz_compliance_sdk.faces.cli.documents import Document, fields
 from kz_compliance_sdk.faces.cli.session import Session
 from kz_compliance_sdk.ports import Env
 from kz_compliance_sdk.services.letters import Proof
-from kz_compliance_sdk.services.review import Lease
 from kz_compliance_sdk.testing import agreement, builders
 from kz_compliance_sdk.testing.agreement import Check, Sent
 from kz_compliance_sdk.testing.mock_regulator import ControlClient
@@ -287,10 +288,10 @@ class Play:
         told = "The lead vouches for {} after calling back; nobody vouches for {}."
         self._step(told, letter, self._stories["doubted"])
         called = "Called back on the number in the register of authorities."
-        self._desk.authenticate(Office.lead, self._case(letter).id, called)
+        self._desk.take(Office.lead, self._case(letter).id, commands.Authenticate(called))
         self._step("The lead settles the message that was cut off; the authority sends {} anew.", unreadable)
         why = "The sender was called: a test of its system, no demand."
-        self._desk.settle_quarantine(Office.lead, self._settled_case_id, why)
+        self._desk.take(Office.lead, self._settled_case_id, commands.SettleQuarantine(why))
         held = self._case(unreadable)
         self._wait("a second to pass", lambda: self._desk.store.now() > held.received_at)
         self._push(unreadable.notice)
@@ -325,7 +326,9 @@ class Play:
         desk, case_id = self._desk, lease.case.id
         if not turn.verdicts:
             self._step("{}: it is not clear which part is meant. The moderator asks.", story)
-            desk.request_clarification(Office.moderator, case_id, lease.token, [_QUESTION], text_checked=True)
+            desk.take(
+                Office.moderator, case_id, commands.RequestClarification(lease.token, [_QUESTION], text_checked=True)
+            )
             return
         proposal = self._office.proposal(desk.notice(case_id), turn.verdicts)
         decided = desk.propose(Office.moderator, case_id, lease.token, proposal)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from kz_compliance_sdk.domain.appeals import Appeal
     from kz_compliance_sdk.domain.case import Case
     from kz_compliance_sdk.domain.clock import ClockView
+    from kz_compliance_sdk.domain.commands.review import Decided, Lease
     from kz_compliance_sdk.domain.completeness import Gap
     from kz_compliance_sdk.domain.contest import FiledContest, Suspension
     from kz_compliance_sdk.domain.decision import Decision
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from kz_compliance_sdk.domain.notice import Notice
     from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
     from kz_compliance_sdk.domain.user_notices import UserNoticeState
-    from kz_compliance_sdk.services.review import Decided, Lease
 
 _CASE = (
     "case:id notice_id revision authority_id reference_number state kind category source authenticity channel level "

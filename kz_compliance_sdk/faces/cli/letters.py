@@ -54,16 +54,6 @@ def _letter(desk: ComplianceDesk, case_id: str, given: str | None) -> OutboxMess
     return _message(desk, case_id, given, ("waiting",) if waits else ("waiting", "done"), "by_hand")
 
 
-@step("by-hand", _PANEL, "{name} is answered by letter.")
-def by_hand(on: Acting, yes: Yes = False) -> Case:
-    """Answer a case by letter from now on: the way out when the regulator's system is down and the clock is not.
-
-    There is no way back to the interface.
-    """
-    on.session.confirm("Answer it by letter for good? There is no way back to the regulator's interface.", yes=yes)
-    return on.desk.answer_by_hand(on.actor, on.case_id)
-
-
 @command(cases, "letter", _PANEL)
 def letter(
     session: Session,

@@ -35,9 +35,9 @@ from kz_compliance_sdk.faces.cli.session import Acting, CaseArgument, Session, c
 if TYPE_CHECKING:
     from kz_compliance_sdk.desk import ComplianceDesk
     from kz_compliance_sdk.domain.case import Case
+    from kz_compliance_sdk.domain.commands.review import Decided, Lease
     from kz_compliance_sdk.domain.decision import Proposal
     from kz_compliance_sdk.domain.legal_check import LegalCheck
-    from kz_compliance_sdk.services.review import Decided, Lease
 
 Digest = Annotated[
     str | None,
@@ -132,12 +132,6 @@ def _leased(session: Session, desk: ComplianceDesk, lease: Lease | None) -> Answ
     return Answer(Document(lease=None) if lease is None else documents.lease(lease, desk.store.now()), views.lease)
 
 
-@step("release", _DECIDE, "{name} is back in the queue.")
-def release(on: Acting, token: Token = None) -> Case:
-    """Give a claimed case back to the queue."""
-    return on.desk.release(on.actor, on.case_id, token_of(on, token))
-
-
 @command(cases, "decide", _DECIDE)
 def decide(
     session: Session,
@@ -221,12 +215,6 @@ def send_back(on: Acting, reasons: Reasons, digest: Digest = None) -> Case:
     return on.desk.send_back(on.actor, on.case_id, _seen(on, digest, "Send exactly this back?"), reasons)
 
 
-@step("undo", _DECIDE, "The decision on {name} is taken back.")
-def undo(on: Acting) -> Case:
-    """Take a decision back inside the undo window, before anything is carried out."""
-    return on.desk.undo(on.actor, on.case_id)
-
-
 # ------------------------------------------------------------------------------------- before a decision
 
 
@@ -252,6 +240,7 @@ def check(
     lang: Annotated[str, Option(help="The language of the questions: kk, ru or en.")] = "en",
 ) -> Answer | None:
     """Answer the legal check before anything is proposed. A proposal can then name its version."""
+    from kz_compliance_sdk.domain import commands
     from kz_compliance_sdk.domain.legal_check import QUESTIONS, LegalCheck, barring
 
     if lang not in QUESTIONS[0].text:
@@ -268,7 +257,7 @@ def check(
         return None
     given = _given(answer or [], note) if file is None else read_document(LegalCheck, file, "--file")
     with session.acting(case) as (desk, actor, case_id, _):
-        row = desk.record_legal_check(actor, case_id, given)
+        row = desk.take(actor, case_id, commands.RecordLegalCheck(given))
         after, bars = desk.case(case_id), barring(given)
         recorded = documents.fields(row, "version digest bars", bars=bars)
         document = Document(case=documents.listed(after, desk.store.now()), **recorded)

@@ -25,7 +25,6 @@ from kz_compliance_sdk.faces.cli.session import Acting, CaseArgument, Session, n
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.domain.appeals import Appeal, Reversal
-    from kz_compliance_sdk.domain.case import Case
 
 AppealArgument = Annotated[str, Argument(metavar="APPEAL", help="The appeal's id.")]
 _DATA = "Personal data"
@@ -39,21 +38,11 @@ def notify_later(
     reasons: Reasons,
 ) -> Answer:
     """Put off what the affected users of a case are told, with a legal basis and an end. It takes the role legal."""
-    rows = on.desk.user_notices.delay(on.actor, on.case_id, until, legal_basis, reasons)
+    from kz_compliance_sdk.domain import commands
+
+    rows = on.desk.take(on.actor, on.case_id, commands.DelayUserNotices(until, legal_basis, reasons))
     told = f"{len(rows)} user notices wait until {screen.both(until)}, and then leave by themselves."
     return Answer(Document(user_notices=[documents.user_notice(row) for row in rows]), told)
-
-
-@step("hold", _DATA, lambda after: f"{after.notice_id} is kept until {screen.both(after.held_until)}.")
-def hold(on: Acting, until: Annotated[int, at("--until")], reasons: Reasons) -> Case:
-    """Keep a case whatever the retention says: a contest, an appeal, a court."""
-    return on.desk.privacy.hold(on.actor, on.case_id, reasons, until)
-
-
-@step("end-hold", _DATA, "No legal hold keeps {name} any more.")
-def end_hold(on: Acting, reasons: Reasons) -> Case:
-    """End a legal hold before its time."""
-    return on.desk.privacy.end_hold(on.actor, on.case_id, reasons)
 
 
 @step("export", _DATA)
@@ -73,19 +62,6 @@ def export(
         file.write(taken)
     document = Document(case=on.case_id, file=str(out), bytes=len(taken))
     return Answer(document, f"{len(taken)} bytes in {out}. Read them before you hand them over.")
-
-
-@step("ask-erasure", _DATA, "Somebody else must agree: kz-compliance cases erase {case.id}")
-def ask_erasure(on: Acting, ground: Annotated[str, Option(help="subject_request, court or unlawful.")]) -> Case:
-    """Ask to destroy the personal data of an ended case before its time. Somebody else must agree."""
-    return on.desk.privacy.ask_erasure(on.actor, on.case_id, ground)
-
-
-@step("erase", _DATA, "The personal data of {name} is destroyed.")
-def erase(on: Acting, yes: Yes = False) -> Case:
-    """Agree to an erasure that somebody else asked for. It cannot be undone."""
-    on.session.confirm("Destroy the personal data of this case? Nothing brings it back.", yes=yes)
-    return on.desk.privacy.erase(on.actor, on.case_id)
 
 
 @command(retention, "run")
@@ -139,8 +115,10 @@ def receive(
     received_at: Annotated[int, at("--received-at")],
 ) -> Answer:
     """Record a user's appeal against a measure in force."""
+    from kz_compliance_sdk.domain import commands
+
     with session.acting(case) as (desk, actor, case_id, _):
-        one = desk.appeals.receive(actor, case_id, item_id, text, received_at, reference)
+        one = desk.take(actor, case_id, commands.ReceiveAppeal(item_id, text, received_at, reference))
     return _told(one, f"The appeal {one.reference} is to be answered until {screen.both(one.due_at)}.")
 
 
@@ -162,6 +140,8 @@ def decide(
     yes: Yes = False,
 ) -> Answer:
     """Decide an appeal. Never by whoever proposed or approved the decision; the user is told."""
+    from kz_compliance_sdk.domain import commands
+
     with session.desk() as desk:
         actor, words = session.actor(desk.settings), None
         if reversal is not None:
@@ -169,7 +149,8 @@ def decide(
             rows = [(one.lang, one.text) for one in words.statement]
             screen.show_table(("in", "told to the regulator"), rows, stderr=True)
             session.confirm("Tell the regulator so? It must name no user and no reporter.", yes=yes)
-        return _told(desk.appeals.decide(actor, appeal, outcome, reasons, words))
+        settled = commands.DecideAppeal(appeal, outcome, reasons, words)
+        return _told(desk.take(actor, desk.appeals.case_of(appeal), settled))
 
 
 def _reversal(file: str) -> Reversal:
@@ -193,8 +174,11 @@ def _reversal(file: str) -> Reversal:
 @command(appeals, "withdraw")
 def withdraw(session: Session, appeal: AppealArgument) -> Answer:
     """Record that the user takes an appeal back. Never by whoever proposed or approved the decision."""
+    from kz_compliance_sdk.domain import commands
+
     with session.desk() as desk:
-        return _told(desk.appeals.withdraw(session.actor(desk.settings), appeal))
+        actor = session.actor(desk.settings)
+        return _told(desk.take(actor, desk.appeals.case_of(appeal), commands.WithdrawAppeal(appeal)))
 
 
 def _told(one: Appeal, text: str = "") -> Answer:

@@ -8,17 +8,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.actor import Actor
-from kz_compliance_sdk.domain.contest import SuspensionOrder
 from kz_compliance_sdk.domain.decision import Proposal
 from kz_compliance_sdk.domain.notice import Notice
 from kz_compliance_sdk.domain.policy import Policy, kz_policy
 from kz_compliance_sdk.errors import ComplianceError
 from kz_compliance_sdk.ports import Store
-from kz_compliance_sdk.services.contests import Contests
 from kz_compliance_sdk.testing import builders
 from tests.conftest import FrozenClock
-from tests.journey.scene import PLATFORM, Host, World
+from tests.journey.scene import Host, World
 from tests.unit.case_makers import a_notice, measure, proposal, refusal
 
 ROLES = {
@@ -90,7 +89,6 @@ class Side:
         self.clock = SetClock()
         world = World(self.path, seed=self.seed, clock=self.clock, policy=policy())
         self.host = Host(world, store=self.store or world.open_store(threaded=True))
-        self.contests = Contests(self.host.store, PLATFORM, self.host.policy)
         self.world = world
 
     def take(self, act: Act) -> Came:
@@ -109,17 +107,17 @@ def _actor(act: Act) -> Actor:
 
 
 def _claim(side: Side, act: Act) -> str | None:
-    side.host.review.claim(_actor(act), case_id=act.case_id).result(30)
+    side.host.taking.claim(_actor(act), case_id=act.case_id).result(30)
     return None
 
 
 def _propose(side: Side, act: Act) -> str | None:
     chosen = proposed(act.what)
-    return side.host.review.propose(_actor(act), act.case_id, act.token, chosen).result(30).digest
+    return side.host.taking.take(_actor(act), act.case_id, commands.Propose(act.token, chosen)).result(30).digest
 
 
 def _approve(side: Side, act: Act) -> str | None:
-    return side.host.review.approve(_actor(act), act.case_id, act.digest).result(30).digest
+    return side.host.taking.take(_actor(act), act.case_id, commands.Approve(act.digest)).result(30).digest
 
 
 def _approve_what_is_there(side: Side, act: Act) -> str | None:
@@ -130,7 +128,7 @@ def _approve_what_is_there(side: Side, act: Act) -> str | None:
         if decisions:
             digest = decisions[max(decisions)].digest
             try:
-                return side.host.review.approve(_actor(act), act.case_id, digest).result(30).digest
+                return side.host.taking.take(_actor(act), act.case_id, commands.Approve(digest)).result(30).digest
             except ComplianceError as error:
                 last = error
     raise last or ComplianceError("nothing was proposed")
@@ -156,7 +154,7 @@ def _attempt(side: Side, act: Act) -> str | None:
 
 
 def _suspend(side: Side, act: Act) -> str | None:
-    side.contests.suspend(_actor(act), act.case_id, SuspensionOrder("a court", "1", act.at, "art. 1", "a" * 64))
+    side.host.take(_actor(act), act.case_id, commands.Suspend("a court", "1", act.at, "art. 1", "a" * 64))
     return None
 
 
@@ -164,24 +162,26 @@ _ACTS: dict[str, Callable[[Side, Act], str | None]] = {
     "claim": _claim,
     "propose_measure": _propose,
     "propose_refusal": _propose,
-    "renew": lambda side, act: _done(side.host.review.renew(_actor(act), act.case_id, act.token)),
-    "release": lambda side, act: _done(side.host.review.release(_actor(act), act.case_id, act.token)),
+    "renew": lambda side, act: _done(side.host.taking.take(_actor(act), act.case_id, commands.Renew(act.token))),
+    "release": lambda side, act: _done(side.host.taking.take(_actor(act), act.case_id, commands.Release(act.token))),
     # Whoever looks for a case of another kind frees the leases that ran out, and watches nothing else.
-    "expire": lambda side, act: _done(side.host.review.claim(_actor(act), category="fraud")),
+    "expire": lambda side, act: _done(side.host.taking.claim(_actor(act), category="fraud")),
     "approve": _approve,
     "approve_what_is_there": _approve_what_is_there,
     "send_back": lambda side, act: _done(
-        side.host.review.send_back(_actor(act), act.case_id, act.digest, "not like this")
+        side.host.taking.take(_actor(act), act.case_id, commands.SendBack(act.digest, "not like this"))
     ),
-    "undo": lambda side, act: _done(side.host.review.undo(_actor(act), act.case_id)),
+    "undo": lambda side, act: _done(side.host.taking.take(_actor(act), act.case_id, commands.Undo())),
     "attempt": _attempt,
     "cancel": _push_again,
     "amend": _push_again,
     "suspend": _suspend,
     "confirm": lambda side, act: _nothing(
-        side.contests.confirm_suspension(_actor(act), act.case_id, 1, "seen on the court's site")
+        side.host.take(_actor(act), act.case_id, commands.ConfirmSuspension(1, "seen on the court's site"))
     ),
-    "end": lambda side, act: _nothing(side.contests.end_suspension(_actor(act), act.case_id, 1, act.at, "lifted")),
+    "end": lambda side, act: _nothing(
+        side.host.take(_actor(act), act.case_id, commands.EndSuspension(1, act.at, "lifted"))
+    ),
 }
 
 

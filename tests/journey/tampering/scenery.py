@@ -9,6 +9,8 @@ from pathlib import Path
 from kz_compliance_sdk import assembly
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
+from kz_compliance_sdk.domain import commands
+from kz_compliance_sdk.domain.actor import SYSTEM
 from kz_compliance_sdk.domain.appeals import Reversal
 from kz_compliance_sdk.domain.ledger import LedgerKey, LedgerKeys
 from kz_compliance_sdk.domain.notice import UserNotice
@@ -115,7 +117,7 @@ def _arrived(host: Host) -> None:
     letter = a_notice(seed=6)
     work, _ = host.intake.typed(letter, host.world.clock() - 3600, "a letter", HEAD)
     assert host.store.submit(PLATFORM, work).result().status == 202
-    host.review.authenticate(LEAD, host.case(letter.notice_id).id, "called the authority back").result()
+    host.take(LEAD, host.case(letter.notice_id).id, commands.Authenticate("called the authority back"))
     host.push(a_notice(seed=2), "msg-2-again")
     host.drain()
 
@@ -124,15 +126,15 @@ def _on_the_way(host: Host) -> None:
     """A cancellation that lifts a measure, a measure that fails, a report that is refused."""
     for seed, name in ((7, "msg-7"), (8, "msg-8")):
         host.push(a_notice(seed=seed), name)
-    one = host.review.claim(M1, case_id=host.case(a_notice(seed=7).notice_id).id).result()
+    one = host.taking.claim(M1, case_id=host.case(a_notice(seed=7).notice_id).id).result()
     assert one is not None
-    host.review.propose(M1, one.case.id, one.token, proposal(measure("1"))).result()
+    host.take(M1, one.case.id, commands.Propose(one.token, proposal(measure("1"))))
     _for_a_while(host)
     host.push(builders.cancellation(a_notice(seed=7), "annulled"), "msg-9")
     _for_a_while(host)
-    two = host.review.claim(M2, case_id=host.case(a_notice(seed=8).notice_id).id).result()
+    two = host.taking.claim(M2, case_id=host.case(a_notice(seed=8).notice_id).id).result()
     assert two is not None
-    host.review.propose(M2, two.case.id, two.token, proposal(measure("1"))).result()
+    host.take(M2, two.case.id, commands.Propose(two.token, proposal(measure("1"))))
     host.world.platform.faults += [lambda _effect: Failed("busy")] * 3
     host.world.regulator.faults += [lambda _message: Rejected("schema", "a field is wrong")]
     _for_a_while(host)
@@ -141,24 +143,24 @@ def _on_the_way(host: Host) -> None:
 def _second_thoughts(host: Host) -> None:
     """Sent back, asked, answered, reopened, reminded; and the ladder rings."""
     host.push(a_notice(seed=10, category="election_rules"), "msg-10")
-    lease = host.review.claim(M1, case_id=host.case(a_notice(seed=10).notice_id).id).result()
+    lease = host.taking.claim(M1, case_id=host.case(a_notice(seed=10).notice_id).id).result()
     assert lease is not None
-    decided = host.review.propose(M1, lease.case.id, lease.token, proposal(measure("1"))).result()
-    host.review.send_back(LEAD, lease.case.id, decided.digest, "too broad: name the posts").result()
+    decided = host.take(M1, lease.case.id, commands.Propose(lease.token, proposal(measure("1"))))
+    host.take(LEAD, lease.case.id, commands.SendBack(decided.digest, "too broad: name the posts"))
     host.push(builders.reminder(a_notice(seed=10)), "msg-11")
-    host.review.reopen(LEAD, host.case(a_notice(seed=2).notice_id).id, "an appeal succeeded").result()
+    host.take(LEAD, host.case(a_notice(seed=2).notice_id).id, commands.Reopen("an appeal succeeded"))
     host.world.clock.advance(20_000)
     host.watch()
-    host.review.acknowledge(HEAD, host.case(a_notice(seed=10).notice_id).id).result()
+    host.take(HEAD, host.case(a_notice(seed=10).notice_id).id, commands.Acknowledge())
     host.drain()
 
 
 def _by_letter(host: Host) -> None:
     """A letter that was answered by letter."""
     case = host.case(a_notice(seed=6).notice_id)
-    lease = host.review.claim(M1, case_id=case.id).result()
+    lease = host.taking.claim(M1, case_id=case.id).result()
     assert lease is not None
-    host.review.propose(M1, case.id, lease.token, proposal(measure("1"))).result()
+    host.take(M1, case.id, commands.Propose(lease.token, proposal(measure("1"))))
     _for_a_while(host)
     for message in host.records(case.id).messages:
         if message.state == "waiting":
@@ -172,12 +174,17 @@ def _users(host: Host) -> None:
     host.world.messenger.faults.append(lambda _notice: Failed("no such account", permanent=True))
     case_id = _remove(host, 20, "1", "2", "3")
     first, second, _ = (
-        host.appeals.receive(None, case_id, item, "It is satire.", host.world.clock(), f"A-{item}") for item in "123"
+        host.take(SYSTEM, case_id, commands.ReceiveAppeal(item, "It is satire.", host.world.clock(), f"A-{item}"))
+        for item in "123"
     )
-    host.appeals.decide(LEGAL, first.appeal_id, "uphold", "it is not")
+    host.take(
+        LEGAL, host.appeals.case_of(first.appeal_id), commands.DecideAppeal(first.appeal_id, "uphold", "it is not")
+    )
     ru = (Statement(lang="ru", text="Это сатира."),)
     won = Reversal("not_illegal", "protected_speech", ru, text_checked=True)
-    host.appeals.decide(LEGAL, second.appeal_id, "reverse", "it is", won)
+    host.take(
+        LEGAL, host.appeals.case_of(second.appeal_id), commands.DecideAppeal(second.appeal_id, "reverse", "it is", won)
+    )
     _for_a_while(host)
     until = host.world.clock() + 86_400
     kept_back = UserNotice(allowed=False, delay_until=until, legal_basis="art. 8")
@@ -194,8 +201,8 @@ def _erased(host: Host) -> None:
     host.make_checkpoint()
     privacy = Privacy(host.store, PLATFORM, _NO_TIME)
     case_id = host.case(a_notice(seed=30).notice_id).id
-    privacy.ask_erasure(LEGAL, case_id, "subject_request")
-    privacy.erase(HEAD, case_id)
+    host.take(LEGAL, case_id, commands.AskErasure("subject_request"))
+    host.take(HEAD, case_id, commands.Erase())
     host.world.clock.advance(60)
     assert privacy.retention().unmatched
     host.make_checkpoint()
@@ -207,25 +214,25 @@ def _unfinished(host: Host) -> None:
     """One that waits for its second person, one that is being looked at, one that is free."""
     for seed, category in ((12, "election_rules"), (13, "illegal_gambling"), (14, "illegal_gambling")):
         host.push(a_notice(seed=seed, category=category), f"msg-{seed}")
-    lease = host.review.claim(M1, case_id=host.case(a_notice(seed=12).notice_id).id).result()
+    lease = host.taking.claim(M1, case_id=host.case(a_notice(seed=12).notice_id).id).result()
     assert lease is not None
-    host.review.propose(M1, lease.case.id, lease.token, proposal(measure("1"))).result()
-    assert host.review.claim(M2, case_id=host.case(a_notice(seed=13).notice_id).id).result() is not None
+    host.take(M1, lease.case.id, commands.Propose(lease.token, proposal(measure("1"))))
+    assert host.taking.claim(M2, case_id=host.case(a_notice(seed=13).notice_id).id).result() is not None
     host.world.pager.faults.append(RuntimeError("nobody answers"))
     host.drain()
 
 
 def _refuse(host: Host, seed: int) -> None:
-    lease = host.review.claim(M1, case_id=host.case(a_notice(seed=seed).notice_id).id).result()
+    lease = host.taking.claim(M1, case_id=host.case(a_notice(seed=seed).notice_id).id).result()
     assert lease is not None
-    host.review.propose(M1, lease.case.id, lease.token, proposal(refusal("1"))).result()
+    host.take(M1, lease.case.id, commands.Propose(lease.token, proposal(refusal("1"))))
     _for_a_while(host)
 
 
 def _remove(host: Host, seed: int, *items: str) -> str:
-    lease = host.review.claim(M1, case_id=host.case(a_notice(seed=seed).notice_id).id).result()
+    lease = host.taking.claim(M1, case_id=host.case(a_notice(seed=seed).notice_id).id).result()
     assert lease is not None
-    host.review.propose(M1, lease.case.id, lease.token, proposal(*map(measure, items))).result()
+    host.take(M1, lease.case.id, commands.Propose(lease.token, proposal(*map(measure, items))))
     _for_a_while(host)
     return lease.case.id
 

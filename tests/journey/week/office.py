@@ -7,14 +7,15 @@ from collections import Counter
 from typing import Final
 
 from kz_compliance_sdk.desk import ComplianceDesk
+from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.case import Case, CaseState
+from kz_compliance_sdk.domain.commands.review import Lease
 from kz_compliance_sdk.domain.decision import Action, ItemDecision, Proposal, Wording
 from kz_compliance_sdk.domain.legal_check import LegalCheck
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.report import Outcome, Question, RefusalCode, Statement
 from kz_compliance_sdk.errors import ComplianceError, IllegalMove, LeaseLost
-from kz_compliance_sdk.services.review import Lease
 
 MODERATORS: Final = tuple(Actor(f"m{number}", frozenset({"moderator"})) for number in (1, 2, 3))
 LEAD: Final = Actor("lead", frozenset({"lead"}))
@@ -94,7 +95,9 @@ class Office:
     def _ask(self, moderator: Actor, lease: Lease) -> None:
         lang = lease.case.languages[0]
         question = Question(text=(Statement(lang=lang, text=_TEXTS.get(lang, _TEXTS["ru"])),))
-        self._desk.request_clarification(moderator, lease.case.id, lease.token, [question], text_checked=True)
+        self._desk.take(
+            moderator, lease.case.id, commands.RequestClarification(lease.token, [question], text_checked=True)
+        )
         self._asked[lease.case.id] = self._desk.store.now()
         self.did["asked"] += 1
 
@@ -165,14 +168,14 @@ class Office:
         if self._chance.random() < 0.01:
             ended = [case for case in self._all("closed") if any(item.order_stands for item in case.items)]
             for case in ended[:1]:
-                self._desk.reopen(LEAD, case.id, "seen with other eyes")
+                self._desk.take(LEAD, case.id, commands.Reopen("seen with other eyes"))
                 self.did["reopened"] += 1
 
     def _stop_waiting(self) -> None:
         now = self._desk.store.now()
         for case in self._all("awaiting_answer"):
             if now - self._asked[case.id] > _PATIENCE_S:
-                self._desk.recall(LEAD, case.id)
+                self._desk.take(LEAD, case.id, commands.Recall())
                 self.did["waited no longer"] += 1
 
     def _clear(self, *, final: bool) -> None:
@@ -181,7 +184,7 @@ class Office:
             case = self._desk.case(case_id)
             # What is only stale may still come in order; at the end of all it is plain that the rest will not.
             if case.state is CaseState.QUARANTINED and (final or "stale" not in case.flags):
-                self._desk.settle_quarantine(LEAD, case_id, "the sender was called")
+                self._desk.take(LEAD, case_id, commands.SettleQuarantine("the sender was called"))
                 self.did["settled a quarantine"] += 1
             for message in self._desk.store.queries(self._desk.platform_id).records(case_id).messages:
                 if message.state == "parked" and not is_superseded(message, case):

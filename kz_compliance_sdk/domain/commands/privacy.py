@@ -1,0 +1,160 @@
+"""Personal data: a legal hold, the end of the data before its time, and putting off what users are told."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated
+
+from kz_compliance_sdk.domain import retention
+from kz_compliance_sdk.domain.actor import Stamp
+from kz_compliance_sdk.domain.case import Case, happened
+from kz_compliance_sdk.domain.change import Change, MessageWrite
+from kz_compliance_sdk.domain.commands.base import Command, Facts, Field, words
+from kz_compliance_sdk.domain.events import privacy
+from kz_compliance_sdk.domain.events.users import UserNoticeDelayed
+from kz_compliance_sdk.domain.lodging import erased
+from kz_compliance_sdk.domain.messages import step
+from kz_compliance_sdk.domain.retention import GROUNDS, holdings_of, is_contested, is_held
+from kz_compliance_sdk.domain.review_policy import check_another
+from kz_compliance_sdk.domain.user_notices import UNSENT, UserNoticeState
+from kz_compliance_sdk.errors import IllegalMove, InvalidInput
+
+_PANEL = "Personal data"
+_DAY_S = 86_400
+
+
+class Hold(Command[Case], may="hold", panel=_PANEL, told="{name} is kept until {case.held_until:time}."):
+    """Keep a case whatever the retention says: a contest, an appeal, a court."""
+
+    reasons: Annotated[str, words("Say what the case is kept for.")]
+    until: Annotated[int, Field("", is_time=True)]
+
+    def decide(self, case: Case, facts: Facts, stamp: Stamp) -> tuple[Change, Case]:
+        if self.until <= stamp.at:
+            raise InvalidInput("it is past.", field="until", remedy="Give the day until which the case must be kept.")
+        if case.erased_at is not None:
+            raise IllegalMove("its personal data was erased: there is nothing left to hold.", reference=case.id)
+        if is_held(case, stamp.at) and self.until < (case.held_until or 0):
+            raise InvalidInput(
+                "a legal hold keeps this case for longer.",
+                field="until",
+                remedy="Give a later day, or end that hold first: it takes other roles, and reasons.",
+            )
+        held = happened(case, privacy.Held(until=self.until), stamp, {"reasons": self.reasons})
+        return step(case, "hold", held)
+
+
+class EndHold(Command[Case], may="end_hold", panel=_PANEL, told="No legal hold keeps {name} any more."):
+    """End a legal hold before its time."""
+
+    reasons: Annotated[str, words("Say why the case need not be kept any longer.")]
+
+    def decide(self, case: Case, facts: Facts, stamp: Stamp) -> tuple[Change, Case]:
+        if not is_held(case, stamp.at):
+            raise IllegalMove("no legal hold keeps this case.", reference=case.id)
+        return step(case, "end_hold", happened(case, privacy.HoldEnded(), stamp, {"reasons": self.reasons}))
+
+
+class AskErasure(
+    Command[Case],
+    may="erase",
+    panel=_PANEL,
+    told="Somebody else must agree: kz-compliance cases erase {case.id}",
+):
+    """Ask to destroy the personal data of an ended case before its time. Somebody else must agree.
+
+    Raises IllegalMove while something needs the data.
+    """
+
+    ground: Annotated[str, Field("subject_request, court or unlawful.")]
+
+    def decide(self, case: Case, facts: Facts, stamp: Stamp) -> tuple[Change, Case]:
+        if self.ground not in GROUNDS:
+            raise InvalidInput(
+                f"{self.ground!r} is no ground.", field="ground", remedy=f"One of: {', '.join(GROUNDS)}."
+            )
+        _refuse_what_is_needed(case, stamp.at)
+        return step(case, "ask_erasure", happened(case, privacy.ErasureAsked(ground=self.ground), stamp))
+
+
+class Erase(
+    Command[Case],
+    may="erase",
+    panel=_PANEL,
+    told="The personal data of {name} is destroyed.",
+    asks="Destroy the personal data of this case? Nothing brings it back.",
+):
+    """Agree to an erasure that somebody else asked for. It cannot be undone.
+
+    The key is destroyed, and what it opened is overwritten. Raises NotAllowed for who asked, IllegalMove while
+    something needs the data.
+    """
+
+    def decide(self, case: Case, facts: Facts, stamp: Stamp) -> tuple[Change, Case]:
+        stream = facts.stream
+        if stream.case.erasure_asked is None:
+            raise IllegalMove("nobody has asked for the erasure of this case.", reference=case.id)
+        person, account, ground = stream.case.erasure_asked
+        own = "who asked for an erasure cannot agree to it: it takes somebody else."
+        check_another([stream.roster.who(person, account)], stamp.actor, own, case.id)
+        _refuse_what_is_needed(case, stamp.at)
+        change, after = retention.erase(case, holdings_of(stream), stream, ground, stamp=stamp)
+        return (*change, *(erased(one, ground, stamp) for one in facts.taken())), after
+
+
+class DelayUserNotices(Command[tuple[UserNoticeState, ...]], may="delay_user_notice", name="notify-later"):
+    """Put off what the affected users of a case are told, with a legal basis and an end. It takes the role legal.
+
+    It is at most as long as the policy allows, and then leaves by itself. Raises IllegalMove if nothing waits.
+    """
+
+    until: Annotated[int, Field("When the user is told after all.", is_time=True)]
+    legal_basis: Annotated[
+        str,
+        Field(
+            "The act and article that forbid telling the user before.",
+            needed="Name the act and the article: without one the user is told.",
+        ),
+    ]
+    reasons: Annotated[str, words("Say why the user must not know yet.")]
+
+    def decide(self, case: Case, facts: Facts, stamp: Stamp) -> tuple[Change, tuple[UserNoticeState, ...]]:
+        longest_s = facts.policy.users.longest_delay_s
+        if not stamp.at < self.until <= stamp.at + longest_s:
+            past = self.until <= stamp.at
+            raise InvalidInput(
+                "the end of the delay is past." if past else "the delay is longer than the policy's.",
+                field="until",
+                remedy=f"Give a time from now to at most {longest_s // _DAY_S} days ahead; "
+                "a longer silence takes a new decision then.",
+            )
+        waiting = {message.id: message for message in facts.open_messages() if message.kind == "user_notice"}
+        put_off: list[UserNoticeState] = []
+        writes: list[MessageWrite] = []
+        for held in facts.tellings():
+            message = waiting.get(held.message_id)
+            if held.state not in UNSENT or message is None or message.state != "queued":
+                continue
+            put_off.append(replace(held, state="delayed", due_at=self.until, delay_until=self.until, basis="person"))
+            later = message.but(next_attempt_at=self.until, deadline_at=self.until)
+            writes.append(MessageWrite(later, message.lease_token))
+        if not put_off:
+            raise IllegalMove("nothing waits to be told to a user in this case.", reference=case.id)
+        texts = {"legal_basis": self.legal_basis, "reasons": self.reasons}
+        delayed = UserNoticeDelayed(messages=tuple(held.message_id for held in put_off), until=self.until)
+        change, _ = step(case, "delay_user_notice", happened(case, delayed, stamp, texts))
+        return (*change, *writes), tuple(put_off)
+
+
+def _refuse_what_is_needed(case: Case, now: int) -> None:
+    if case.erased_at is not None:
+        raise IllegalMove("its personal data was erased already.", reference=case.id)
+    if is_held(case, now):
+        raise IllegalMove("a legal hold keeps this case: end it first, with reasons.", reference=case.id)
+    if is_contested(case):
+        raise IllegalMove("a contest of the order is still open.", reference=case.id)
+    if any(item.measure for item in case.items):
+        raise IllegalMove(
+            "a measure of this case is in force, and could not be lifted without the name of its object.",
+            reference=case.id,
+        )

@@ -144,7 +144,7 @@ def written(case: Case, after: Case, *writes: Write, seen: Seen = MappingProxyTy
     return (CaseWrite(after), *writes, *_leaving(case, after, writes, seen), *_voided(case, after, writes))
 
 
-def step(case: Case, verb: str, *tells: Happened, **how: Any) -> tuple[Change, Case]:
+def step(case: Case, verb: str | None, *tells: Happened, **how: Any) -> tuple[Change, Case]:
     """What a step writes that tells these events, and the case after it: `how` as in `moved`. Raises IllegalMove."""
     after = moved(case, verb, *tells, **how)
     return written(case, after, *tells), after

@@ -328,6 +328,10 @@ class Driver:
         """Say that the escalations of a case were seen."""
         self.desk.acknowledge(by.actor, case)
 
+    def note(self, by: Person, case: str) -> None:
+        """Keep a note on a case."""
+        self._take(by, case, commands.Note("the caller rings again at noon"))
+
     # ------------------------------------------------------------------------------------- the people: beside it
 
     def ask(self, by: Person, case: str, token: int) -> str:

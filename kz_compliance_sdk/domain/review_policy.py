@@ -64,6 +64,7 @@ REVIEW_POLICY = ReviewPolicy(
             "settle_quarantine": frozenset({"lead", "legal"}),
             "deliver_by_hand": _OFFICE,
             "acknowledge": _OFFICE,
+            "note": _OFFICE,
             "contest": frozenset({"lead", "legal", "head"}),
             "suspend": frozenset({"lead", "legal", "head"}),
             "confirm_suspension": frozenset({"lead", "legal"}),

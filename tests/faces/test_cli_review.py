@@ -255,6 +255,18 @@ def test_an_ended_case_can_be_reopened_by_a_lead(office: Office) -> None:
     assert "new facts" in told
 
 
+def test_a_note_is_for_whoever_looks_next_and_lies_nowhere_in_clear(office: Office) -> None:
+    notice = office.entered()
+    said = office.ok("cases", "note", notice.notice_id, "--text", "the caller rings again at noon")
+    assert said == f"Your note on {notice.notice_id} is kept. State: queued.\n"
+    assert "the caller rings again at noon" in office.ok("cases", "show", notice.notice_id, user="daniyar")
+    assert b"rings again" not in b"".join(
+        path.read_bytes() for path in office.store.parent.glob(f"{office.store.name}*")
+    )
+    told = office.refused(7, "cases", "note", notice.notice_id, "--text", " ")
+    assert "--text: it is empty. Write what the next person should know." in told
+
+
 def test_the_receipt_of_a_letter_is_corrected_by_somebody_else(office: Office) -> None:
     notice = office.entered(received="2026-11-24 10:00")
     before = office.document("cases", "show", notice.notice_id)["clock"]

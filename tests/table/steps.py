@@ -349,6 +349,15 @@ STEPS: tuple[Step, ...] = (
         ("escalation_seen",),
     ),
     Step(
+        "note",
+        "keep a note",
+        lambda o, by, at, token: o.note(by, at.case),
+        OFFICE,
+        stays(*EVERY),
+        ("note_kept",),
+        barred=_GONE,
+    ),
+    Step(
         "view",
         "look at a case",
         lambda o, by, at, token: o.view(by, at.case),

@@ -26,6 +26,7 @@ from kz_compliance_sdk.domain.commands.remedies import (
 from kz_compliance_sdk.domain.commands.review import (
     Acknowledge,
     Approve,
+    Note,
     Propose,
     Recall,
     RecordLegalCheck,
@@ -58,6 +59,7 @@ __all__ = [
     "Erase",
     "HandOver",
     "Hold",
+    "Note",
     "Propose",
     "RaiseAlarm",
     "Recall",

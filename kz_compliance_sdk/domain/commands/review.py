@@ -254,3 +254,14 @@ class Acknowledge(Command[Case], may="acknowledge", told="The escalations of {na
 
     def decide(self, case: Case, facts: Facts, stamp: Stamp) -> tuple[Change, Case]:
         return step(case, "acknowledge", happened(case, office.EscalationSeen(), stamp))
+
+
+class Note(Command[Case], may="note", told="Your note on {name} is kept."):
+    """Keep a note on a case for whoever works on it next. It is sealed, never sent, and goes with the personal data."""
+
+    text: Annotated[str, words("Write what the next person should know.", "What the next person should know.")]
+
+    def decide(self, case: Case, facts: Facts, stamp: Stamp) -> tuple[Change, Case]:
+        if case.erased_at is not None:
+            raise IllegalMove("its personal data was erased: nothing of a person is kept here.", reference=case.id)
+        return step(case, None, happened(case, office.NoteKept(), stamp, {"text": self.text}))

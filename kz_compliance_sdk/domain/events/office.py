@@ -64,6 +64,12 @@ class AnsweredByHand(Event, frozen=True, kw_only=True):
                 one.endpoint, one.not_before = "by_hand", max(on.at, case.undo_until)
 
 
+class NoteKept(Event, frozen=True, kw_only=True):
+    """A person left a note for whoever works on the case next."""
+
+    words = words(text="erasable")
+
+
 class Viewed(Event, frozen=True, kw_only=True):
     """A person looked at the case."""
 

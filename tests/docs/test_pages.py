@@ -38,9 +38,10 @@ from kz_compliance_sdk.services.health import SILENT_AFTER_S
 from kz_compliance_sdk.testing import agreement, keys
 from kz_compliance_sdk.testing.conformance.bad_inputs import CASES
 from kz_compliance_sdk.wire import strict_json
+from kz_compliance_sdk.wire.problem import read_problem
 from kz_compliance_sdk.wire.signature import WINDOW_S, KeyRing, Profile, standard_webhooks, verify
 from kz_compliance_sdk.wire.strict_json import read
-from kz_compliance_sdk.wire.v1 import ENVELOPES, read_message, read_problem, read_receipt
+from kz_compliance_sdk.wire.v1 import ENVELOPES, read_message, read_receipt
 from tests.docs.blocks import DOCS, ROOT, Block, blocks
 from tests.docs.site import INTAKE_PATH, settings_file, signed_notice
 from tests.journey.campaign.run import SPEED, Campaign

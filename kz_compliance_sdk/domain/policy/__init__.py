@@ -6,6 +6,7 @@ itself than the law does, and never less. `docs/concepts/law-and-policy.md` says
 
 from __future__ import annotations
 
+from kz_compliance_sdk.domain.policy.basis import Source
 from kz_compliance_sdk.domain.policy.reading import kz_calendar, kz_policy, parse_calendar, parse_policy
 from kz_compliance_sdk.domain.policy.safeguards import ApproverDuty, Safeguards
 from kz_compliance_sdk.domain.policy.tightening import (
@@ -29,7 +30,6 @@ from kz_compliance_sdk.domain.policy.values import (
     OnlyIf,
     Policy,
     Repeat,
-    Source,
     Step,
     Term,
 )

@@ -30,27 +30,6 @@ from kz_compliance_sdk.domain.policy.basis import (
 )
 from kz_compliance_sdk.domain.policy.safeguards import Safeguards
 
-__all__ = [
-    "AUDIENCES",
-    "KINDS",
-    "OWN",
-    "After",
-    "Audience",
-    "Before",
-    "Calendar",
-    "CategoryPolicy",
-    "Kind",
-    "Ladder",
-    "OnlyIf",
-    "Policy",
-    "Repeat",
-    "Source",
-    "Step",
-    "Term",
-    "UserPolicy",
-]
-
-
 OWN = Source(
     act="the platform's own rule",
     note="unverified: no text that sets these for Kazakhstan was read. Two weeks is what EU Regulation 2021/784 gives "

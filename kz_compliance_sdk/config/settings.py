@@ -44,7 +44,7 @@ from kz_compliance_sdk.config.sections import (
 )
 from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.policy import Policy, PolicyFragment, kz_policy, of_own_content, parse_calendar, tighten
-from kz_compliance_sdk.domain.policy.basis import UndoWindow
+from kz_compliance_sdk.domain.policy.values import UndoWindow
 from kz_compliance_sdk.domain.values import Identifier
 from kz_compliance_sdk.errors import ConfigError
 from kz_compliance_sdk.wire.signature.keyring import Key, KeyRing, Profile, SigningKey

@@ -13,32 +13,33 @@ from pydantic import Field, model_validator
 
 from kz_compliance_sdk.domain.canonical import canonical, digest
 from kz_compliance_sdk.domain.flags import FLAG_MEANINGS
-from kz_compliance_sdk.domain.policy.basis import (
+from kz_compliance_sdk.domain.policy.reading import build, load_toml
+from kz_compliance_sdk.domain.policy.values import (
+    KINDS,
+    After,
+    ApproverDuty,
+    Before,
+    CategoryPolicy,
+    FieldName,
     Hours,
+    Kind,
+    LeaseTime,
+    Many,
     Name,
+    Policy,
     PositiveSeconds,
+    Repeat,
+    Safeguards,
     Seconds,
     Source,
+    Step,
+    Term,
     Text,
     UndoWindow,
     Value,
     Version,
     WorkingDays,
     Yes,
-)
-from kz_compliance_sdk.domain.policy.reading import build, load_toml
-from kz_compliance_sdk.domain.policy.safeguards import ApproverDuty, FieldName, Many, Safeguards
-from kz_compliance_sdk.domain.policy.values import (
-    KINDS,
-    After,
-    Before,
-    CategoryPolicy,
-    Kind,
-    LeaseTime,
-    Policy,
-    Repeat,
-    Step,
-    Term,
     one_unit,
 )
 from kz_compliance_sdk.errors import ConfigError

@@ -157,11 +157,6 @@ class Settings(BaseSettings):
         # Raised out here, so that no context keeps pydantic's error, which holds what was given.
         raise wrong
 
-    @classmethod
-    def from_env(cls) -> Self:
-        """The settings of this process: its environment, and the file that KZ_COMPLIANCE_CONFIG names. As `load`."""
-        return cls.load()
-
     @model_validator(mode="after")
     def _hang_together(self) -> Self:
         self._check_keys()

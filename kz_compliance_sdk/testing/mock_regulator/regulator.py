@@ -8,13 +8,13 @@ import threading
 import time
 from bisect import insort
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Final
 
 from kz_compliance_sdk.errors import ConfigError
 from kz_compliance_sdk.testing import builders
-from kz_compliance_sdk.testing.mock_regulator.agenda import MESSAGES, PASSIVE, Chase, Conduct, Done, Step
+from kz_compliance_sdk.testing.mock_regulator.agenda import MESSAGES, PASSIVE, Act, Chase, Conduct, Done, Step
 from kz_compliance_sdk.testing.mock_regulator.app import Interface, Seen, SigningKeys
 from kz_compliance_sdk.testing.mock_regulator.books import Books, IssuedMessage, Recorded, RegistrationStatus
 from kz_compliance_sdk.testing.mock_regulator.control import PREFIX, Control
@@ -434,34 +434,26 @@ class MockRegulator:
     def _take(self, step: Step) -> str:
         # What a step carries follows from its act: `read_step` holds what comes from outside to it.
         data = step.data
-        match step.act:
-            case "push":
-                message = self.message(data)
-                if message is None:
-                    return "message_unknown"
-                self.spawn(lambda: self.push_as_it_is(message))
-            case "chase":
-                return self._chase(step, data)
-            case "fail":
-                self.fail(data)
-            case "disarm":
-                self.clear_faults()
-            case "outage":
-                self.outage(True, data)
-            case "recover":
-                self.outage(False)
-            case "forget_keys":
-                self.forget_keys()
-            case "skew":
-                self.skew(data)
-            case "rotate":
-                self.rotate(data.key_id, platform_id=data.platform_id, authority_id=data.authority_id)
-            case "registration":
-                self.set_registration(data, step.platform_id)
-            case "conduct":
-                self.behave(data)
-            case _:
-                self._say(step)
+        if step.act == "chase":
+            return self._chase(step, data)
+        if step.act == "push":
+            message = self.message(data)
+            if message is None:
+                return "message_unknown"
+            self.spawn(lambda: self.push_as_it_is(message))
+            return "done"
+        acts: Mapping[Act, Callable[[], object]] = {
+            "fail": lambda: self.fail(data),
+            "disarm": self.clear_faults,
+            "outage": lambda: self.outage(True, data),
+            "recover": lambda: self.outage(False),
+            "forget_keys": self.forget_keys,
+            "skew": lambda: self.skew(data),
+            "rotate": lambda: self.rotate(**asdict(data)),
+            "registration": lambda: self.set_registration(data, step.platform_id),
+            "conduct": lambda: self.behave(data),
+        }
+        acts.get(step.act, lambda: self._say(step))()
         return "done"
 
     def _say(self, step: Step) -> None:

@@ -14,9 +14,10 @@ from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.report import Receipt
 from kz_compliance_sdk.errors import NotAuthentic, RegulatorError, Unreadable
 from kz_compliance_sdk.ports import Delivered, FeedMessage, FeedPage, Rejected, RetryAt, Sent, Unknown
+from kz_compliance_sdk.wire.problem import read_problem
 from kz_compliance_sdk.wire.signature import SIGNATURE_HEADERS, KeyRing, verify_response
 from kz_compliance_sdk.wire.strict_json import read
-from kz_compliance_sdk.wire.v1 import FeedEntry, HeldNotice, encode, read_feed_by_entry, read_problem, read_receipt
+from kz_compliance_sdk.wire.v1 import FeedEntry, HeldNotice, encode, read_feed_by_entry, read_receipt
 
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e\u0400-\u04ff]+")
 

@@ -7,30 +7,7 @@
 
 from __future__ import annotations
 
-from kz_compliance_sdk.config.sections import (
-    ActorSettings,
-    LetterheadSettings,
-    LimitSettings,
-    NotifierSettings,
-    RegulatorSettings,
-    RespondentSettings,
-    SigningKeySettings,
-    StoreSettings,
-    TrustedKeySettings,
-    WorkerSettings,
-)
+from kz_compliance_sdk.config.sections import StoreSettings
 from kz_compliance_sdk.config.settings import Settings
 
-__all__ = [
-    "ActorSettings",
-    "LetterheadSettings",
-    "LimitSettings",
-    "NotifierSettings",
-    "RegulatorSettings",
-    "RespondentSettings",
-    "Settings",
-    "SigningKeySettings",
-    "StoreSettings",
-    "TrustedKeySettings",
-    "WorkerSettings",
-]
+__all__ = ["Settings", "StoreSettings"]

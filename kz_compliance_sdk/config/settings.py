@@ -44,7 +44,7 @@ from kz_compliance_sdk.config.sections import (
 )
 from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.policy import Policy, PolicyFragment, kz_policy, of_own_content, parse_calendar, tighten
-from kz_compliance_sdk.domain.policy.basis import UndoWindow
+from kz_compliance_sdk.domain.policy.values import UndoWindow
 from kz_compliance_sdk.domain.values import Identifier
 from kz_compliance_sdk.errors import ConfigError
 from kz_compliance_sdk.wire.signature.keyring import Key, KeyRing, Profile, SigningKey
@@ -156,11 +156,6 @@ class Settings(BaseSettings):
             return settings
         # Raised out here, so that no context keeps pydantic's error, which holds what was given.
         raise wrong
-
-    @classmethod
-    def from_env(cls) -> Self:
-        """The settings of this process: its environment, and the file that KZ_COMPLIANCE_CONFIG names. As `load`."""
-        return cls.load()
 
     @model_validator(mode="after")
     def _hang_together(self) -> Self:

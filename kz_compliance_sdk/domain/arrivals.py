@@ -10,7 +10,9 @@ from typing import Any
 from kz_compliance_sdk.domain import clock
 from kz_compliance_sdk.domain.actor import Stamp
 from kz_compliance_sdk.domain.arrival_events import (
-    Arrival,
+    Arrival as Arrival,
+)
+from kz_compliance_sdk.domain.arrival_events import (
     came,
     carried,
     fallen_told,
@@ -19,8 +21,12 @@ from kz_compliance_sdk.domain.arrival_events import (
     named_told,
 )
 from kz_compliance_sdk.domain.cancellations import (
-    Standing,
-    cancel,
+    Standing as Standing,
+)
+from kz_compliance_sdk.domain.cancellations import (
+    cancel as cancel,
+)
+from kz_compliance_sdk.domain.cancellations import (
     enforcing,
     has_begun,
     holding,
@@ -51,24 +57,6 @@ from kz_compliance_sdk.domain.references import object_stream
 from kz_compliance_sdk.domain.results import escalated, steps_past
 from kz_compliance_sdk.domain.running_time import replanned, resumed, term_times
 from kz_compliance_sdk.domain.transitions import ENDED, is_legal
-
-__all__ = [
-    "Arrival",
-    "Standing",
-    "admit",
-    "amend",
-    "answer",
-    "approvers_on_duty",
-    "cancel",
-    "confirm",
-    "flag",
-    "lacks_approver",
-    "named_anew",
-    "open_case",
-    "quarantine",
-    "remind",
-    "take_in",
-]
 
 
 def approvers_on_duty(roster: Iterable[ApproverDuty], at: int) -> int:

@@ -1,7 +1,7 @@
 """What an evidence pack of a case holds, in its two forms: as values, without a file, a language or a signature.
 
 What the events tell is in both, with the events themselves. The full form holds every byte beside it that the case
-rests on; the redacted form the digest of who acted in the place of who it was, and the words that `redaction` lets
+rests on; the redacted form the digest of who acted in the place of who it was, and the words that `said_of` lets
 through. The readable page is made from the same documents, so that it can show nothing that the form withholds.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -21,6 +22,7 @@ from kz_compliance_sdk.domain.events.delivery import Receipt
 from kz_compliance_sdk.domain.events.office import Instructed
 from kz_compliance_sdk.domain.events.privacy import Held
 from kz_compliance_sdk.domain.ledger import Link, Stamped
+from kz_compliance_sdk.domain.notice import Cancellation, Clarification, Item, Notice, Reminder
 from kz_compliance_sdk.domain.outbox import Attempt
 from kz_compliance_sdk.domain.proofs import Fault
 from kz_compliance_sdk.domain.reviewed import PROPOSAL, checks_of, decisions_of, looks_of
@@ -28,7 +30,6 @@ from kz_compliance_sdk.domain.second_person import in_words
 from kz_compliance_sdk.domain.steps import Form
 from kz_compliance_sdk.domain.user_notices import name_of
 from kz_compliance_sdk.domain.values import instant_text
-from kz_compliance_sdk.evidence.redaction import Said, is_plain_receipt, said_of
 from kz_compliance_sdk.evidence.told import shown, told
 from kz_compliance_sdk.ports import KeptCase
 
@@ -39,6 +40,71 @@ WORDS = "parts/"
 """The folder of what somebody wrote and what is no document of its own."""
 
 Rows = list[dict[str, Any]]
+
+# What of the words of a case can be shown to somebody who must not learn who its people are goes by list, never by
+# search: nothing is looked for and crossed out, and whatever a later release adds is withheld until somebody names it
+# here. The open content of events needs no list: a test sees to it that no event could hold a word of anybody.
+Said = Notice | Clarification | Cancellation | Reminder
+
+# A code, an id, a digest; whatever reads like words is none of them.
+_TOKEN = re.compile(r"[A-Za-z0-9._:~*-]{1,160}")
+
+
+_SHOWN: Mapping[type[Said], Mapping[str, Any]] = {
+    Notice: {
+        **dict.fromkeys(
+            "notice_id revision kind reference_number supersedes platform_id issued_at languages category "
+            "requested_action territorial_scope".split(),
+            True,
+        ),
+        "issuing_authority": {"id", "name", "type", "bin"},
+        "deadline": {"hours", "due_at"},
+        "legal_basis": {"__all__": {"act", "article"}},
+        "expert_group_decision": {"number", "decided_on"},
+        "user_notice": {"allowed", "delay_until"},
+        "preservation": {"until"},
+    },
+    Clarification: {"notice_id": True},
+    Cancellation: dict.fromkeys("notice_id revision effect item_ids reference_number issued_at".split(), True),
+    Reminder: dict.fromkeys(("notice_id", "escalation_level"), True),
+}
+"""The fields of a message that name no person and are nobody's free text."""
+
+
+def said_of(said: Said, *, full: bool) -> dict[str, Json]:
+    """What a message of the authority says: all of it, or what names no person and is nobody's free text.
+
+    The authority's own name, its numbers, and the acts and articles that it cites are shown as it wrote them.
+    """
+    include: Any = None if full else _SHOWN[type(said)]
+    told: dict[str, Json] = said.model_dump(mode="json", exclude_none=True, include=include)
+    if not full and isinstance(said, Notice | Clarification):
+        told["items"] = [_item(item) for item in said.items or ()]
+    if not full and isinstance(said, Clarification):
+        told["answers"] = len(said.answers)
+    return told
+
+
+def _item(item: Item) -> dict[str, Json]:
+    """An item without what it points at: an address or an account often is a name."""
+    named_by = [name for name in ("url", "object_id", "account_ref") if getattr(item, name)]
+    return {"item_id": item.item_id, "content_type": item.content_type, "named_by": named_by}
+
+
+_RECEIPT = frozenset({"receipt_id", "subject_id", "body_sha256", "recorded_at"})
+
+
+def is_plain_receipt(receipt: bytes) -> bool:
+    """Whether a receipt holds the fields of the contract and no other, and nothing that reads like words."""
+    try:
+        said = json.loads(receipt)
+    except ValueError:
+        return False
+    return (
+        isinstance(said, dict)
+        and set(said) <= _RECEIPT
+        and all(isinstance(one, str) and _TOKEN.fullmatch(one) for one in said.values())
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,7 @@ from kz_compliance_sdk.domain.running_time import clock_of
 from kz_compliance_sdk.domain.steps import Form
 from kz_compliance_sdk.domain.values import instant_text
 from kz_compliance_sdk.errors import NotAuthentic, NotFound, Unreadable
-from kz_compliance_sdk.evidence.dossier import Contents, Dossier, Received, contents
-from kz_compliance_sdk.evidence.redaction import Said
+from kz_compliance_sdk.evidence.dossier import Contents, Dossier, Received, Said, contents
 from kz_compliance_sdk.ports import Store, Tx
 from kz_compliance_sdk.wire.signature import KeyRing, verify
 from kz_compliance_sdk.wire.v1 import read_message

@@ -237,10 +237,11 @@ def message_bytes(
     platform_id: str = PLATFORM_ID,
 ) -> bytes:
     """The body of the message that carries `data`, of the type that fits it unless `kind` is given."""
-    return write_message(kind or _kind_of(data), data, message_id=message_id, sent_at=sent_at, platform_id=platform_id)
+    return write_message(kind or kind_of(data), data, message_id=message_id, sent_at=sent_at, platform_id=platform_id)
 
 
-def _kind_of(data: MessageData) -> MessageType:
+def kind_of(data: MessageData) -> MessageType:
+    """The type of the message that carries `data`."""
     if isinstance(data, Notice):
         return "notice.issued" if data.revision == 1 else "notice.amended"
     if isinstance(data, Clarification):

@@ -48,7 +48,6 @@ class Office:
     """A moderator, a lead, a lawyer and a head, and the decision that a test tells them to take."""
 
     moderator: Final = Actor("moderator", frozenset({"moderator"}))
-    second_moderator: Final = Actor("second-moderator", frozenset({"moderator"}))
     lead: Final = Actor("lead", frozenset({"lead"}))
     legal: Final = Actor("legal", frozenset({"legal"}))
     head: Final = Actor("head", frozenset({"head"}))

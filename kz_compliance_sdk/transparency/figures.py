@@ -75,14 +75,6 @@ FIGURES: tuple[Figure, ...] = (
     Figure("appeals", "appeals"),
 )
 
-_BY_ID = {one.id: one for one in FIGURES}
-
-
-def figure(name: str) -> Figure:
-    """Raises KeyError."""
-    return _BY_ID[name]
-
-
 MEASURES = frozenset({"removed", "restricted", "account_restricted", "age_restricted", "labelled", "preserved"})
 _GONE = frozenset({"already_unavailable", "not_found"})
 

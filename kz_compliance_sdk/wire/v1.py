@@ -21,38 +21,7 @@ from kz_compliance_sdk.domain.notice import Cancellation, Clarification, Notice,
 from kz_compliance_sdk.domain.report import OutboundModel, Receipt
 from kz_compliance_sdk.domain.values import Identifier, Instant, Line, ValueModel
 from kz_compliance_sdk.errors import Unreadable
-from kz_compliance_sdk.wire.problem import PROBLEM_MEDIA_TYPE, Problem, problem_bytes, read_problem
 from kz_compliance_sdk.wire.strict_json import loads, read, refused, validated
-
-__all__ = [
-    "API_VERSION",
-    "ENVELOPES",
-    "PROBLEM_MEDIA_TYPE",
-    "Accepted",
-    "Envelope",
-    "FeedEntry",
-    "FeedPage",
-    "FeedRead",
-    "HeldNotice",
-    "Message",
-    "MessageData",
-    "MessageType",
-    "Noted",
-    "Problem",
-    "encode",
-    "problem_bytes",
-    "read",
-    "read_admitted",
-    "read_feed",
-    "read_feed_by_entry",
-    "read_message",
-    "read_part",
-    "read_problem",
-    "read_receipt",
-    "unreadable",
-    "write_message",
-]
-
 
 API_VERSION: Final = "1"
 

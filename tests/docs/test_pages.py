@@ -30,7 +30,7 @@ from kz_compliance_sdk.domain.report import Report
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.domain.steps import VIEW_AGAIN_AFTER_S
 from kz_compliance_sdk.errors import NotAuthentic
-from kz_compliance_sdk.faces.cli import demo_stories, doctor
+from kz_compliance_sdk.faces.cli import demo_stage, demo_stories, doctor
 from kz_compliance_sdk.faces.cli.app import app
 from kz_compliance_sdk.services import intake, outcomes
 from kz_compliance_sdk.services.delivery import LEASE_S
@@ -38,9 +38,10 @@ from kz_compliance_sdk.services.health import SILENT_AFTER_S
 from kz_compliance_sdk.testing import agreement, keys
 from kz_compliance_sdk.testing.conformance.bad_inputs import CASES
 from kz_compliance_sdk.wire import strict_json
+from kz_compliance_sdk.wire.problem import read_problem
 from kz_compliance_sdk.wire.signature import WINDOW_S, KeyRing, Profile, standard_webhooks, verify
 from kz_compliance_sdk.wire.strict_json import read
-from kz_compliance_sdk.wire.v1 import ENVELOPES, read_message, read_problem, read_receipt
+from kz_compliance_sdk.wire.v1 import ENVELOPES, read_message, read_receipt
 from tests.docs.blocks import DOCS, ROOT, Block, blocks
 from tests.docs.site import INTAKE_PATH, settings_file, signed_notice
 from tests.journey.campaign.run import SPEED, Campaign
@@ -212,7 +213,7 @@ def test_every_setting_that_a_page_names_exists(page: Path) -> None:
         ("reliability.md", "at 100 random points", Campaign().kills, 100),
         ("reliability.md", "Three in ten of the answers to reports", Campaign().lost_replies, 0.3),
         ("reliability.md", "thirty times as fast", SPEED, 30),
-        ("demo.md", "undo window is 2 seconds", demo_stories.UNDO_S, 2),
+        ("demo.md", "undo window is 2 seconds", demo_stage.UNDO_S, 2),
         ("demo.md", "1 to 9,999", demo_stories.MAX_SEED, 9_999),
         ("guides/evidence.md", "One view stands for all of that person's for 15 minutes", VIEW_AGAIN_AFTER_S, 15 * 60),
     ],
@@ -311,10 +312,9 @@ def test_the_table_of_the_demonstration_is_its_stories() -> None:
     code = "".join(path.read_text(encoding="utf-8") for path in Path(demo_stories.__file__).parent.glob("demo_*.py"))
     code += Path(agreement.__file__).read_text(encoding="utf-8")
     shelves = {f"{shelf.replace('_', ' ')} agree" for shelf in agreement._SHELVES.values()}
-    moods = {f"a {mood} platform is waited for" for mood in ("slow", "flaky")}
     checks = re.findall(r"^\| ([a-z][^|]+?) \|", page[page.index("| Check |") : page.index("## Exit")], re.MULTILINE)
-    assert len(checks) == 20
-    assert [check for check in checks if check not in shelves | moods and f'"{check}"' not in code] == []
+    assert len(checks) == 21
+    assert [check for check in checks if check not in shelves and f'"{check}"' not in code] == []
 
 
 def test_the_backup_of_operations_copies_a_database_that_is_in_use(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from kz_compliance_sdk.domain.ledger import LedgerKey
 from kz_compliance_sdk.domain.references import object_stream
 from kz_compliance_sdk.domain.values import instant_text
 from kz_compliance_sdk.errors import StoreDamaged
-from kz_compliance_sdk.evidence.redaction import is_plain_receipt, said_of
+from kz_compliance_sdk.evidence.dossier import is_plain_receipt, said_of
 from kz_compliance_sdk.evidence.verify_pack import read_key, verified
 from kz_compliance_sdk.services.letters import Proof
 from kz_compliance_sdk.testing import builders

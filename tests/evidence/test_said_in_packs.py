@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kz_compliance_sdk.evidence.redaction import said_of
+from kz_compliance_sdk.evidence.dossier import said_of
 from kz_compliance_sdk.testing import builders
 from tests.unit.case_makers import a_notice
 

@@ -28,8 +28,8 @@ from kz_compliance_sdk.testing.mock_regulator import (
 )
 from kz_compliance_sdk.testing.mock_regulator.exchange import GARBAGE
 from kz_compliance_sdk.testing.mock_regulator.server import Server, running
+from kz_compliance_sdk.wire.problem import read_problem
 from kz_compliance_sdk.wire.signature import KeyRing, Profile, sign
-from kz_compliance_sdk.wire.v1 import read_problem
 from tests.conftest import NOON, FrozenClock
 from tests.waiting import PATIENCE_S, comes
 

@@ -81,13 +81,13 @@ def test_the_file_may_be_named_by_the_environment_and_an_argument_is_stronger(tm
     assert load({"CONFIG": str(named)}, given).intake_path == "/given"
 
 
-def test_from_env_reads_the_environment_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_load_reads_the_environment_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in os.environ:
         if name.startswith("KZ_COMPLIANCE_"):
             monkeypatch.delenv(name)
     for name, value in BASE.items():
         monkeypatch.setenv(name, value)
-    assert Settings.from_env().platform_id == "social"
+    assert Settings.load().platform_id == "social"
 
 
 def test_the_class_itself_reads_nothing_but_its_arguments(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,7 +33,8 @@ from kz_compliance_sdk.testing import builders
 from kz_compliance_sdk.testing.mock_regulator import Fault, IssuedMessage, Reply
 from kz_compliance_sdk.testing.mock_regulator.books import Books, Recorded
 from kz_compliance_sdk.testing.mock_regulator.exchange import Refused
-from kz_compliance_sdk.wire.v1 import HeldNotice, read, read_feed, read_receipt
+from kz_compliance_sdk.wire.strict_json import read
+from kz_compliance_sdk.wire.v1 import HeldNotice, read_feed, read_receipt
 from tests.conftest import FrozenClock
 from tests.unit.mock_regulators import Inbox, a_regulator, ask, submit
 

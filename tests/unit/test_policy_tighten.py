@@ -14,6 +14,7 @@ from kz_compliance_sdk.domain.policy import (
     kz_policy,
     tighten,
 )
+from kz_compliance_sdk.domain.policy.tightening import SafeguardsFragment, UserFragment
 from kz_compliance_sdk.errors import ConfigError
 
 
@@ -248,3 +249,14 @@ def test_the_base_is_left_as_it_was() -> None:
     before = kz_policy().model_dump_json()
     tighten(kz_policy(), "four_eyes_always = true\n[categories.fraud]\nfour_eyes = true")
     assert kz_policy().model_dump_json() == before
+
+
+def test_every_field_of_a_fragment_knows_which_direction_is_tighter() -> None:
+    """But those whose direction takes more than the two values: a field without one would be read and left aside."""
+    rest = set()
+    for fragment in (PolicyFragment, CategoryFragment, UserFragment, SafeguardsFragment):
+        rest |= {name for name, field in fragment.model_fields.items() if len(field.metadata) != 1}
+    assert rest == {
+        *("version", "terms_by_kind", "default_term", "categories", "ladder", "users", "authority_categories"),
+        *("safeguards", "term", "approver_duty"),
+    }

@@ -27,6 +27,8 @@ from kz_compliance_sdk.domain.report import (
 from kz_compliance_sdk.errors import Unreadable
 from kz_compliance_sdk.services.tallying import Demanded, Named, Naming
 from kz_compliance_sdk.wire import v1
+from kz_compliance_sdk.wire.problem import Problem, problem_bytes, read_problem
+from kz_compliance_sdk.wire.strict_json import read
 from tests.unit.golden import make
 
 NOW = make.NOW
@@ -172,9 +174,9 @@ def test_what_we_send_has_the_golden_bytes() -> None:
     )
     accepted = v1.Accepted(case_reference="KZ-26-000001", received_at=NOW + 1, due_at=NOW + 86_401)
     assert v1.encode(accepted) == GOLDEN["accepted.json"]
-    problem = v1.Problem.of("url_scheme", 422, "Use http or https.", field="data.items[0].url")
-    assert v1.problem_bytes(problem) == GOLDEN["problem.json"]
-    assert v1.read_problem(GOLDEN["problem.json"]) == problem
+    problem = Problem.of("url_scheme", 422, "Use http or https.", field="data.items[0].url")
+    assert problem_bytes(problem) == GOLDEN["problem.json"]
+    assert read_problem(GOLDEN["problem.json"]) == problem
 
 
 READ_BACK: dict[str, tuple[type[BaseModel], Callable[[Any], bytes]]] = {
@@ -192,7 +194,7 @@ READ_BACK: dict[str, tuple[type[BaseModel], Callable[[Any], bytes]]] = {
 @pytest.mark.parametrize("name", READ_BACK)
 def test_the_other_side_reads_the_golden_bytes_and_writes_them_again(name: str) -> None:
     model, write = READ_BACK[name]
-    assert write(v1.read(model, GOLDEN[f"{name}.json"])) == GOLDEN[f"{name}.json"]
+    assert write(read(model, GOLDEN[f"{name}.json"])) == GOLDEN[f"{name}.json"]
 
 
 def test_a_receipt_covers_the_bytes_it_names_and_no_others() -> None:
@@ -266,4 +268,4 @@ def test_a_reports_signature_is_not_part_of_what_it_signs() -> None:
 
 @pytest.mark.parametrize("body", [b"", b"<html>502</html>", b'{"status":"422"}', b"[]"])
 def test_an_answer_that_is_no_problem_is_told_apart(body: bytes) -> None:
-    assert v1.read_problem(body) is None
+    assert read_problem(body) is None

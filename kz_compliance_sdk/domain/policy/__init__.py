@@ -7,7 +7,6 @@ itself than the law does, and never less. `docs/concepts/law-and-policy.md` says
 from __future__ import annotations
 
 from kz_compliance_sdk.domain.policy.reading import kz_calendar, kz_policy, parse_calendar, parse_policy
-from kz_compliance_sdk.domain.policy.safeguards import ApproverDuty, Safeguards
 from kz_compliance_sdk.domain.policy.tightening import (
     CategoryFragment,
     PolicyFragment,
@@ -20,6 +19,7 @@ from kz_compliance_sdk.domain.policy.values import (
     AUDIENCES,
     KINDS,
     After,
+    ApproverDuty,
     Audience,
     Before,
     Calendar,
@@ -29,6 +29,7 @@ from kz_compliance_sdk.domain.policy.values import (
     OnlyIf,
     Policy,
     Repeat,
+    Safeguards,
     Source,
     Step,
     Term,

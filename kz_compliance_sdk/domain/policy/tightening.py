@@ -7,39 +7,39 @@ step in the other direction is a `ConfigError` that names the key, and nothing o
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Set
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
 from kz_compliance_sdk.domain.canonical import canonical, digest
 from kz_compliance_sdk.domain.flags import FLAG_MEANINGS
-from kz_compliance_sdk.domain.policy.basis import (
+from kz_compliance_sdk.domain.policy.reading import build, load_toml
+from kz_compliance_sdk.domain.policy.values import (
+    KINDS,
+    After,
+    ApproverDuty,
+    Before,
+    CategoryPolicy,
+    FieldName,
     Hours,
+    Kind,
+    LeaseTime,
+    Many,
     Name,
+    Policy,
     PositiveSeconds,
+    Repeat,
+    Safeguards,
     Seconds,
     Source,
+    Step,
+    Term,
     Text,
     UndoWindow,
     Value,
     Version,
     WorkingDays,
     Yes,
-)
-from kz_compliance_sdk.domain.policy.reading import build, load_toml
-from kz_compliance_sdk.domain.policy.safeguards import ApproverDuty, FieldName, Many, Safeguards
-from kz_compliance_sdk.domain.policy.values import (
-    KINDS,
-    After,
-    Before,
-    CategoryPolicy,
-    Kind,
-    LeaseTime,
-    Policy,
-    Repeat,
-    Step,
-    Term,
-    UserPolicy,
     one_unit,
 )
 from kz_compliance_sdk.errors import ConfigError
@@ -89,61 +89,54 @@ def within(key: str, base: frozenset[str] | None, asked: frozenset[str] | None) 
     return asked
 
 
-_MORE = (
-    "legal_review_flags",
-    "official_categories",
-    "official_acts",
-    "official_fields",
-    "user_data_fields",
-    "user_data_phrases",
-    "approver_outside_categories",
-    "approver_outside_flags",
-)
+def added(_key: str, base: frozenset[str], asked: frozenset[str]) -> frozenset[str]:
+    """What the policy has, and more."""
+    return base | asked
+
+
+def flags_added(key: str, base: frozenset[str], asked: frozenset[str]) -> frozenset[str]:
+    """As `added`, of flags that there are."""
+    return base | among(key, asked, FLAG_MEANINGS)
+
+
+def tightened(base: object, asked: Value, prefix: str = "") -> dict[str, Any]:
+    """What `base` and a fragment come to under each name whose field says which direction is tighter; `prefix` is what
+    stands before the name in a complaint."""
+    return {
+        name: tighter(prefix + name, getattr(base, name), getattr(asked, name))
+        for name, field in type(asked).model_fields.items()
+        for tighter in field.metadata
+    }
 
 
 class SafeguardsFragment(Value):
     """What is left out stays as it is; of a list, only what is new is written."""
 
-    legal_review_flags: frozenset[Name] = frozenset()
-    official_types: frozenset[Name] | None = None
-    official_categories: frozenset[Name] = frozenset()
-    official_acts: frozenset[Text] = frozenset()
-    official_fields: frozenset[FieldName] = frozenset()
-    user_data_fields: frozenset[FieldName] = frozenset()
-    user_data_phrases: frozenset[Text] = frozenset()
-    volume_notices: Many | None = None
-    volume_window_s: PositiveSeconds | None = None
-    reasons_least_chars: Many | None = None
-    approver_outside_always: Yes | None = None
-    approver_outside_categories: frozenset[Name] = frozenset()
-    approver_outside_flags: frozenset[Name] = frozenset()
+    legal_review_flags: Annotated[frozenset[Name], flags_added] = frozenset()
+    official_types: Annotated[frozenset[Name] | None, within] = None
+    official_categories: Annotated[frozenset[Name], added] = frozenset()
+    official_acts: Annotated[frozenset[Text], added] = frozenset()
+    official_fields: Annotated[frozenset[FieldName], added] = frozenset()
+    user_data_fields: Annotated[frozenset[FieldName], added] = frozenset()
+    user_data_phrases: Annotated[frozenset[Text], added] = frozenset()
+    volume_notices: Annotated[Many | None, at_most] = None
+    volume_window_s: Annotated[PositiveSeconds | None, at_least] = None
+    reasons_least_chars: Annotated[Many | None, at_least] = None
+    approver_outside_always: Annotated[Yes | None, only_on] = None
+    approver_outside_categories: Annotated[frozenset[Name], added] = frozenset()
+    approver_outside_flags: Annotated[frozenset[Name], flags_added] = frozenset()
     approver_duty: tuple[ApproverDuty, ...] = ()
 
 
 def stricter(base: Safeguards, asked: SafeguardsFragment, categories: Collection[str]) -> Safeguards:
     """`base` with what a platform adds; `categories` are the policy's. Raises ConfigError that names the key for
     anything looser, and for a flag or a category that there is not."""
-    changes: dict[str, Any] = {name: getattr(base, name) | getattr(asked, name) for name in _MORE}
     key = "safeguards"
-    for name in ("legal_review_flags", "approver_outside_flags"):
-        among(f"{key}.{name}", getattr(asked, name), FLAG_MEANINGS)
     for name in ("official_categories", "approver_outside_categories"):
         among(f"{key}.{name}", getattr(asked, name), categories)
     if base.approver_duty and asked.approver_duty not in ((), base.approver_duty):
         raise looser(f"{key}.approver_duty", "it has a roster of its own", "Remove this one, or change the policy's.")
-    changes |= {
-        "official_types": within(f"{key}.official_types", base.official_types, asked.official_types),
-        "volume_notices": at_most(f"{key}.volume_notices", base.volume_notices, asked.volume_notices),
-        "volume_window_s": at_least(f"{key}.volume_window_s", base.volume_window_s, asked.volume_window_s),
-        "reasons_least_chars": at_least(
-            f"{key}.reasons_least_chars", base.reasons_least_chars, asked.reasons_least_chars
-        ),
-        "approver_outside_always": only_on(
-            f"{key}.approver_outside_always", base.approver_outside_always, asked.approver_outside_always
-        ),
-        "approver_duty": asked.approver_duty or base.approver_duty,
-    }
-    return Safeguards(**changes)
+    return Safeguards(**tightened(base, asked, f"{key}."), approver_duty=asked.approver_duty or base.approver_duty)
 
 
 class TermFragment(Value):
@@ -161,21 +154,21 @@ class TermFragment(Value):
 class CategoryFragment(Value):
     """What a platform asks for a category in addition."""
 
-    legal_review: Yes | None = None
-    four_eyes: Yes | None = None
-    political_speech: Yes | None = None
-    expert_group: Yes | None = None
+    legal_review: Annotated[Yes | None, only_on] = None
+    four_eyes: Annotated[Yes | None, only_on] = None
+    political_speech: Annotated[Yes | None, only_on] = None
+    expert_group: Annotated[Yes | None, only_on] = None
     term: TermFragment | None = None
 
 
 class UserFragment(Value):
     """What a platform asks of itself towards the people whose content a measure meets."""
 
-    ask_s: Seconds | None = None
-    longest_delay_s: PositiveSeconds | None = None
-    appeal_term_s: PositiveSeconds | None = None
-    appeal_near_s: Seconds | None = None
-    report_reversals: Yes | None = None
+    ask_s: Annotated[Seconds | None, at_most] = None
+    longest_delay_s: Annotated[PositiveSeconds | None, at_most] = None
+    appeal_term_s: Annotated[PositiveSeconds | None, at_most] = None
+    appeal_near_s: Annotated[Seconds | None, at_least] = None
+    report_reversals: Annotated[Yes | None, only_on] = None
 
 
 class PolicyFragment(Value):
@@ -187,17 +180,17 @@ class PolicyFragment(Value):
     categories: Mapping[str, CategoryFragment] = Field(default_factory=dict)
     ladder: tuple[Step, ...] = ()
     """Further steps; a step with an id that the policy has comes earlier, pages more people or is more severe."""
-    undo_window_s: UndoWindow | None = None
-    lease_s: LeaseTime | None = None
-    lift_term_s: PositiveSeconds | None = None
-    preservation_s: Seconds | None = None
-    interim_before_s: Seconds | None = None
-    four_eyes_always: Yes | None = None
-    four_eyes_lifting: Yes | None = None
-    four_eyes_flags: frozenset[Name] = frozenset()
+    undo_window_s: Annotated[UndoWindow | None, at_least] = None
+    lease_s: Annotated[LeaseTime | None, at_most] = None
+    lift_term_s: Annotated[PositiveSeconds | None, at_most] = None
+    preservation_s: Annotated[Seconds | None, at_least] = None
+    interim_before_s: Annotated[Seconds | None, at_least] = None
+    four_eyes_always: Annotated[Yes | None, only_on] = None
+    four_eyes_lifting: Annotated[Yes | None, only_on] = None
+    four_eyes_flags: Annotated[frozenset[Name], flags_added] = frozenset()
     """Flags in addition to those of the policy."""
     users: UserFragment | None = None
-    known_acts: frozenset[Text] | None = None
+    known_acts: Annotated[frozenset[Text] | None, within] = None
     authority_categories: Mapping[Text, frozenset[Name]] = Field(default_factory=dict)
     safeguards: SafeguardsFragment = SafeguardsFragment()
 
@@ -214,17 +207,11 @@ def tighten(base: Policy, fragment: str | PolicyFragment) -> Policy:
     asked = build(PolicyFragment, load_toml(fragment, "fragment")) if isinstance(fragment, str) else fragment
     changes: dict[str, Any] = {
         "version": asked.version or f"{base.version}+own",
-        "undo_window_s": at_least("undo_window_s", base.undo_window_s, asked.undo_window_s),
-        "interim_before_s": at_least("interim_before_s", base.interim_before_s, asked.interim_before_s),
-        "lease_s": at_most("lease_s", base.lease_s, asked.lease_s),
-        "preservation_s": at_least("preservation_s", base.preservation_s, asked.preservation_s),
-        "lift_term_s": at_most("lift_term_s", base.lift_term_s, asked.lift_term_s),
-        "four_eyes_always": only_on("four_eyes_always", base.four_eyes_always, asked.four_eyes_always),
-        "four_eyes_lifting": only_on("four_eyes_lifting", base.four_eyes_lifting, asked.four_eyes_lifting),
-        "four_eyes_flags": base.four_eyes_flags | among("four_eyes_flags", asked.four_eyes_flags, FLAG_MEANINGS),
-        "known_acts": within("known_acts", base.known_acts, asked.known_acts),
+        **tightened(base, asked),
         "ladder": _ladder(base.ladder, asked.ladder),
-        "users": base.users if asked.users is None else _users(base.users, asked.users),
+        "users": base.users
+        if asked.users is None
+        else base.users.model_copy(update=tightened(base.users, asked.users, "users.")),
         "terms_by_kind": {
             kind: _term(f"terms_by_kind.{kind}", term, asked.terms_by_kind.get(kind))
             for kind, term in base.terms_by_kind.items()
@@ -272,37 +259,18 @@ def _term(key: str, base: Term, asked: TermFragment | None) -> Term:
 
 
 def _category(key: str, base: CategoryPolicy, asked: CategoryFragment, kinds: list[Term]) -> CategoryPolicy:
-    political = only_on(f"{key}.political_speech", base.political_speech, asked.political_speech)
+    changes = tightened(base, asked, f"{key}.")
     # Naming a category political asks for both reviews, without the platform having to repeat that.
-    review = only_on(f"{key}.legal_review", base.legal_review, asked.legal_review) or political
-    four_eyes = only_on(f"{key}.four_eyes", base.four_eyes, asked.four_eyes) or political
-    expert = only_on(f"{key}.expert_group", base.expert_group, asked.expert_group)
+    for name in ("legal_review", "four_eyes"):
+        changes[name] = changes[name] or changes["political_speech"]
     own = Source(act="the platform's own rule", note="unverified: asked for by the platform, no statutory condition.")
     term = base.term
     if asked.term is not None:
         # The category's term replaces that of every kind, so it must be no longer than the shortest of them.
         ceilings = [base.term] if base.term is not None else kinds
         term = _term(f"{key}.term", min(ceilings, key=lambda each: each.least_hours), asked.term)
-    return CategoryPolicy(
-        category=base.category,
-        legal_review=review,
-        four_eyes=four_eyes,
-        political_speech=political,
-        term=term,
-        source=base.source,
-        expert_group=expert,
-        expert_group_source=base.expert_group_source or (own if expert else None),
-    )
-
-
-def _users(base: UserPolicy, asked: UserFragment) -> UserPolicy:
-    sooner = ("ask_s", "longest_delay_s", "appeal_term_s")
-    changes: dict[str, Any] = {
-        name: at_most(f"users.{name}", getattr(base, name), getattr(asked, name)) for name in sooner
-    }
-    changes["appeal_near_s"] = at_least("users.appeal_near_s", base.appeal_near_s, asked.appeal_near_s)
-    reported = only_on("users.report_reversals", base.report_reversals, asked.report_reversals)
-    return base.model_copy(update={**changes, "report_reversals": reported})
+    source = base.expert_group_source or (own if changes["expert_group"] else None)
+    return CategoryPolicy(category=base.category, term=term, source=base.source, expert_group_source=source, **changes)
 
 
 def _ladder(base: tuple[Step, ...], asked: tuple[Step, ...]) -> tuple[Step, ...]:

@@ -6,49 +6,149 @@ term names its legal source. Nothing here reads a file: `reading.py` does.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import date
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, Self, TypeVar, cast
 
-from pydantic import AfterValidator, Discriminator, Field, PlainSerializer, Tag, field_validator, model_validator
-
-from kz_compliance_sdk.domain.policy.basis import (
-    DAY_S,
-    Hours,
-    Name,
-    PositiveSeconds,
-    Seconds,
-    Source,
-    Text,
-    UndoWindow,
-    Value,
-    Version,
-    WorkingDays,
-    Yes,
-    refused,
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    Tag,
+    field_validator,
+    model_validator,
 )
-from kz_compliance_sdk.domain.policy.safeguards import Safeguards
+from pydantic_core import PydanticCustomError
 
-__all__ = [
-    "AUDIENCES",
-    "KINDS",
-    "OWN",
-    "After",
-    "Audience",
-    "Before",
-    "Calendar",
-    "CategoryPolicy",
-    "Kind",
-    "Ladder",
-    "OnlyIf",
-    "Policy",
-    "Repeat",
-    "Source",
-    "Step",
-    "Term",
-    "UserPolicy",
-]
+DAY_S = 86_400
+YEAR_S = 366 * DAY_S
+
+Name = Annotated[str, StringConstraints(pattern=r"\A[a-z][a-z0-9_]{0,63}\z")]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=1000, strip_whitespace=True)]
+Url = Annotated[str, StringConstraints(pattern=r"\Ahttps?://[^\s]{1,500}\z")]
+Yes = Annotated[bool, Field(strict=True)]
+Seconds = Annotated[int, Field(strict=True, ge=0, le=YEAR_S)]
+PositiveSeconds = Annotated[int, Field(strict=True, ge=1, le=YEAR_S)]
+Hours = Annotated[int, Field(strict=True, ge=1, le=YEAR_S // 3600)]
+WorkingDays = Annotated[int, Field(strict=True, ge=1, le=366)]
+UndoWindow = Annotated[int, Field(strict=True, ge=0, le=3600)]
+
+
+def refused(message: str, remedy: str, key: str = "") -> PydanticCustomError:
+    """A broken rule: what is wrong, what to do, and below the value it was found in the key that it is about."""
+    return PydanticCustomError("policy_rule", "{message}", {"message": message, "remedy": remedy, "key": key})
+
+
+def _as_code(version: str) -> str:
+    if re.fullmatch(r"[A-Za-z0-9_.+:-]{1,80}", version) is None:
+        raise refused("This is no code, and decisions name it.", "Use 1 to 80 letters, digits and _ . + : - alone.")
+    return version
+
+
+Version = Annotated[str, Field(strict=True), AfterValidator(_as_code)]
+"""What tells a policy from others. What is added to it, such as "+own", still fits where 100 characters do."""
+
+
+class Value(BaseModel):
+    """A value out of a policy file: frozen, and an unknown key in it is a mistake."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class Source(Value):
+    """Where a rule comes from, and whether anybody has read it there.
+
+    A verified source says who read it, when and where; an unverified one is never shown to a user as fact.
+    """
+
+    act: Text
+    article: str = ""
+    url: Url | None = None
+    verified: Yes = False
+    verified_by: Text | None = None
+    verified_on: date | None = None
+    note: str = ""
+
+    @model_validator(mode="after")
+    def _says_who_when_and_where(self) -> Self:
+        if self.verified:
+            for key in ("article", "url", "verified_by", "verified_on", "note"):
+                if not getattr(self, key):
+                    raise refused("A verified source needs this key.", "Add it, or say verified = false.", key)
+        elif self.verified_by is not None or self.verified_on is not None:
+            raise refused("An unverified source says who verified it.", "Remove verified_by and verified_on.")
+        return self
+
+
+Weekday = Annotated[int, Field(strict=True, ge=1, le=7)]
+ClockTime = Annotated[str, StringConstraints(pattern=r"\A(?:(?:[01][0-9]|2[0-3]):[0-5][0-9]|24:00)\z")]
+Many = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
+FieldName = Annotated[str, StringConstraints(pattern=r"\A[A-Za-z][A-Za-z0-9_-]{0,63}\z")]
+
+
+class ApproverDuty(Value):
+    """When so many approvers are on duty: on these days of the week (1 is Monday), from `starts` to `ends` in the
+    policy's zone. A duty that ends before it starts runs over midnight, and belongs to the day on which it starts."""
+
+    days: Annotated[tuple[Weekday, ...], Field(min_length=1)]
+    starts: ClockTime
+    ends: ClockTime
+    approvers: Many = 1
+
+    @model_validator(mode="after")
+    def _lasts(self) -> Self:
+        if self.starts == self.ends:
+            raise refused("This duty has no length.", 'Give two times; the whole day is "00:00" to "24:00".', "ends")
+        return self
+
+
+class Safeguards(Value):
+    """What a policy asks for beside terms and categories. Times are in seconds (`_s`)."""
+
+    legal_review_flags: Annotated[frozenset[Name], Field(min_length=1)]
+    """Flags of a case that call for somebody with the role `legal`, whatever the category."""
+    official_types: Annotated[frozenset[Name], Field(min_length=1)]
+    """The types of authority that count as an official agency."""
+    official_categories: frozenset[Name] = frozenset()
+    """Categories in which an official is the offended party."""
+    official_acts: frozenset[Text] = frozenset()
+    """Provisions that protect officials, as `act` for all its articles or `act/article` for one."""
+    official_fields: frozenset[FieldName] = frozenset()
+    """Fields of a notice, beyond the contract, by which its sender says that an official is the offended party."""
+    user_data_fields: Annotated[frozenset[FieldName], Field(min_length=1)]
+    """Fields of a notice or an item, beyond the contract, by which its sender asks for data of a user."""
+    user_data_phrases: frozenset[Text] = frozenset()
+    """Words, in lower case, by which a notice that asks for the action `other` asks for data of a user."""
+    volume_notices: Many
+    """More new notices than this from one authority, or under one key, within the window are unusual."""
+    volume_window_s: PositiveSeconds
+    reasons_least_chars: Many = 1
+    """Reasons that are shorter than this in every language say too little."""
+    approver_outside_always: Yes = False
+    """Whether every measure needs an approver outside the country."""
+    approver_outside_categories: frozenset[Name] = frozenset()
+    approver_outside_flags: frozenset[Name] = frozenset()
+    approver_duty: tuple[ApproverDuty, ...] = ()
+    """When approvers are on duty. Empty: nobody has said, and nobody is paged for it."""
+
+    @field_validator("user_data_phrases")
+    @classmethod
+    def _in_lower_case(cls, phrases: frozenset[str]) -> frozenset[str]:
+        return frozenset(phrase.lower() for phrase in phrases)
+
+    def needs_outside(self, category: str, flags: frozenset[str]) -> bool:
+        """Whether a measure needs an approver outside the country."""
+        return (
+            self.approver_outside_always
+            or category in self.approver_outside_categories
+            or not flags.isdisjoint(self.approver_outside_flags)
+        )
 
 
 OWN = Source(

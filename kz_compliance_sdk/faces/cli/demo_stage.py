@@ -33,8 +33,11 @@ from kz_compliance_sdk.wire.signature import Profile
 
 _PLATFORM_FILE: Final = "KZ_DEMO_PLATFORM_FILE"
 _PR_SET_PDEATHSIG: Final = 1
-_START_S: Final = 30.0
 _STOP_S: Final = 8.0
+_PATIENCE_S: Final = 30.0
+_PAUSE_S: Final = 0.35
+UNDO_S: Final = 2
+"""The undo window of the demonstration, in seconds. The policy's is longer, and only a sandbox may shorten it."""
 
 
 class Stuck(ComplianceError):
@@ -43,12 +46,14 @@ class Stuck(ComplianceError):
     code = "demo_stuck"
 
 
-class Processes:
-    """Children that end with this block, however it ends, on two ports that are free now. Their output and every other
-    file of the run are in `directory`."""
+class Stage:
+    """Three processes that end with this block, however it ends, on two ports that are free now, and what people see.
+    Every file of the run is in `directory`; with `paced` a watched run pauses at each step."""
 
-    def __init__(self, directory: Path, env: Env) -> None:
-        self._env = env
+    def __init__(self, directory: Path, env: Env, *, stderr: bool, paced: bool) -> None:
+        self._env, self._began = env, env.monotonic()
+        self._console, self._states = screen.console(stderr=stderr), dict[str, str]()
+        self._pause_s = _PAUSE_S if paced and self._console.is_terminal else 0.0
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self.directory, self.settings_file = directory, directory / "kz-compliance.toml"
         self.platform_file = directory / "platform.jsonl"
@@ -60,11 +65,11 @@ class Processes:
         self.intake_url = f"{self.public_url}/notices"
         self.regulator_url = f"http://127.0.0.1:{self.regulator_port}"
 
-    def begin(self, profile: Profile, seed: int, undo_s: int) -> None:
+    def begin(self, profile: Profile, seed: int) -> None:
         """Write the settings of the sandbox, with a signing key that is made for this run, and start all three."""
         store, regulator = self.directory / "cases.sqlite3", self.regulator_url
         settings = sandbox_fields(store, profile=profile, intake_url=self.intake_url, regulator_url=regulator) | {
-            "undo_window_s": undo_s,
+            "undo_window_s": UNDO_S,
             "regulator": {"url": regulator, "poll_interval_s": 1, "total_s": 10, "attempts": 2},
             "worker": {"idle_s": 0.1, "watch_interval_s": 1, "heartbeat_s": 1},
             "respondent": {"role": "head of the office", "name": "Үлгі Б. С."},
@@ -79,7 +84,7 @@ class Processes:
         self._start("receiver", "serve", "--port", str(self.receiver_port))
         self._start("worker", "worker", "--enforcer", f"{__name__}:enforcer")
         for port in (self.receiver_port, self.regulator_port):
-            self.await_(f"an answer at port {port}", lambda: _listens(port), _START_S)  # noqa: B023
+            self.await_(f"an answer at port {port}", lambda: _listens(port))  # noqa: B023
 
     def _start(self, name: str, *arguments: str) -> None:
         command = [sys.executable, "-m", "kz_compliance_sdk", "--config", str(self.settings_file), *arguments]
@@ -104,14 +109,39 @@ class Processes:
             if child.poll() is not None:
                 raise Stuck(f"the {name} ended with exit code {child.returncode}.")
 
-    def await_(self, what: str, happened: Callable[[], bool], patience_s: float, late: Callable[[], str] = str) -> None:
-        """Wait until it happened. Raises Stuck, with `late` in words, when a process ended or patience did."""
-        deadline = self._env.monotonic() + patience_s
+    def await_(self, what: str, happened: Callable[[], bool], late: Callable[[], str] = str) -> None:
+        """Wait until it happened. Raises Stuck, with what is `late`, when a process ended or patience did."""
+        deadline = self._env.monotonic() + _PATIENCE_S
         while not happened():
             self.check()
             if self._env.monotonic() > deadline:
-                raise Stuck(f"waited {patience_s:.0f} s for {what}.{late()}")
+                raise Stuck(f"waited {_PATIENCE_S:.0f} s for {what}. Not where they should be: {late() or 'none'}.")
             self._env.sleep(0.1)
+
+    @property
+    def seconds(self) -> float:
+        """How long the run has taken so far."""
+        return self._env.monotonic() - self._began
+
+    def step(self, text: str) -> None:
+        """Say what happens now."""
+        self._console.print(Text(f"{self.seconds:5.1f} s  ", "dim").append(screen.printable(text), "default"))
+        self._env.sleep(self._pause_s)
+
+    def show_states(self, states: Mapping[str, str]) -> None:
+        """Say which notices, by their numbers, have come to another state."""
+        changed = {name: state for name, state in states.items() if self._states.get(name) != state}
+        self._states |= changed
+        for state in dict.fromkeys(changed.values()):
+            named = " ".join(name for name, now in changed.items() if now == state)
+            self._console.print(Text(f"         {state.replace('_', ' ')}: {named}"))
+
+    def stay(self) -> None:
+        """Keep everything running until Ctrl-C. Raises Stuck if one of them ends."""
+        with contextlib.suppress(KeyboardInterrupt):
+            while True:
+                self.check()
+                self._env.sleep(0.5)
 
     def changes(self) -> list[tuple[str, int, str]]:
         """What the platform carried out, in its order: object, version, and the measure then in force."""
@@ -192,42 +222,7 @@ def enforcer() -> SamplePlatform:
 
 
 _WIDE = 120
-_PAUSE_S = 0.35
 _IDS = ("notice", "came", "receipt")
-
-
-class Screen:
-    """Progress for people: a line for each step, and one for each state that notices come to.
-
-    `numbers` gives the number of each notice by its id. With `paced` a watched run pauses at each step.
-    """
-
-    def __init__(self, numbers: Mapping[str, int], env: Env, *, stderr: bool, paced: bool) -> None:
-        self._numbers, self._env = numbers, env
-        self._console = screen.console(stderr=stderr)
-        self._began = env.monotonic()
-        self._states: dict[str, str] = {}
-        self._paced = paced and self._console.is_terminal
-
-    @property
-    def seconds(self) -> float:
-        """How long the run has taken so far."""
-        return self._env.monotonic() - self._began
-
-    def step(self, text: str) -> None:
-        """What happens now."""
-        time = Text(f"{self.seconds:5.1f} s  ", style="dim")
-        self._console.print(time.append(screen.printable(text), style="default"))
-        if self._paced:
-            self._env.sleep(_PAUSE_S)
-
-    def states(self, states: Mapping[str, str]) -> None:
-        """How each notice stands, by its id."""
-        changed = {name: state for name, state in states.items() if self._states.get(name) != state}
-        self._states |= changed
-        for state in dict.fromkeys(changed.values()):
-            named = " ".join(f"#{self._numbers[name]}" for name, now in changed.items() if now == state)
-            self._console.print(Text(f"         {state.replace('_', ' ')}: {named}"))
 
 
 def show_rows(rows: Sequence[Mapping[str, Any]]) -> None:

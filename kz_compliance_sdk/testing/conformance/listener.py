@@ -22,11 +22,9 @@ _MOST_PUSHES: Final = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Pushed:
-    """One push that came. `at` is seconds of a clock that only goes forward, `now` is UTC seconds."""
+    """One push that came, and how it was answered."""
 
     request: Request
-    at: float
-    now: int
     status: int
 
 
@@ -45,7 +43,7 @@ class Listener:
             known = any(one.request.body == request.body for one in self._came)
             reply = _accepted() if known else _not_now()
             if len(self._came) < _MOST_PUSHES:
-                self._came.append(Pushed(request, time.monotonic(), int(time.time()), reply.status))
+                self._came.append(Pushed(request, reply.status))
             self._news.notify_all()
         return reply
 
@@ -58,7 +56,7 @@ class Listener:
         """All that came, once so many did or the time is over."""
         with self._news:
             self._news.wait_for(lambda: len(self._came) >= pushes, timeout_s)
-            return tuple(self._came)
+        return self.came()
 
 
 def _accepted() -> Reply:

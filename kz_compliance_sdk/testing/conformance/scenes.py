@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import KW_ONLY, dataclass, field
 from email.utils import parsedate_to_datetime
-from typing import Any, ClassVar, Final, Literal, Protocol, TypeVar
+from typing import Any, ClassVar, Final, Literal, TypeVar
 from urllib.parse import quote
 
 from kz_compliance_sdk.domain.notice import Notice
@@ -75,23 +75,12 @@ class RegulatorTarget:
     exact_codes: ClassVar[bool] = False
 
 
-class Target(Protocol):
-    """What is driven."""
-
-    @property
-    def profile(self) -> Profile: ...
-
-    @property
-    def exact_codes(self) -> bool:
-        """Whether the code of a problem counts, or its status alone."""
-
-
 @dataclass(eq=False)
 class Drive(abc.ABC):
     """One run against one target, and the way there. `clock` gives UTC seconds, `sleep` takes seconds; `run_id` is part
     of every id."""
 
-    target: Target
+    target: IntakeTarget | RegulatorTarget
     transport: Transport
     _: KW_ONLY
     clock: Callable[[], int] = lambda: int(time.time())

@@ -6,8 +6,7 @@ The conduct says what the regulator does without being told. It only decides, on
 from __future__ import annotations
 
 import dataclasses
-import heapq
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, get_args
 
@@ -178,50 +177,6 @@ class Done:
     step: Step
     at: int
     outcome: str
-
-
-class Agenda:
-    """The steps to come. Of two at the same second, the one that was planned first comes first."""
-
-    def __init__(self) -> None:
-        self._heap: list[tuple[int, int, Step]] = []
-        self._count = 0
-
-    def add(self, step: Step) -> None:
-        """Plan a step. One whose time has passed is taken at the next look."""
-        self._count += 1
-        heapq.heappush(self._heap, (step.at, self._count, step))
-
-    def remove(self, step: Step) -> None:
-        """Strike a step off; nothing happens if it was taken already."""
-        self._heap = [entry for entry in self._heap if entry[2] is not step]
-        heapq.heapify(self._heap)
-
-    def remove_where(self, is_struck: Callable[[Step], bool]) -> None:
-        """Strike off every step of which `is_struck` says so."""
-        self._heap = [entry for entry in self._heap if not is_struck(entry[2])]
-        heapq.heapify(self._heap)
-
-    def clear(self) -> None:
-        """Strike off everything."""
-        self._heap.clear()
-
-    def next_at(self) -> int | None:
-        """When the next step is due, in UTC seconds; None if there is none."""
-        return self._heap[0][0] if self._heap else None
-
-    def pop_due(self, now: int) -> Step | None:
-        """Take the first step that is due at `now` (UTC seconds) off the agenda."""
-        if self._heap and self._heap[0][0] <= now:
-            return heapq.heappop(self._heap)[2]
-        return None
-
-    def steps(self) -> list[Step]:
-        """What is to come, in order."""
-        return [entry[2] for entry in sorted(self._heap, key=lambda entry: entry[:2])]
-
-    def __contains__(self, step: Step) -> bool:
-        return any(each is step for _, _, each in self._heap)
 
 
 def step_json(step: Step) -> dict[str, Any]:

@@ -308,15 +308,9 @@ def _standing(record: NoticeRecord, report: Report) -> Recorded | None:
     newest = record.newest_report.get(report.case_reference)
     if newest is None or not isinstance(newest.value, Report) or newest.value.sequence < report.sequence:
         return None
-    for each in record.recorded:
-        value = each.value
-        if (
-            isinstance(value, Report)
-            and value.case_reference == report.case_reference
-            and value.sequence == report.sequence
-        ):
-            return each
-    return newest
+    place = report.case_reference, report.sequence
+    reports = ((each, each.value) for each in record.recorded if isinstance(each.value, Report))
+    return next((each for each, value in reports if (value.case_reference, value.sequence) == place), newest)
 
 
 def _wrong(where: str, detail: str) -> Refused:

@@ -6,14 +6,15 @@ import contextlib
 import random
 import threading
 import time
+from bisect import insort
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Final
 
 from kz_compliance_sdk.errors import ConfigError
 from kz_compliance_sdk.testing import builders
-from kz_compliance_sdk.testing.mock_regulator.agenda import MESSAGES, PASSIVE, Agenda, Chase, Conduct, Done, Step
+from kz_compliance_sdk.testing.mock_regulator.agenda import MESSAGES, PASSIVE, Act, Chase, Conduct, Done, Step
 from kz_compliance_sdk.testing.mock_regulator.app import Interface, Seen, SigningKeys
 from kz_compliance_sdk.testing.mock_regulator.books import Books, IssuedMessage, Recorded, RegistrationStatus
 from kz_compliance_sdk.testing.mock_regulator.control import PREFIX, Control
@@ -105,7 +106,7 @@ class MockRegulator:
         )
         self._false_material = random.Random(seed).randbytes(32)
         self._lock = threading.RLock()
-        self._agenda = Agenda()
+        self._agenda: list[Step] = []
         self._history: deque[Done] = deque(maxlen=_REMEMBERED)
         self._held: dict[str, list[Step]] = {}
         self._books = {name: Books(name, receipt_id) for name in self.platforms}
@@ -206,7 +207,7 @@ class MockRegulator:
     def _hold(self, message: IssuedMessage, fault: Fault) -> None:
         """Send a message later: at a time, and if it is to be overtaken, as soon as it was."""
         step = Step(self.now() + fault.delay_s, "push", message.id, message.platform_id)
-        self._agenda.add(step)
+        self.plan(step)
         if fault.kind == "push_reordered":
             self._held.setdefault(message.platform_id, []).append(step)
 
@@ -214,8 +215,7 @@ class MockRegulator:
         """The messages that have been overtaken by now, and are to be sent."""
         with self._lock:
             held = [step for step in self._held.pop(platform_id, []) if step in self._agenda]
-            for step in held:
-                self._agenda.remove(step)
+            self._agenda = [step for step in self._agenda if step not in held]
             return [message for step in held if (message := self.message(str(step.data))) is not None]
 
     def push_as_it_is(self, message: IssuedMessage, *, copies: int = 1) -> Push:
@@ -328,7 +328,7 @@ class MockRegulator:
         """Follow another conduct from now on; what is owed is looked at again by its rules."""
         with self._lock:
             self.conduct = conduct
-            self._agenda.remove_where(lambda step: step.act == "chase")
+            self._agenda = [step for step in self._agenda if step.act != "chase"]
             now = self.now()
             for name, books in self._books.items():
                 for record in books.notices.values():
@@ -352,10 +352,10 @@ class MockRegulator:
             self.plan(Step(self.now() + after, "registration", "registered", books.platform_id))
 
     def plan(self, *steps: Step) -> None:
-        """Put steps on the agenda."""
+        """Put steps on the agenda. Of two at the same second, the one that was planned first comes first."""
         with self._lock:
             for step in steps:
-                self._agenda.add(step)
+                insort(self._agenda, step, key=lambda each: each.at)
 
     def play(
         self, scenario: str, seed: int = 1, *, start: int | None = None, notices: int | None = None, pace: int = 1
@@ -375,7 +375,7 @@ class MockRegulator:
     def agenda(self) -> list[Step]:
         """What is still to happen, in order."""
         with self._lock:
-            return self._agenda.steps()
+            return list(self._agenda)
 
     def history(self) -> list[Done]:
         """The steps that were taken, oldest first, with what came of each."""
@@ -385,7 +385,7 @@ class MockRegulator:
     def next_at(self) -> int | None:
         """When the next step is due, in UTC seconds; None if nothing is planned."""
         with self._lock:
-            return self._agenda.next_at()
+            return self._agenda[0].at if self._agenda else None
 
     def tick(self) -> list[Done]:
         """Take every step whose time has come, in order; it may wait for platforms. Somebody has to call this:
@@ -393,9 +393,9 @@ class MockRegulator:
         taken: list[Done] = []
         while True:
             with self._lock:
-                step = self._agenda.pop_due(self._clock())
-            if step is None:
-                return taken
+                if not self._agenda or self._agenda[0].at > self._clock():
+                    return taken
+                step = self._agenda.pop(0)
             outcome = self._outcome(step)  # it takes its time
             done = Done(step, self.now(), outcome)
             self._history.append(done)
@@ -434,34 +434,26 @@ class MockRegulator:
     def _take(self, step: Step) -> str:
         # What a step carries follows from its act: `read_step` holds what comes from outside to it.
         data = step.data
-        match step.act:
-            case "push":
-                message = self.message(data)
-                if message is None:
-                    return "message_unknown"
-                self.spawn(lambda: self.push_as_it_is(message))
-            case "chase":
-                return self._chase(step, data)
-            case "fail":
-                self.fail(data)
-            case "disarm":
-                self.clear_faults()
-            case "outage":
-                self.outage(True, data)
-            case "recover":
-                self.outage(False)
-            case "forget_keys":
-                self.forget_keys()
-            case "skew":
-                self.skew(data)
-            case "rotate":
-                self.rotate(data.key_id, platform_id=data.platform_id, authority_id=data.authority_id)
-            case "registration":
-                self.set_registration(data, step.platform_id)
-            case "conduct":
-                self.behave(data)
-            case _:
-                self._say(step)
+        if step.act == "chase":
+            return self._chase(step, data)
+        if step.act == "push":
+            message = self.message(data)
+            if message is None:
+                return "message_unknown"
+            self.spawn(lambda: self.push_as_it_is(message))
+            return "done"
+        acts: Mapping[Act, Callable[[], object]] = {
+            "fail": lambda: self.fail(data),
+            "disarm": self.clear_faults,
+            "outage": lambda: self.outage(True, data),
+            "recover": lambda: self.outage(False),
+            "forget_keys": self.forget_keys,
+            "skew": lambda: self.skew(data),
+            "rotate": lambda: self.rotate(**asdict(data)),
+            "registration": lambda: self.set_registration(data, step.platform_id),
+            "conduct": lambda: self.behave(data),
+        }
+        acts.get(step.act, lambda: self._say(step))()
         return "done"
 
     def _say(self, step: Step) -> None:
@@ -594,10 +586,8 @@ class MockRegulator:
 def _authority_of(books: Books, data: MessageData) -> str | None:
     if isinstance(data, Sanction):
         return None
-    notice = data if isinstance(data, Notice) else None
-    if notice is None:
-        record = books.notices.get(data.notice_id)
-        notice = record.notice if record is not None else None
+    record = books.notices.get(data.notice_id)
+    notice = data if isinstance(data, Notice) else record.notice if record is not None else None
     return notice.issuing_authority.id if notice is not None else None
 
 

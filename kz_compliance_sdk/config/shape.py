@@ -64,19 +64,13 @@ def secret_of(model: type[BaseModel], key: str) -> str | None:
 
 
 def keys_at(model: type[BaseModel], loc: Loc) -> list[str]:
-    """The keys that the table at `loc` may hold; none if there is no table."""
-    here: type[BaseModel] | None = model
-    container: Any = None
+    """The keys that the table at `loc` may hold."""
+    here = model
     for part in loc:
-        if container is not None:
-            container = None
-            continue
-        known = here.model_fields.get(str(part)) if here is not None else None
-        if known is None:
-            return []
-        here, container = model_in(known.annotation)
-    if here is None or container is not None:
-        return []
+        known = here.model_fields.get(str(part))
+        inner = None if known is None else model_in(known.annotation)[0]
+        # A place in a list, or the name of a row, is of the model that its list or mapping holds.
+        here = inner or here
     names = here.model_fields
     return [*names, *(f"{name}{FILE}" for name in names if secret_of(here, f"{name}{FILE}"))]
 

@@ -23,21 +23,6 @@ from kz_compliance_sdk.domain.proposal_checks import RestsOn
 from kz_compliance_sdk.domain.review_policy import HEAD
 from kz_compliance_sdk.domain.words import Words, words
 
-RULES: Final = (
-    "head_of_office",
-    "content_unseen",
-    "order_fell",
-    "check_unclear",
-    "check_contradicted",
-    "legal_review",
-    "approver_outside",
-    "lifting",
-    "always",
-    "worldwide",
-    "category",
-)
-"""The codes of the rules, in the order in which a decision names them; those of flags follow, by name."""
-
 _HEAD_PROPOSED: Final = "head_of_office"
 _VOLUME: Final = "volume_unusual"
 

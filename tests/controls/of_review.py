@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from kz_compliance_sdk.domain.second_person import RULES
 from tests.controls.ways import (
     DUE_PROCESS,
     LAW,
@@ -21,6 +20,7 @@ from tests.controls.ways import (
     OF_USERS,
     OVERVIEW,
     REVIEW,
+    RULES,
     Control,
     Seam,
     each_item,

@@ -17,6 +17,21 @@ from kz_compliance_sdk.domain.change import CaseWrite
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.review_policy import HEAD
 
+RULES = (
+    "head_of_office",
+    "content_unseen",
+    "order_fell",
+    "check_unclear",
+    "check_contradicted",
+    "legal_review",
+    "approver_outside",
+    "lifting",
+    "always",
+    "worldwide",
+    "category",
+)
+"""The codes of the rules, in the order in which a decision names them; those of flags follow, by name."""
+
 Seam = Callable[[pytest.MonkeyPatch], None]
 
 T = "tests/promises/test_"

@@ -27,8 +27,9 @@ from kz_compliance_sdk.domain.flags import FLAG_MEANINGS
 from kz_compliance_sdk.domain.ledger import Sealed, Stamped
 from kz_compliance_sdk.domain.legal_check import LegalCheck, RecordedCheck, recorded
 from kz_compliance_sdk.domain.reviewed import ContentSeen
-from kz_compliance_sdk.domain.second_person import RULES, asked_for, in_words, said_openly, says
+from kz_compliance_sdk.domain.second_person import asked_for, in_words, said_openly, says
 from kz_compliance_sdk.domain.words import LANGUAGES, words
+from tests.controls.ways import RULES
 from tests.unit.case_makers import (
     HEAD,
     M1,

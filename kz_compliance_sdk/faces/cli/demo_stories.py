@@ -210,30 +210,36 @@ class Play:
     # ---------------------------------------------------------------------------------------- what arrives
 
     def push(self, *about: Story) -> None:
+        """The regulator pushes them."""
         for story in about:
             self._issue(story.notice, push=True)
 
     def push_late(self, story: Story) -> None:
+        """Its cancellation comes first."""
         message = self._issue(story.notice)
         self.withdraw(story)
         self._expect(202, self._regulator.do("push", message_id=message))
 
     def push_twice(self, story: Story) -> None:
+        """As after a lost answer."""
         self._issue(story.notice, push=True, copies=2)
 
     def lose_receipt(self, story: Story) -> None:
+        """The regulator records its report, and breaks the connection off."""
         # As often as one call tries: what became of it is then unknown, and the next attempt has to ask.
         path, times = f"/v1/notices/{story.notice.notice_id}/reports", self._desk.settings.regulator.attempts
         self._regulator.do("faults", kind="reset_after", on="report", path=path, times=times)
         self.push(story)
 
     def forge(self, story: Story) -> None:
+        """Somebody else sends it before the regulator does."""
         message = self._issue(story.notice)
         for how in ("unsigned", "wrong_key", "tampered"):
             self._regulator.do("push-forged", message_id=message, how=how)
         self._expect(202, self._regulator.do("push", message_id=message))
 
     def spoil(self, story: Story) -> None:
+        """It comes without its legal basis, and another message cut off."""
         now = self._desk.store.now()
         message = json.loads(builders.message_bytes(story.notice, message_id="msg_without_basis", sent_at=now))
         del message["data"]["legal_basis"]
@@ -244,15 +250,18 @@ class Play:
         self._cut_off = json.loads(answer["body"])["instance"].removeprefix("urn:uuid:")
 
     def feed(self, *about: Story) -> None:
+        """They stand in the feed, until the worker has read them."""
         for story in about:
             self._issue(story.notice, push=story.way == "both", in_feed=True)
         self._wait("the worker to read the feed", lambda: all(map(self._find, about)))
 
     def type_in(self, *about: Story) -> None:
+        """A letter and an e-mail that came an hour ago."""
         for story, how in zip(about, ("letter", "e-mail"), strict=True):
             self._desk.enter(Office.head, story.notice, self._desk.store.now() - 3_600, how)
 
     def remind(self, story: Story) -> None:
+        """The authority asks again, and announces a warning."""
         self._issue(builders.reminder(story.notice, 2), push=True)
         named = [story.notice.notice_id]
         self._issue(builders.sanction(1, named, effective_at=self._desk.store.now()), push=True)
@@ -267,9 +276,12 @@ class Play:
     remedy = partialmethod(_cancel, effect="remedied")
 
     def amend(self, story: Story) -> None:
+        """The authority puts another revision in its place."""
         self._issue(story.revised or story.notice, push=True)
 
     def answer(self, story: Story) -> None:
+        """The authority answers what the moderator has asked."""
+
         def asked() -> list[Any]:
             notices = self._regulator.books(self._desk.platform_id)["notices"]
             return list(notices[story.notice.notice_id]["clarification_requests"])
@@ -278,21 +290,25 @@ class Play:
         self._issue(builders.clarification(story.notice, asked()[0]["idempotency_key"]), push=True)
 
     def go_down(self, story: Story) -> None:
+        """It is decided while nobody can be told."""
         self._regulator.do("outage", on=True, retry_after_s=1)
         self.push(story)
         self.moderate()
         self._wait("a report to fail", lambda: bool(self._results(story, "report")))
 
     def come_back(self) -> None:
+        """The outage is over."""
         self._regulator.do("outage", on=False)
 
     # ------------------------------------------------------------------------------------- what people do
 
     def vouch(self, story: Story) -> None:
+        """Another person than the typist says that it is authentic."""
         called = "Called back on the number in the register of authorities."
         self._desk.take(Office.lead, self._case(story).id, commands.Authenticate(called))
 
     def settle(self, story: Story) -> None:
+        """A person settles what was cut off; the other message comes anew, and whole."""
         why = "The sender was called: a test of its system, no demand."
         self._desk.take(Office.lead, self._cut_off, commands.SettleQuarantine(why))
         held = self._case(story)
@@ -300,6 +316,7 @@ class Play:
         self.push(story)
 
     def moderate(self) -> None:
+        """Take case after case, until none is free."""
         while (lease := self._desk.claim(Office.moderator)) is not None:
             story = self._of_notice[lease.case.notice_id]
             turn = next(self._turns[story.key], None)
@@ -328,6 +345,8 @@ class Play:
             desk.undo(Office.moderator, case_id)
 
     def end_all_but(self, *but: Story) -> None:
+        """Wait until all others are where they must be in the end."""
+
         def ended() -> bool:
             self._carry_letters()
             return all(self._case(story).state == story.end for story in self._of_notice.values() if story not in but)
@@ -393,7 +412,7 @@ class Play:
             yield Check(name, told, () if re.fullmatch(expected, told) else (f"it came to {told}",))
         paths = {f"/v1/reports/{message.id}" for message in self._messages(self._stories["cut"], "report")}
         asked = [request for request in self._regulator.get("requests")["data"] if request["path"] in paths]
-        yield Check("an unknown receipt is asked for", f"{len(asked)} times", () if asked else ("nobody asked",))
+        yield Check("an unknown receipt is asked for", f"{len(asked)} look-ups", () if asked else ("nobody asked",))
         file = self._desk.case_file(self._case(self._stories["unreadable"]).id)
         first, last, since = file.inbox[0].received_at, file.inbox[-1].received_at, file.case.received_at
         told = f"received {screen.both(first)}"

@@ -108,7 +108,7 @@ class _Heard:
 
 
 class _Tells:
-    """Tells what a test came to. What passed around it is told by nobody's silence."""
+    """Tells what each test came to, and of what was done around it what did not pass."""
 
     def __init__(self, config: pytest.Config, tell: Connection[Any, Any]) -> None:
         self._config, self._tell = config, tell

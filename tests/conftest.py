@@ -22,7 +22,7 @@ from tests.chance import draw_few
 __all__ = ["NOON", "FrozenClock"]
 
 NOON = ISSUED_AT  # 2026-11-24T12:00:00 in Asia/Almaty
-pytest_plugins = ["pytester", "tests.beside_plugin"]
+pytest_plugins = ["pytester", "tests.beside_plugin", "tests.side_by_side"]
 # The same examples each time, and as much time for each as a busy machine takes.
 settings.register_profile(
     "suite", derandomize=True, database=None, deadline=None, suppress_health_check=[HealthCheck.too_slow]

@@ -33,7 +33,9 @@ def _pytest(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["one-process", "two-workers"])
+@pytest.mark.parametrize(
+    "workers", [(), ("-n", "2"), ("--side-by-side", "2")], ids=["one-process", "two-workers", "side-by-side"]
+)
 def test_no_skip_fails_a_run_in_which_a_test_was_skipped(tmp_path: Path, workers: tuple[str, ...]) -> None:
     """A skipped test fails the run, a run without one passes, and without the option a skip is allowed."""
     passes = "def test_passes() -> None:\n    assert True\n"
@@ -56,6 +58,57 @@ def test_it(number):
     SEEN.append(number)
     assert len(SEEN) < 9 or SEEN == sorted(SEEN), SEEN
 """
+
+
+_WHERE = "import os\n\nos.environ['FIRST'] = str(os.getpid())\n"
+_APART = """
+import os
+import time
+
+import pytest
+
+def here():
+    return str(os.getpid()) == os.environ["FIRST"]
+
+def test_here():
+    print("a word of", __name__)
+    time.sleep(0.2)  # time for the other to take a file
+    assert here()
+
+def test_skipped():
+    pytest.skip("always")
+
+@pytest.fixture
+def torn():
+    yield
+    assert here()
+
+def test_torn(torn): ...
+
+def test_dies():
+    if not here() and "DIES" in os.environ:
+        os._exit(7)
+"""
+
+
+@pytest.mark.slow
+def test_what_a_process_beside_comes_to_is_told_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Failures with what their tests printed, errors and skips all count, and so does a process that dies. In one
+    process, the control, nothing of it fails."""
+    (tmp_path / "conftest.py").write_text(_WHERE)
+    for at in range(6):
+        (tmp_path / f"test_{at}.py").write_text(_APART)
+    assert "18 passed, 6 skipped" in _pytest(tmp_path).stdout
+    told = _pytest(tmp_path, "--side-by-side", "2")
+    failed = re.findall(r"^FAILED .*test_(\d)\.py::test_here", told.stdout, re.MULTILINE)
+    assert failed
+    assert f"{len(failed)} failed, {18 - len(failed)} passed, 6 skipped, {len(failed)} error" in told.stdout
+    assert re.findall(r"^a word of test_(\d)$", told.stdout, re.MULTILINE) == failed
+    assert told.returncode == 1
+    monkeypatch.setenv("DIES", "1")
+    died = _pytest(tmp_path, "--side-by-side", "2")
+    assert "a process beside ended with 7, after test_" in died.stdout
+    assert died.returncode == 1
 
 
 @pytest.mark.slow
@@ -150,7 +203,9 @@ def test_the_options_choose_the_stages() -> None:
     assert [stage.name for stage in gate.chosen(_options(only=["types", "lint"]))] == ["lint", "types"]
     (tests,) = gate.chosen(_options(tests=True, quick=True, no_skip=True))
     assert tests.command[-3:] == ("-m", "not slow", "--no-skip")
-    assert tests.command[-7:-3] == ("-n", "2", "--dist", "worksteal")
+    assert tests.command[-5:-3] == ("--side-by-side", "2")
+    (tests,) = gate.chosen(_options(tests=True))
+    assert tests.command[-4:] == ("-n", "3", "--dist", "worksteal")
 
 
 def test_a_generated_file_that_was_edited_or_lost_is_stale(tmp_path: Path) -> None:

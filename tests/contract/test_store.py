@@ -302,6 +302,7 @@ def test_claims_of_one_batch_get_different_cases_the_most_urgent_first(lane: Sql
     ]
 
 
+@pytest.mark.slow
 def test_many_claims_of_one_batch_all_get_a_case(lane: SqliteStore) -> None:
     for n in range(1, 131):
         saved(lane, n)

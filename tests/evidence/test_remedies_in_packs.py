@@ -16,6 +16,7 @@ from kz_compliance_sdk.domain.words import LANGUAGES
 from kz_compliance_sdk.evidence.verify_pack import verified
 from kz_compliance_sdk.ports import Told
 from tests.evidence.scene import HEAD, LEAD, OFFICE_PEOPLE, USER, Scene, document, full, opened
+from tests.variants import variants
 
 LAWYER = Actor("marat.lawyer", frozenset({"legal"}), account="marat.account")
 LISTS = ("contests", "suspensions", "instructions", "user_notices", "appeals", "holds")
@@ -135,7 +136,7 @@ def test_the_full_form_holds_the_words(pressed: tuple[Scene, str]) -> None:
     assert verified(pack, None).problems == []
 
 
-@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize("lang", variants({lang: lang for lang in LANGUAGES}, "ru"))
 @pytest.mark.parametrize("form", [False, True])
 def test_the_page_shows_them(pressed: tuple[Scene, str], lang: str, form: bool) -> None:
     at, case_id = pressed

@@ -21,6 +21,7 @@ from kz_compliance_sdk.domain.notice import Notice
 from kz_compliance_sdk.domain.values import instant_text
 from kz_compliance_sdk.faces.cli.app import app
 from kz_compliance_sdk.testing import builders, keys
+from tests.blank import put_blank
 
 _command = cache(get_command)  # typer's runner would build the whole command anew for each call
 SECRET = base64.b64encode(b"an hmac secret that must never be shown").decode()
@@ -141,8 +142,7 @@ roles = ["lead", "legal"]
 
     def entered(self, seed: int = 1, *, items: int = 1, received: str | None = None) -> Notice:
         """A letter that aigerim typed in."""
-        if not self.store.exists():
-            self.ok("db", "upgrade")
+        put_blank(self.store)
         notice = builders.notice(seed, items=items)
         file = self.write(f"notice-{seed}.json", notice.model_dump(mode="json", exclude_none=True))
         arguments = ("--file", file, "--received-at", received or moments_ago(), "--how", "letter", "--yes")

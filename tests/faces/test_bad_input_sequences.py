@@ -297,6 +297,7 @@ def test_what_nobody_could_believe_is_read_again_until_it_can_be(offices: Office
     assert len(office.feed.pages) == 1, "nothing is left to read again"
 
 
+@pytest.mark.slow
 def test_what_is_never_signed_in_order_is_given_up_when_its_time_is_over(offices: Offices) -> None:
     office = offices.new()
     forged = replace(signed(message("msg_f", "F")), body=b"{}")

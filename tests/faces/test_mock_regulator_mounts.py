@@ -21,6 +21,7 @@ from kz_compliance_sdk.testing.mock_regulator.in_process import httpx_handler, r
 from kz_compliance_sdk.testing.mock_regulator.server import running
 from kz_compliance_sdk.wire.signature import KeyRing, Profile, sign
 from tests.conftest import FrozenClock
+from tests.variants import variants
 
 # The control interface answers this machine alone, so every mount has an address of it.
 BASE = "http://127.0.0.1:8800"
@@ -221,7 +222,7 @@ def _the_clock_stands(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(FrozenClock, "advance", lambda _self, _seconds: None)
 
 
-@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("profile", variants({name: name for name in PROFILES}, "standard-webhooks"))
 @pytest.mark.parametrize("mount", MOUNTS, ids=lambda mount: mount.__name__)
 def test_every_mount_answers_byte_for_byte_as_the_handler_does(mount: Mount, profile: Profile) -> None:
     assert differences(mount, profile) == []

@@ -30,7 +30,7 @@ def reasons(came: Run, since: int, until: int) -> list[str]:
     return [reason for at, reason in came.alerts if since <= at < until]
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_every_step_comes_at_its_true_time(tmp_path: Path, seed: int) -> None:
     assert list(faults(run(tmp_path, acts_of(seed)))) == []
 

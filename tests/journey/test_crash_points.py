@@ -283,12 +283,12 @@ def test_the_run_without_a_crash_ends_as_it_should(tmp_path: Path) -> None:
     assert end["told"] == [("1", "measure"), ("1", "restored"), ("2", "measure")]
 
 
-@pytest.mark.parametrize("part", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in range(1, 12))])
+@pytest.mark.parametrize("part", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in range(1, 24))])
 def test_a_crash_at_any_point_changes_nothing_of_the_end(tmp_path: Path, part: int) -> None:
     whole, expected = play(tmp_path / "whole.sqlite3", None)
     count = len(whole.points.passed)
     assert count >= 50
-    for at in range(part, count, 12):
+    for at in range(part, count, 24):
         one, end = play(tmp_path / f"{at}.sqlite3", at)
         assert one.crashes == 1, at
         assert end == expected, f"crash at point {at}, {one.points.passed[at]}"

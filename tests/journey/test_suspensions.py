@@ -361,7 +361,7 @@ def test_a_pause_that_nobody_recorded_is_found(scene: Scene, forged: str, named:
     assert any(named in what for what in found), found
 
 
-@pytest.mark.parametrize("seeds", [range(2), pytest.param(range(2, 12), marks=pytest.mark.slow)])
+@pytest.mark.parametrize("seeds", [range(1), pytest.param(range(1, 12), marks=pytest.mark.slow)])
 def test_a_random_order_of_suspensions_fires_no_step_twice_and_none_early(tmp_path: Path, seeds: range) -> None:
     """Whatever is recorded, confirmed and ended: each step fires at most once, and never before its share of the term
     has run."""

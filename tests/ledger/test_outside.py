@@ -8,6 +8,7 @@ docs/concepts/ledger.md, and tried here too.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -65,9 +66,15 @@ def state(outside: Outside) -> list[Any]:
     return found
 
 
+@cache
+def untouched(outside: Outside) -> list[Any]:
+    """What they hold between two tries: each is taken back."""
+    return state(outside)
+
+
 def tried(outside: Outside, *statements: str, values: tuple[Any, ...] = ()) -> list[str] | None:
     """What is found after these statements, which are taken back; None if they change nothing or SQLite refuses."""
-    before = state(outside)
+    before = untouched(outside)
     outside.run("SAVEPOINT tried")
     try:
         try:

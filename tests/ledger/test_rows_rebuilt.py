@@ -20,6 +20,7 @@ from tests.driver import LEAD, M1, Driver
 from tests.journey.scene import PLATFORM
 from tests.journey.test_one_account import FIRST, SECOND
 from tests.unguarded import unguard
+from tests.variants import variants
 
 pytestmark = pytest.mark.writes_by_itself
 
@@ -82,7 +83,7 @@ def begun(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, str, int]:
     return office.path.read_bytes(), case, office.clock()
 
 
-@pytest.mark.parametrize("column", COLUMNS)
+@pytest.mark.parametrize("column", variants({name: name for name in COLUMNS}, *NOT_READ, "state", "due_at"))
 def test_whatever_stands_in_a_column_the_row_is_made_anew(
     begun: tuple[bytes, str, int], tmp_path: Path, column: str
 ) -> None:
@@ -212,6 +213,7 @@ def test_a_case_that_was_called_by_another_notice_while_its_own_came_again_is_na
     assert office.desk.sweep() == Swept(2, (), (hidden,))
 
 
+@pytest.mark.slow
 def test_more_rows_than_are_looked_at_at_once_come_back(office: Driver) -> None:
     cases = sorted(office.issue(n) for n in range(1, 121))
     sql(office, "DELETE FROM cases WHERE id NOT IN (?, ?)", cases[3], cases[60])

@@ -35,6 +35,7 @@ from tests.ledger.otherwise import attack as lie
 from tests.ledger.rows import of_objects
 from tests.unguarded import unguard
 from tests.unit.case_makers import a_notice, measure, proposal
+from tests.variants import variants
 
 pytestmark = pytest.mark.writes_by_itself
 HOUR = 3600
@@ -295,7 +296,7 @@ APPEALS_LIE = {
 }
 
 
-@pytest.mark.parametrize("how", APPEALS_LIE)
+@pytest.mark.parametrize("how", variants({name: name for name in APPEALS_LIE}, "decided", "gone", "another one"))
 def test_a_row_of_an_appeal_that_lies_is_named_and_mended_and_never_believed(host: Host, how: str) -> None:
     one, other = (appeal_of_its_own(host, f"m-{seed}", seed) for seed in (1, 2))
     assert (faults(host), sweep(host).mended) == ([], ()), "the control: untouched"
@@ -329,7 +330,7 @@ TALLIES_LIE = {
 }
 
 
-@pytest.mark.parametrize("how", TALLIES_LIE)
+@pytest.mark.parametrize("how", variants({name: name for name in TALLIES_LIE}, "late", "another outcome", "gone"))
 def test_a_row_of_the_public_figures_that_lies_is_named_and_mended(host: Host, how: str) -> None:
     case_id, _ = (removed(host, name=f"m-{seed}", seed=seed) for seed in (1, 2))
     queries = host.store.queries(PLATFORM)
@@ -477,7 +478,7 @@ COPIES_LIE = {
 }
 
 
-@pytest.mark.parametrize("how", COPIES_LIE)
+@pytest.mark.parametrize("how", variants({name: name for name in COPIES_LIE}, "kept longer", "gone", "another one"))
 def test_a_row_of_a_copy_that_lies_is_named_and_mended(host: Host, how: str) -> None:
     one, other = (removed(host, name=f"m-{seed}", seed=seed) for seed in (1, 2))
     assert (faults(host), sweep(host).mended) == ([], ()), "the control: untouched"

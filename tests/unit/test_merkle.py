@@ -160,7 +160,10 @@ class _Kept:
         return self.levels[level][first : first + many]
 
 
-@pytest.mark.parametrize("size", [1, 255, 256, 257, 511, 1_000, 65_535, 65_536, 66_000])
+LARGE = [65_536, *(pytest.param(size, marks=pytest.mark.slow) for size in (65_535, 66_000))]
+
+
+@pytest.mark.parametrize("size", [1, 255, 256, 257, 511, 1_000, *LARGE])
 def test_what_the_kept_levels_prove_is_what_all_leaves_prove(size: int) -> None:
     """And they are read instead of the leaves: 255 of each level at most, on the way of a proof and at its end."""
     kept = _Kept(size)

@@ -16,6 +16,7 @@ from kz_compliance_sdk.testing.mock_regulator.faults import FaultKind
 from kz_compliance_sdk.wire.v1 import read_message
 from tests.conftest import NOON, FrozenClock
 from tests.unit.mock_regulators import Inbox, a_regulator
+from tests.variants import variants
 
 
 def _plan(name: str, seed: int = 1, **more: Any) -> list[Step]:
@@ -43,7 +44,7 @@ def test_a_scenario_lies_within_its_time_and_in_order(name: str) -> None:
     assert issued[-1].at <= NOON + SCENARIOS[name].seconds
 
 
-@pytest.mark.parametrize("name", SCENARIOS)
+@pytest.mark.parametrize("name", variants({name: name for name in SCENARIOS}, "bad_day", "key_change"))
 def test_every_step_can_be_written_and_read(name: str) -> None:
     for step in _plan(name):
         assert read_step(json.loads(json.dumps(step_json(step)))) == step

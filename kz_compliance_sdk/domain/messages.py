@@ -14,7 +14,7 @@ from kz_compliance_sdk.domain import fold
 from kz_compliance_sdk.domain.actor import Stamp
 from kz_compliance_sdk.domain.canonical import encoded
 from kz_compliance_sdk.domain.case import Case, CaseState, ItemState, happened, moved
-from kz_compliance_sdk.domain.change import CaseWrite, Change, MessageVoided, Write, case_after
+from kz_compliance_sdk.domain.change import CaseWrite, Change, Write, case_after
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.events import delivery
 from kz_compliance_sdk.domain.events.base import Audience, Happened
@@ -139,9 +139,9 @@ Seen = Mapping[int, tuple[str, str]]
 
 
 def written(case: Case, after: Case, *writes: Write, seen: Seen = MappingProxyType({})) -> Change:
-    """What a step writes that made `after` of a case: its row, the events and whatever else is given, and what of its
-    messages the events changed."""
-    return (CaseWrite(after), *writes, *_leaving(case, after, writes, seen), *_voided(case, after, writes))
+    """What a step writes that made `after` of a case: its row, the events and whatever else is given, and the messages
+    that it owes from now on."""
+    return (CaseWrite(after), *writes, *_leaving(case, after, writes, seen))
 
 
 def step(case: Case, verb: str, *tells: Happened, **how: Any) -> tuple[Change, Case]:
@@ -201,14 +201,6 @@ def _leaving(case: Case | None, after: Case, writes: Iterable[Write], seen: Seen
             lane_seq=one.number if lane else 0,
             item_id=about,
         )
-
-
-def _voided(case: Case, after: Case, writes: Iterable[Write]) -> Iterator[MessageVoided]:
-    """The messages that leave no more by the events between the two."""
-    at = max((one.at for one in writes if isinstance(one, Happened)), default=0)
-    for one in case.chain.messages.values():
-        if after.chain.messages[one.id].state == "voided" != one.state:
-            yield MessageVoided(case.platform_id, case.id, one.id, at)
 
 
 def acknowledgement_body(case: fold.Case, reference: str, message_id: str) -> bytes:

@@ -94,7 +94,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert host.decide(proposal(measure("1"))).decision.approved_by == LEGAL.id
     host.drain()
     host.make_checkpoint()
-    told = happened("case/1", "opened", read=0), happened("case/1", "viewed", read=0)
+    told = happened("duty/1", "opened", read=0), happened("duty/1", "viewed", read=0)
     host.store.submit(PLATFORM, lambda _tx: (told, None)).result()
     host.store.close()
     return path

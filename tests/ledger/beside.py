@@ -60,6 +60,11 @@ class Beside:
             took = {(platform, *key, case_id, "", seq, "", None) for key, seq in shadow.case.took.items()}
             stray = sorted({tuple(row) for row in read("inbox", platform, case_id)} ^ took, key=str)
             found = [f"the row {row} of a message is in one of the two alone, the store and the fold" for row in stray]
+            for row in read("outbox", platform, case_id):
+                owed, state = shadow.case.messages.get(row[2]), row[9]
+                left = ("void", "queued", "leased") if owed is None else ROW_STATES[owed.state]
+                if state not in left and not (state == "void" and shadow.case.erased_at):
+                    found.append(f"the row of {row[3]} is {state}, the fold says {owed and owed.state}")
             if shadow.case.appeals or shadow.case.tally:
                 stored = [*read("appeals", platform, case_id), *read("tallies", platform, case_id)]
                 found += differences(stored, case_id, shadow.case)
@@ -132,13 +137,15 @@ class Beside:
 
     def _messages(self, shadow: Shadow, writes: list[Any]) -> None:
         self._meet(shadow, writes)
+        assert shadow.case is not None
+        for name, message in shadow.known.items():
+            if shadow.case.messages[name].state == "voided":
+                shadow.known[name] = message.but(state="void")
         for write in writes:
             if type(write) is OutboxMessage and write.id not in shadow.known:
                 self.differences.append(f"{shadow.case_id}: nothing owes {write.kind} {write.body[:200]!r}")
             if type(write) is old.MessageWrite and write.message.id in shadow.known:
                 self._now(shadow, write.message)
-            if type(write) is old.MessageVoided and write.message_id in shadow.known:
-                self._now(shadow, shadow.known[write.message_id].but(state="void"))
 
     def _now(self, shadow: Shadow, message: OutboxMessage) -> None:
         assert shadow.case is not None
@@ -146,6 +153,16 @@ class Beside:
         want, held = state_of(message), shadow.case.messages[message.id].state
         if held != want:
             self.differences.append(f"{shadow.case_id}: {message.kind} is {want}, the fold says {held}")
+
+
+ROW_STATES: Mapping[str, tuple[str, ...]] = {
+    "voided": ("void",),
+    "done": ("done",),
+    "waiting": ("waiting",),
+    "parked": ("parked",),
+    **dict.fromkeys(("owed", "begun", "unknown"), ("queued", "leased")),
+}
+"""The states that the row of a message may have, by what the fold says of it."""
 
 
 def state_of(message: OutboxMessage) -> str:

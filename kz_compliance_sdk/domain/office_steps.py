@@ -53,7 +53,7 @@ def reopen(
     told = happened(case, reopened, stamp, {"reasons": reasons})
     watch = clock.next_step_at(policy.ladder, after=stamp.at, **term_times(case))
     back = replanned(moved(case, "reopen", told, watch_at=watch), policy, stamp.at)
-    return written(case, back, told), back
+    return written(back, told), back
 
 
 def correct_receipt(
@@ -75,7 +75,7 @@ def correct_receipt(
     # What was still to come on the old clock and is past on the new one fires at once.
     watch = min(following, case.watch_at + due - case.due_at) if case.watch_at is not None else following
     corrected = replanned(corrected.but(watch_at=watch), policy, stamp.at)
-    return written(case, corrected, told), corrected
+    return written(corrected, told), corrected
 
 
 def settle_quarantine(case: Case, reasons: str, *, stamp: Stamp) -> tuple[Change, Case]:
@@ -128,7 +128,7 @@ def report_interim(
     told = happened(case, office.InterimAsked(), stamp)
     asked = moved(case, "report_interim", told)
     asked, reported = with_report(asked, decisions, respondent, stamp, final=False, notified=notified)
-    return written(case, asked, told, reported), asked
+    return written(asked, told, reported), asked
 
 
 def acknowledge(case: Case, *, stamp: Stamp) -> tuple[Change, Case]:

@@ -201,7 +201,7 @@ def exported(case: Case, *, stamp: Stamp) -> Change:
     """That somebody took the personal data of a case out."""
     REVIEW_POLICY.check(stamp.actor, "export")
     told = happened(case, office.Exported(), stamp)
-    return written(case, moved(case, None, told), told)
+    return written(moved(case, None, told), told)
 
 
 def begin_anew(case: Case) -> Case:

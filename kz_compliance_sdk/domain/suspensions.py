@@ -114,7 +114,7 @@ def confirm_suspension(
     told = happened(case, remedies.SuspensionConfirmed(suspension=number), stamp, {"how": how})
     known, over = resumed(case, stamp)
     after = _changed(known, "confirm_suspension", told, stamp)
-    return written(case, after, *over, told), after
+    return written(after, *over, told), after
 
 
 def end_suspension(case: Case, number: int, ended_at: int, reasons: str, *, stamp: Stamp) -> tuple[Change, Case]:
@@ -132,7 +132,7 @@ def end_suspension(case: Case, number: int, ended_at: int, reasons: str, *, stam
         raise IllegalMove(f"the suspension {number} has ended already.", reference=case.id)
     told = happened(case, remedies.SuspensionEnded(suspension=number, ended_at=ended_at), stamp, {"reasons": reasons})
     after = _changed(case, "end_suspension", told, stamp)
-    return written(case, after, told), after
+    return written(after, told), after
 
 
 def resumed(case: Case, stamp: Stamp) -> tuple[Case, tuple[Happened, ...]]:

@@ -21,7 +21,7 @@ from kz_compliance_sdk.adapters.sql.keys import DESTROYED, MasterKeys, PartKeys
 from kz_compliance_sdk.adapters.sql.lane import ChangeRefused, Job
 from kz_compliance_sdk.adapters.sql.ledger import Appending, Ledger
 from kz_compliance_sdk.adapters.sql.private import NO_CASE, PrivateRows
-from kz_compliance_sdk.adapters.sql.rows import DATA_KEY, came_row, case_row
+from kz_compliance_sdk.adapters.sql.rows import DATA_KEY, came_row, case_row, message_row
 from kz_compliance_sdk.adapters.sql.shared import Behind, Shared
 from kz_compliance_sdk.adapters.sql.sqlite import (
     OVERWRITE_ALL,
@@ -57,6 +57,7 @@ from kz_compliance_sdk.domain.events.remedies import Appealed
 from kz_compliance_sdk.domain.events.waiting import Lodged
 from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.ledger import LedgerKeys
+from kz_compliance_sdk.domain.messages import as_owed
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.references import MESSAGES, stream_of
 from kz_compliance_sdk.domain.transitions import ENDED
@@ -102,6 +103,7 @@ class SqliteTransaction:
         self._indexed: set[tuple[str, str]] = set()
         self._lodged: set[tuple[str, str]] = set()
         self._came: dict[tuple[str, str, str, str], int] = {}
+        self._owed: list[OutboxMessage] = []
         self._voided: list[tuple[int, str, str, str]] = []
         self._erased: set[tuple[str, str]] = set()
         self._written: list[Change] = []
@@ -125,6 +127,7 @@ class SqliteTransaction:
         self._indexed.clear()
         self._lodged.clear()
         self._came.clear()
+        self._owed.clear()
         self._voided.clear()
         self._erased.clear()
         self.private.begin()
@@ -166,9 +169,9 @@ class SqliteTransaction:
         if happened := happenings(change):
             names = {(one.platform_id, one.stream) for one in happened if one.stream.startswith(_CASES)}
             before = [self._stream(*name) for name in names]
-            self._note_messages(happened, self.ledger.append(happened))
+            self._note_came(happened, self.ledger.append(happened))
             self.shared.volumes.add(happened)
-            keys |= {f"m{message}" for stream in before for message in self._note_voided(stream)}
+            keys |= {f"m{message}" for stream in before for message in self._note_messages_of(stream)}
         for write in change:
             # Where nothing happened, rows that lied are written anew: what lies beside them is too.
             if type(write) is LodgedAnew:
@@ -184,20 +187,24 @@ class SqliteTransaction:
     def _stream(self, platform_id: str, name: str) -> Stream:
         return self.ledger.streams(platform_id, [name])[name]
 
-    def _note_voided(self, before: Stream) -> list[str]:
-        """The messages that their case owes no more by what was appended to its stream: they leave no more."""
+    def _note_messages_of(self, before: Stream) -> list[str]:
+        """The messages that their case owes since something was appended to its stream, and those that it owes no more:
+        these leave no more."""
         after, were = self._stream(before.platform, before.name), before.case.messages
-        gone = [
-            name
-            for name, one in after.case.messages.items()
-            if one.state == "voided" and not (name in were and were[name].state == "voided")
-        ]
-        at = after.events[-1].at
-        self._voided += ((at, before.platform, before.reference, message) for message in gone)
-        return gone
+        platform_id, case_id, at = before.platform, before.reference, after.events[-1].at
+        changed: list[str] = []
+        for name, one in after.case.messages.items():
+            if name not in were:
+                self._owed.append(as_owed(platform_id, case_id, one))
+            elif one.state != "voided" or were[name].state == "voided":
+                continue
+            if one.state == "voided":
+                self._voided.append((at, platform_id, case_id, name))
+            changed.append(name)
+        return changed
 
-    def _note_messages(self, happened: list[Happened], seqs: list[int]) -> None:
-        """Which rows are to be written of the messages that these events tell of."""
+    def _note_came(self, happened: list[Happened], seqs: list[int]) -> None:
+        """Which rows are to be written of the messages that came, of which these events tell."""
         for one, seq in zip(happened, seqs, strict=True):
             if one.stream.startswith(MESSAGES):
                 self._lodged.add((one.platform_id, one.stream))
@@ -215,6 +222,8 @@ class SqliteTransaction:
         self.shared.forget()
         self._written += staged
         try:
+            self._insert("outbox", list(map(message_row, self._owed)))
+            self._owed.clear()
             self._writer.write(staged, self.private, self.ledger, self._execute, self._execute_many)
             # What an attempt came to was written before what its events void: its own message can be among these.
             for voided in self._voided:
@@ -291,6 +300,10 @@ class SqliteTransaction:
         self._renew_key(platform_id, case_id, DESTROYED)
         self._execute(OVERWRITE_IN_PLACE, ())
         self.private.destroyed(platform_id, case_id)
+
+    def _insert(self, table: str, rows: list[tuple[Any, ...]]) -> None:
+        if rows:
+            self._execute_many(self.statements.inserts[table], rows)
 
     def _execute(self, sql: str, values: tuple[Any, ...]) -> int:
         return int(self._cursor.execute(sql, values).rowcount)
@@ -412,7 +425,7 @@ class Writer:
             for write in change:
                 kind = type(write)
                 if kind is OutboxMessage:
-                    inserts["outbox"].append(rows.message_row(write))
+                    inserts["outbox"].append(message_row(write))
                 elif kind is Attempt:
                     inserts["attempts"].append(rows.attempt_row(write))
                 elif kind in (Happened, LodgedAnew, CaseWrite):
@@ -434,7 +447,7 @@ class Writer:
         s = self._s
         kind = type(write)
         if kind is MessageWrite:
-            row = rows.moved_message_row(write.message)
+            row = message_row(write.message)
             statement = s.message_update if write.lease_token is None else s.message_update_leased
             guard = () if write.lease_token is None else (write.lease_token,)
             if execute(statement.sql, (*(row[at] for at in _MOVING), row[0], row[1], row[2], *guard)) != 1:

@@ -351,7 +351,7 @@ class ComplianceDesk(Groups):
             if known is None:
                 message = tx.message(message_id)
             else:
-                message = as_made(stream_in(tx, known.case_id), known, tx.words, tx.stamp().keyed)
+                message = as_made(stream_in(tx, known.case_id), known, tx.words)
             return message, items_named(tx, tx.case(message.case_id))
 
         message, items = self._read(read)

@@ -366,7 +366,7 @@ def reverse(
                 notified=standing.notified,
             )
             writes.append(reported)
-    return Settled(written(case, after, *writes), after, decided, item.item_id)
+    return Settled(written(after, *writes), after, decided, item.item_id)
 
 
 def _reversed(

@@ -222,7 +222,7 @@ def take_in(case: Case, arrival: Arrival, stamp: Stamp) -> tuple[Change, Case]:
     and can be now."""
     told = happened_with(arrival, case, events.TakenIn(came=came(arrival, stamp)), stamp)
     after = moved(case, None, told)
-    return written(case, after, told), after
+    return written(after, told), after
 
 
 def confirm(
@@ -254,7 +254,6 @@ def amend(
     new revision no longer names is lifted. The clock is kept while the case runs; an ended case gets the term from this
     receipt."""
     noticed = {item.item_id: item for item in notice.items}
-    read = case
     case, over = resumed(case, stamp)
     items, writes, standing = named_anew(case, noticed, standing, policy, stamp)
     for number, item in enumerate(items):
@@ -286,7 +285,7 @@ def amend(
     )
     watch = anew.get("watch_at") or clock.next_step_at(policy.ladder, after=stamp.at, **term_times(amended))
     amended = replanned(amended.but(watch_at=watch), policy, stamp.at)
-    change = written(read, amended, *over, told, *writes)
+    change = written(amended, *over, told, *writes)
     if past is None:
         return change, amended
     fired, after = escalated(amended, past, policy, stamp)
@@ -350,7 +349,7 @@ def answer(
     writes += tried(standing.messages, ("report",), stamp)
     watch = stamp.at if case.watch_at is None else case.watch_at
     answered = moved(case, "answer", told, *happenings(writes), named=items, watch_at=watch)
-    return written(case, answered, told, *writes), answered
+    return written(answered, told, *writes), answered
 
 
 def _outcome(item: ItemState, decisions: Mapping[int, Decision]) -> str:

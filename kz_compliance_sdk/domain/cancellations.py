@@ -97,7 +97,7 @@ def cancel(
             notified=standing.notified,
         )
         gone.append(reported)
-    return written(case, after, told, *writes, *gone), after
+    return written(after, told, *writes, *gone), after
 
 
 def lift_watch(case: Case, policy: Policy, stamp: Stamp) -> int:

@@ -25,25 +25,6 @@ class ClockSet:
     now: int
 
 
-@dataclass(frozen=True, slots=True)
-class CaseErased:
-    """The personal data in the rows of a case is destroyed: the key of its cells, and what it opens."""
-
-    platform_id: str
-    case_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class NoticeCounted:
-    """A new notice that came at `at` (UTC seconds) counts under each of the `names`. What came at `over` or before
-    counts no more."""
-
-    platform_id: str
-    names: tuple[str, ...]
-    at: int
-    over: int
-
-
 def names_of(authority_id: str, key_id: str) -> tuple[str, ...]:
     """What a notice counts under: its authority, and the key that signed it if any did."""
     return (f"authority {authority_id}", f"key {key_id}") if key_id else (f"authority {authority_id}",)
@@ -100,16 +81,6 @@ class MessageWrite:
 
 
 @dataclass(frozen=True, slots=True)
-class MessageVoided:
-    """A message that its case no longer owes since `at` (UTC seconds): it leaves no more."""
-
-    platform_id: str
-    case_id: str
-    message_id: str
-    at: int
-
-
-@dataclass(frozen=True, slots=True)
 class CursorMoved:
     """How far a feed has been read; stored with what was read. `cursor` is empty at its beginning."""
 
@@ -156,16 +127,13 @@ Write = (
     CaseWrite
     | Happened
     | OutboxMessage
-    | NoticeCounted
     | MessageWrite
-    | MessageVoided
     | Attempt
     | CursorMoved
     | EndpointState
     | Heartbeat
     | ClockSet
     | RefusalsCounted
-    | CaseErased
     | LodgedAnew
     | TilesMade
 )

@@ -208,12 +208,8 @@ def _decide(
     after = moved(case, verb, *tells, named=anew)
     now = {item.number: item for item in after.items}
     writes: list[Write] = [*tells]
-    seen: dict[int, tuple[str, str]] = {}
     for item, one in zip(anew, sets, strict=True):
         if one.status != "settled":
-            digest = of_item[item.item_id].content_sha256 or ""
-            row = context.seen.get(item.number)
-            seen[item.number] = digest, row.object_id if row is not None and row.digest == digest else ""
             writes.append(context.objects.versioned(case, now[item.number], stamp))
         elif item.measure:
             # Another item of the case holds the same object.
@@ -222,7 +218,7 @@ def _decide(
         known = {**context.decisions, decision.version: decision}
         after, reported = with_report(after, known, context.respondent, stamp, notified=context.notified)
         writes.append(reported)
-    return written(case, after, *writes, seen=seen), after
+    return written(after, *writes), after
 
 
 def _set_going(
@@ -273,7 +269,7 @@ def undo(case: Case, messages: Sequence[OutboxMessage], policy: Policy, *, stamp
     told = happened(case, undone, stamp)
     back = moved(case, "undo", told, **on_the_term_again(case, policy, stamp.at))
     back = replanned(back, policy, stamp.at)
-    return written(case, back, told), back
+    return written(back, told), back
 
 
 def _fell(item: ItemState) -> bool:

@@ -15,6 +15,7 @@ from typing import Literal
 
 from msgspec import Struct, field
 
+from kz_compliance_sdk.domain.clock import Pause, paused_due_at, urgent_at
 from kz_compliance_sdk.domain.contest import ContestResult
 from kz_compliance_sdk.domain.ledger import FIRST, Damage, Link, NewerRelease, Part, Roster, Stamped
 from kz_compliance_sdk.domain.references import message_id
@@ -140,7 +141,8 @@ class Tries(Struct, frozen=True):
 
 class Message(Struct):
     """What the case owes somebody outside since the event `seq`, and where that stands. `at_seq` is the event that
-    holds its bytes, 0 where an encoder makes them. `due_at` orders; nothing leaves before `not_before`."""
+    holds its bytes, 0 where an encoder makes them. `due_at` orders; nothing leaves before `not_before`. An alert names
+    the time `about_at`."""
 
     id: str
     kind: MessageKind
@@ -160,6 +162,7 @@ class Message(Struct):
     reason: str = ""
     audience: tuple[str, ...] = ()
     level: int = 0
+    about_at: int = 0
 
     @property
     def begun(self) -> bool:
@@ -357,6 +360,14 @@ class Case(Struct):
         """What has still to leave, or to be settled by a person."""
         return tuple(message for message in self.messages.values() if not message.settled)
 
+    def urgent_at(self, at: int) -> int:
+        """By when it is urgent at `at`, UTC seconds: later by what its term was paused until then."""
+        held = [one for one in self.suspensions.values() if one.confirmed_by]
+        if not held:
+            return urgent_at(self.due_at, self.requested_due_at or None)
+        pauses = [Pause(one.from_at, one.ends_at) for one in held if one.ends_at is None or one.ends_at >= one.from_at]
+        return paused_due_at(self.due_at, received_at=self.received_at, pauses=pauses, at=at)
+
     def effect_of(self, item: Item, kind: MessageKind) -> Message | None:
         """The unsettled message that carries out (`enforce`) or lifts (`restore`) what was decided for an item last."""
         message = self.messages.get(message_id(self.stream, kind, 0, item.version, item.number))
@@ -427,6 +438,7 @@ class Case(Struct):
             due_at=not_before,
         )
         made.reason, made.audience, made.level = reason, audience, level
+        made.about_at = self.appeals[number].due_at if number else self.lift_due_at or self.urgent_at(on.at)
 
     def void(self, *kinds: MessageKind, target: str = "", item: int = 0) -> None:
         """Messages of these kinds that have not begun leave no more."""

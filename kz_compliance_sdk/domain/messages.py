@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from types import MappingProxyType
@@ -14,11 +14,10 @@ from kz_compliance_sdk.domain import fold
 from kz_compliance_sdk.domain.actor import Stamp
 from kz_compliance_sdk.domain.canonical import encoded
 from kz_compliance_sdk.domain.case import Case, CaseState, ItemState, happened, moved
-from kz_compliance_sdk.domain.change import CaseWrite, Change, MessageVoided, Write, case_after
+from kz_compliance_sdk.domain.change import CaseWrite, Change, Write, case_after
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.events import delivery
 from kz_compliance_sdk.domain.events.base import Audience, Happened
-from kz_compliance_sdk.domain.events.remedies import APPEAL_REMINDERS
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.references import alert_id, message_id, stream_of
 from kz_compliance_sdk.domain.report import (
@@ -133,82 +132,45 @@ def item_of(case: Case, message: OutboxMessage) -> ItemState | None:
     return next(of_it, None)
 
 
-Seen = Mapping[int, tuple[str, str]]
-"""By the number of an item: the digest of the content that was decided about, and the object that it was found to be.
-"""
-
-
-def written(case: Case, after: Case, *writes: Write, seen: Seen = MappingProxyType({})) -> Change:
-    """What a step writes that made `after` of a case: its row, the events and whatever else is given, and what of its
-    messages the events changed."""
-    return (CaseWrite(after), *writes, *_leaving(case, after, writes, seen), *_voided(case, after, writes))
+def written(after: Case, *writes: Write) -> Change:
+    """What a step writes that made `after` of a case: its row, and the events and whatever else is given."""
+    return (CaseWrite(after), *writes)
 
 
 def step(case: Case, verb: str | None, *tells: Happened, **how: Any) -> tuple[Change, Case]:
     """What a step writes that tells these events, and the case after it: `how` as in `moved`. Raises IllegalMove."""
     after = moved(case, verb, *tells, **how)
-    return written(case, after, *tells), after
+    return written(after, *tells), after
 
 
 def then(change: Change, case: Case, tells: Sequence[Happened]) -> Change:
     """A change that left the `case` like this, with these events after it."""
-    return (*change, *written(case, moved(case, None, *tells), *tells)) if tells else change
+    return (*change, *written(moved(case, None, *tells), *tells)) if tells else change
 
 
 def opening(after: Case, *tells: Happened) -> Change:
     """As `written`, of the case that these events open."""
-    return (CaseWrite(after, opens=True), *tells, *_leaving(None, after, tells, {}))
+    return (CaseWrite(after, opens=True), *tells)
 
 
-def _leaving(case: Case | None, after: Case, writes: Iterable[Write], seen: Seen) -> Iterator[OutboxMessage]:
-    """The messages that the events between the two owe."""
-    known = {} if case is None else case.chain.messages
-    owed = [one for one in after.chain.messages.values() if one.id not in known]
-    if not owed:
-        return
-    stream, first = stream_of(after.id), 1 if case is None else case.chain.seq + 1
-    tells = [one for one in writes if isinstance(one, Happened) and one.stream == stream]
-    made = dict(enumerate(tells, first))
-    # An id that goes on to another object with these events still names the first one in what they owe.
-    names = {item.number: item.item_id for item in (*after.items, *(() if case is None else case.items))}
-    items = {item.number: item for item in after.items}
-    for one in owed:
-        about = lane = ""
-        if (item := items.get(one.item)) is not None:
-            about = (item.was or item.item_id) if one.kind == "user_notice" else names[item.number]
-        if one.at_seq:
-            body = made[one.at_seq].words["body"]
-            lane = report_lane(after.id) if one.kind == "report" else ""
-        elif one.kind == "page":
-            body = _alert(after, one)
-        elif one.kind == "acknowledgement":
-            body = acknowledgement_body(after.chain, after.id, after.message[1])
-        else:
-            held, named = after.chain.items[one.item], {name: getattr(item, name) for name in NAMED_BY}
-            body = effect_body(after.id, one, held, named, about, *seen.get(one.item, ("", "")))
-            lane = one.object
-        yield OutboxMessage(
-            id=one.id,
-            platform_id=after.platform_id,
-            case_id=after.id,
-            kind=one.kind,
-            endpoint=one.endpoint,
-            body=body,
-            created_at=one.at,
-            next_attempt_at=one.not_before,
-            deadline_at=one.due_at,
-            lane=lane,
-            lane_seq=one.number if lane else 0,
-            item_id=about,
-        )
-
-
-def _voided(case: Case, after: Case, writes: Iterable[Write]) -> Iterator[MessageVoided]:
-    """The messages that leave no more by the events between the two."""
-    at = max((one.at for one in writes if isinstance(one, Happened)), default=0)
-    for one in case.chain.messages.values():
-        if after.chain.messages[one.id].state == "voided" != one.state:
-            yield MessageVoided(case.platform_id, case.id, one.id, at)
+def as_owed(platform_id: str, reference: str, owed: fold.Message) -> OutboxMessage:
+    """A message of a case from the moment when it is owed. It carries bytes if it is an alert: what else leaves is made
+    of the chain when it does."""
+    lane = report_lane(reference) if owed.kind == "report" else owed.object
+    body = alert_body(reference, owed.reason, owed.about_at, owed.audience, owed.level) if owed.kind == "page" else b""
+    return OutboxMessage(
+        id=owed.id,
+        platform_id=platform_id,
+        case_id=reference,
+        kind=owed.kind,
+        endpoint=owed.endpoint,
+        body=body,
+        created_at=owed.at,
+        next_attempt_at=owed.not_before,
+        deadline_at=owed.due_at,
+        lane=lane,
+        lane_seq=owed.number if lane else 0,
+    )
 
 
 def acknowledgement_body(case: fold.Case, reference: str, message_id: str) -> bytes:
@@ -248,13 +210,7 @@ def effect_body(
     )
 
 
-def _alert(case: Case, one: fold.Message) -> bytes:
-    about_appeal = one.reason in APPEAL_REMINDERS
-    due_at = case.chain.appeals[one.number].due_at if about_appeal else case.lift_due_at or case.urgent_at
-    return _alert_body(case.id, one.reason, due_at, one.audience, one.level)
-
-
-def _alert_body(reference: str, reason: str, due_at: int, audience: Sequence[str], level: int) -> bytes:
+def alert_body(reference: str, reason: str, due_at: int, audience: Sequence[str], level: int) -> bytes:
     """Alert people: what about, a reason code and a time; no content and no names."""
     return encoded(
         {"case_reference": reference, "reason": reason, "due_at": due_at, "audience": [*audience], "level": level}
@@ -297,7 +253,7 @@ def notify(
 ) -> OutboxMessage:
     """An alert that belongs to no case, such as a sanction or a message whose notice has not come yet. `key` tells two
     alerts of the same second apart."""
-    body = _alert_body(reference, reason, stamp.at, audience, level)
+    body = alert_body(reference, reason, stamp.at, audience, level)
     name = alert_id(platform_id, reference, reason, stamp.at, key)
     return OutboxMessage(name, platform_id, "", "page", NOTIFIER, body, stamp.at, stamp.at)
 
@@ -420,4 +376,5 @@ def is_superseded(case: Case, message: OutboxMessage) -> bool:
     if message.lane_seq < case.sequence:
         return True
     anew = case.state in _NOTHING_TO_REPORT or case.pending
-    return anew and bool(json.decode(message.body)["final"])
+    owed = case.chain.messages.get(message.id)
+    return anew and owed is not None and owed.final

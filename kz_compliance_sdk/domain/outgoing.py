@@ -3,40 +3,39 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from pydantic_core import from_json
 
-from kz_compliance_sdk.domain.believed import READ, Opens, Reading
-from kz_compliance_sdk.domain.canonical import encoded
+from kz_compliance_sdk.domain.believed import READ, Opens, Reading, planned_anew, read_case
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.events.delivery import Receipt
 from kz_compliance_sdk.domain.events.privacy import Erased
 from kz_compliance_sdk.domain.events.review import Decided
-from kz_compliance_sdk.domain.fold import Case, Chain, Item, Message, Stream, apply
-from kz_compliance_sdk.domain.ledger import Damage, Stamped
+from kz_compliance_sdk.domain.fold import Case, Item, Message, Stream, apply
+from kz_compliance_sdk.domain.ledger import Damage, NewerRelease, Stamped
 from kz_compliance_sdk.domain.message_states import in_truth
-from kz_compliance_sdk.domain.messages import acknowledgement_body, effect_body, named_by, report_lane
+from kz_compliance_sdk.domain.messages import NAMED_BY, acknowledgement_body, as_owed, effect_body, named_by
 from kz_compliance_sdk.domain.outbox import OutboxMessage
-from kz_compliance_sdk.domain.references import object_stream
 from kz_compliance_sdk.domain.reviewed import OBJECTS, PROPOSAL
 from kz_compliance_sdk.errors import StoreDamaged
 
 _Words = Mapping[tuple[int, str], bytes | None]
+FIXED = ("kind", "endpoint", "body", "created_at", "deadline_at", "lane", "lane_seq")
+"""What the row of a message says from the first moment on, and for good."""
 _OWN_BYTES = ("report", "clarification", "user_notice")
 """Messages whose bytes are a part of the event that made them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Leaving:
-    """A message of a case with what is fixed of it. What was `erased` has no bytes any more, and an alert's are told
-    but for the time that it names. `settled_at` is UTC seconds, None while it is not over."""
+    """A message of a case with what its words make of it. What was `erased` has no bytes any more. `settled_at` is UTC
+    seconds, None while it is not over."""
 
     message: Message
     body: bytes = b""
-    lane: str = ""
     item_id: str = ""
     receipt: bytes = b""
     receipt_proof: bytes = b""
@@ -69,10 +68,9 @@ def _made(stream: Stream, words: _Words, messages: Iterable[Message]) -> dict[st
     return found
 
 
-def as_made(stream: Stream, row: OutboxMessage, opens: Opens, keyed: Callable[..., str]) -> OutboxMessage:
-    """A message with the bytes that its chain made, whatever its row says; one of which no event tells stays as it is.
-    `keyed` gives digests of names under the platform's key. Raises StoreDamaged where they cannot be made: a measure
-    alone is lifted by its row then, on the object that the chain names."""
+def as_made(stream: Stream, row: OutboxMessage, opens: Opens) -> OutboxMessage:
+    """A message with the bytes that its chain makes, whatever its row says; one of which no event tells stays as it is.
+    Raises StoreDamaged where they cannot be made: a measure is lifted then by what other words call its object."""
     owed = stream.case.messages.get(row.id)
     if owed is None:
         return row
@@ -80,26 +78,41 @@ def as_made(stream: Stream, row: OutboxMessage, opens: Opens, keyed: Callable[..
     try:
         told = _made(until, opens(stream, _made_of(owed, until)), (owed,))[row.id]
     except (Damage, LookupError, ValueError) as error:
-        if _lifts(row, owed, stream, keyed):
-            return row
-        raise StoreDamaged("what it should send cannot be made of its chain.", reference=stream.reference) from error
-    if owed.kind == "page":
-        return row if _is_alert(row, told) else row.but(body=encoded({**from_json(told.body), "due_at": owed.due_at}))
-    if bool(told.body) != bool(row.body):
-        raise StoreDamaged("its row and its chain do not both have what it should send.", reference=stream.reference)
-    return row.but(body=told.body, created_at=owed.at, deadline_at=owed.due_at)
+        told = _lifting(stream, owed, opens)
+        if not told.body:
+            what = "what it should send cannot be made of its chain."
+            raise StoreDamaged(what, reference=stream.reference) from error
+    if not told.body:
+        raise StoreDamaged("what it should send was erased.", reference=stream.reference)
+    return row.but(body=told.body, item_id=told.item_id, created_at=owed.at, deadline_at=owed.due_at)
 
 
-def as_told(chain: Chain, stored: Sequence[OutboxMessage]) -> tuple[OutboxMessage, ...]:
-    """What a case ever owed, each message as its chain has it; of its row is only how it was tried. Where a word of the
-    chain cannot be read they are as their rows have them."""
-    if chain.damage:
-        return tuple(stored)
-    stream, rows = chain.stream, {row.id: row for row in stored}
-    words = {one: part.data for one, part in chain.parts.items()}
-    found = outgoing(stream, defaultdict(bytes, words))
+def _lifting(stream: Stream, owed: Message, opens: Opens) -> Leaving:
+    """What lifts a measure whose words cannot be read, on the object as other words name it, if any do."""
+    items = read_case(stream, opens, planned_anew(stream)).items if owed.kind == "restore" else ()
+    item = next((one for one in items if one.number == owed.item), None)
+    if item is None:
+        return Leaving(owed)
+    named = {name: getattr(item, name) for name in NAMED_BY}
+    body = effect_body(stream.reference, owed, stream.case.items[owed.item], named, item.item_id)
+    return Leaving(owed, body, item.item_id)
+
+
+def as_told(stream: Stream, words: _Words, stored: Sequence[OutboxMessage]) -> tuple[OutboxMessage, ...]:
+    """What a case ever owed, each message as its chain has it; of its row is only how it was tried. All its words must
+    be readable, or erased."""
+    rows, found = {row.id: row for row in stored}, outgoing(stream, words)
     order = (*(row.id for row in stored if row.id in found), *(name for name in found if name not in rows))
     return tuple(_told(rows.get(name), found[name], stream) for name in order)
+
+
+def as_far_as_told(stream: Stream, opens: Opens, stored: Iterable[OutboxMessage]) -> Iterator[OutboxMessage]:
+    """Messages of a case some words of which cannot be read, those that are made of others with their bytes."""
+    for row in stored:
+        try:
+            yield as_made(stream, row, opens)
+        except (StoreDamaged, NewerRelease):
+            yield row
 
 
 _ENDED: Mapping[str, Literal["done", "void"]] = {"done": "done", "voided": "void"}
@@ -107,29 +120,17 @@ _ENDED: Mapping[str, Literal["done", "void"]] = {"done": "done", "voided": "void
 
 def _told(row: OutboxMessage | None, told: Leaving, stream: Stream) -> OutboxMessage:
     one = told.message
-    if row is None:
-        row = OutboxMessage(
-            one.id, stream.platform, stream.reference, one.kind, one.endpoint, told.body, one.at, one.not_before
-        )
-    is_alert = one.kind == "page" and _is_alert(row, told)
-    row = in_truth(row, stream.case, row.next_attempt_at).but(
+    at = one.not_before if row is None else row.next_attempt_at
+    row = in_truth(row or as_owed(stream.platform, stream.reference, one), stream.case, at).but(
         kind=one.kind,
-        body=row.body if is_alert else told.body,
+        body=told.body,
+        item_id=told.item_id,
         created_at=one.at,
         deadline_at=one.due_at,
         receipt=told.receipt,
         receipt_proof=told.receipt_proof,
     )
     return row.but(state=_ENDED[one.state], settled_at=told.settled_at) if one.settled else row
-
-
-def _lifts(row: OutboxMessage, owed: Message, stream: Stream, keyed: Callable[..., str]) -> bool:
-    try:
-        said = from_json(row.body)
-        about = object_stream(said["object_key"], keyed), said["version"], said["case_id"]
-    except (LookupError, TypeError, ValueError):
-        return False
-    return owed.kind == "restore" and about == (owed.object, owed.number, stream.reference)
 
 
 def _made_of(owed: Message, until: Stream) -> Iterator[tuple[int, str]]:
@@ -174,16 +175,15 @@ class _Making:
         """A message as it is made."""
         if message.kind in _OWN_BYTES:
             body = self.words[message.at_seq, "body"] or b""
-            lane = report_lane(self.stream.reference) if message.kind == "report" else ""
-            return Leaving(message, body, lane, self.reading.called.get(message.item, ""))
+            return Leaving(message, body, self.reading.called.get(message.item, ""))
         if message.kind == "acknowledgement":
             return Leaving(message, self._acknowledgement(on))
         if message.kind == "page":
-            return Leaving(message, self._alert(message))
+            return Leaving(message, as_owed(self.stream.platform, self.stream.reference, message).body)
         named = self.reading.objects.get(message.item)
         if named is None:
             return Leaving(message)
-        return Leaving(message, self._effect(message, on), message.object, self._item_id(message))
+        return Leaving(message, self._effect(message, on), self._item_id(message))
 
     def _item_id(self, message: Message) -> str:
         name = self.reading.called.get(message.item, "")
@@ -192,16 +192,6 @@ class _Making:
     def _acknowledgement(self, on: Stamped) -> bytes:
         came = self.reading.id_of(self.words[on.seq, "message"] or b"")
         return acknowledgement_body(self.case, self.stream.reference, came)
-
-    def _alert(self, message: Message) -> bytes:
-        return encoded(
-            {
-                "audience": list(message.audience),
-                "case_reference": self.stream.reference,
-                "level": message.level,
-                "reason": message.reason,
-            }
-        )
 
     def _effect(self, message: Message, on: Stamped) -> bytes:
         item, named = self.case.items[message.item], named_by(self.reading.objects[message.item])
@@ -231,33 +221,10 @@ def lies(stored: Iterable[OutboxMessage], chain: Mapping[str, Leaving], case: Ca
             continue
         if in_truth(row, case, row.next_attempt_at) != row:
             yield f"its row says another state or way of the {row.kind} {row.id} than its chain"
-        if wrong := next((name for name, said in _fixed(row, told) if getattr(row, name) != said), ""):
+        owed = as_owed(row.platform_id, row.case_id, told.message)
+        if wrong := next((name for name in FIXED if getattr(row, name) != getattr(owed, name)), ""):
             yield f"its row says another {wrong} of the {row.kind} {row.id} than its chain"
-        if not (_is_alert(row, told) if told.message.kind == "page" and told.body else row.body == told.body):
-            yield f"the bytes of the {row.kind} {row.id} are not those written"
-        if (row.receipt, row.receipt_proof) != (told.receipt, told.receipt_proof):
-            yield f"the receipt for {row.id} is not the one that came"
+        if told.message.settled and row.state in ("done", "void") and row.settled_at != told.settled_at:
+            yield f"its row says another settled_at of the {row.kind} {row.id} than its chain"
     for name in sorted(left):
         yield f"the message {name} is gone"
-
-
-def _fixed(row: OutboxMessage, told: Leaving) -> Iterator[tuple[str, object]]:
-    """What a row must say of its message."""
-    one = told.message
-    yield "kind", one.kind
-    yield "endpoint", one.endpoint
-    yield "created_at", one.at
-    yield "item_id", "" if told.erased else told.item_id
-    yield "lane", "" if told.erased else told.lane
-    yield "lane_seq", one.number if one.kind in ("report", "enforce", "restore") else 0
-    yield "deadline_at", one.due_at
-    if one.settled and row.state in ("done", "void"):
-        yield "settled_at", told.settled_at
-
-
-def _is_alert(row: OutboxMessage, told: Leaving) -> bool:
-    try:
-        said = from_json(row.body)
-    except ValueError:
-        return False
-    return bool(told.body) and isinstance(said, dict) and {**said, "due_at": 0} == {**from_json(told.body), "due_at": 0}

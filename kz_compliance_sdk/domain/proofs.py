@@ -44,7 +44,7 @@ class Records:
     by sequence and name, and what else is stored. `inbox` holds the messages of which its chain tells; `lies` says in
     words where rows that are made of the chain are not as it has them, `unreadable` which cells do not open with the
     key of the case, `damage` what is wrong with its stream of the ledger and the parts of it. `keyed` gives a digest
-    under the platform's object key."""
+    under the platform's object key. `messages` are what left as the chain has it, `rows` as the table does."""
 
     case: Case
     stream: Stream
@@ -63,6 +63,7 @@ class Records:
     held: frozenset[int] | None = None
     """The numbers of the items that hold their object, by the streams of these; None where one cannot be believed."""
     keyed: Callable[..., str] = _no_key
+    rows: Sequence[OutboxMessage] = ()
 
     @property
     def lost(self) -> bool:
@@ -94,8 +95,8 @@ def _unlawful(records: Records, policy: Policy | None) -> Iterator[Broken]:
 def _beside(records: Records) -> Iterator[str]:
     chain = records.stream.case
     if not records.lost:
-        yield from outgoing.lies(records.messages, outgoing.outgoing(records.stream, records.words), chain)
-    yield from of_attempts(records.messages, records.attempts)
+        yield from outgoing.lies(records.rows, outgoing.outgoing(records.stream, records.words), chain)
+    yield from of_attempts(records.rows, records.attempts)
     yield from _of_tries(records)
     yield from () if records.held is None else _of_holds(chain, records.held)
 

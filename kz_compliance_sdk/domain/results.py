@@ -48,7 +48,7 @@ def settle(case: Case, verb: str | None, told: Happened, answering: Answering, s
             notified=answering.notified,
         )
         tells.append(reported)
-    return written(case, after, *tells), after
+    return written(after, *tells), after
 
 
 def is_current(case: Case, message: OutboxMessage) -> bool:
@@ -164,9 +164,9 @@ def escalate(case: Case, policy: Policy, stamp: Stamp) -> Change:
     following = clock.next_step_at(policy.ladder, after=stamp.at, **times)
     due = clock.merged(steps)
     if due is None:
-        return written(case, now.but(watch_at=following), *over)
+        return written(now.but(watch_at=following), *over)
     told = _escalated(now, due, policy, stamp)
-    return written(case, moved(now, "escalate", told, watch_at=following), *over, told)
+    return written(moved(now, "escalate", told, watch_at=following), *over, told)
 
 
 def is_untouched(case: Case) -> bool:
@@ -199,7 +199,7 @@ def _look_again(case: Case, stamp: Stamp) -> Change:
     """The term stands still, and no end of that is known: people are asked whether the suspension still stands."""
     looked = running_time.planned(case, running_time.ladder_stopped_at(case, stamp.at), stamp.at)
     told = happened(case, office.SuspensionWatched(), stamp)
-    return written(case, moved(looked, None, told), told)
+    return written(moved(looked, None, told), told)
 
 
 def steps_past(case: Case, requested_due_at: int | None, policy: Policy, stamp: Stamp) -> clock.Escalation | None:

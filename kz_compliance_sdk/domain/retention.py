@@ -13,10 +13,10 @@ from typing import Final, Literal
 from kz_compliance_sdk.domain.actor import Stamp
 from kz_compliance_sdk.domain.appeals import count_open
 from kz_compliance_sdk.domain.case import Case, happened, moved
-from kz_compliance_sdk.domain.change import CaseErased, Change
+from kz_compliance_sdk.domain.change import Change
 from kz_compliance_sdk.domain.events import office, privacy
 from kz_compliance_sdk.domain.fold import Stream
-from kz_compliance_sdk.domain.messages import written
+from kz_compliance_sdk.domain.messages import step, written
 from kz_compliance_sdk.domain.received import count_readable
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.domain.reviewed import count_held, count_texts
@@ -145,16 +145,14 @@ def erase(case: Case, holdings: Holdings, stream: Stream, ground: str, *, stamp:
     if holdings.under_way:
         raise IllegalMove("a message, a letter, an appeal or a notice to a user is still under way.", reference=case.id)
     emptied = privacy.erasable(stream.whole().events)
-    event = happened(case, privacy.Erased(ground=ground, emptied=emptied), stamp)
-    erased = moved(case, "erase", event)
-    return (*written(case, erased, event), CaseErased(case.platform_id, case.id)), erased
+    return step(case, "erase", happened(case, privacy.Erased(ground=ground, emptied=emptied), stamp))
 
 
 def exported(case: Case, *, stamp: Stamp) -> Change:
     """That somebody took the personal data of a case out."""
     REVIEW_POLICY.check(stamp.actor, "export")
     told = happened(case, office.Exported(), stamp)
-    return written(case, moved(case, None, told), told)
+    return written(moved(case, None, told), told)
 
 
 def begin_anew(case: Case) -> Case:

@@ -54,4 +54,4 @@ def withhold(
     told = happened(case, review.Withheld(items=tuple(item.number for item in held)), stamp)
     after = moved(case, "withhold", told, **times)
     after = replanned(after, policy, stamp.at) if times else after
-    return (*change, *written(case, after, told)), after
+    return (*change, *written(after, told)), after

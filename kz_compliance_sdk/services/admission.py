@@ -16,7 +16,6 @@ from kz_compliance_sdk.domain.change import (
     NOTHING,
     Change,
     CursorMoved,
-    NoticeCounted,
     Write,
     case_after,
     names_of,
@@ -134,10 +133,9 @@ class Admission:
             first = min(quarantined, key=lambda c: c.received_at)
             change, case = arrivals.admit(first, notice, arrival, self.policy, stamp)
         else:
-            arrival, came = counted(tx, arrival, authority, arrival.key_id, self.policy.safeguards)
+            arrival = counted(tx, arrival, authority, self.policy.safeguards)
             case_id, ordinal = free_reference(self.platform_id, authority, notice.notice_id, _is_taken(tx))
             change, case = arrivals.open_case(case_id, notice, arrival, self.policy, stamp)
-            change = (*change, came)
         if ordinal:
             # No other notice has this reference: a row was changed from outside.
             change = stuck(change, case, "reference_taken", ("lead", "head"), 60, stamp)
@@ -311,17 +309,14 @@ def _earlier(tx: Tx, arrival: Arrival, stamp: Stamp) -> tuple[_Earlier | None, b
     return same[-1] if same else None, len(same) < len(found) and arrival.source != "typed"
 
 
-def counted(
-    tx: Tx, arrival: Arrival, authority_id: str, key_id: str, usual: Safeguards
-) -> tuple[Arrival, NoticeCounted]:
-    """A new notice, flagged if as many as are usual came before it within the window; and that it came."""
-    names, over = names_of(authority_id, key_id), tx.now - usual.volume_window_s
-    limit = usual.volume_notices
-    before = max(tx.notices_counted(name, over, limit) for name in names)
+def counted(tx: Tx, arrival: Arrival, authority_id: str, usual: Safeguards) -> Arrival:
+    """A new notice, flagged if as many as are usual came before it within the window."""
+    over, limit = tx.now - usual.volume_window_s, usual.volume_notices
+    before = max(tx.notices_counted(name, over, limit) for name in names_of(authority_id, arrival.key_id))
     arrival = arrival.but(volume=before, volume_limit=limit)
     if before >= limit:
         arrival = arrival.but(flags=(*arrival.flags, "volume_unusual"))
-    return arrival, NoticeCounted(arrival.platform_id, names, tx.now, over)
+    return arrival
 
 
 def marks(

@@ -68,7 +68,7 @@ def is_wanted(tx: Tx, message: OutboxMessage) -> tuple[bool, Change]:
     if held is None or held.state not in user_notices.UNSENT:
         return False, ()
     told = user_notices.voided(case, [held], tx.stamp())
-    return False, written(case, moved(case, None, told), told)
+    return False, written(moved(case, None, told), told)
 
 
 def told(tx: Tx, case: Case, message: OutboxMessage, at: int | None, stamp: Stamp) -> Change:

@@ -18,13 +18,13 @@ from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.adapters.sql.transaction import SqliteTransaction
 from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.actor import Actor
-from kz_compliance_sdk.domain.case import CaseState
-from kz_compliance_sdk.domain.change import Change
+from kz_compliance_sdk.domain.case import CaseState, happened_to
+from kz_compliance_sdk.domain.change import CaseWrite, Change
 from kz_compliance_sdk.domain.commands.review import Decided, Lease
 from kz_compliance_sdk.domain.decision import ItemDecision, Proposal, Wording
+from kz_compliance_sdk.domain.events.delivery import Done
 from kz_compliance_sdk.domain.legal_check import LegalCheck
 from kz_compliance_sdk.domain.messages import Respondent
-from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy, kz_policy
 from kz_compliance_sdk.domain.report import ReportSignature, Statement
 from kz_compliance_sdk.domain.user_notices import Telling
@@ -67,17 +67,21 @@ def run(size: Size) -> list[Row]:
     ]
 
 
-def filled(path: Path, count: int, *, acknowledged: bool = True) -> None:
-    """A file with so many open cases; without their acknowledgements if nothing else is to be delivered."""
+def filled(path: Path, count: int, *, acknowledged: bool = False) -> None:
+    """A file with so many open cases; with their acknowledgements delivered if nothing else is to be."""
     store = SqliteStore(path, Env.system())
 
     def opened(tx: Tx, number: int) -> tuple[Change, None]:
         (ready,) = samples.ready(number, 1, keyed=tx.stamp().keyed)
-        kept = (write for write in ready.change if acknowledged or not isinstance(write, OutboxMessage))
-        return tuple(kept), None
+        case = next(one.case for one in ready.change if isinstance(one, CaseWrite))
+        told = [happened_to(samples.PLATFORM, case.id, Done(message=one), tx.stamp()) for one in case.chain.messages]
+        return (*ready.change, *(told if acknowledged else ())), None
 
     for future in [store.submit(samples.PLATFORM, partial(opened, number=number)) for number in range(count)]:
         future.result()
+    if acknowledged:
+        with store.engine.begin() as connection:
+            connection.exec_driver_sql("UPDATE outbox SET state = 'done', settled_at = created_at")
     store.close()
 
 

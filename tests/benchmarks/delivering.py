@@ -56,7 +56,7 @@ def prepare(path: Path, count: int) -> list[OutboxMessage]:
     """A file of decided cases whose reports are due and where nothing else is to be sent; and those reports.
 
     A checkpoint holds all of them already: the worker makes one an hour, and its share has a row of its own."""
-    deciding.filled(path, count, acknowledged=False)
+    deciding.filled(path, count, acknowledged=True)
     with ComplianceDesk(apps.settings(9, str(path), 9)) as desk:
         review = deciding.review_of(desk.store, desk.respondent.seal)
         deciding.decide_in(review, count, 16 if count % 16 == 0 else 1, deciding.proposal(measure=False))

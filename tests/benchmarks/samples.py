@@ -11,7 +11,7 @@ from functools import cache
 
 from kz_compliance_sdk.domain.actor import SYSTEM, Stamp
 from kz_compliance_sdk.domain.arrivals import Arrival, open_case
-from kz_compliance_sdk.domain.change import Change, NoticeCounted, names_of
+from kz_compliance_sdk.domain.change import Change
 from kz_compliance_sdk.domain.notice import Item, Notice
 from kz_compliance_sdk.domain.policy import kz_policy
 from kz_compliance_sdk.ports import Env
@@ -116,6 +116,4 @@ def ready(
             body=data, proof=proof, profile="standard-webhooks", key_id="sample", signed_at=now,
         )  # fmt: skip
         change, _ = open_case(case_id, named, arrival, policy, stamp)
-        names = names_of(named.issuing_authority.id, keys.SENDER)
-        came = NoticeCounted(PLATFORM, names, now, now - policy.safeguards.volume_window_s)
-        yield Ready(case_id, (*change, came))
+        yield Ready(case_id, change)

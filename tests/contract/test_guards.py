@@ -30,8 +30,7 @@ REFUSED: Final = {
     "attempt's result": ("UPDATE attempts SET result = 'rejected'", "attempts_never_change"),
     "attempt's time": ("UPDATE attempts SET started_at = 1", "attempts_never_change"),
     "attempt taken away": ("DELETE FROM attempts", "attempts_stay"),
-    "report's bytes": ("UPDATE outbox SET body = receipt WHERE kind = 'report'", "outbox_only_moves_on"),
-    "report's receipt": ("UPDATE outbox SET receipt = body WHERE kind = 'report'", "outbox_only_moves_on"),
+    "report's bytes": ("UPDATE outbox SET alert = ONE WHERE kind = 'report'", "outbox_only_moves_on"),
     "report's tries": ("UPDATE outbox SET attempts = 0 WHERE kind = 'report'", "outbox_only_moves_on"),
     "report's place": ("UPDATE outbox SET lane_seq = 7 WHERE kind = 'report'", "outbox_only_moves_on"),
     "report taken away": ("DELETE FROM outbox WHERE kind = 'report'", "outbox_stay"),
@@ -51,7 +50,6 @@ ONLY_SQLITE: Final = {
     "key taken away before anything was erased": ("DELETE FROM keys WHERE class = 'erasable'", "keys_stay"),
 }
 ERASED: Final = (
-    "UPDATE outbox SET body = EMPTY, receipt = EMPTY, receipt_proof = EMPTY",
     "UPDATE attempts SET detail = ''",
     "UPDATE parts SET bytes = NULL WHERE class = 'erasable'",
 )
@@ -94,7 +92,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert host.decide(proposal(measure("1"))).decision.approved_by == LEGAL.id
     host.drain()
     host.make_checkpoint()
-    told = happened("case/1", "opened", read=0), happened("case/1", "viewed", read=0)
+    told = happened("duty/1", "opened", read=0), happened("duty/1", "viewed", read=0)
     host.store.submit(PLATFORM, lambda _tx: (told, None)).result()
     host.store.close()
     return path

@@ -96,9 +96,9 @@ def test_what_was_saved_is_read_as_it_was(store: SqliteStore) -> None:
     )
     save(store, change)
     case, queries = expected, store.queries(PLATFORM)
-    change = (*opening_, *change)
+    left = [*messages(opening_), *messages(change)]
     assert queries.case(case.id) == expected
-    assert sorted(queries.records(case.id).messages, key=lambda m: m.id) == sorted(messages(change), key=lambda m: m.id)
+    assert sorted(queries.records(case.id).messages, key=lambda m: m.id) == sorted(left, key=lambda m: m.id)
     inside = store.submit(PLATFORM, lambda tx: ((), (tx.case(case.id), decisions_in(tx, case.id)))).result(10)
     assert inside == (expected, {1: decision})
 

@@ -14,6 +14,7 @@ from tests.controls.ways import (
     OVERVIEW,
     RELIABILITY,
     Control,
+    both,
     folds,
     gives,
     instead,
@@ -48,10 +49,10 @@ def _given_up(real: Any) -> Any:
 def _alone(real: Any) -> Any:
     """Each effect has a lane of its own, whatever else is to be done with its object."""
 
-    def leaving(*given: Any) -> Any:
-        return (one.but(lane="") for one in real(*given))
+    def as_owed(*given: Any) -> Any:
+        return real(*given).but(lane="")
 
-    return leaving
+    return as_owed
 
 
 def _parked_at_once(real: Any) -> Any:
@@ -80,7 +81,10 @@ CONTROLS: tuple[Control, ...] = (
         "no order for an object",
         "an effect waits until the earlier one on its object is settled",
         OVERVIEW,
-        instead("domain.messages._leaving", made=_alone),
+        both(
+            instead("adapters.sql.transaction.as_owed", made=_alone),
+            gives("domain.believed._in_its_lane", what=True),
+        ),
         f"{DELIVERY}test_effects_on_one_object_wait_for_each_other",
     ),
     Control(

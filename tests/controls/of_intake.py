@@ -16,7 +16,7 @@ from tests.controls.ways import (
     gives,
     instead,
     leaves,
-    without,
+    pages_nobody,
 )
 
 
@@ -102,7 +102,7 @@ CONTROLS: tuple[Control, ...] = (
         "nobody told of a quarantine",
         "a message that cannot be used goes to quarantine, and a person is alerted",
         OVERVIEW,
-        without("domain.arrivals.quarantine"),
+        pages_nobody("arrivals.Quarantined"),
         f"{INTAKE}test_what_cannot_be_used_is_kept_with_its_clock_running_and_people_alerted",
     ),
     Control(

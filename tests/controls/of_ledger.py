@@ -92,8 +92,8 @@ CONTROLS: tuple[Control, ...] = (
         "a row has the bytes that leave",
         "the bytes that leave are made of the chain",
         _PAGE,
-        instead("adapters.sql.view.as_made", made=lambda _real: lambda _stream, message, _opens, _keyed: message),
-        "tests/ledger/test_what_leaves.py::test_the_platform_does_what_was_decided_whatever_its_row_says[everywhere]",
+        instead("adapters.sql.view.as_made", made=lambda _real: lambda _stream, message, _opens: message),
+        "tests/ledger/test_what_leaves.py::test_an_alert_goes_to_whom_the_ladder_names_whatever_its_row_says",
     ),
     Control(
         "the columns beside an event are not compared",

@@ -22,7 +22,7 @@ from tests.controls.ways import (
     forgets,
     gives,
     instead,
-    without,
+    pages_nobody,
 )
 
 
@@ -147,7 +147,7 @@ CONTROLS: tuple[Control, ...] = (
         "an alarm that nobody hears",
         "an alarm pages a lead and a lawyer, in every state of a case",
         DUE_PROCESS,
-        without("domain.commands.pressure.RaiseAlarm.decide"),
+        pages_nobody("office.AlarmRaised"),
         f"{ORDERS}test_an_alarm_calls_a_lead_and_a_lawyer_in_every_state",
     ),
     Control(
@@ -168,7 +168,7 @@ CONTROLS: tuple[Control, ...] = (
         "a contest decides",
         "what follows from a contest that was granted, a person decides, and people are told",
         OF_CLOCK,
-        without("domain.commands.remedies.SettleContest.decide"),
+        pages_nobody("remedies.ContestSettled"),
         f"{ORDERS}test_a_contest_decides_nothing",
     ),
     Control(
@@ -196,7 +196,7 @@ CONTROLS: tuple[Control, ...] = (
         "an appeal waits in silence",
         "people are alerted two days before an appeal is due, and when it is past",
         OF_USERS,
-        without("domain.appeals.receive"),
+        pages_nobody("remedies.Appealed"),
         f"{ORDERS}test_people_are_told_of_an_appeal_that_waits",
     ),
 )

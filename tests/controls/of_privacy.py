@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from kz_compliance_sdk.domain.change import CaseErased
 from tests.controls.ways import (
     OF_AUDIT,
     OF_CLOCK,
@@ -17,7 +16,6 @@ from tests.controls.ways import (
     instead,
     is_now,
     roles_unchecked,
-    without,
 )
 
 
@@ -43,7 +41,7 @@ CONTROLS: tuple[Control, ...] = (
         "erased in name only",
         "at the end of retention the key is destroyed and the cells are emptied",
         OF_PRIVACY,
-        without("domain.retention.erase", CaseErased),
+        gives("adapters.sql.transaction.SqliteTransaction._erase"),
         f"{PRIVACY}test_at_its_end_personal_data_goes_and_what_happened_stays",
     ),
     Control(

@@ -14,7 +14,6 @@ import pytest
 from msgspec import structs
 
 from kz_compliance_sdk.domain.change import CaseWrite
-from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.review_policy import HEAD
 
 RULES = (
@@ -128,8 +127,8 @@ def both(*seams: Seam) -> Seam:
     return breaks
 
 
-def without(place: str, kind: type = OutboxMessage) -> Seam:
-    """A step writes all but what it has to send, or other rows of a kind."""
+def without(place: str, kind: type) -> Seam:
+    """A step writes all but the rows of a kind."""
 
     def made(real: Any) -> Any:
         def step(*given: Any, **named: Any) -> Any:
@@ -141,6 +140,11 @@ def without(place: str, kind: type = OutboxMessage) -> Seam:
         return step
 
     return instead(place, made=made)
+
+
+def pages_nobody(event: str) -> Seam:
+    """After this event the case owes nobody an alert."""
+    return folds(event, messages=lambda case: {name: one for name, one in case.messages.items() if one.kind != "page"})
 
 
 def forgets(rule: str) -> Seam:

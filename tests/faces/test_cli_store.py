@@ -88,7 +88,7 @@ def test_a_lost_log_pages_somebody(office: Office, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(SqliteStore, "lost_log", True)
     office.document("health", code=4)
     with closing(sqlite3.connect(office.store)) as raw:
-        ((body,),) = raw.execute("SELECT body FROM outbox WHERE kind = 'page'").fetchall()
+        ((body,),) = raw.execute("SELECT alert FROM outbox WHERE kind = 'page'").fetchall()
     alert = json.loads(body)
     assert (alert["reason"], alert["audience"], alert["level"]) == ("log_lost", ["lead", "head"], 60)
 

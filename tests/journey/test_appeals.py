@@ -398,6 +398,6 @@ def test_a_notice_to_a_user_that_somebody_changed_is_found(host: Host) -> None:
     case_id = removed(host)
     host.check_chains()
     assert isinstance(host.store, SqliteStore)
-    tamper(host.store, "UPDATE outbox SET body = CAST('{}' AS BLOB) WHERE kind = 'user_notice'")
+    tamper(host.store, "UPDATE outbox SET alert = CAST('{}' AS BLOB) WHERE kind = 'user_notice'")
     faults = proofs.check(host.records(case_id))
-    assert [fault for fault in faults if "are not those written" in fault.what], faults
+    assert [fault for fault in faults if "its row says another body of the user_notice" in fault.what], faults

@@ -129,7 +129,7 @@ class Desk:
 
     def messages(self) -> dict[str, OutboxMessage]:
         (case,) = self.host.cases()
-        return {message.kind: message for message in self.host.records(case.id).messages}
+        return {message.kind: message for message in self.host.records(case.id).rows}
 
     def set(self, by: int) -> None:
         self.clock.advance(5)

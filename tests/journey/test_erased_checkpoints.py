@@ -16,10 +16,7 @@ from tests.journey.test_retention import Desk, fill, notice, sql
 from tests.unit.case_makers import proposal, refusal
 from tests.variants import variants
 
-EMPTY = (
-    "UPDATE parts SET bytes = NULL WHERE class = 'erasable'",
-    "UPDATE outbox SET body = x'', receipt = x'', receipt_proof = x'', lane = '' WHERE case_id <> ''",
-)
+EMPTY = ("UPDATE parts SET bytes = NULL WHERE class = 'erasable'",)
 
 OF_NO_CASE = "stream IN (SELECT n FROM streams WHERE name LIKE 'message/%')"
 

@@ -227,8 +227,8 @@ TAMPERINGS = (
         "other_receipt",
         "unreadable: ",
         _in_store(
-            """UPDATE outbox SET receipt = cast('{"receipt_id": "other"}' AS blob)"""
-            " WHERE id = (SELECT min(id) FROM outbox WHERE kind = 'report')"
+            "UPDATE parts SET bytes = zeroblob(length(bytes)) WHERE name = 'receipt'"
+            " AND stream = (SELECT stream FROM events WHERE kind = 'reported' LIMIT 1)"
         ),
     ),
     Tampering("other_answer", "answered otherwise: ", _answered_otherwise),
@@ -275,7 +275,8 @@ TAMPERINGS = (
         "integrity: ",
         _in_store(
             "PRAGMA ignore_check_constraints = ON",
-            "UPDATE outbox SET body = CAST(body AS TEXT) WHERE id = (SELECT min(id) FROM outbox WHERE kind = 'report')",
+            "UPDATE outbox SET alert = CAST(alert AS TEXT)"
+            " WHERE id = (SELECT min(id) FROM outbox WHERE kind = 'report')",
         ),
     ),
     Tampering("not_booked", "the outbox says ", _unbooked),
@@ -316,7 +317,7 @@ ROWS_ALONE: tuple[tuple[object, str, Callable[..., object]], ...] = (
     (reads, "plan_of", _said_by),
     (reads, "read_case", _of_row),
     (queries, "read_case", _of_row),
-    (queries, "as_told", lambda _chain, stored: tuple(stored)),
+    (queries, "as_told", lambda _stream, _words, stored: tuple(stored)),
 )
 """A case and its messages as their rows have them, whatever their chain says."""
 

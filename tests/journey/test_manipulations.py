@@ -159,13 +159,16 @@ MANIPULATIONS = {
     "message's digest": ("UPDATE inbox SET body = 'other' WHERE case_id = FIRST", "its rows in inbox are not those"),
     "message of another event": ("UPDATE inbox SET seq = 2 WHERE case_id = FIRST", "its rows in inbox are not those"),
     "message's row taken away": ("DELETE FROM inbox WHERE case_id = FIRST", "its rows in inbox are not those"),
-    "report's bytes": ("UPDATE outbox SET body = cast(body || ' ' AS blob) WHERE kind = 'report'", "the report"),
+    "report's bytes": ("UPDATE outbox SET alert = cast(alert || ' ' AS blob) WHERE kind = 'report'", "the report"),
     "report taken away": ("DELETE FROM outbox WHERE kind = 'report'", "is gone"),
     "report added": (
         "UPDATE outbox SET kind = 'report' WHERE kind = 'acknowledgement' AND case_id = FIRST",
         "its row says another kind of the report",
     ),
-    "receipt": ("UPDATE outbox SET receipt = cast(receipt || ' ' AS blob) WHERE kind = 'report'", "the receipt for"),
+    "receipt": (
+        "UPDATE parts SET bytes = cast(bytes || ' ' AS blob) WHERE name = 'receipt' AND OF_FIRST",
+        "its part receipt does not open",
+    ),
     "attempt taken away": ("DELETE FROM attempts WHERE message_id = REPORT AND number = 2", "the attempt 2 of the"),
     "earlier attempt taken away": ("DELETE FROM attempts WHERE message_id = REPORT AND number = 1", "the attempt 1 of"),
 }
@@ -193,7 +196,7 @@ def test_the_database_itself_refuses_text_for_bytes(file: Path) -> None:
     with closing(DRIVER.module.connect(file, isolation_level=None)) as raw:
         unguard(raw)
         with pytest.raises(DRIVER.module.IntegrityError, match="bytes"):
-            raw.execute("UPDATE outbox SET body = hex(body)")
+            raw.execute("UPDATE outbox SET alert = hex(alert)")
 
 
 READS: dict[str, Callable[[ComplianceDesk, str], object]] = {

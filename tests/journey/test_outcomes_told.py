@@ -45,7 +45,7 @@ from kz_compliance_sdk.services.outcomes import (
 from kz_compliance_sdk.testing import builders
 from tests.conftest import NOON
 from tests.journey.scene import PLATFORM, Host, World
-from tests.unit.case_makers import a_notice, measure, proposal
+from tests.unit.case_makers import a_notice, measure, messages, proposal
 
 HOUR = 3600
 
@@ -61,8 +61,7 @@ class After:
 
     @property
     def alerts(self) -> list[dict[str, Any]]:
-        pages = [one for one in self.change if isinstance(one, OutboxMessage) and one.kind == "page"]
-        return [json.loads(one.body) for one in pages]
+        return [json.loads(one.body) for one in messages(self.change, "page")]
 
     @property
     def reasons(self) -> list[str]:
@@ -530,9 +529,9 @@ def test_a_time_that_cannot_be_of_a_message_alerts_once_for_each_attempt(scene: 
     pages = []
     for tries in (1, 2):
         change = scene.after(scene.acknowledgement.but(attempts=tries), Unusable("a wrong time")).change
-        told = tuple(one for one in change if isinstance(one, CaseWrite | OutboxMessage | Happened))
+        told = tuple(one for one in change if isinstance(one, CaseWrite | Happened))
         scene.host.store.submit(PLATFORM, partial(_written, told)).result()
-        pages += [one for one in told if isinstance(one, OutboxMessage)]
+        pages += messages(told)
     assert [json.loads(one.body)["reason"] for one in pages] == ["answer_unusable"] * 2
     assert pages[0].id != pages[1].id
 

@@ -170,7 +170,7 @@ def test_after_its_end_personal_data_is_gone_and_the_chain_holds(desk: Desk) -> 
         assert left.case.erased_at == desk.world.clock()
         assert not any(row.body or row.message_id or row.body_sha256 for row in left.inbox)
         assert not any(row.body for row in left.decisions)
-        assert not any(message.body or message.receipt or message.lane for message in left.messages)
+        assert not any(message.body or message.receipt or message.item_id for message in left.messages)
         assert not any(left.words[on.seq, name] for on in left.stream.events for name in _erasable(on))
         assert not any(item.url or item.account_ref or item.object_key or item.object_id for item in left.case.items)
         assert left.stream.events[-1].kind == "erased"
@@ -486,8 +486,8 @@ def test_nothing_is_written_in_the_clear_for_a_case_whose_key_was_taken_away(des
     """And nothing that was put there in the clear is believed."""
     desk.host.push(notice(1), "msg-1")
     row = desk.store.queries(PLATFORM).records(desk.host.cases()[0].id).inbox[0]
-    sql(desk.world.path, "UPDATE cases SET data_key = NULL")
-    with pytest.raises(StoreDamaged, match="data key cannot be opened"):
+    sql(desk.world.path, "UPDATE keys SET wrapped = x'' WHERE class = 'erasable'")
+    with pytest.raises(StoreDamaged, match="does not open"):
         desk.host.decide(proposal(refusal("1")))
     with closing(DRIVER.module.connect(desk.world.path, isolation_level=None)) as raw:
         unguard(raw)

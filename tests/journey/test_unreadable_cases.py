@@ -20,7 +20,9 @@ from tests.unit.case_makers import a_notice, measure, proposal
 
 HOUR = 3600
 KEYS = MasterKeys({"m1": b"1" * 32}, "m1")
-SPOILT_KEY = "UPDATE cases SET data_key = zeroblob(length(data_key)) WHERE id = '{}'"
+SPOILT_KEY = (
+    "UPDATE keys SET wrapped = zeroblob(length(wrapped)) WHERE stream = (SELECT n FROM streams WHERE name = 'case/{}')"
+)
 SPOILT_CHAIN = "UPDATE events SET at = at + 1 WHERE seq = 1 AND instr(content, '{}')"
 
 

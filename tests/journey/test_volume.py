@@ -6,13 +6,14 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, wait
 from contextlib import closing
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from kz_compliance_sdk.domain.actor import SYSTEM, Stamp
-from kz_compliance_sdk.domain.arrivals import Arrival
+from kz_compliance_sdk.domain.arrivals import Arrival, open_case
 from kz_compliance_sdk.domain.case import happened
 from kz_compliance_sdk.domain.change import Change
 from kz_compliance_sdk.domain.events.review import Expired
@@ -23,9 +24,10 @@ from kz_compliance_sdk.services.admission import counted
 from kz_compliance_sdk.services.intake import Pending
 from tests.journey.scene import PLATFORM, Host, World, signed
 from tests.journey.tampering.scenery import DRIVER
-from tests.unit.case_makers import a_notice, arrival
+from tests.unit.case_makers import a_notice, arrival, carrying
 
 FLAG = "volume_unusual"
+_SEEDS = count(100)
 POLICY = tighten(kz_policy(), "[safeguards]\nvolume_notices = 3\nvolume_window_s = 3600")
 
 
@@ -104,11 +106,18 @@ def test_a_restart_forgets_nothing(host: Host, world: World) -> None:
 
 
 def asked(host: Host, authority_id: str, key_id: str) -> bool:
-    """Whether a notice from this authority under this key is flagged; it is counted."""
+    """Whether a new notice from this authority under this key is flagged; without a key it was typed in."""
+    seed = next(_SEEDS)
+    notice = a_notice(seed=seed)
+    notice = notice.model_copy(
+        update={"issuing_authority": notice.issuing_authority.model_copy(update={"id": authority_id})}
+    )
+    how = {"key_id": key_id} if key_id else {"source": "typed", "authenticity": "unverified", "channel": "by_hand"}
 
     def work(tx: Tx) -> tuple[Change, Arrival]:
-        marked, came = counted(tx, arrival(), authority_id, key_id, POLICY.safeguards)
-        return (came,), marked
+        came = carrying(arrival(tx.now, f"{seed}", **how), notice)
+        marked = counted(tx, came, authority_id, POLICY.safeguards)
+        return open_case(f"case-{seed}", notice, marked, POLICY, tx.stamp())[0], marked
 
     return FLAG in host.store.submit(PLATFORM, work).result().flags
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
+from kz_compliance_sdk.adapters.sql.rows import message_row
 from kz_compliance_sdk.domain import change as old
 from kz_compliance_sdk.domain.events.base import Happened, ObjectEvent
 from kz_compliance_sdk.domain.events.objects import Versioned
 from kz_compliance_sdk.domain.fold import PlatformObject
+from kz_compliance_sdk.domain.messages import as_owed
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.second_person import said_openly
 from tests.ledger.rows import differences, of_objects
@@ -60,6 +61,13 @@ class Beside:
             took = {(platform, *key, case_id, "", seq, "", None) for key, seq in shadow.case.took.items()}
             stray = sorted({tuple(row) for row in read("inbox", platform, case_id)} ^ took, key=str)
             found = [f"the row {row} of a message is in one of the two alone, the store and the fold" for row in stray]
+            for row in read("outbox", platform, case_id):
+                owed, state = shadow.case.messages.get(row[2]), row[9]
+                if owed is not None and (row[3], *row[5:7], *row[14:16]) != fixed_of(as_owed(platform, case_id, owed)):
+                    found.append(f"the row of the {row[3]} {row[2]} is not what the fold owes")
+                left = ("void", "queued", "leased") if owed is None else ROW_STATES[owed.state]
+                if state not in left and not (state == "void" and shadow.case.erased_at):
+                    found.append(f"the row of {row[3]} is {state}, the fold says {owed and owed.state}")
             if shadow.case.appeals or shadow.case.tally:
                 stored = [*read("appeals", platform, case_id), *read("tallies", platform, case_id)]
                 found += differences(stored, case_id, shadow.case)
@@ -101,7 +109,6 @@ class Beside:
             return
         for event in old.happenings(mine):
             self._happened(shadow, event)
-            self._meet(shadow, mine)
         self._messages(shadow, mine)
 
     def _happened(self, shadow: Shadow, told: Happened) -> None:
@@ -114,31 +121,16 @@ class Beside:
 
     # ---------------------------------------------------------------------------------------------- what leaves
 
-    def _meet(self, shadow: Shadow, writes: list[Any]) -> None:
-        """Know each message that was written and that the fold owes, under the same id."""
-        assert shadow.case is not None
-        for write in writes:
-            if type(write) is not OutboxMessage or write.id in shadow.known:
-                continue
-            owed = shadow.case.messages.get(write.id)
-            if owed is None or owed.kind != write.kind:
-                continue
-            shadow.known[write.id] = write
-            if write.kind == "page":
-                body = json.loads(write.body)
-                told, paged = (owed.reason, owed.level, list(owed.audience)), (body["reason"], body["level"])
-                if told != (*paged, body["audience"]):
-                    self.differences.append(f"{shadow.case_id}: the fold pages {told}, written was {body}")
-
     def _messages(self, shadow: Shadow, writes: list[Any]) -> None:
-        self._meet(shadow, writes)
+        assert shadow.case is not None
+        for name, owed in shadow.case.messages.items():
+            message = shadow.known.get(name) or as_owed(shadow.platform, shadow.case_id, owed)
+            shadow.known[name] = message.but(state="void") if owed.state == "voided" else message
         for write in writes:
-            if type(write) is OutboxMessage and write.id not in shadow.known:
+            if type(write) is OutboxMessage:
                 self.differences.append(f"{shadow.case_id}: nothing owes {write.kind} {write.body[:200]!r}")
             if type(write) is old.MessageWrite and write.message.id in shadow.known:
                 self._now(shadow, write.message)
-            if type(write) is old.MessageVoided and write.message_id in shadow.known:
-                self._now(shadow, shadow.known[write.message_id].but(state="void"))
 
     def _now(self, shadow: Shadow, message: OutboxMessage) -> None:
         assert shadow.case is not None
@@ -146,6 +138,22 @@ class Beside:
         want, held = state_of(message), shadow.case.messages[message.id].state
         if held != want:
             self.differences.append(f"{shadow.case_id}: {message.kind} is {want}, the fold says {held}")
+
+
+ROW_STATES: Mapping[str, tuple[str, ...]] = {
+    "voided": ("void",),
+    "done": ("done",),
+    "waiting": ("waiting",),
+    "parked": ("parked",),
+    **dict.fromkeys(("owed", "begun", "unknown"), ("queued", "leased")),
+}
+"""The states that the row of a message may have, by what the fold says of it."""
+
+
+def fixed_of(message: OutboxMessage) -> tuple[Any, ...]:
+    """What the row of a message says for good."""
+    row = message_row(message)
+    return (row[3], *row[5:7], *row[14:16])
 
 
 def state_of(message: OutboxMessage) -> str:
@@ -197,10 +205,4 @@ def compare(shadow: Shadow) -> list[str]:
         if ours3.state == "owed" and message.kind != "page":
             same(f"{message.kind} due_at", message.deadline_at, ours3.due_at)
             same(f"{message.kind} endpoint", message.endpoint, ours3.endpoint)
-    owed = set(case.messages) - set(shadow.known)
-    same(
-        "owed beyond",
-        [],
-        [(case.messages[n].kind, case.messages[n].reason) for n in owed if not case.messages[n].settled],
-    )
     return found

@@ -1,14 +1,11 @@
-"""What somebody who owns the file writes into it, with the keys of the cases too."""
+"""What somebody who owns the file writes into it, without any key."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import closing
 from typing import Any
 
-from cryptography.exceptions import InvalidTag
-
-from kz_compliance_sdk.adapters.sql.keys import DataKey, bare
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
 from tests.driver import Driver
 from tests.unguarded import unguard
@@ -22,20 +19,14 @@ def attack(office: Driver, sql: str, *values: Any) -> None:
 
 
 def rewrite(office: Driver, change: Callable[[bytes], bytes], kind: str = "") -> None:
-    """Change the words of each message, or of those of a `kind` that have not left, under the key of its case."""
+    """Put other bytes into the row of each message, or of those of a `kind` that have not left. An alert alone has any
+    there."""
     changed = 0
     with closing(choose_driver().module.connect(office.path, isolation_level=None)) as raw:
         unguard(raw)
-        keys = dict(raw.execute("SELECT id, data_key FROM cases").fetchall())
         which = f"WHERE kind = '{kind}' AND state IN ('queued', 'waiting')" if kind else ""
-        found = raw.execute(f"SELECT id, case_id, body FROM outbox {which}").fetchall()  # noqa: S608
-        for row, case_id, cell in found:
-            key, plain, sealed = DataKey(bare(keys[case_id])), cell, False
-            context = f"{office.platform_id}\x1f{case_id}\x1foutbox\x1fbody\x1f{row}".encode()
-            with suppress(InvalidTag):
-                plain, sealed = key.decrypt(cell, context), True
-            new = change(plain)
-            stored = key.encrypt(new, context, bytes(12)) if sealed else new
-            raw.execute("UPDATE outbox SET body = ? WHERE id = ?", (stored, row))
-            changed += new != plain
+        for row, alert in raw.execute(f"SELECT id, alert FROM outbox {which}").fetchall():  # noqa: S608
+            new = change(alert or b'{"scope":["KZ"]}')
+            raw.execute("UPDATE outbox SET alert = ? WHERE id = ?", (new, row))
+            changed += new != alert
     assert changed

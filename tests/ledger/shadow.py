@@ -108,7 +108,9 @@ class Shadow:
         chain = {name: one for name, one in outgoing(self._stream(), self.words).items() if not one.erased}
         # When it was over is asked of the store.
         over = {name: replace(one, settled_at=self.known[name].settled_at) for name, one in chain.items()}
-        return list(lies((self.known[name] for name in chain), over, self.case))
+        # Alerts alone have bytes in their rows.
+        rows = (one if one.kind == "page" else one.but(body=b"") for one in map(self.known.__getitem__, chain))
+        return list(lies(rows, over, self.case))
 
     def differences(self) -> list[str]:
         """Where the whole chain tells something else than what was told and folded step by step."""

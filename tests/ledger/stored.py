@@ -35,7 +35,7 @@ MASTER = MasterKeys({"m-1": b"m" * 32}, "m-1")
 M1 = Actor("m1", frozenset({"moderator", "lead"}), account="a-1", country="KZ")
 M2 = Actor("m2", frozenset({"moderator"}), account="a-2")
 AT = 1_795_503_600
-ONE, TWO = "case/1", "case/2"
+ONE, TWO = "duty/1", "duty/2"
 
 
 def opened(path: Path, *, env: Env | None = None, keys: MasterKeys = MASTER, **options: Any) -> SqliteStore:

@@ -273,7 +273,7 @@ def test_works_of_a_batch_in_any_order_leave_what_a_single_writer_would(seed: in
     chance = random.Random(seed)
     store = opened(path, threaded=True)
     batch = Batch(store)
-    expected: dict[str, list[str]] = {f"case/{n}": [] for n in range(3)}
+    expected: dict[str, list[str]] = {f"duty/{n}": [] for n in range(3)}
 
     def work(plan: list[tuple[str, str]], stale: int) -> Callable[[Any], tuple[Change, None]]:
         told: list[str] = []
@@ -300,7 +300,7 @@ def test_works_of_a_batch_in_any_order_leave_what_a_single_writer_would(seed: in
     kinds = [name for name in KINDS if name not in ("erased", "ledger_key_retired")]
     for _ in range(12):
         plans = [
-            [(f"case/{chance.randrange(3)}", chance.choice(kinds)) for _ in range(chance.randint(1, 4))]
+            [(f"duty/{chance.randrange(3)}", chance.choice(kinds)) for _ in range(chance.randint(1, 4))]
             for _ in range(2)
         ]
         stale = [chance.choice((0, 0, 1)) for _ in plans]

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.writes_by_itself
 _OF_CHAIN = "stream = (SELECT n FROM streams WHERE name = 'case/{case}')"
 _LIKE_ANOTHER = (
     "INSERT INTO outbox SELECT platform_id, '', 'made-up', '{kind}', '{endpoint}', CAST('{body}' AS BLOB), created_at,"
-    " 0, NULL, 'queued', {attempts}, 0, NULL, 0, '', 0, '', 0, NULL, NULL, x'', x'' FROM outbox LIMIT 1"
+    " 0, NULL, 'queued', {attempts}, 0, NULL, 0, '', 0, 0, NULL, NULL FROM outbox LIMIT 1"
 )
 _REMOVE = json.dumps(
     {
@@ -247,8 +247,7 @@ POISON = {
     "attempts": "UPDATE outbox SET attempts = 'x' WHERE case_id = '{case}'",
     "less than no attempts": "UPDATE outbox SET attempts = -9 WHERE case_id = '{case}'",
     "a lease without end": "UPDATE outbox SET lease_token = 9223372036854775807 WHERE case_id = '{case}'",
-    "a receipt": "UPDATE outbox SET receipt = 'x' WHERE case_id = '{case}'",
-    "a body": "UPDATE outbox SET body = 'x' WHERE case_id = '{case}'",
+    "an alert": "UPDATE outbox SET alert = 'x' WHERE case_id = '{case}'",
     "no text": "UPDATE cases SET due_at = CAST(x'ff' AS TEXT) WHERE id = '{case}'",
     "no text in a message": "UPDATE outbox SET lane = CAST(x'ff' AS TEXT) WHERE case_id = '{case}'",
     "a watch": "UPDATE cases SET watch_at = 'x' WHERE id = '{case}'",

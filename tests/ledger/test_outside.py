@@ -25,7 +25,7 @@ from kz_compliance_sdk.domain.ledger import FIRST, LedgerKey, LedgerKeys, Part, 
 from tests.ledger.stored import AT, M1, M2, MASTER, NEW, Outside, appended, happened, opened, streams
 from tests.unit.case_makers import PLATFORM
 
-ONE, TWO, ERASED = "case/1", "case/2", "case/3"
+ONE, TWO, ERASED = "duty/1", "duty/2", "duty/3"
 TABLES = {table.name: table for table in (ledger.streams, ledger.events, ledger.parts, ledger.keys, ledger.log)}
 UNPROVED = {("keys", "master_key_id")}
 """Nothing rests on it: the wrapped bytes name their master key."""
@@ -133,7 +133,7 @@ def test_each_byte_counts(cell: tuple[str, str], row: int, place: int, turned: i
     assert said, f"byte {place % len(data)} of {column} of {table}"
 
 
-_LAST = "FROM {} WHERE stream = (SELECT n FROM streams WHERE name = 'case/1') AND seq = 3"
+_LAST = "FROM {} WHERE stream = (SELECT n FROM streams WHERE name = 'duty/1') AND seq = 3"
 _ANOTHER = "(SELECT o.bytes FROM parts o WHERE o.stream = 2 AND o.name <> parts.name LIMIT 1)"
 _VIEW, _LATER = "CREATE VIEW events AS SELECT", "stream, seq, at + 1 AS at, kind, content, people, hash, mac, key_id"
 SCRIPTS: dict[str, tuple[str, ...]] = {
@@ -157,8 +157,8 @@ SCRIPTS: dict[str, tuple[str, ...]] = {
     "a key is gone": ("DELETE FROM keys WHERE stream = 1",),
     "two parts changed places": (f"UPDATE parts SET bytes = {_ANOTHER} WHERE stream = 2",),
     "two streams changed names": ("UPDATE streams SET name = 'aside' WHERE n = 1",
-                                  "UPDATE streams SET name = 'case/1' WHERE n = 2",
-                                  "UPDATE streams SET name = 'case/2' WHERE n = 1"),
+                                  "UPDATE streams SET name = 'duty/1' WHERE n = 2",
+                                  "UPDATE streams SET name = 'duty/2' WHERE n = 1"),
     "a view stands for the events": ("ALTER TABLE events RENAME TO hidden", f"{_VIEW} * FROM hidden WHERE seq <> 3"),
     "a view shows other times": ("ALTER TABLE events RENAME TO hidden", f"{_VIEW} {_LATER} FROM hidden"),
     "events stand twice": ("ALTER TABLE events RENAME TO hidden", "CREATE TABLE events AS SELECT * FROM hidden",
@@ -177,7 +177,7 @@ def test_what_is_taken_away_moved_or_hidden_is_found(name: str, outside: Outside
 def _forged(outside: Outside, key: LedgerKey | None, *, key_id: bytes | None = None) -> list[str] | None:
     """What is found of one more event with right hashes, in its stream and in the log."""
     number, _, seq, before = outside.run(
-        "SELECT s.n, s.name, e.seq, e.hash FROM streams s JOIN events e ON e.stream = s.n WHERE s.name = 'case/1'"
+        "SELECT s.n, s.name, e.seq, e.hash FROM streams s JOIN events e ON e.stream = s.n WHERE s.name = 'duty/1'"
         " ORDER BY e.seq DESC LIMIT 1"
     )[0]
     made = link(PLATFORM, ONE, seq + 1, AT, Viewed(), kind="viewed", version=1, before=before, roster=Roster(), key=key)
@@ -218,7 +218,7 @@ def test_a_whole_history_with_right_hashes_and_without_the_key_is_found(outside:
         outside.run("RELEASE forged")
     assert len(said) == 1
     assert "event 1 of the stream" in said[0]
-    assert "[case/1]" in said[0]
+    assert "[duty/1]" in said[0]
     assert "MAC" in said[0]
 
 
@@ -250,7 +250,7 @@ def test_damage_holds_up_no_other_stream(outside: Outside) -> None:
         outside.run("ROLLBACK TO tried")
         outside.run("RELEASE tried")
     assert str(found[ONE].fault) == (
-        "event 2 of the stream is damaged: its bytes are not those that were hashed [case/1]"
+        "event 2 of the stream is damaged: its bytes are not those that were hashed [duty/1]"
     )
     assert [found[name].fault for name in (TWO, ERASED)] == [None, None]
     assert [found[name].seq for name in (ONE, TWO, ERASED)] == [0, 2, 2]

@@ -44,8 +44,8 @@ def test_a_pack_names_what_was_done_whatever_a_row_says(tmp_path: Path) -> None:
 ROWS = {
     "where it stands": "UPDATE outbox SET state = 'void' WHERE kind = 'enforce'",
     "when it was over": "UPDATE outbox SET settled_at = settled_at - 60 WHERE kind = 'enforce'",
-    "what was acknowledged": "UPDATE outbox SET body = CAST('{}' AS BLOB) WHERE kind = 'acknowledgement'",
-    "no bytes at all": "UPDATE outbox SET body = 'x' WHERE kind = 'acknowledgement'",
+    "what was acknowledged": "UPDATE outbox SET alert = CAST('{}' AS BLOB) WHERE kind = 'acknowledgement'",
+    "no bytes at all": "UPDATE outbox SET alert = 'x' WHERE kind = 'acknowledgement'",
     "that it is there": "DELETE FROM outbox WHERE kind = 'acknowledgement'",
 }
 

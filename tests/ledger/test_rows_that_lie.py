@@ -61,7 +61,7 @@ def edit(host: Host, sql: str) -> None:
 
 def pages(host: Host) -> list[str]:
     with closing(choose_driver().module.connect(host.world.path)) as raw:
-        found = raw.execute("SELECT body FROM outbox WHERE kind = 'page' AND case_id = ''").fetchall()
+        found = raw.execute("SELECT alert FROM outbox WHERE kind = 'page' AND case_id = ''").fetchall()
     return [json.loads(body)["reason"] for (body,) in found]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from types import SimpleNamespace
@@ -19,11 +19,13 @@ from kz_compliance_sdk.domain.change import CaseWrite, Change, Happened, case_af
 from kz_compliance_sdk.domain.commands import Command
 from kz_compliance_sdk.domain.deciding import Context
 from kz_compliance_sdk.domain.decision import Action, Decision, ItemDecision, Proposal, Wording
+from kz_compliance_sdk.domain.events.base import AS_READ
 from kz_compliance_sdk.domain.legal_check import LegalCheck
-from kz_compliance_sdk.domain.messages import Respondent
+from kz_compliance_sdk.domain.messages import NAMED_BY, Respondent, acknowledgement_body, as_owed, effect_body
 from kz_compliance_sdk.domain.notice import Notice, UnreadableNotice
 from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy, kz_policy
+from kz_compliance_sdk.domain.references import stream_of
 from kz_compliance_sdk.domain.report import Outcome, RefusalCode, Statement
 from kz_compliance_sdk.domain.results import Answering
 from kz_compliance_sdk.testing import builders
@@ -166,7 +168,31 @@ def proposed(
 
 
 def messages(change: Change, *kinds: str) -> list[OutboxMessage]:
-    return [write for write in change if isinstance(write, OutboxMessage) and (not kinds or write.kind in kinds)]
+    """What leaves by a change, each with its bytes: alerts of no case, and what the case that it writes owes since."""
+    alerts = [write for write in change if isinstance(write, OutboxMessage)]
+    written = {write.case.id: write.case for write in change if isinstance(write, CaseWrite)}
+    found = [*alerts, *(one for after in written.values() for one in _owed(after, change))]
+    return [one for one in found if not kinds or one.kind in kinds]
+
+
+def _owed(after: Case, change: Change) -> Iterator[OutboxMessage]:
+    tells = [one for one in happenings(change) if one.stream == stream_of(after.id) and one.read != AS_READ]
+    told = dict(enumerate(tells, after.chain.seq - len(tells) + 1))
+    items = {item.number: item for item in after.items}
+    for one in after.chain.messages.values():
+        if one.seq not in told:
+            continue
+        made, item = as_owed(after.platform_id, after.id, one), items.get(one.item)
+        name = "" if item is None else item.was or item.item_id
+        if one.at_seq:
+            yield made.but(body=told[one.at_seq].words["body"], item_id=name)
+        elif one.kind == "acknowledgement":
+            yield made.but(body=acknowledgement_body(after.chain, after.id, after.message[1]))
+        elif item is not None:
+            held, named = after.chain.items[one.item], {field: getattr(item, field) for field in NAMED_BY}
+            yield made.but(body=effect_body(after.id, one, held, named, name), item_id=name)
+        else:
+            yield made
 
 
 def events(change: Change) -> list[Happened]:

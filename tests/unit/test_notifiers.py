@@ -85,7 +85,7 @@ def test_the_log_calls_critical_what_is_for_now_and_nothing_else(caplog: pytest.
     flagged, _ = flag(admitted, ("late_revision",), stamp(), arrival())
     told = {
         json.loads(m.body)["reason"]: json.loads(m.body)["level"]
-        for m in messages((*change, *flagged))
+        for m in (*messages(change), *messages(flagged))
         if m.kind == "page"
     }
     assert case.state == "quarantined"

@@ -20,7 +20,7 @@ from sqlalchemy import (
     union,
 )
 
-from kz_compliance_sdk.adapters.sql import inbox, log_tree
+from kz_compliance_sdk.adapters.sql import inbox, log_tree, rows
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql.derived import DERIVED
 from kz_compliance_sdk.adapters.sql.ledger import Ledger, events, keys, lost_cases, parts, streams
@@ -168,7 +168,7 @@ def loose(connection: Connection, platform_id: str, private: PrivateRows) -> lis
     def of(table: Table) -> Sequence[Any]:
         return of_case(connection.dialect.name).rows(connection, table.name, platform_id, "")
 
-    made = {one.id: one.attempts for one in map(private.message_from, of(t.outbox))}
+    made = {one.id: one.attempts for one in map(rows.message_from, of(t.outbox))}
     return [
         f"the attempt {tried.number} of the message {tried.message_id} was never made"
         for tried in map(private.attempt_from, of(t.attempts))

@@ -53,13 +53,11 @@ def guards(dialect: str) -> Iterator[tuple[str, str, str, str, str]]:
         "outbox",
         "UPDATE",
         any_of(
-            changed("platform_id", "case_id", "id", "kind", "lane_seq", "created_at"),
-            rewritten("body", "lane", "item_id"),
-            f"(length(OLD.receipt) > 0 AND ({rewritten('receipt')}))",
+            changed("platform_id", "case_id", "id", "kind", "alert", "lane", "lane_seq", "created_at"),
             "NEW.attempts < OLD.attempts",
             "NEW.lease_token < OLD.lease_token",
         ),
-        "what leaves never changes, and neither does its receipt",
+        "what leaves never changes",
     )
 
     for table in ("events", "log", "streams"):

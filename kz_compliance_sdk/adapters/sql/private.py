@@ -16,7 +16,7 @@ from cryptography.exceptions import InvalidTag
 from kz_compliance_sdk.adapters.sql import rows
 from kz_compliance_sdk.adapters.sql.keys import DESTROYED, DataKey, MasterKeys
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
+from kz_compliance_sdk.domain.outbox import Attempt
 from kz_compliance_sdk.errors import StoreDamaged
 
 OBJECTS: Final = "objects"
@@ -77,9 +77,6 @@ def _digest(keyed: hmac.HMAC, object_key: str) -> str:
     digest.update(object_key.encode())
     return digest.hexdigest()
 
-
-PLAIN_KINDS: Final = frozenset({"acknowledgement", "page"})
-"""Messages whose bodies hold references, codes and times only: nothing of them needs a key."""
 
 NO_CASE: Final = object()
 """There is no such case, so it can have no key."""
@@ -219,45 +216,7 @@ class PrivateRows:
                 self._renew(*name, self._new_key(name, key))
             return True
 
-    # --------------------------------------------------------------------------------------------- what leaves
-
-    def message_row(self, message: OutboxMessage) -> tuple[Any, ...]:
-        row = self.moved_message_row(message)
-        if not message.case_id or message.kind in PLAIN_KINDS:
-            return row
-        body = self._seal((message.platform_id, message.case_id), message.body, "outbox", "body", message.id)
-        return (*row[:5], body, *row[6:])
-
-    def moved_message_row(self, message: OutboxMessage) -> tuple[Any, ...]:
-        """The row of a message that is stored already. Its body is not encrypted again, because it never changes: it
-        must not be written from here."""
-        plain = rows.message_row(message)
-        if not message.case_id:
-            return plain
-        name, key = (message.platform_id, message.case_id), message.id
-        receipt = self._seal(name, message.receipt, "outbox", "receipt", key)
-        proof = self._seal(name, message.receipt_proof, "outbox", "receipt_proof", key)
-        return (*plain[:20], receipt, proof)
-
-    def message_from(self, row: Sequence[Any]) -> OutboxMessage:
-        name, key = (row[0], row[1]), row[2]
-        body, receipt, proof = row[5], row[20], row[21]
-        if name[1]:
-            if row[3] not in PLAIN_KINDS:
-                body = self._plain(name, body, "outbox", "body", key)
-            receipt = self._plain(name, receipt, "outbox", "receipt", key)
-            proof = self._plain(name, proof, "outbox", "receipt_proof", key)
-        return rows.message_from((*row[:5], body, *row[6:20], receipt, proof))
-
-    def due_from(self, row: Sequence[Any]) -> OutboxMessage:
-        """A message that is to leave. What comes back for it is kept under the key of its case, so that must open; an
-        alert brings nothing back. The row ends with that key. Raises StoreDamaged."""
-        *_, stored = row
-        if stored is not None:
-            self._stored[row[0], row[1]] = stored
-        if row[3] == "acknowledgement" and row[1]:
-            self._key_of((row[0], row[1]))
-        return self.message_from(row)
+    # ------------------------------------------------------------------------------------------------ attempts
 
     def attempt_row(self, attempt: Attempt) -> tuple[Any, ...]:
         plain, detail = rows.attempt_row(attempt), attempt.detail.encode()

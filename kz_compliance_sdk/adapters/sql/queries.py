@@ -3,7 +3,8 @@ to one case."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Table, and_, func, select, text, tuple_
@@ -27,7 +28,8 @@ from kz_compliance_sdk.domain.fold import PlatformObject, Stream
 from kz_compliance_sdk.domain.holding import believed_objects, names_of
 from kz_compliance_sdk.domain.ledger import NewerRelease
 from kz_compliance_sdk.domain.lodging import SanctionNoted
-from kz_compliance_sdk.domain.outgoing import as_told
+from kz_compliance_sdk.domain.outbox import OutboxMessage
+from kz_compliance_sdk.domain.outgoing import as_far_as_told, as_told
 from kz_compliance_sdk.domain.proofs import Records
 from kz_compliance_sdk.domain.received import Opens, received_in, repeats_of
 from kz_compliance_sdk.domain.references import object_stream, stream_of
@@ -53,11 +55,12 @@ class SqlQueries(FigureReads, CheckpointReads):
             ledger = self._ledger(connection)
             case, stream = self._case(connection, ledger, case_id)
             private = self._private(connection, unreadable)
-            messages = self._readable(connection, "outbox", case_id, private.message_from, unreadable)
+            messages = self._readable(connection, "outbox", case_id, rows.message_from, unreadable)
             attempts = self._readable(connection, "attempts", case_id, private.attempt_from, unreadable)
             chain = ledger.chain(stream)
             came = tuple(self._received(connection, stream, ledger.words))
-            left = as_told(chain, messages)
+            words = defaultdict[tuple[int, str], bytes | None](bytes, {one: it.data for one, it in chain.parts.items()})
+            left = _left(stream, words, ledger.words, messages, whole=not chain.damage)
             return KeptCase(case, chain, came, left, tuple(attempts), tuple(unreadable))
 
     def _readable(
@@ -220,13 +223,14 @@ class SqlQueries(FigureReads, CheckpointReads):
             except (StoreDamaged, NewerRelease) as error:
                 damage += [] if stream.fault is error else [str(error)]
             damage += self._misnamed(case, stream, keyed)
+            stored_messages = self._readable(connection, "outbox", case_id, rows.message_from, told)
             decisions = [] if stream.fault else reviewed.decisions_of(stream, lambda _stream, _wanted: words)
             return Records(
                 case,
                 stream,
                 decisions,
                 [] if stream.fault else self._received(connection, stream, lambda _stream, _wanted: words),
-                self._readable(connection, "outbox", case_id, private.message_from, told),
+                _left(stream, words, ledger.words, stored_messages, whole=not damage),
                 self._readable(connection, "attempts", case_id, private.attempt_from, told),
                 words,
                 [] if stream.fault else reviewed.checks_of(stream, case_id),
@@ -238,6 +242,7 @@ class SqlQueries(FigureReads, CheckpointReads):
                 damage,
                 held,
                 keyed,
+                stored_messages,
             )
 
     def _misnamed(self, case: Case, stream: Stream, keyed: Callable[..., str]) -> list[str]:
@@ -383,6 +388,20 @@ class SqlQueries(FigureReads, CheckpointReads):
     def _noted(self, connection: Connection, kind: type[T], table: Table) -> tuple[T, ...]:
         found = connection.execute(select(table).where(table.c.platform_id == self._platform))
         return tuple(one for row in found if (one := rows.noted_from(kind, row)) is not None)
+
+
+def _left(
+    stream: Stream,
+    words: Mapping[tuple[int, str], bytes | None],
+    opens: Opens,
+    stored: Sequence[OutboxMessage],
+    *,
+    whole: bool,
+) -> tuple[OutboxMessage, ...]:
+    """The messages of a case as its chain has them, as far as it can be read."""
+    if stream.fault is not None:
+        return tuple(stored)
+    return as_told(stream, words, stored) if whole else tuple(as_far_as_told(stream, opens, stored))
 
 
 def _shown(row: Sequence[Any], stream: Stream, opens: Opens) -> Case:

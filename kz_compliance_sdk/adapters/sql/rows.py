@@ -161,7 +161,7 @@ def message_row(message: OutboxMessage) -> tuple[Any, ...]:
         message.id,
         message.kind,
         message.endpoint,
-        message.body,
+        message.body if message.kind == "page" else b"",
         message.created_at,
         message.next_attempt_at,
         message.deadline_at,
@@ -172,12 +172,9 @@ def message_row(message: OutboxMessage) -> tuple[Any, ...]:
         message.maybe_arrived,
         message.lane,
         message.lane_seq,
-        message.item_id,
         message.lease_token,
         message.lease_expires_at,
         message.settled_at,
-        message.receipt,
-        message.receipt_proof,
     )
 
 
@@ -200,12 +197,9 @@ def message_from(row: Row) -> OutboxMessage:
         maybe_arrived=bool(row[13]),
         lane=row[14],
         lane_seq=row[15],
-        item_id=row[16],
-        lease_token=row[17],
-        lease_expires_at=row[18],
-        settled_at=row[19],
-        receipt=row[20],
-        receipt_proof=row[21],
+        lease_token=row[16],
+        lease_expires_at=row[17],
+        settled_at=row[18],
     )
 
 

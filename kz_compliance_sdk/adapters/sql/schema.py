@@ -12,7 +12,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from kz_compliance_sdk.adapters.sql import derived, guards, inbox, ledger, tables
 
 VERSION_TABLE = "kz_compliance_schema"
-HEAD = "0018"
+HEAD = "0019"
 
 # As Alembic makes it, in a metadata of its own: it is no table of ours.
 _version = Table(

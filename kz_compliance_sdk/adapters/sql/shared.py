@@ -15,8 +15,10 @@ from kz_compliance_sdk.adapters.sql.rows import noted_from, plan_of
 from kz_compliance_sdk.adapters.sql.statements import Compiled, Statements, VolumeStatements
 from kz_compliance_sdk.domain.believed import read_case
 from kz_compliance_sdk.domain.case import Case, CaseState
-from kz_compliance_sdk.domain.change import Change, NoticeCounted
+from kz_compliance_sdk.domain.change import names_of
 from kz_compliance_sdk.domain.checkpoints import CHECKPOINTS, Checkpoint, checkpoint_in
+from kz_compliance_sdk.domain.events.arrivals import Opened
+from kz_compliance_sdk.domain.events.base import Happened
 from kz_compliance_sdk.domain.references import stream_of
 from kz_compliance_sdk.errors import StoreDamaged
 from kz_compliance_sdk.ports.store import Noted
@@ -62,13 +64,14 @@ class Shared:
 
     def __init__(self, batch: Batch) -> None:
         self._tx, self._s = batch, batch.statements
-        self._volumes = Volumes()
+        self.volumes = Volumes()
         self._kept_checkpoint: tuple[tuple[str, str], Checkpoint | None] = ("", ""), None
         self.begin(1)
 
     def begin(self, waiting: int) -> None:
         self._waiting = waiting
         self._none_expired: set[tuple[str, int]] = set()
+        self.volumes.forget()
         self.forget()
 
     def forget(self) -> None:
@@ -77,11 +80,6 @@ class Shared:
         self._any_waiting: dict[str, bool] = {}
         self._checkpoints: dict[str, Checkpoint | None] = {}
         self._noted: dict[tuple[type, str, str], object] = {}
-        self._volumes.forget()
-
-    def staged(self, change: Change) -> None:
-        """A change of this batch that is not written yet."""
-        self._volumes.add(change)
 
     def check_written(self, *keys: str) -> None:
         """Raise Behind if an earlier work of the batch has staged something about this: rows would be older than their
@@ -157,7 +155,7 @@ class Shared:
             given = {"k_platform_id": platform_id, "k_name": name, "k_at": over, "n": most}
             return int(self._tx.one(self._s.volumes.counted, **given)[0])
 
-        return self._volumes.counted(platform_id, name, over, most, read)
+        return self.volumes.counted(platform_id, name, over, most, read)
 
     def next_free(
         self, platform_id: str, category: str | None, without_flag: str, unreadable: list[str]
@@ -208,17 +206,21 @@ class Volumes:
     def __init__(self) -> None:
         self._before: dict[tuple[str, str, int, int], int] = {}
         self._since: Counter[tuple[str, str]] = Counter()
+        self._came: Counter[tuple[str, str, int]] = Counter()
 
     def forget(self) -> None:
         """The next read is from the database: what came with earlier works has been written, or thrown away."""
         self._before.clear()
         self._since.clear()
+        self._came.clear()
 
-    def add(self, change: Change) -> None:
-        for write in change:
-            if type(write) is NoticeCounted:
-                for name in write.names:
-                    self._since[write.platform_id, name] += 1
+    def add(self, happened: Iterable[Happened]) -> None:
+        """Count each notice that is new."""
+        for one in happened:
+            if type(one.event) is Opened:
+                for name in names_of(one.event.authority, one.event.came.key_id or ""):
+                    self._since[one.platform_id, name] += 1
+                    self._came[one.platform_id, name, one.at] += 1
 
     def counted(self, platform_id: str, name: str, over: int, most: int, read: Callable[[], int]) -> int:
         """How many notices came under a name after `over`; if they are more than `most`, perhaps only so many."""
@@ -228,21 +230,17 @@ class Volumes:
             before = self._before[key] = read()
         return before + self._since[platform_id, name]
 
-
-def write_volumes(
-    counted: Iterable[NoticeCounted],
-    statements: VolumeStatements,
-    execute: Callable[[str, tuple[Any, ...]], Any],
-    execute_many: Callable[[Any, list[tuple[Any, ...]]], None],
-) -> None:
-    """Add what came, and let go of what counts no more."""
-    came: Counter[tuple[str, str, int]] = Counter()
-    over: dict[tuple[str, str], int] = {}
-    for one in counted:
-        for name in one.names:
-            came[one.platform_id, name, one.at] += 1
-            over[one.platform_id, name] = one.over
-    execute_many(statements.add, [(*key, notices) for key, notices in came.items()])
-    for (platform_id, name), at in over.items():
-        given = {"k_platform_id": platform_id, "k_name": name, "k_at": at}
-        execute(statements.over.sql, statements.over.bind(given))
+    def write(
+        self,
+        statements: VolumeStatements,
+        execute: Callable[[str, tuple[Any, ...]], Any],
+        execute_many: Callable[[Any, list[tuple[Any, ...]]], None],
+    ) -> None:
+        """Add what came, and let go of what counted no more where it was asked for."""
+        if self._came:
+            execute_many(statements.add, [(*key, notices) for key, notices in self._came.items()])
+            for platform_id, name, over, _ in self._before:
+                if (platform_id, name) in self._since:
+                    given = {"k_platform_id": platform_id, "k_name": name, "k_at": over}
+                    execute(statements.over.sql, statements.over.bind(given))
+        self.forget()

@@ -90,9 +90,7 @@ _LANE_IS_FREE = or_(
 )
 
 
-FIXED: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {"outbox": ("kind", "body", "created_at", "lane", "lane_seq", "item_id")}
-)
+FIXED: Mapping[str, tuple[str, ...]] = MappingProxyType({"outbox": ("kind", "alert", "created_at", "lane", "lane_seq")})
 """Columns that never change once they are written: an update leaves them out."""
 
 
@@ -186,10 +184,7 @@ class Statements:
             t.attempts.c.number > bindparam("after"),
         )
         self.attempts = compiled(select(*told).where(*of_message).order_by(t.attempts.c.number))
-        # With the key of its case, under which a message lies: each would have to be asked for otherwise.
-        of_its_case = and_(t.cases.c.platform_id == t.outbox.c.platform_id, t.cases.c.id == t.outbox.c.case_id)
-        key = select(t.cases.c.data_key).where(of_its_case).scalar_subquery()
-        due = select(t.outbox, key).where(
+        due = select(t.outbox).where(
             _key(t.outbox, "platform_id", "endpoint"),
             text("state IN ('queued', 'leased')"),
             t.outbox.c.next_attempt_at <= bindparam("now"),
@@ -254,22 +249,12 @@ class PrivateStatements:
         self.platform_key = compiled(select(t.platform_keys.c.key).where(_key(t.platform_keys, "platform_id", "name")))
         self.keep_platform_key = compiled(insert(t.platform_keys))
         of_case = ("platform_id", "case_id")
-        # What the platform or the regulator would not take can never be sent again without its body.
+        # What the platform or the regulator would not take can never be sent again without its words.
         not_parked = case((t.outbox.c.state == text("'parked'"), text("'void'")), else_=t.outbox.c.state)
         self.erase: tuple[Any, ...] = (
-            compiled(
-                update(t.outbox)
-                .where(_key(t.outbox, *of_case))
-                .values(
-                    {**_emptied("body", "receipt", "receipt_proof"), "lane": "", "item_id": "", "state": not_parked}
-                )
-            ),
-            compiled(update(t.attempts).where(_key(t.attempts, *of_case)).values(_emptied("detail"))),
+            compiled(update(t.outbox).where(_key(t.outbox, *of_case)).values(state=not_parked)),
+            compiled(update(t.attempts).where(_key(t.attempts, *of_case)).values(detail=b"")),
         )
-
-
-def _emptied(*names: str) -> dict[str, Any]:
-    return dict.fromkeys(names, b"")
 
 
 class ClockStatements:

@@ -1,6 +1,6 @@
 """The schema. Every key begins with the platform; times are UTC seconds. What each holds is its `comment`.
 
-Bodies are the exact bytes that came, were hashed, or will be sent.
+No table but those of the ledger holds what anybody wrote, but for what was said of an attempt.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ outbox = new_table(
     Column(
         "endpoint", String(32), nullable=False, comment="the way: regulator, by_hand, enforcer, messenger, notifier"
     ),
-    Column("body", LargeBinary, nullable=False, comment="what leaves; encrypted but for acknowledgements and alerts"),
+    Column("alert", LargeBinary, nullable=False, comment="what an alert says; empty for all else"),
     Column("created_at", Time, nullable=False, comment="when it was owed"),
     Column("next_attempt_at", Time, nullable=False, comment="when it is tried next"),
     Column("deadline_at", Time, comment="the deadline that it serves; none for an alert"),
@@ -151,13 +151,10 @@ outbox = new_table(
         comment="what must leave in order: a digest of the object, or the case of a report; empty for all else",
     ),
     Column("lane_seq", BigInteger, nullable=False, comment="the place in the lane"),
-    Column("item_id", String(128), nullable=False, comment="about which item; empty for all else"),
     Column("lease_token", BigInteger, nullable=False, comment="grows with each lease"),
     Column("lease_expires_at", Time, comment="until when a worker has it"),
     Column("settled_at", Time, comment="when it was over"),
-    Column("receipt", LargeBinary, nullable=False, comment="what the regulator answered, encrypted"),
-    Column("receipt_proof", LargeBinary, nullable=False, comment="what proves that, encrypted"),
-    blobs=("body", "receipt", "receipt_proof"),
+    blobs=("alert",),
 )
 _due = text("state IN ('queued', 'leased')")
 _lane_open = text("state IN ('queued', 'leased') AND lane <> ''")

@@ -21,8 +21,8 @@ from kz_compliance_sdk.adapters.sql.keys import DESTROYED, MasterKeys, PartKeys
 from kz_compliance_sdk.adapters.sql.lane import ChangeRefused, Job
 from kz_compliance_sdk.adapters.sql.ledger import Appending, Ledger
 from kz_compliance_sdk.adapters.sql.private import NO_CASE, PrivateRows
-from kz_compliance_sdk.adapters.sql.rows import DATA_KEY, came_row, case_row
-from kz_compliance_sdk.adapters.sql.shared import Behind, Shared, write_volumes
+from kz_compliance_sdk.adapters.sql.rows import DATA_KEY, came_row, case_row, message_row
+from kz_compliance_sdk.adapters.sql.shared import Behind, Shared
 from kz_compliance_sdk.adapters.sql.sqlite import (
     OVERWRITE_ALL,
     OVERWRITE_IN_PLACE,
@@ -37,7 +37,6 @@ from kz_compliance_sdk.adapters.sql.view import View
 from kz_compliance_sdk.domain.believed import PLANNED
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import (
-    CaseErased,
     CaseWrite,
     Change,
     ClockSet,
@@ -46,18 +45,19 @@ from kz_compliance_sdk.domain.change import (
     Happened,
     Heartbeat,
     LodgedAnew,
-    MessageVoided,
     MessageWrite,
-    NoticeCounted,
     RefusalsCounted,
     happenings,
 )
 from kz_compliance_sdk.domain.checkpoints import TilesMade
 from kz_compliance_sdk.domain.events.base import ObjectEvent
 from kz_compliance_sdk.domain.events.checkpoints import Checkpointed
+from kz_compliance_sdk.domain.events.privacy import Erased
 from kz_compliance_sdk.domain.events.remedies import Appealed
 from kz_compliance_sdk.domain.events.waiting import Lodged
+from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.ledger import LedgerKeys
+from kz_compliance_sdk.domain.messages import as_owed
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.references import MESSAGES, stream_of
 from kz_compliance_sdk.domain.transitions import ENDED
@@ -103,6 +103,9 @@ class SqliteTransaction:
         self._indexed: set[tuple[str, str]] = set()
         self._lodged: set[tuple[str, str]] = set()
         self._came: dict[tuple[str, str, str, str], int] = {}
+        self._owed: list[OutboxMessage] = []
+        self._voided: list[tuple[int, str, str, str]] = []
+        self._erased: set[tuple[str, str]] = set()
         self._written: list[Change] = []
         self.keys: set[str] = set()
         self.now = 0
@@ -124,6 +127,9 @@ class SqliteTransaction:
         self._indexed.clear()
         self._lodged.clear()
         self._came.clear()
+        self._owed.clear()
+        self._voided.clear()
+        self._erased.clear()
         self.private.begin()
         self.ledger.begin()
         self.shared.begin(waiting)
@@ -161,7 +167,11 @@ class SqliteTransaction:
             change, value = job.work(view)
             keys = {key for write in change for key in keys_of(write)}
         if happened := happenings(change):
-            self._note_messages(happened, self.ledger.append(happened))
+            names = {(one.platform_id, one.stream) for one in happened if one.stream.startswith(_CASES)}
+            before = [self._stream(*name) for name in names]
+            self._note_came(happened, self.ledger.append(happened))
+            self.shared.volumes.add(happened)
+            keys |= {f"m{message}" for stream in before for message in self._note_messages_of(stream)}
         for write in change:
             # Where nothing happened, rows that lied are written anew: what lies beside them is too.
             if type(write) is LodgedAnew:
@@ -172,14 +182,34 @@ class SqliteTransaction:
         self.keys |= keys
         if change:
             self._staged.append(change)
-            self.shared.staged(change)
         return value
 
-    def _note_messages(self, happened: list[Happened], seqs: list[int]) -> None:
-        """Which rows are to be written of the messages that these events tell of."""
+    def _stream(self, platform_id: str, name: str) -> Stream:
+        return self.ledger.streams(platform_id, [name])[name]
+
+    def _note_messages_of(self, before: Stream) -> list[str]:
+        """The messages that their case owes since something was appended to its stream, and those that it owes no more:
+        these leave no more."""
+        after, were = self._stream(before.platform, before.name), before.case.messages
+        platform_id, case_id, at = before.platform, before.reference, after.events[-1].at
+        changed: list[str] = []
+        for name, one in after.case.messages.items():
+            if name not in were:
+                self._owed.append(as_owed(platform_id, case_id, one))
+            elif one.state != "voided" or were[name].state == "voided":
+                continue
+            if one.state == "voided":
+                self._voided.append((at, platform_id, case_id, name))
+            changed.append(name)
+        return changed
+
+    def _note_came(self, happened: list[Happened], seqs: list[int]) -> None:
+        """Which rows are to be written of the messages that came, of which these events tell."""
         for one, seq in zip(happened, seqs, strict=True):
             if one.stream.startswith(MESSAGES):
                 self._lodged.add((one.platform_id, one.stream))
+            elif type(one.event) is Erased and one.stream.startswith(_CASES):
+                self._erased.add((one.platform_id, one.stream.removeprefix(_CASES)))
             elif (came := getattr(one.event, "came", None)) is not None:
                 case_id = one.stream.removeprefix(stream_of(""))
                 self._came[one.platform_id, case_id, came.key, came.body] = seq
@@ -192,7 +222,17 @@ class SqliteTransaction:
         self.shared.forget()
         self._written += staged
         try:
+            self._insert("outbox", list(map(message_row, self._owed)))
+            self._owed.clear()
             self._writer.write(staged, self.private, self.ledger, self._execute, self._execute_many)
+            # What an attempt came to was written before what its events void: its own message can be among these.
+            for voided in self._voided:
+                self._execute(self.statements.message_void.sql, voided)
+            self._voided.clear()
+            for erased in sorted(self._erased):
+                self._erase(*erased)
+            self._erased.clear()
+            self.shared.volumes.write(self.statements.volumes, self._execute, self._execute_many)
             self.ledger.write(self.statements.inserts, self._execute, self._execute_many)
             if self._came:
                 rows = [came_row(*message, seq) for message, seq in self._came.items()]
@@ -251,6 +291,20 @@ class SqliteTransaction:
         self._connection.close()
         self._lock.close()
 
+    def _erase(self, platform_id: str, case_id: str) -> None:
+        """Destroy the key of a case's cells, and overwrite what it opened: free pages must not hold it either."""
+        s = self.statements.private
+        self._execute(OVERWRITE_ALL, ())
+        for statement in s.erase:
+            self._execute(statement.sql, statement.bind({"k_platform_id": platform_id, "k_case_id": case_id}))
+        self._renew_key(platform_id, case_id, DESTROYED)
+        self._execute(OVERWRITE_IN_PLACE, ())
+        self.private.destroyed(platform_id, case_id)
+
+    def _insert(self, table: str, rows: list[tuple[Any, ...]]) -> None:
+        if rows:
+            self._execute_many(self.statements.inserts[table], rows)
+
     def _execute(self, sql: str, values: tuple[Any, ...]) -> int:
         return int(self._cursor.execute(sql, values).rowcount)
 
@@ -301,6 +355,7 @@ class SqliteTransaction:
             self._connection.text_factory = str
 
 
+_CASES = stream_of("")
 _MOVING = moving(t.outbox, ("platform_id", "case_id", "id"))
 Execute = Callable[[str, tuple[Any, ...]], int]
 ExecuteMany = Callable[[Compiled, list[tuple[Any, ...]]], None]
@@ -322,10 +377,8 @@ def _of_event(event: Any) -> tuple[str, ...]:
 _SPEAKS_OF: Mapping[type, Callable[[Any], tuple[str, ...]]] = MappingProxyType(
     {
         CaseWrite: lambda it: (f"c{it.case.id}", f"n{it.case.notice_id}") if it.opens else (f"c{it.case.id}",),
-        CaseErased: lambda it: (f"c{it.case_id}",),
         OutboxMessage: lambda it: (f"m{it.id}",),
         MessageWrite: lambda it: (f"m{it.message.id}",),
-        MessageVoided: lambda it: (f"m{it.message_id}",),
         Attempt: lambda it: (f"m{it.message_id}",),
         EndpointState: lambda it: (f"e{it.endpoint}",),
         CursorMoved: lambda it: (f"f{it.feed}",),
@@ -360,7 +413,6 @@ class Writer:
         """Write staged changes: inserts of all of them table by table, then the updates one by one. `rows` encrypts."""
         inserts: defaultdict[str, list[tuple[Any, ...]]] = defaultdict(list)
         updates: list[Any] = []
-        counted: list[NoticeCounted] = []
         write: Any
         # Several steps on one case come to one row. A new one's key comes before anything else of it.
         after = {_key_of(write): write.case for change in changes for write in change if type(write) is CaseWrite}
@@ -373,11 +425,9 @@ class Writer:
             for write in change:
                 kind = type(write)
                 if kind is OutboxMessage:
-                    inserts["outbox"].append(rows.message_row(write))
+                    inserts["outbox"].append(message_row(write))
                 elif kind is Attempt:
                     inserts["attempts"].append(rows.attempt_row(write))
-                elif kind is NoticeCounted:
-                    counted.append(write)
                 elif kind in (Happened, LodgedAnew, CaseWrite):
                     pass  # linked when its work was run, stored by the ledger below, and the rows made of it
                 else:
@@ -388,48 +438,29 @@ class Writer:
                 execute(statement.sql, values[0])
             else:
                 execute_many(statement, values)
-        if counted:
-            write_volumes(counted, self._s.volumes, execute, execute_many)
         for case in after.values():
             self._update_case(case, ledger, execute)
-        # What an attempt came to goes before what its events void: its own message can be among these.
-        for write in sorted(updates, key=lambda one: type(one) is MessageVoided):
+        for write in updates:
             self._update(write, rows, execute)
 
     def _update(self, write: Any, rows: PrivateRows, execute: Execute) -> None:
         s = self._s
         kind = type(write)
         if kind is MessageWrite:
-            row = rows.moved_message_row(write.message)
+            row = message_row(write.message)
             statement = s.message_update if write.lease_token is None else s.message_update_leased
             guard = () if write.lease_token is None else (write.lease_token,)
             if execute(statement.sql, (*(row[at] for at in _MOVING), row[0], row[1], row[2], *guard)) != 1:
                 raise ChangeRefused(
                     LeaseLost("another worker took this message over; its result stands.", reference=row[2])
                 )
-        elif kind is MessageVoided:
-            execute(s.message_void.sql, (write.at, write.platform_id, write.case_id, write.message_id))
         elif kind is TilesMade:
             for tile in write.tiles:
                 execute(s.log.put_tile.sql, (write.platform_id, *tile))
-        elif kind is CaseErased:
-            self._erase(write, rows, execute)
         elif kind is ClockSet:
             set_clock(write, s.clock_set, execute)
         else:
             execute(s.upserts[kind].sql, _FACTS[kind](write))
-
-    def _erase(self, write: CaseErased, rows: PrivateRows, execute: Execute) -> None:
-        """Destroy the key, and overwrite what it opened: free pages must not hold it either."""
-        s = self._s.private
-        execute(OVERWRITE_ALL, ())
-        for statement in s.erase:
-            given = {"k_platform_id": write.platform_id, "k_case_id": write.case_id}
-            execute(statement.sql, statement.bind(given))
-        gone = {"k_platform_id": write.platform_id, "k_id": write.case_id, "v_data_key": DESTROYED}
-        execute(s.renew_key.sql, s.renew_key.bind(gone))
-        execute(OVERWRITE_IN_PLACE, ())
-        rows.destroyed(write.platform_id, write.case_id)
 
     def _update_case(self, case: Case, ledger: Ledger, execute: Execute) -> None:
         row = _row_of(case, ledger)

@@ -152,22 +152,16 @@ class View:
             return Found(case_id, row is not None, None, error.message)
 
     def _mended(self, case_id: str, stored: list[Any], chain: fold.Case) -> tuple[OutboxMessage, ...]:
-        """The messages of a case whose rows lie, as its chain has them. Where one that it owes is lost, or does not
-        open, people are told of the case."""
-        held: dict[str, Any] = {}
+        """The messages of a case whose rows lie, as its chain has them. Where one that it owes is lost people
+        are told of the case."""
+        held: list[OutboxMessage] = []
         for row in stored:
             with suppress(StoreDamaged):
-                held[rows.message_from(row).id] = row
-        lying, lost = mended(map(rows.message_from, held.values()), chain, self._tx.now)
-        opened: list[OutboxMessage] = []
-        for one in lying:
-            try:
-                opened.append(self._tx.private.message_from(held[one.id]))
-            except StoreDamaged:
-                lost = True
+                held.append(rows.message_from(row))
+        lying, lost = mended(held, chain, self._tx.now)
         if lost:
             self._unreadable.append(case_id)
-        return tuple(mended(opened, chain, self._tx.now)[0])
+        return tuple(lying)
 
     def _check_free(self, true: Case) -> None:
         """Raise StoreDamaged for a case that was lost, and whose notice another case has by now."""
@@ -225,7 +219,7 @@ class View:
         row = self._tx.one(self._s.held_message, k_platform_id=self._platform, k_id=message_id)
         if row is None:
             raise NotFound("no message of this id waits for a person on this platform.", reference=message_id)
-        message = self._tx.private.message_from(row)
+        message = rows.message_from(row)
         if not message.case_id:
             return message
         chain = self._chain(message.case_id)
@@ -236,7 +230,7 @@ class View:
         found = self._tx.all(self._s.open_messages, k_platform_id=self._platform, k_case_id=case_id)
         # One that was leased in this batch is in somebody's hands, and who takes it back need not write it.
         self._tx.shared.check_written(*(f"m{row[2]}" for row in found))
-        return [self._tx.private.message_from(row) for row in found]
+        return [rows.message_from(row) for row in found]
 
     def attempts(self, case_id: str, message_id: str, after: int) -> list[Attempt]:
         self._tx.shared.check_written(f"m{message_id}")
@@ -248,7 +242,7 @@ class View:
 
     def _may_leave(self, row: Any) -> OutboxMessage:
         """A message that is to leave, if its case owes it by now; people are paged in any case. Raises StoreDamaged."""
-        message = self._tx.private.due_from(row)
+        message = rows.message_from(row)
         if _NO_TEXT in message.case_id + message.id:
             raise StoreDamaged("a row of outbox is of nothing that has a name.", reference=message.id)
         self._tx.shared.check_written(f"c{message.case_id}", f"m{message.id}")
@@ -260,7 +254,7 @@ class View:
         return leaving(chain, self._as_made(chain, message), self._tx.now)
 
     def _as_made(self, chain: Stream, message: OutboxMessage) -> OutboxMessage:
-        return message if chain.fault is not None else as_made(chain, message, self.words, self._keyed)
+        return message if chain.fault is not None else as_made(chain, message, self.words)
 
     def _alert(self, message: OutboxMessage) -> OutboxMessage:
         """An alert as its chain has it, as its row has it where that cannot be read."""

@@ -91,7 +91,7 @@ class CorrectReceipt(
         # What was still to come on the old clock and is past on the new one fires at once.
         watch = min(following, case.watch_at + due - case.due_at) if case.watch_at is not None else following
         corrected = replanned(corrected.but(watch_at=watch), policy, stamp.at)
-        return written(case, corrected, told), corrected
+        return written(corrected, told), corrected
 
 
 class SettleQuarantine(Command[Case], may="settle_quarantine", name="settle", told="{name} is settled."):

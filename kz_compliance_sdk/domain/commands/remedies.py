@@ -171,7 +171,7 @@ class ConfirmSuspension(
         told = happened(case, remedies.SuspensionConfirmed(suspension=self.number), stamp, {"how": self.how})
         known, over = running_time.resumed(case, stamp)
         after = _changed(known, "confirm_suspension", told, stamp)
-        return _withheld((written(case, after, *over, told), after), facts, stamp)
+        return _withheld((written(after, *over, told), after), facts, stamp)
 
 
 class EndSuspension(Command[Case], may="suspend", panel=_PANEL, told="Suspension {number} of {name} is over."):
@@ -192,7 +192,7 @@ class EndSuspension(Command[Case], may="suspend", panel=_PANEL, told="Suspension
         ended = remedies.SuspensionEnded(suspension=self.number, ended_at=self.ended_at)
         told = happened(case, ended, stamp, {"reasons": self.reasons})
         after = _changed(case, "end_suspension", told, stamp)
-        return written(case, after, told), after
+        return written(after, told), after
 
 
 def _withheld(done: tuple[Change, Case], facts: Facts, stamp: Stamp) -> tuple[Change, Case]:

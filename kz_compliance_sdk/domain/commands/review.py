@@ -215,7 +215,7 @@ class Reopen(Command[Case], may="reopen", told="{name} is decided anew."):
         told = happened(case, reopened, stamp, {"reasons": self.reasons})
         watch = clock.next_step_at(facts.policy.ladder, after=stamp.at, **term_times(case))
         back = replanned(moved(case, "reopen", told, watch_at=watch), facts.policy, stamp.at)
-        return written(case, back, told), back
+        return written(back, told), back
 
 
 class ReportInterim(
@@ -233,7 +233,7 @@ class ReportInterim(
         asked, reported = with_report(
             asked, facts.decisions(), facts.respondent(), stamp, final=False, notified=facts.notified()
         )
-        return written(case, asked, told, reported), asked
+        return written(asked, told, reported), asked
 
 
 class RecordUndoable(

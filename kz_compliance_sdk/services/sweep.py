@@ -148,7 +148,7 @@ class Sweep:
             if lies := (*one.lies, *put_off, *(("messages",) if one.messages else ())):
                 lied.append((one.case_id, lies))
                 _log.error("case %s: its row said otherwise than its chain: %s", one.case_id, ", ".join(lies))
-                mended.append(CaseWrite(true, opens=not one.stored))
+                mended.append(CaseWrite(true))
                 messages += map(MessageWrite, one.messages)
         writes += [*mended, *messages, *self._told([one.case.id for one in mended], tx)]
         after = found[-1].case_id if len(found) == most else ""

@@ -100,7 +100,7 @@ class Beside:
         cases = [write.case for write in mine if type(write) is old.CaseWrite]
         shadow = self.shadows.get(key)
         if shadow is None:
-            if not any(type(write) is old.CaseWrite and write.opens for write in mine):
+            if not any(type(write) is old.CaseWrite and not write.case.version for write in mine):
                 return
             shadow = self.shadows[key] = Shadow(platform, case_id)
         elif cases and cases[0].version != len(shadow.links):

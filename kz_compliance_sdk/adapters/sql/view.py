@@ -135,21 +135,18 @@ class View:
         self._tx.shared.check_written(f"c{case_id}", *(f"m{one[2]}" for one in messages))
         stream = self._chain(case_id)
         try:
-            erased = stream.fault is None and stream.case.erased_at > 0
-            mended = row is not None and self._tx.private.mend_key(row, erased=erased)
             plan = _plan_of(row)
             true = true_case(stream, self.words, plan or planned_anew(stream))
             objects = believed_objects(stream.case, self.streams(names_of(stream.case))).values()
             lies = ("row",) if plan is None else rows.lies_of(row, stream)
             if lies:
                 self._check_free(true)
-            lies += ("data_key",) if mended else ()
             lies += derived.lies_of(stored, stream.case, objects)
             leaving = self._mended(case_id, messages, stream.case)
-            return Found(case_id, row is not None, true, lies=lies, messages=leaving)
+            return Found(case_id, true, lies=lies, messages=leaving)
         except StoreDamaged as error:
             self._unreadable.append(case_id)
-            return Found(case_id, row is not None, None, error.message)
+            return Found(case_id, None, error.message)
 
     def _mended(self, case_id: str, stored: list[Any], chain: fold.Case) -> tuple[OutboxMessage, ...]:
         """The messages of a case whose rows lie, as its chain has them. Where one that it owes is lost people

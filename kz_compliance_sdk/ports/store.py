@@ -27,13 +27,14 @@ Noted = TypeVar("Noted", EndpointState, Heartbeat, CursorMoved)
 class Found:
     """A case as its chain has it. `fault` says why the chain tells nothing; then
     `true` is None. `lies` names the columns in which its row, and the tables in which the rows beside it, are not those
-    of its chain; `messages` are those whose rows lie, as the chain has them."""
+    of its chain; `messages` are those whose rows lie, `lost` those that have none, as the chain has them."""
 
     case_id: str
     true: Case | None
     fault: str = ""
     lies: tuple[str, ...] = ()
     messages: tuple[OutboxMessage, ...] = ()
+    lost: tuple[OutboxMessage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.events import arrivals as events
 from kz_compliance_sdk.domain.flags import codes
 from kz_compliance_sdk.domain.message_states import tried
-from kz_compliance_sdk.domain.messages import object_key, opening, question_of, step, written
+from kz_compliance_sdk.domain.messages import object_key, question_of, step, written
 from kz_compliance_sdk.domain.notice import (
     Clarification,
     Item,
@@ -147,7 +147,7 @@ def open_case(case_id: str, notice: Notice, arrival: Arrival, policy: Policy, st
     event = happened_to(arrival.platform_id, case_id, said, stamp, carried(arrival, said), by=arrival.by, read=0)
     words = Words(arrival.message, notice.reference_number, {item.number: item for item in items})
     case = begun(arrival.platform_id, case_id, event, words=words, watch_at=times["watch_at"])
-    return opening(case, event), case
+    return written(case, event), case
 
 
 def quarantine(
@@ -172,7 +172,7 @@ def quarantine(
     event = happened_to(arrival.platform_id, case_id, said, stamp, words, by=arrival.by, read=0)
     watch = clock.first_watch_at(policy.ladder, received_at=arrival.received_at, due_at=due)
     case = begun(arrival.platform_id, case_id, event, words=Words(arrival.message), watch_at=watch)
-    return opening(case, event), case
+    return written(case, event), case
 
 
 def admit(case: Case, notice: Notice, arrival: Arrival, policy: Policy, stamp: Stamp) -> tuple[Change, Case]:

@@ -65,11 +65,9 @@ class InboxRow:
 
 @dataclass(frozen=True, slots=True)
 class CaseWrite:
-    """The case after a step; with `opens` it is new. Its row is made of its chain: of the case itself only what is
-    planned of it is stored."""
+    """The case after a step. Its row is made of its chain: of the case itself only what is planned of it is stored."""
 
     case: Case
-    opens: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from types import MappingProxyType
 from typing import Final
 
@@ -12,6 +12,7 @@ from kz_compliance_sdk.domain.change import Change, MessageWrite
 from kz_compliance_sdk.domain.events import delivery, users
 from kz_compliance_sdk.domain.events.base import Event, Happened
 from kz_compliance_sdk.domain.fold import Case, MessageState
+from kz_compliance_sdk.domain.messages import as_owed
 from kz_compliance_sdk.domain.outbox import LONGEST_PAUSE_S, Kind, OutboxMessage
 from kz_compliance_sdk.domain.outbox import MessageState as RowState
 
@@ -40,17 +41,17 @@ def state_of(message: OutboxMessage) -> MessageState:
     return "begun" if message.attempts else "owed"
 
 
-def mended(stored: Iterable[OutboxMessage], chain: Case, now: int) -> tuple[list[OutboxMessage], bool]:
-    """The messages of a case whose rows say otherwise than its chain where they stand, each as the chain has it, and
-    whether what can only be sent by them is lost. One that is to leave waits no longer than anything ever does."""
-    found: list[OutboxMessage] = []
-    missing = {one.id for one in chain.messages.values() if not one.settled}
-    for message in stored:
-        missing.discard(message.id)
-        true = in_truth(message, chain, now)
-        if true != message:
-            found.append(true)
-    return found, bool(missing)
+def mended(stored: Iterable[OutboxMessage], chain: Case, now: int) -> list[OutboxMessage]:
+    """The messages of a case whose rows say otherwise than its chain where they stand, each as the chain has it. One
+    that is to leave waits no longer than anything ever does."""
+    found = ((message, in_truth(message, chain, now)) for message in stored)
+    return [true for message, true in found if true != message]
+
+
+def lost(known: Container[str], reference: str, chain: Case, now: int) -> list[OutboxMessage]:
+    """What a case still owes that is not among the `known` ids, as its chain has it."""
+    gone = (one for one in chain.owed if one.id not in known)
+    return [in_truth(as_owed(chain.platform, reference, one), chain, now) for one in gone]
 
 
 def in_truth(message: OutboxMessage, chain: Case, now: int) -> OutboxMessage:

@@ -148,11 +148,6 @@ def then(change: Change, case: Case, tells: Sequence[Happened]) -> Change:
     return (*change, *written(moved(case, None, *tells), *tells)) if tells else change
 
 
-def opening(after: Case, *tells: Happened) -> Change:
-    """As `written`, of the case that these events open."""
-    return (CaseWrite(after, opens=True), *tells)
-
-
 def as_owed(platform_id: str, reference: str, owed: fold.Message) -> OutboxMessage:
     """A message of a case from the moment when it is owed. It carries bytes if it is an alert: what else leaves is made
     of the chain when it does."""

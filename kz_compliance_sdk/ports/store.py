@@ -25,16 +25,16 @@ Noted = TypeVar("Noted", EndpointState, Heartbeat, CursorMoved)
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A case as its chain has it, and whether its row is `stored`. `fault` says why the chain tells nothing; then
+    """A case as its chain has it. `fault` says why the chain tells nothing; then
     `true` is None. `lies` names the columns in which its row, and the tables in which the rows beside it, are not those
-    of its chain; `messages` are those whose rows lie, as the chain has them."""
+    of its chain; `messages` are those whose rows lie, `lost` those that have none, as the chain has them."""
 
     case_id: str
-    stored: bool
     true: Case | None
     fault: str = ""
     lies: tuple[str, ...] = ()
     messages: tuple[OutboxMessage, ...] = ()
+    lost: tuple[OutboxMessage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +102,8 @@ class Tx(Known, Protocol):
         """The most urgent free case that nobody else in this transaction has been given, and that has not this flag."""
 
     def found(self, after: str, limit: int) -> list[Found]:
-        """The cases whose id follows `after`, in their order, by their rows and by their chains. A data key that does
-        not open is made anew from that of the chain. `unreadable` has those whose chain tells nothing."""
+        """The cases whose id follows `after`, in their order, by their rows and by their chains. `unreadable` has those
+        whose chain tells nothing."""
 
     def due_cases(self, what: Due, now: int, limit: int) -> list[Case]:
         """Cases of which something is due at `now` (UTC seconds), by their rows."""

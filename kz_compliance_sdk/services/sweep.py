@@ -138,18 +138,18 @@ class Sweep:
         writes: list[Write] = []
         lied: list[tuple[str, tuple[str, ...]]] = []
         mended: list[CaseWrite] = []
-        messages: list[MessageWrite] = []
+        messages: list[Write] = []
         for one in found:
             if one.true is None:
                 _log.error("case %s: %s", one.case_id, one.fault)
                 continue
             true = self._planned(one.true, tx.now)
             put_off = ("watch_at",) if true.watch_at != one.true.watch_at else ()
-            if lies := (*one.lies, *put_off, *(("messages",) if one.messages else ())):
+            if lies := (*one.lies, *put_off, *(("messages",) if one.messages or one.lost else ())):
                 lied.append((one.case_id, lies))
                 _log.error("case %s: its row said otherwise than its chain: %s", one.case_id, ", ".join(lies))
-                mended.append(CaseWrite(true, opens=not one.stored))
-                messages += map(MessageWrite, one.messages)
+                mended.append(CaseWrite(true))
+                messages += (*map(MessageWrite, one.messages), *one.lost)
         writes += [*mended, *messages, *self._told([one.case.id for one in mended], tx)]
         after = found[-1].case_id if len(found) == most else ""
         writes += unreadable.alerts(tx, self._platform)

@@ -435,7 +435,7 @@ def test_of_two_who_decide_one_case_at_once_one_wins(lane: SqliteStore) -> None:
     for n in notices:
         change, case = opening(n)
         case = claimed(case)
-        save(lane, (CaseWrite(case, opens=True), *change[1:2]))
+        save(lane, (CaseWrite(case), *change[1:2]))
         save(lane, steps.claim(lane.queries(PLATFORM).case(case.id), lease_s=900, stamp=stamp(actor=M1))[0])
         cases[n] = lane.queries(PLATFORM).case(case.id)
     start = threading.Barrier(2)

@@ -145,13 +145,6 @@ CONTROLS: tuple[Control, ...] = (
         f"{_REBUILT}test_a_row_that_was_deleted_comes_back_and_its_case_is_decided",
     ),
     Control(
-        "a row that is gone takes its key with it",
-        "what lies under the key of a row that is made anew can be read and sent",
-        RELIABILITY,
-        gives("adapters.sql.ledger.Appending.erasable_key"),
-        f"{_REBUILT}test_at_any_moment_a_row_comes_back_with_all_that_lies_under_its_key[decided]",
-    ),
-    Control(
         "how far an object had been read is not heeded",
         "two orders about one object meet whatever the interleaving: no measure stays with no order left",
         _PAGE,

@@ -26,13 +26,23 @@ def _with_the_address(real: Any) -> Any:
     return page
 
 
+def _keeps_keys(real: Any) -> Any:
+    def write(ledger: Any, inserts: Any, execute: Any, execute_many: Any) -> None:
+        def but_keys(sql: str, values: Any) -> Any:
+            return 0 if sql == ledger._s.destroy_key.sql else execute(sql, values)
+
+        real(ledger, inserts, but_keys, execute_many)
+
+    return write
+
+
 CONTROLS: tuple[Control, ...] = (
     Control(
         "plain cells",
         "what an authority wrote lies in the file encrypted with a key of the case",
         OF_PRIVACY,
         both(
-            instead("adapters.sql.private.PrivateRows._seal", made=lambda _real: lambda _self, _name, plain, *_: plain),
+            instead("adapters.sql.private.PrivateRows._sealed", made=lambda _real: lambda *given: given[-1]),
             instead("adapters.sql.keys.PartKeys.seal", made=lambda _real: lambda *given: given[-1].data),
         ),
         f"{PRIVACY}test_nothing_personal_lies_in_the_file_in_the_clear",
@@ -41,7 +51,7 @@ CONTROLS: tuple[Control, ...] = (
         "erased in name only",
         "at the end of retention the key is destroyed and the cells are emptied",
         OF_PRIVACY,
-        gives("adapters.sql.transaction.SqliteTransaction._erase"),
+        instead("adapters.sql.ledger.Appending.write", made=_keeps_keys),
         f"{PRIVACY}test_at_its_end_personal_data_goes_and_what_happened_stays",
     ),
     Control(

@@ -21,6 +21,7 @@ from kz_compliance_sdk.ports import Env
 from kz_compliance_sdk.wire.signature import SigningKey
 from tests.contract.conftest import tamper
 from tests.journey.scene import PLATFORM, Host, World
+from tests.journey.test_lost_keys import of
 from tests.unit.case_makers import a_notice, measure, proposal
 from tests.variants import variants
 
@@ -314,7 +315,7 @@ def test_a_case_that_cannot_be_read_holds_up_no_checkpoint(host: Host) -> None:
     _arrive(host, 2)
     first, second = host.cases()
     assert isinstance(host.store, SqliteStore)
-    tamper(host.store, f"UPDATE cases SET data_key = x'0001' WHERE id = '{first.id}'")  # noqa: S608
+    tamper(host.store, f"UPDATE keys SET wrapped = x'0001' WHERE {of(first.id)}")  # noqa: S608
     made = host.proof.checkpoint()
     assert {_checked(host.proof.prove(case.id)) for case in (first, second)} == {made.root}
     assert {fault.case_id for fault in verify(host.store.queries(PLATFORM), PLATFORM).faults} == {first.id}

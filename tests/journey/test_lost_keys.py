@@ -19,7 +19,6 @@ from tests.unguarded import unguard
 from tests.unit.case_makers import proposal, refusal
 
 FORMS = {
-    "none": None,
     "emptied": b"",
     "another": b"\0" + bytes(range(32)),
     "cut": b"\0\1",
@@ -37,25 +36,31 @@ def scenery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scenery]:
     scenery.host.store.close()
 
 
-def _with(scenery: Scenery, table: str, where: str, *keys: object) -> list[list[Fault]]:
-    """What is found where each of these stands as the data key of one row."""
-    path, found = scenery.world.path, []
+def of(case_id: str) -> str:
+    """Where the key of a case lies."""
+    return f"class = 'erasable' AND stream = (SELECT n FROM streams WHERE name = 'case/{case_id}')"  # noqa: S608
+
+
+def _with(scenery: Scenery, case_id: str, *keys: object) -> list[list[Fault]]:
+    """What is found where each of these stands as the data key of a case."""
+    path, found, where = scenery.world.path, list[list[Fault]](), of(case_id)
     with closing(DRIVER.module.connect(path, isolation_level=None)) as raw:
         raw.execute("PRAGMA ignore_check_constraints = ON")
         unguard(raw)
-        (was,) = raw.execute(f"SELECT data_key FROM {table} WHERE {where}").fetchone()  # noqa: S608
+        (was,) = raw.execute(f"SELECT wrapped FROM keys WHERE {where}").fetchone()  # noqa: S608
         for key in keys:
-            assert raw.execute(f"UPDATE {table} SET data_key = ? WHERE {where}", (key,)).rowcount == 1  # noqa: S608
+            assert raw.execute(f"UPDATE keys SET wrapped = ? WHERE {where}", (key,)).rowcount == 1  # noqa: S608
             found.append(list(scenery.verify().faults))
-        raw.execute(f"UPDATE {table} SET data_key = ? WHERE {where}", (was,))  # noqa: S608
+        raw.execute(f"UPDATE keys SET wrapped = ? WHERE {where}", (was,))  # noqa: S608
     assert scenery.verify().intact
     return found
 
 
-def _keys(scenery: Scenery) -> dict[str, bytes | None]:
-    """The data key of each case."""
+def _keys(scenery: Scenery) -> dict[str, bytes]:
+    """The data key of each case that has one."""
     with closing(DRIVER.module.connect(scenery.world.path)) as raw:
-        return dict(raw.execute("SELECT id, data_key FROM cases").fetchall())
+        of_cases = "SELECT substr(name, 6), wrapped FROM keys JOIN streams ON n = stream WHERE name LIKE 'case/%'"
+        return dict(raw.execute(f"{of_cases} AND class = 'erasable'").fetchall())
 
 
 @pytest.mark.slow
@@ -64,7 +69,7 @@ def test_the_key_of_a_case_is_missed_in_every_state(form: str, scenery: Scenery)
     keys = _keys(scenery)
     assert len(keys) > 12
     for case_id in keys:
-        (faults,) = _with(scenery, "cases", f"id = '{case_id}'", FORMS[form])
+        (faults,) = _with(scenery, case_id, FORMS[form])
         assert case_id in {fault.case_id for fault in faults}, f"{form}: {faults}"
 
 
@@ -72,8 +77,8 @@ def test_the_key_of_a_case_is_missed_in_every_state(form: str, scenery: Scenery)
 def test_the_keys_of_two_cases_are_missed_in_each_others_place(scenery: Scenery) -> None:
     keys = _keys(scenery)
     for case_id, key in keys.items():
-        other = next(one for one in keys.values() if one not in (key, b"", None))
-        (faults,) = _with(scenery, "cases", f"id = '{case_id}'", other)
+        other = next(one for one in keys.values() if one != key)
+        (faults,) = _with(scenery, case_id, other)
         assert case_id in {fault.case_id for fault in faults}
 
 
@@ -100,7 +105,7 @@ def _erased(desk: Desk) -> tuple[str, str]:
     (case,) = desk.host.cases()
     desk.host.proof.checkpoint()
     with closing(DRIVER.module.connect(desk.world.path)) as raw:
-        (key,) = raw.execute("SELECT data_key FROM cases").fetchone()
+        (key,) = raw.execute(f"SELECT wrapped FROM keys WHERE {of(case.id)}").fetchone()  # noqa: S608
     desk.later(400)
     assert desk.privacy.retention().cases == (case.id,)
     return case.id, key.hex()
@@ -114,15 +119,14 @@ def _told(desk: Desk) -> str:
 @pytest.mark.parametrize("seen", [False, True], ids=["before the next checkpoint", "after it"])
 def test_a_key_that_an_old_backup_brings_back_is_named(seen: bool, tmp_path: Path) -> None:
     desk = Desk(tmp_path / "desk.sqlite3")
-    _, key = _erased(desk)
+    case, key = _erased(desk)
     if seen:
         desk.later(1)
         desk.host.proof.checkpoint()
     assert _told(desk) == ""
-    sql(desk.world.path, f"UPDATE cases SET data_key = x'{key}'")  # noqa: S608
-    assert "its data key should have been erased, and is there" in _told(desk)
-    sql(desk.world.path, "UPDATE cases SET data_key = NULL")
-    assert "its data key should have been erased, and is there" in _told(desk)
+    of_case = f"SELECT n, 'erasable', x'{key}', '' FROM streams WHERE name = 'case/{case}'"  # noqa: S608
+    sql(desk.world.path, f"INSERT INTO keys {of_case}")
+    assert "the key of what it erased is there" in _told(desk)
     desk.store.close()
 
 
@@ -133,13 +137,13 @@ def test_a_wrap_of_an_old_backup_is_named_once_its_master_key_is_gone(tmp_path: 
     case_id = min(fill(desk), key=lambda case: (case.received_at, case.id)).id
     desk.host.proof.checkpoint()
     with closing(DRIVER.module.connect(desk.world.path)) as raw:
-        (old,) = raw.execute("SELECT data_key FROM cases WHERE id = ?", (case_id,)).fetchone()
+        (old,) = raw.execute(f"SELECT wrapped FROM keys WHERE {of(case_id)}").fetchone()  # noqa: S608
     rewrap(desk.store.engine, str(desk.world.path), MasterKeys(both, "b"), desk.world.env().entropy)
-    sql(desk.world.path, f"UPDATE cases SET data_key = x'{old.hex()}' WHERE id = '{case_id}'")  # noqa: S608
+    sql(desk.world.path, f"UPDATE keys SET wrapped = x'{old.hex()}' WHERE {of(case_id)}")  # noqa: S608
     desk.store.close()
     desk.open(MasterKeys(both, "b"))
     assert _told(desk) == ""
     desk.store.close()
     desk.open(MasterKeys(new, "b"))
-    assert "no key of that id is configured" in _told(desk)
+    assert "does not open" in _told(desk)
     desk.store.close()

@@ -100,7 +100,7 @@ class Beside:
         cases = [write.case for write in mine if type(write) is old.CaseWrite]
         shadow = self.shadows.get(key)
         if shadow is None:
-            if not any(type(write) is old.CaseWrite and write.opens for write in mine):
+            if not any(type(write) is old.CaseWrite and not write.case.version for write in mine):
                 return
             shadow = self.shadows[key] = Shadow(platform, case_id)
         elif cases and cases[0].version != len(shadow.links):
@@ -127,7 +127,7 @@ class Beside:
             message = shadow.known.get(name) or as_owed(shadow.platform, shadow.case_id, owed)
             shadow.known[name] = message.but(state="void") if owed.state == "voided" else message
         for write in writes:
-            if type(write) is OutboxMessage:
+            if type(write) is OutboxMessage and write.id not in shadow.known:
                 self.differences.append(f"{shadow.case_id}: nothing owes {write.kind} {write.body[:200]!r}")
             if type(write) is old.MessageWrite and write.message.id in shadow.known:
                 self._now(shadow, write.message)

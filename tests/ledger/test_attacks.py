@@ -13,6 +13,7 @@ import pytest
 
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
 from kz_compliance_sdk.errors import StoreDamaged
+from kz_compliance_sdk.ports import Unknown
 from kz_compliance_sdk.services.letters import Proof
 from kz_compliance_sdk.services.sweep import Swept
 from tests.driver import HOUR, LEAD, Driver
@@ -165,14 +166,32 @@ def test_an_alert_of_the_ladder_that_a_row_calls_done_is_told(tmp_path: Path) ->
     assert {alert.case_reference for alert in office.pager.alerts if alert.reason.startswith("due.")} == {case}
 
 
-def test_of_a_message_that_is_gone_people_are_told(tmp_path: Path) -> None:
+def test_a_message_whose_row_is_gone_leaves_and_people_are_told(tmp_path: Path) -> None:
     office, case = acknowledged(tmp_path)
     office.decide(case, "none")
     assert office.desk.sweep() == Swept(1), "the control: it waits to leave"
     attack(office, "DELETE FROM outbox WHERE kind = 'report'")
-    assert office.desk.sweep().broken == (case,)
+    assert office.desk.sweep() == Swept(1, ((case, ("messages",)),))
     office.deliver()
-    assert office.pages() == ["case_unreadable"]
+    assert (office.standing(case)["state"], office.pages()) == ("closed", ["row_mended"])
+    assert office.faults() == []
+
+
+def test_the_tries_of_a_message_whose_row_is_gone_go_on_behind_the_last_one(tmp_path: Path) -> None:
+    office, case = acknowledged(tmp_path)
+    office.decide(case, "none")
+    office.regulator.faults.append(lambda _message: Unknown("reset"))
+    office.desk.deliver()
+    (tried,) = office.messages(case, "report")
+    assert len(tried["attempts"]) == 1, "the control: it was tried"
+    attack(office, "DELETE FROM outbox WHERE kind = 'report'")
+    assert office.desk.sweep().mended == (case,)
+    office.wait(HOUR)
+    office.deliver()
+    (sent,) = office.messages(case, "report")
+    assert [one["number"] for one in sent["attempts"]] == [1, 2]
+    assert office.standing(case)["state"] == "closed"
+    assert office.faults() == []
 
 
 HIDDEN = {

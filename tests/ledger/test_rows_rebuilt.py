@@ -67,7 +67,6 @@ def without_plan(case: Case) -> Case:
 
 COLUMNS = [one.name for one in tables.cases.columns if one.name not in ("platform_id", "id", *PLANNED)]
 NOT_READ: dict[str, list[object]] = {
-    "data_key": [b"x", b"", None],
     "revision": ["x", 7],
 }
 """What makes a row that nobody can read."""
@@ -168,7 +167,6 @@ def test_the_row_of_an_erased_case_comes_back_without_words(office: Driver) -> N
     sql(office, "DELETE FROM cases WHERE id = ?", case)
     assert office.desk.sweep().mended == (case,)
     assert without_plan(held(office, case)) == without_plan(before)
-    assert sql(office, "SELECT data_key FROM cases WHERE id = ?", case) == [(b"",)]
     assert office.faults() == []
 
 

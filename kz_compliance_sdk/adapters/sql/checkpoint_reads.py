@@ -49,8 +49,8 @@ class CheckpointReads(Reads):
         with self._reading() as connection:
             left = orphans(connection, self._platform)
         yield from left
-        with self._moment() as (connection, _):
-            wrong = loose(connection, self._platform, self._private(connection))
+        with self._moment() as (connection, ledger):
+            wrong = loose(connection, self._platform, self._private(connection, ledger))
         yield from (("", what) for what in wrong)
 
     def _lodged_faults(self) -> Iterator[str]:

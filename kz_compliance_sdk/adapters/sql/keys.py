@@ -1,4 +1,4 @@
-"""Data keys, one for each case and for each class of each stream, and the master keys that they are wrapped with.
+"""Data keys, one for each class of each stream, and the master keys that they are wrapped with.
 
 What is encrypted with a data key can be read as long as the key is there. So to destroy the key is to erase all of it,
 in every copy that does not hold the key as well.
@@ -19,7 +19,7 @@ KEY_SIZE = 32
 """Bytes of a data key and of a master key: AES-256."""
 
 DESTROYED = b""
-"""What stands in the place of a data key that was destroyed."""
+"""What stands in the place of a data key that was emptied."""
 
 _NONCE = 12
 _SUM = 8
@@ -206,10 +206,10 @@ class PartKeys:
         self._stored[platform, stream, cls] = stored
         return stored
 
-    def erasable(self, platform: str, stream: str) -> bytes | None:
+    def erasable(self, platform: str, stream: str) -> DataKey | None:
         """The key of what is erasable in a stream, None if it has none. Raises StoreDamaged if it does not open."""
-        stored = self._stored.get((platform, stream, "erasable"))
-        return None if stored is None else self._keys.unwrap(platform, key_owner(stream, "erasable"), stored)
+        self.check(platform, stream, "erasable")
+        return self._open.get((platform, stream, "erasable"))
 
     @property
     def master_key_id(self) -> str:

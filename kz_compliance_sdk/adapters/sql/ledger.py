@@ -35,7 +35,7 @@ from sqlalchemy import (
     update,
 )
 
-from kz_compliance_sdk.adapters.sql.keys import PartKeys
+from kz_compliance_sdk.adapters.sql.keys import DataKey, PartKeys
 from kz_compliance_sdk.adapters.sql.paging import AT_MOST, ONLY_ONE
 from kz_compliance_sdk.adapters.sql.sqlite import OVERWRITE_ALL, OVERWRITE_IN_PLACE
 from kz_compliance_sdk.adapters.sql.tables import cases, metadata, new_table
@@ -348,7 +348,7 @@ class Ledger:
                 faults[seq, name] = damage
         return parts, faults
 
-    def erasable_key(self, platform: str, stream: str) -> bytes | None:
+    def erasable_key(self, platform: str, stream: str) -> DataKey | None:
         """The key of what is erasable in a stream, None if it has none. Raises StoreDamaged if it does not open."""
         self.streams(platform, [stream])
         return self._part_keys.erasable(platform, stream)

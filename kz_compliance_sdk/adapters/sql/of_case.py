@@ -14,7 +14,6 @@ from sqlalchemy.dialects import registry
 
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql.derived import DERIVED
-from kz_compliance_sdk.adapters.sql.private import NO_CASE
 from kz_compliance_sdk.adapters.sql.sqlite import store_error
 from kz_compliance_sdk.adapters.sql.statements import Compiled
 
@@ -48,17 +47,11 @@ class OfCase:
 
     def __init__(self, dialect: Dialect) -> None:
         self._rows = {table.name: Compiled(_of_case(table), dialect) for table in _READ}
-        self._data_key = Compiled(_of_key(t.cases, "data_key", "id"), dialect)
         self._platform_key = Compiled(_of_key(t.platform_keys, "key", "name"), dialect)
 
     def rows(self, connection: Connection, table: str, platform_id: str, case_id: str) -> list[Any]:
         """A case's rows in one table, in their order."""
         return _fetch(connection, self._rows[table], {"platform": platform_id, "key": case_id})
-
-    def data_key(self, connection: Connection, platform_id: str, case_id: str) -> Any:
-        """The key of a case as it is stored, NO_CASE if there is no such case."""
-        found = _fetch(connection, self._data_key, {"platform": platform_id, "key": case_id})
-        return found[0][0] if found else NO_CASE
 
     def platform_key(self, connection: Connection, platform_id: str, name: str) -> bytes | None:
         """The platform's key of this name, as it is stored."""

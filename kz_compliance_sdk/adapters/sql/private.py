@@ -1,4 +1,4 @@
-"""The one border where personal data is encrypted: rows as they are stored, from values as the domain knows them.
+"""The border where what is personal in a row is encrypted: what was said of an attempt, and names of objects.
 
 Everything above sees plain values. docs/concepts/privacy.md lists every column and what protects it.
 """
@@ -6,16 +6,15 @@ Everything above sees plain values. docs/concepts/privacy.md lists every column 
 from __future__ import annotations
 
 import hmac
-import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
 
 from cryptography.exceptions import InvalidTag
 
 from kz_compliance_sdk.adapters.sql import rows
-from kz_compliance_sdk.adapters.sql.keys import DESTROYED, DataKey, MasterKeys
-from kz_compliance_sdk.domain.case import Case
+from kz_compliance_sdk.adapters.sql.keys import DataKey, MasterKeys
 from kz_compliance_sdk.domain.outbox import Attempt
 from kz_compliance_sdk.errors import StoreDamaged
 
@@ -78,19 +77,15 @@ def _digest(keyed: hmac.HMAC, object_key: str) -> str:
     return digest.hexdigest()
 
 
-NO_CASE: Final = object()
-"""There is no such case, so it can have no key."""
-
 _NONCE = 12
 _APART = "\x1f"
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
-StoredKey = Callable[[str, str], Any]
-"""What stands as data key of (platform, case): bytes, NO_CASE, or whatever else somebody put there."""
+CaseKey = Callable[[str, str], DataKey | None]
+"""The key of what is erasable of (platform, case), None if there is none. Raises StoreDamaged if it does not open."""
 
 
 class PrivateRows:
-    """Rows of one moment, such as a transaction: data keys are looked up once and remembered until `begin`.
+    """Rows of one moment, such as a transaction.
 
     A cell that does not open raises StoreDamaged. Where a list of what is `unreadable` is given, it is named there
     instead and its bytes are left as they are, so that the rest can be checked as well.
@@ -100,139 +95,52 @@ class PrivateRows:
         self,
         keys: MasterKeys,
         entropy: Callable[[int], bytes],
-        stored_key: StoredKey,
+        case_key: CaseKey,
         *,
-        chain_key: Callable[[str, str], bytes | None] = lambda _platform, _case: None,
-        renew: Callable[[str, str, bytes], None] | None = None,
         platform_key: PlatformKey | None = None,
         keep_platform_key: KeepPlatformKey | None = None,
         unreadable: list[str] | None = None,
     ) -> None:
-        self._keys, self._entropy, self._stored_key = keys, entropy, stored_key
-        self._chain_key, self._renew = chain_key, renew
-        self._stored: dict[tuple[str, str], Any] = {}
-        self._open: dict[tuple[str, str], DataKey] = {}
+        self._entropy, self._case_key, self._unreadable = entropy, case_key, unreadable
         self._names = ObjectNames(keys, entropy, platform_key, keep_platform_key)
-        self._unreadable = unreadable
 
     def begin(self) -> None:
         """Look every key up anew: another process may have destroyed one."""
-        self._stored.clear()
-        self._open.clear()
         self._names.begin()
-
-    # -------------------------------------------------------------------------------------------------- keys
-
-    def open_case(self, case: Case) -> bytes:
-        """Make the key of a new row. Gives what is stored of it: of a case that was erased, and to which nothing came
-        since, that there is none."""
-        name = case.platform_id, case.id
-        if case.erased_at is not None and self._chain_key(*name) is None:
-            self._stored[name] = DESTROYED
-            return DESTROYED
-        return self._new_key(name, self._chain_key(*name))
-
-    def _new_key(self, name: tuple[str, str], key: bytes | None = None) -> bytes:
-        """That of a case is the key of its chain, so that a row that is lost takes no key with it."""
-        stored, self._open[name] = self._keys.new(*name, self._entropy, key)
-        self._stored[name] = stored
-        return stored
-
-    def destroyed(self, platform_id: str, case_id: str) -> None:
-        """The key of a case was destroyed in this transaction."""
-        name = platform_id, case_id
-        self._stored[name] = DESTROYED
-        self._open.pop(name, None)
-        self._keys.forget(case_id)
-
-    def _stored_of(self, name: tuple[str, str]) -> Any:
-        if name not in self._stored:
-            self._stored[name] = self._stored_key(*name)
-        return self._stored[name]
-
-    def _opened(self, name: tuple[str, str], stored: bytes) -> DataKey:
-        key = self._open.get(name)
-        if key is None:
-            key = self._open[name] = self._keys.open(*name, stored)
-        return key
-
-    def _key_of(self, name: tuple[str, str]) -> None:
-        """Raises StoreDamaged if what is written of this case cannot be encrypted."""
-        stored = self._stored_of(name)
-        if stored is not NO_CASE and stored != DESTROYED:
-            self._opened(name, stored)
-
-    def _seal(self, name: tuple[str, str], plain: bytes, table: str, column: str, row: object) -> bytes:
-        if not plain:
-            return plain
-        key = self._open.get(name)
-        if key is None:
-            stored = self._stored_of(name)
-            if stored is NO_CASE:
-                return plain
-            if stored == DESTROYED:
-                # What comes to a case after its erasure is erased in its turn, with a key of its own.
-                stored = self._new_key(name, self._chain_key(*name))
-                if self._renew is not None:
-                    self._renew(*name, stored)
-            key = self._opened(name, stored)
-        return key.encrypt(plain, _context(name, table, column, row), self._entropy(_NONCE))
-
-    def _plain(self, name: tuple[str, str], data: Any, table: str, column: str, row: object) -> Any:
-        if not data or type(data) is not bytes:
-            return data
-        stored = self._stored_of(name)
-        if stored is NO_CASE:
-            return data
-        if stored == DESTROYED:
-            raise StoreDamaged(f"the key of {table}.{column} was destroyed.", code="data_key", reference=name[1])
-        try:
-            return self._opened(name, stored).decrypt(data, _context(name, table, column, row))
-        except InvalidTag:
-            pass
-        what = f"{table}.{column} is not as it was written"
-        if self._unreadable is None:
-            raise StoreDamaged(f"{what}: it was changed from outside, or belongs to another row.", reference=name[1])
-        self._unreadable.append(what)
-        return data
-
-    # -------------------------------------------------------------------------------------------------- cases
-
-    def mend_key(self, row: Sequence[Any], *, erased: bool) -> bool:
-        """Make a key of a case that opens nothing anew, from that of its chain; whether it was. Raises StoreDamaged
-        where that is not there either."""
-        name = row[0], row[1]
-        self._stored[name] = stored = row[rows.DATA_KEY]
-        try:
-            self._key_of(name)
-            if not erased and stored == DESTROYED:
-                raise StoreDamaged("its data key is gone.", code="data_key", reference=name[1])
-            return False
-        except StoreDamaged:
-            key = self._chain_key(*name)
-            if key is None:
-                raise
-            if self._renew is not None:
-                self._renew(*name, self._new_key(name, key))
-            return True
 
     # ------------------------------------------------------------------------------------------------ attempts
 
     def attempt_row(self, attempt: Attempt) -> tuple[Any, ...]:
         plain, detail = rows.attempt_row(attempt), attempt.detail.encode()
-        if attempt.case_id:
-            key = attempt.message_id, attempt.number
-            try:
-                detail = self._seal((attempt.platform_id, attempt.case_id), detail, "attempts", "detail", key)
-            except StoreDamaged:
-                detail = b""  # that it was made must be kept, and what was said of it must not stand in the clear
+        if attempt.case_id and detail:
+            detail = self._sealed(attempt, detail)
         return (*plain[:7], detail)
 
+    def _sealed(self, attempt: Attempt, detail: bytes) -> bytes:
+        """That it was made must be kept, and what was said of it must not stand in the clear: without a key it goes."""
+        try:
+            key = self._case_key(attempt.platform_id, attempt.case_id)
+        except StoreDamaged:
+            return b""
+        return b"" if key is None else key.encrypt(detail, _context(rows.attempt_row(attempt)), self._entropy(_NONCE))
+
     def attempt_from(self, row: Sequence[Any]) -> Attempt:
-        detail = row[7]
-        if row[1]:
-            detail = self._plain((row[0], row[1]), detail, "attempts", "detail", (row[2], row[3]))
+        detail = self._plain(row) if row[1] else row[7]
         return replace(rows.attempt_from(row[:7]), detail=_text(detail))
+
+    def _plain(self, row: Sequence[Any]) -> Any:
+        detail = row[7]
+        if not detail or type(detail) is not bytes:
+            return detail
+        with suppress(InvalidTag, StoreDamaged):
+            key = self._case_key(row[0], row[1])
+            if key is not None:
+                return key.decrypt(detail, _context(row))
+        what = "attempts.detail is not as it was written"
+        if self._unreadable is None:
+            raise StoreDamaged(f"{what}: it was changed from outside, or belongs to another row.", reference=row[1])
+        self._unreadable.append(what)
+        return detail
 
     # ------------------------------------------------------------------------------------------ names of objects
 
@@ -241,8 +149,9 @@ class PrivateRows:
         return self._names.of(platform_id, object_key)
 
 
-def _context(name: tuple[str, str], table: str, column: str, row: object) -> bytes:
-    return f"{name[0]}{_APART}{name[1]}{_APART}{table}{_APART}{column}{_APART}{row}".encode()
+def _context(attempt: Sequence[Any]) -> bytes:
+    """In which cell the detail of an attempt opens: no other has these four."""
+    return _APART.join(("attempts", "detail", *map(str, attempt[:4]))).encode()
 
 
 def _text(data: Any) -> Any:

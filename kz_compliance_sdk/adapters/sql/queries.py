@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, func, select, text, tuple_
+from sqlalchemy import ColumnElement, Connection, Table, and_, exists, func, literal, select, text, tuple_
 from sqlalchemy import case as sql_case
 
 from kz_compliance_sdk.adapters.sql import derived, inbox, rows
@@ -15,15 +15,13 @@ from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql.checkpoint_reads import CheckpointReads, sanctions
 from kz_compliance_sdk.adapters.sql.figures import FigureReads
 from kz_compliance_sdk.adapters.sql.guards import strange_doings
-from kz_compliance_sdk.adapters.sql.keys import DESTROYED
-from kz_compliance_sdk.adapters.sql.ledger import Ledger
+from kz_compliance_sdk.adapters.sql.ledger import Ledger, keys, streams
 from kz_compliance_sdk.adapters.sql.paging import check_limit, read_cursor, write_cursor
 from kz_compliance_sdk.domain import reviewed, user_notices
 from kz_compliance_sdk.domain.appeals import Appeal, appeal_of, appeals_of
 from kz_compliance_sdk.domain.believed import read_case, true_case
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import EndpointState, Heartbeat, InboxRow, RefusalsCounted
-from kz_compliance_sdk.domain.events.privacy import Erased
 from kz_compliance_sdk.domain.fold import PlatformObject, Stream
 from kz_compliance_sdk.domain.holding import believed_objects, names_of
 from kz_compliance_sdk.domain.ledger import NewerRelease
@@ -54,7 +52,7 @@ class SqlQueries(FigureReads, CheckpointReads):
         with self._reading() as connection:
             ledger = self._ledger(connection)
             case, stream = self._case(connection, ledger, case_id)
-            private = self._private(connection, unreadable)
+            private = self._private(connection, ledger, unreadable)
             messages = self._readable(connection, "outbox", case_id, rows.message_from, unreadable)
             attempts = self._readable(connection, "attempts", case_id, private.attempt_from, unreadable)
             chain = ledger.chain(stream)
@@ -81,23 +79,6 @@ class SqlQueries(FigureReads, CheckpointReads):
         if stream.case.tally is None and stream.case.state in _ENDED:
             found.append("it ended, and no event counts it in the public figures")
         return found
-
-    def _key_lies(self, connection: Connection, ledger: Ledger, stream: Stream) -> list[str]:
-        """What is wrong with the data key in the row of a case: it is that of its chain, and goes with it."""
-        if not stream.events:
-            return []  # one on which nothing may be decided has none
-        stored = self._of_case.data_key(connection, self._platform, stream.reference)
-        if stored == DESTROYED and stream.case.erased_at:
-            return []
-        try:
-            key = ledger.erasable_key(self._platform, stream.name)
-            # What comes after an erasure brings another.
-            if key is None or isinstance(stream.events[-1].event, Erased):
-                return ["its data key should have been erased, and is there"]
-            is_own = self._keys.unwrap(self._platform, stream.reference, stored) == key
-        except StoreDamaged as error:
-            return [error.message]
-        return [] if is_own else ["its data key is not that of its chain"]
 
     def _objects(self, ledger: Ledger, stream: Stream) -> dict[str, PlatformObject]:
         """The objects of a case by their streams. Raises Damage or NewerRelease where one cannot be believed."""
@@ -198,17 +179,18 @@ class SqlQueries(FigureReads, CheckpointReads):
             if not found:
                 raise NotFound("there is no such case on this platform.", reference=case_id)
             unreadable: list[str] = []
-            private = self._private(connection, unreadable)
+            ledger = self._ledger(connection)
+            private = self._private(connection, ledger, unreadable)
 
             def keyed(*what: object) -> str:
                 return private.object_name(self._platform, "\x1f".join(map(str, what)))[:32]
 
             keyed()  # the key is read now, and lasts longer than this connection
-            row, ledger = found[0], self._ledger(connection)
+            row = found[0]
             stream = self._stream(ledger, case_id)
             words, damage = ledger.what_opens(stream)
             held: frozenset[int] | None = None
-            case, told = rows.bare_case(row), self._key_lies(connection, ledger, stream)
+            case, told = rows.bare_case(row), list[str]()
             try:
                 case = true_case(stream, lambda _stream, _wanted: words, rows.plan_of(row))
                 told += self._lies(row, stream)
@@ -318,7 +300,7 @@ class SqlQueries(FigureReads, CheckpointReads):
     def received(self, body_sha256: str) -> list[InboxRow]:
         c = inbox.inbox.c
         with self._moment() as (connection, ledger):
-            body = self._private(connection).object_name(self._platform, body_sha256)[:32]
+            body = self._private(connection, ledger).object_name(self._platform, body_sha256)[:32]
             same = select(inbox.inbox).where(c.platform_id == self._platform, c.body == body)
             names = map(inbox.stream_in, connection.execute(same).fetchall())
             told = [
@@ -415,4 +397,7 @@ def _nothing_left() -> ColumnElement[bool]:
     """A case was erased, and nothing came to it since: what comes late brings a key with it, and is erased in its
     turn."""
     c = t.cases.c
-    return and_(c.erased_at.is_not(None), func.length(c.data_key) == 0)
+    s, k = streams.c, keys.c
+    of_case = s.platform == c.platform_id, s.name == literal(stream_of("")) + c.id
+    has_key = exists().where(*of_case, k.stream == s.n, k["class"] == "erasable")
+    return and_(c.erased_at.is_not(None), ~has_key)

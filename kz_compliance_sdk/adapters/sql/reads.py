@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Select
 from sqlalchemy.exc import DBAPIError
 
-from kz_compliance_sdk.adapters.sql.keys import MasterKeys, PartKeys
+from kz_compliance_sdk.adapters.sql.keys import DataKey, MasterKeys, PartKeys
 from kz_compliance_sdk.adapters.sql.ledger import Ledger
 from kz_compliance_sdk.adapters.sql.of_case import of_case
 from kz_compliance_sdk.adapters.sql.private import PrivateRows
@@ -42,26 +42,14 @@ class Reads:
         self._of_case = of_case(engine.dialect.name)
         self._driver_error: type[Exception] = engine.dialect.loaded_dbapi.Error
 
-    def _private(self, connection: Connection | None = None, unreadable: list[str] | None = None) -> PrivateRows:
+    def _private(self, connection: Connection, ledger: Ledger, unreadable: list[str] | None = None) -> PrivateRows:
         """How rows of one moment are read: nothing of it is kept, another process may destroy a key."""
 
-        @contextmanager
-        def reading() -> Iterator[Connection]:
-            if connection is not None:
-                yield connection
-                return
-            with self._reading() as own:
-                yield own
+        def case_key(platform_id: str, case_id: str) -> DataKey | None:
+            return ledger.erasable_key(platform_id, stream_of(case_id))
 
-        def stored_key(platform_id: str, case_id: str) -> Any:
-            with reading() as one:
-                return self._of_case.data_key(one, platform_id, case_id)
-
-        def platform_key(platform_id: str, name: str) -> bytes | None:
-            with reading() as one:
-                return self._of_case.platform_key(one, platform_id, name)
-
-        return PrivateRows(self._keys, _no_entropy, stored_key, platform_key=platform_key, unreadable=unreadable)
+        platform_key = partial(self._of_case.platform_key, connection)
+        return PrivateRows(self._keys, _no_entropy, case_key, platform_key=platform_key, unreadable=unreadable)
 
     def _all(self, statement: Select[Any]) -> list[Any]:
         with self._reading() as connection:

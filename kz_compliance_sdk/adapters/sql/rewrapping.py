@@ -50,7 +50,6 @@ def _newest_first(platform: Any, owner: Any, wrapped: Any, place: Any) -> Select
 
 
 _WRAPPED = (
-    _newest_first(t.cases.c.platform_id, t.cases.c.id, t.cases.c.data_key, t.cases.c.received_at),
     _newest_first(t.platform_keys.c.platform_id, t.platform_keys.c.name, t.platform_keys.c.key, t.platform_keys.c.name),
     _newest_first(streams.c.platform, _OWNER, stream_keys.c.wrapped, stream_keys.c.stream).select_from(
         join(stream_keys, streams, streams.c.n == stream_keys.c.stream)
@@ -68,7 +67,7 @@ _LEDGER_KEY_IDS = tuple(
 
 
 def check_master_keys(connection: Connection, keys: MasterKeys) -> None:
-    """Open the newest wrapped key of a case, and one of a platform. Raises StoreUnusable (`master_key`) if the master
+    """Open the newest wrapped key of a stream, and one of a platform. Raises StoreUnusable (`master_key`) if the master
     keys do not. A key that was damaged, destroyed or never wrapped says nothing of them: an older one is asked."""
     for statement in _WRAPPED:
         for platform_id, owner, stored in connection.execute(statement).fetchall():
@@ -152,7 +151,7 @@ def rewrap(
     damaged: list[str] = []
     lock = FileLock(path)
     try:
-        held = (t.platform_keys, "key"), (t.cases, "data_key"), (stream_keys, "wrapped")
+        held = (t.platform_keys, "key"), (stream_keys, "wrapped")
         for table, column in held:
             last: tuple[Any, ...] | None = None
             while True:

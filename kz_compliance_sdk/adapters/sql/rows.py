@@ -69,9 +69,6 @@ def readable(table: Table, case_at: int) -> Callable[[Callable[[Row], T]], Calla
     return checked
 
 
-DATA_KEY = 19
-"""Where the key of a case stands in its row."""
-
 _UNTOLD = {
     "kind": "unknown",
     "source": "",
@@ -83,7 +80,7 @@ _UNTOLD = {
 
 
 def case_row(stream: Stream, plan: Mapping[str, Any]) -> tuple[Any, ...]:
-    """The row of a case, but for its data key. `plan` are the fields of PLANNED."""
+    """The row of a case. `plan` are the fields of PLANNED."""
     case, lease = stream.case, stream.case.lease
     planned = {**plan, **in_queue(case)}
     return (

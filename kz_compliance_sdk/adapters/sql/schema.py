@@ -36,7 +36,6 @@ _STATISTICS = (
     ("cases", "cases_in_hand", "1000 500 2 1"),
     ("cases", "cases_leased", "100 50 2"),
     ("cases", "cases_notice", f"{_FEW} 1 1 1"),
-    ("cases", "cases_received", f"{_FEW} 2"),
     ("cases", "cases_watched", "10000 5000 2"),
     ("events", "events", "1000000 8 1"),
     ("inbox", "inbox", f"{_FEW} 1 1 1"),

@@ -104,8 +104,8 @@ def _bound(*names: str) -> dict[str, Any]:
     return {name: bindparam(f"v_{name}") for name in names}
 
 
-def _update_all(table: Table, keys: tuple[str, ...], guard: Any, *, but: str = "") -> Any:
-    fixed = (*keys, but, *FIXED.get(table.name, ()))
+def _update_all(table: Table, keys: tuple[str, ...], guard: Any) -> Any:
+    fixed = (*keys, *FIXED.get(table.name, ()))
     values = _bound(*(column.name for column in table.columns if column.name not in fixed))
     return update(table).where(_key(table, *keys), guard).values(values)
 
@@ -127,7 +127,9 @@ class Statements:
         # An attempt that was given up for lost may still come back with what became of it.
         of_attempt = ("platform_id", "case_id", "message_id", "number")
         self.inserts["attempts"] = upsert(t.attempts, of_attempt, "ended_at", "result", "detail")
-        self.case_update = compiled(_update_all(t.cases, ("platform_id", "id"), text("1 = 1"), but="data_key"))
+        case_key = ("platform_id", "id")
+        said = (column.name for column in t.cases.columns if column.name not in case_key)
+        self.inserts["cases"] = upsert(t.cases, case_key, *said)
         self.message_update = compiled(_update_all(t.outbox, ("platform_id", "case_id", "id"), text("1 = 1")))
         self.message_update_leased = compiled(
             _update_all(
@@ -242,10 +244,6 @@ class PrivateStatements:
     """Parameters of each are named `k_` for keys and `v_` for values; the order is that of `names`."""
 
     def __init__(self, compiled: Callable[[Any], Any]) -> None:
-        self.case_key = compiled(select(t.cases.c.data_key).where(_key(t.cases, "platform_id", "id")))
-        self.renew_key = compiled(
-            update(t.cases).where(_key(t.cases, "platform_id", "id")).values(data_key=bindparam("v_data_key"))
-        )
         self.platform_key = compiled(select(t.platform_keys.c.key).where(_key(t.platform_keys, "platform_id", "name")))
         self.keep_platform_key = compiled(insert(t.platform_keys))
         of_case = ("platform_id", "case_id")

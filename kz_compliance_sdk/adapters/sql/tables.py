@@ -85,7 +85,6 @@ cases = new_table(
     Column("running_watch_at", Time, comment="where its ladder stopped while its term is paused; none while it runs"),
     Column("erased_at", Time, comment="when its personal data was destroyed"),
     Column("flags", Text, nullable=False, comment="what a moderator must see: codes, and numbers of items"),
-    Column("data_key", LargeBinary, comment="the wrapped key of its cells; empty once it was erased"),
 )
 _queued = text("state = 'queued'")
 _leased = text("lease_expires_at IS NOT NULL")
@@ -110,8 +109,6 @@ Index(
     sqlite_where=_in_hand,
     postgresql_where=_in_hand,
 )
-# The newest key of a case is asked for when the store opens.
-Index("cases_received", cases.c.platform_id, cases.c.received_at)
 Index("cases_ended", cases.c.platform_id, cases.c.closed_at, cases.c.id, sqlite_where=_ended, postgresql_where=_ended)
 Index("cases_leased", cases.c.platform_id, cases.c.lease_expires_at, sqlite_where=_leased, postgresql_where=_leased)
 Index("cases_watched", cases.c.platform_id, cases.c.watch_at, sqlite_where=_watched, postgresql_where=_watched)

@@ -17,11 +17,11 @@ from typing import Any
 from kz_compliance_sdk.adapters.sql import derived, inbox
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql.files import Files
-from kz_compliance_sdk.adapters.sql.keys import DESTROYED, MasterKeys, PartKeys
+from kz_compliance_sdk.adapters.sql.keys import MasterKeys, PartKeys
 from kz_compliance_sdk.adapters.sql.lane import ChangeRefused, Job
 from kz_compliance_sdk.adapters.sql.ledger import Appending, Ledger
-from kz_compliance_sdk.adapters.sql.private import NO_CASE, PrivateRows
-from kz_compliance_sdk.adapters.sql.rows import DATA_KEY, came_row, case_row, message_row
+from kz_compliance_sdk.adapters.sql.private import PrivateRows
+from kz_compliance_sdk.adapters.sql.rows import came_row, case_row, message_row
 from kz_compliance_sdk.adapters.sql.shared import Behind, Shared
 from kz_compliance_sdk.adapters.sql.sqlite import (
     OVERWRITE_ALL,
@@ -87,9 +87,7 @@ class SqliteTransaction:
         self.private = PrivateRows(
             keys,
             env.entropy,
-            self._stored_key,
-            chain_key=lambda platform_id, case_id: self.ledger.erasable_key(platform_id, stream_of(case_id)),
-            renew=self._renew_key,
+            lambda platform_id, case_id: self.ledger.erasable_key(platform_id, stream_of(case_id)),
             platform_key=self._platform_key,
             keep_platform_key=self._keep_platform_key,
         )
@@ -292,14 +290,12 @@ class SqliteTransaction:
         self._lock.close()
 
     def _erase(self, platform_id: str, case_id: str) -> None:
-        """Destroy the key of a case's cells, and overwrite what it opened: free pages must not hold it either."""
+        """Overwrite what the key of a case opened: free pages must not hold it either."""
         s = self.statements.private
         self._execute(OVERWRITE_ALL, ())
         for statement in s.erase:
             self._execute(statement.sql, statement.bind({"k_platform_id": platform_id, "k_case_id": case_id}))
-        self._renew_key(platform_id, case_id, DESTROYED)
         self._execute(OVERWRITE_IN_PLACE, ())
-        self.private.destroyed(platform_id, case_id)
 
     def _insert(self, table: str, rows: list[tuple[Any, ...]]) -> None:
         if rows:
@@ -318,14 +314,6 @@ class SqliteTransaction:
             left -= size
 
     # ---------------------------------------------------------------------------------------------- keys
-
-    def _stored_key(self, platform_id: str, case_id: str) -> Any:
-        row = self.one(self.statements.private.case_key, k_platform_id=platform_id, k_id=case_id)
-        return NO_CASE if row is None else row[0]
-
-    def _renew_key(self, platform_id: str, case_id: str, stored: bytes) -> None:
-        renew = self.statements.private.renew_key
-        self._execute(renew.sql, renew.bind({"k_platform_id": platform_id, "k_id": case_id, "v_data_key": stored}))
 
     def _platform_key(self, platform_id: str, name: str) -> bytes | None:
         row = self.one(self.statements.private.platform_key, k_platform_id=platform_id, k_name=name)
@@ -376,7 +364,7 @@ def _of_event(event: Any) -> tuple[str, ...]:
 
 _SPEAKS_OF: Mapping[type, Callable[[Any], tuple[str, ...]]] = MappingProxyType(
     {
-        CaseWrite: lambda it: (f"c{it.case.id}", f"n{it.case.notice_id}") if it.opens else (f"c{it.case.id}",),
+        CaseWrite: lambda it: (f"c{it.case.id}", f"n{it.case.notice_id}"),
         OutboxMessage: lambda it: (f"m{it.id}",),
         MessageWrite: lambda it: (f"m{it.message.id}",),
         Attempt: lambda it: (f"m{it.message_id}",),
@@ -414,13 +402,9 @@ class Writer:
         inserts: defaultdict[str, list[tuple[Any, ...]]] = defaultdict(list)
         updates: list[Any] = []
         write: Any
-        # Several steps on one case come to one row. A new one's key comes before anything else of it.
+        # Several steps on one case come to one row.
         after = {_key_of(write): write.case for change in changes for write in change if type(write) is CaseWrite}
-        for change in changes:
-            for write in change:
-                if type(write) is CaseWrite and write.opens:
-                    case = after.pop(_key_of(write))
-                    inserts["cases"].append((*_row_of(case, ledger), rows.open_case(case)))
+        inserts["cases"] = [_row_of(case, ledger) for case in after.values()]
         for change in changes:
             for write in change:
                 kind = type(write)
@@ -433,13 +417,7 @@ class Writer:
                 else:
                     updates.append(write)
         for table, values in inserts.items():
-            statement = self._s.inserts[table]
-            if len(values) == 1:
-                execute(statement.sql, values[0])
-            else:
-                execute_many(statement, values)
-        for case in after.values():
-            self._update_case(case, ledger, execute)
+            execute_many(self._s.inserts[table], values)
         for write in updates:
             self._update(write, rows, execute)
 
@@ -461,12 +439,6 @@ class Writer:
             set_clock(write, s.clock_set, execute)
         else:
             execute(s.upserts[kind].sql, _FACTS[kind](write))
-
-    def _update_case(self, case: Case, ledger: Ledger, execute: Execute) -> None:
-        row = _row_of(case, ledger)
-        if execute(self._s.case_update.sql, (*row[2:DATA_KEY], row[0], row[1])) != 1:
-            gone = Conflict("the row of the case is gone: run `kz-compliance db rebuild`.", reference=row[1])
-            raise ChangeRefused(gone)
 
 
 def _key_of(write: CaseWrite) -> tuple[str, str]:

@@ -23,7 +23,7 @@ from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.holding import believed_objects, names_of
 from kz_compliance_sdk.domain.ledger import NewerRelease
 from kz_compliance_sdk.domain.lodging import lodging_in
-from kz_compliance_sdk.domain.message_states import mended
+from kz_compliance_sdk.domain.message_states import lost, mended
 from kz_compliance_sdk.domain.messages import NOTIFIER, alert_in
 from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.outgoing import as_made
@@ -135,33 +135,37 @@ class View:
         self._tx.shared.check_written(f"c{case_id}", *(f"m{one[2]}" for one in messages))
         stream = self._chain(case_id)
         try:
-            erased = stream.fault is None and stream.case.erased_at > 0
-            mended = row is not None and self._tx.private.mend_key(row, erased=erased)
             plan = _plan_of(row)
             true = true_case(stream, self.words, plan or planned_anew(stream))
             objects = believed_objects(stream.case, self.streams(names_of(stream.case))).values()
             lies = ("row",) if plan is None else rows.lies_of(row, stream)
             if lies:
                 self._check_free(true)
-            lies += ("data_key",) if mended else ()
             lies += derived.lies_of(stored, stream.case, objects)
             leaving = self._mended(case_id, messages, stream.case)
-            return Found(case_id, row is not None, true, lies=lies, messages=leaving)
+            known = {one[2] for one in messages}
+            gone = tuple(map(self._tried, lost(known, case_id, stream.case, self._tx.now)))
+            return Found(case_id, true, lies=lies, messages=leaving, lost=gone)
         except StoreDamaged as error:
             self._unreadable.append(case_id)
-            return Found(case_id, row is not None, None, error.message)
+            return Found(case_id, None, error.message)
 
     def _mended(self, case_id: str, stored: list[Any], chain: fold.Case) -> tuple[OutboxMessage, ...]:
-        """The messages of a case whose rows lie, as its chain has them. Where one that it owes is lost people
-        are told of the case."""
+        """The messages of a case whose rows lie, as its chain has them. Where one cannot be read people are told of the
+        case."""
         held: list[OutboxMessage] = []
         for row in stored:
-            with suppress(StoreDamaged):
+            try:
                 held.append(rows.message_from(row))
-        lying, lost = mended(held, chain, self._tx.now)
-        if lost:
-            self._unreadable.append(case_id)
-        return tuple(lying)
+            except StoreDamaged:
+                if case_id not in self._unreadable:
+                    self._unreadable.append(case_id)
+        return tuple(mended(held, chain, self._tx.now))
+
+    def _tried(self, message: OutboxMessage) -> OutboxMessage:
+        """A message without a row, its tries counted by what is kept of them. Whoever had it in hand has it no more."""
+        last = max((one.number for one in self.attempts(message.case_id, message.id, 0)), default=0)
+        return message.but(attempts=last, lease_token=last + 1)
 
     def _check_free(self, true: Case) -> None:
         """Raise StoreDamaged for a case that was lost, and whose notice another case has by now."""

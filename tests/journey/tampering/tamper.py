@@ -21,7 +21,7 @@ from kz_compliance_sdk.domain.references import stream_of
 
 UNHELD: dict[str, tuple[str, ...]] = {
     "attempts": ("started_at", "ended_at", "result", "detail"),
-    "cases": ("watch_at", "urgent_at", "data_key"),
+    "cases": ("watch_at", "urgent_at"),
     "outbox": ("next_attempt_at", "lease_token", "lease_expires_at", "maybe_arrived", "refusals", "refused_since"),
     **dict.fromkeys(
         ("cursors", "endpoints", "heartbeats", "keys", "platform_keys", "refusals", "tiles", "volumes"), ()
@@ -145,22 +145,19 @@ class Tamperer:
 
     def _change_a_key(self) -> Names | None:
         """A key is no evidence, since it is wrapped anew at times: what it opened, or named, shows another."""
-        table, column = self.chance.choice((("cases", "data_key"), ("platform_keys", "key")))
+        table, column = self.chance.choice((("keys", "wrapped"), ("platform_keys", "key")))
         row = self.chance.choice(self._rows(table))
         others = [one[column] for one in self._rows(table) if one[column] != row[column]]
-        made = self._other(row[column] or b"\0" * 33)
-        value = self.chance.choice((made, made, b"", *([None] if column == "data_key" else []), *others[:1]))
-        if (value or None) == (row[column] or None):
-            return None
+        made = self._other(row[column])
+        value = self.chance.choice((made, made, b"", *others[:1]))
         names = self._set(table, row, {column: value})
         return self.cases_of("") if table == "platform_keys" else names
 
     def _take_a_key(self) -> Names | None:
-        """A data key as if there never had been one, as if it were erased, or as something that is no key."""
-        row = self.chance.choice(self._rows("cases"))
-        values = (None, b"", "", 0, b"\0", "\0" + "k" * 32, memoryview(row["data_key"] or b"k").hex())
-        value = self.chance.choice([one for one in values if one != row["data_key"]])
-        return self._set("cases", row, {"data_key": value})
+        """A data key as if it were erased, or as something that is no key."""
+        row = self.chance.choice(self._rows("keys"))
+        values = (b"", "", 0, b"\0", "\0" + "k" * 32, memoryview(row["wrapped"]).hex())
+        return self._set("keys", row, {"wrapped": self.chance.choice(values)})
 
     def _bring_a_key_back(self) -> Names | None:
         """A key of words that were erased since, as an old backup holds it."""
@@ -181,11 +178,11 @@ class Tamperer:
 
     def _exchange_keys(self) -> Names | None:
         """Two rows have the data keys of each other."""
-        row, other = (self.chance.choice(self._rows("cases")) for _ in range(2))
-        if row["data_key"] == other["data_key"]:
+        row, other = (self.chance.choice(self._rows("keys")) for _ in range(2))
+        if row["wrapped"] == other["wrapped"]:
             return None
-        first = self._set("cases", row, {"data_key": other["data_key"]})
-        second = self._set("cases", other, {"data_key": row["data_key"]})
+        first = self._set("keys", row, {"wrapped": other["wrapped"]})
+        second = self._set("keys", other, {"wrapped": row["wrapped"]})
         return first | second if first is not None and second is not None else None
 
     # ---------------------------------------------------------------------------------------------- cut tails
@@ -288,7 +285,7 @@ class Tamperer:
         """What a report may call this row: its case, or what tells it from the others."""
         if table == "streams":
             return self._names_of_stream(str(row["name"])) | {f"stream {row['n']} "}
-        if table in ("events", "parts", "log"):
+        if table in ("events", "parts", "log", "keys"):
             found = self.raw.execute("SELECT CAST(name AS BLOB) FROM streams WHERE n = ?", (row["stream"],)).fetchone()
             named = self._names_of_stream(bytes(found[0] or b"").decode("utf-8", "replace")) if found else frozenset()
             return named | {f"stream {row['stream']}", *((f"line {row['n']} ", " log ") if table == "log" else ())}

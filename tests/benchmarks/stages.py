@@ -31,9 +31,8 @@ _STORE = {
     f"{_SQL}.transaction:SqliteTransaction.begin": "the database: begin, commit",
     f"{_SQL}.transaction:SqliteTransaction.commit": "the database: begin, commit",
     f"{_SQL}.transaction:Writer.write": "rows from values",
-    f"{_SQL}.private:PrivateRows._seal": "encrypting",
-    f"{_SQL}.private:PrivateRows.open_case": "encrypting",
-    f"{_SQL}.private:PrivateRows._plain": "decrypting",
+    f"{_SQL}.keys:PartKeys.seal": "encrypting",
+    f"{_SQL}.keys:PartKeys.open": "decrypting",
     f"{_SQL}.lane:_resolve": "waking who waits",
 }
 _EVENT = "kz_compliance_sdk.adapters.sql.ledger:Appending.append"
@@ -46,7 +45,6 @@ INTAKE = {
     f"{_SERVICES}.admission:marks": "what a person must be warned of",
     f"{_SERVICES}.admission:Admission.admit": "deciding what it is",
     "kz_compliance_sdk.domain.arrivals:open_case": "the case and its clock",
-    "kz_compliance_sdk.domain.arrivals:opening": "the acknowledgement",
     _EVENT: "the event: its bytes, hash, MAC and parts",
 }
 DECISION = {

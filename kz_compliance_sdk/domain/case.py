@@ -174,6 +174,9 @@ class Words:
     proofs: Mapping[int, str] = field(default_factory=dict)
 
 
+_NOT_PLANNED: dict[str, None] = {"watch_at": None, "running_watch_at": None}
+
+
 def told(case: fold.Case, roster: Roster, words: Words) -> dict[str, Any]:
     """Every field of a case that its chain tells."""
     persons = roster.names
@@ -243,11 +246,13 @@ def told(case: fold.Case, roster: Roster, words: Words) -> dict[str, Any]:
     }
 
 
-def in_queue(case: fold.Case) -> dict[str, int]:
-    """Its place in the queue. That of a case whose term was paused no chain tells: it is planned."""
-    if any(one.confirmed_by for one in case.suspensions.values()):
-        return {}
-    return {"urgent_at": urgent_at(case.due_at, case.requested_due_at or None)}
+def in_queue(case: fold.Case) -> dict[str, int | None]:
+    """What its chain tells of its place in the queue and of its watch: of the rest of these no chain does, but policy
+    at the moment of a step."""
+    known: dict[str, int | None] = dict(_NOT_PLANNED) if case.state in ENDED else {}
+    if not any(one.confirmed_by for one in case.suspensions.values()):
+        known |= {"urgent_at": urgent_at(case.due_at, case.requested_due_at or None), "running_watch_at": None}
+    return known
 
 
 def _in_place(items: Mapping[int, fold.Item]) -> Iterator[int]:
@@ -321,9 +326,6 @@ def happened_to(
     return Happened(platform_id, stream_of(case_id), event, stamp.at, read, by or stamp.actor, data)
 
 
-_NOT_PLANNED: dict[str, Any] = {"watch_at": None, "running_watch_at": None}
-
-
 def moved(
     case: Case,
     verb: str | None,
@@ -352,8 +354,7 @@ def moved(
         {**{one.number: one.proof_sha256 for one in case.suspensions}, **(proofs or {})},
     )
     said = told(chain, roster, words if not chain.erased_at else Words())
-    after = case.but(**{**said, "version": case.version, "head": case.head})
-    return after.but(**_NOT_PLANNED) if after.state in ENDED else after.but(**planned)
+    return case.but(**{**planned, **said, "version": case.version, "head": case.head})
 
 
 def begun(platform_id: str, case_id: str, *tells: Happened, words: Words, **planned: Any) -> Case:

@@ -225,10 +225,10 @@ TAMPERINGS = (
     Tampering("booked_under_another_receipt", "the receipt kept for ", _booked_under_another_receipt),
     Tampering(
         "other_receipt",
-        "unreadable: ",
+        "the receipt kept for ",
         _in_store(
             "UPDATE parts SET bytes = zeroblob(length(bytes)) WHERE name = 'receipt'"
-            " AND stream = (SELECT stream FROM events WHERE kind = 'reported' LIMIT 1)"
+            " AND (stream, seq) = (SELECT stream, max(seq) FROM events WHERE kind = 'receipt' GROUP BY stream LIMIT 1)"
         ),
     ),
     Tampering("other_answer", "answered otherwise: ", _answered_otherwise),

@@ -87,6 +87,7 @@ LIES = {
     "revision": "revision = 7",
     "watch_at": "watch_at = watch_at + 864000",
     "urgent_at": "urgent_at = urgent_at + 864000",
+    "running_watch_at": "running_watch_at = 1",
     "lease_token": "lease_token = 9",
     "lease_owner": "lease_owner = 'm9', lease_expires_at = 9999999999, state = 'claimed'",
     "state": "state = 'closed', closed_at = 1, watch_at = NULL",

@@ -10,7 +10,8 @@ from unittest import mock
 
 from kz_compliance_sdk.adapters.sql import sqlite as sqlite_adapter
 from kz_compliance_sdk.adapters.sql.ledger import Appending
-from kz_compliance_sdk.domain import deciding, steps
+from kz_compliance_sdk.domain import deciding
+from kz_compliance_sdk.domain.commands import review
 from kz_compliance_sdk.domain.events.base import AS_READ, Happened
 from tests.unguarded import unguard
 
@@ -26,7 +27,7 @@ def weaken(path: Path, weakness: Weakness, stack: ExitStack) -> None:
     if weakness == "version":
         _unchecked(stack)
     elif weakness == "lease":
-        stack.enter_context(mock.patch.object(steps, "check_lease", _anybody))
+        stack.enter_context(mock.patch.object(review, "check_lease", _anybody))
         stack.enter_context(mock.patch.object(deciding, "check_lease", _anybody))
         _unchecked(stack)
     elif weakness == "four_eyes":

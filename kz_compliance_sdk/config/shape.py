@@ -77,12 +77,12 @@ def keys_at(model: type[BaseModel], loc: Loc) -> list[str]:
 
 def leaves(model: type[BaseModel], before: tuple[str, ...] = ()) -> Iterator[Leaf]:
     """Every setting below a model, in the order of the models; a list or a mapping is one leaf."""
-    for name, field in model.model_fields.items():
-        inner, container = model_in(field.annotation)
+    for name, info in model.model_fields.items():
+        inner, container = model_in(info.annotation)
         if inner is not None and container is None:
             yield from leaves(inner, (*before, name))
         else:
-            yield Leaf((*before, name), field, plain(field.annotation))
+            yield Leaf((*before, name), info, plain(info.annotation))
 
 
 def environment_name(path: tuple[str, ...]) -> str:

@@ -15,10 +15,10 @@ from kz_compliance_sdk.adapters.sql import ledger
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql.derived import tallies
 from kz_compliance_sdk.adapters.sql.reads import Reads
-from kz_compliance_sdk.domain import reviewed
+from kz_compliance_sdk.domain import fold, reviewed
 from kz_compliance_sdk.domain.events.remedies import Appealed
 from kz_compliance_sdk.domain.events.users import UserNoticeDelayed, UserNoticeOwed
-from kz_compliance_sdk.domain.fold import Case, Tally
+from kz_compliance_sdk.domain.fold import Tally
 from kz_compliance_sdk.domain.ledger import who_is
 from kz_compliance_sdk.ports.store import Running
 
@@ -85,7 +85,7 @@ class FigureReads(Reads):
             appeals.update(one.state for one in case.appeals.values() if start <= one.received_at < end)
         return {"user_notices": dict(notices), "appeals": dict(appeals)}
 
-    def _of_users(self, start: int, end: int) -> Iterator[Case]:
+    def _of_users(self, start: int, end: int) -> Iterator[fold.Case]:
         """The cases in whose chain a time of that period is told of users, each once. One whose chain does not prove
         itself must not keep the others from being counted: it is logged, and left out."""
         for names in self._streams_of_users(start, end):

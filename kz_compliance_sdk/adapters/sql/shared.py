@@ -170,9 +170,9 @@ class Shared:
                 free = self._free[key] = self._fetch_free(platform_id, category, least, unreadable)
             while free.cases and f"c{free.cases[-1].id}" in self._tx.keys:
                 free.cases.pop()
-            for case in reversed(free.cases):
-                if without_flag not in case.flags and f"c{case.id}" not in self._tx.keys:
-                    return case
+            for one in reversed(free.cases):
+                if without_flag not in one.flags and f"c{one.id}" not in self._tx.keys:
+                    return one
             if free.were_all:
                 return None
             least = 2 * len(free.cases)

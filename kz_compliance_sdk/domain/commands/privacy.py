@@ -19,11 +19,11 @@ from kz_compliance_sdk.domain.review_policy import check_another
 from kz_compliance_sdk.domain.user_notices import UNSENT, UserNoticeState
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput
 
-_PANEL = "Personal data"
+_DATA = "Personal data"
 _DAY_S = 86_400
 
 
-class Hold(Command[Case], may="hold", panel=_PANEL, told="{name} is kept until {case.held_until:time}."):
+class Hold(Command[Case], may="hold", panel=_DATA, told="{name} is kept until {case.held_until:time}."):
     """Keep a case whatever the retention says: a contest, an appeal, a court."""
 
     reasons: Annotated[str, words("Say what the case is kept for.")]
@@ -44,7 +44,7 @@ class Hold(Command[Case], may="hold", panel=_PANEL, told="{name} is kept until {
         return step(case, "hold", held)
 
 
-class EndHold(Command[Case], may="end_hold", panel=_PANEL, told="No legal hold keeps {name} any more."):
+class EndHold(Command[Case], may="end_hold", panel=_DATA, told="No legal hold keeps {name} any more."):
     """End a legal hold before its time."""
 
     reasons: Annotated[str, words("Say why the case need not be kept any longer.")]
@@ -58,7 +58,7 @@ class EndHold(Command[Case], may="end_hold", panel=_PANEL, told="No legal hold k
 class AskErasure(
     Command[Case],
     may="erase",
-    panel=_PANEL,
+    panel=_DATA,
     told="Somebody else must agree: kz-compliance cases erase {case.id}",
 ):
     """Ask to destroy the personal data of an ended case before its time. Somebody else must agree.
@@ -80,7 +80,7 @@ class AskErasure(
 class Erase(
     Command[Case],
     may="erase",
-    panel=_PANEL,
+    panel=_DATA,
     told="The personal data of {name} is destroyed.",
     asks="Destroy the personal data of this case? Nothing brings it back.",
 ):

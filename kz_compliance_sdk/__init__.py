@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from kz_compliance_sdk.domain.appeals import Appeal, Reversal
     from kz_compliance_sdk.domain.case import Case, CaseState
     from kz_compliance_sdk.domain.commands.review import Decided, Lease
-    from kz_compliance_sdk.domain.decision import Decision, ItemDecision, Proposal, Wording
-    from kz_compliance_sdk.domain.legal_check import LegalCheck
+    from kz_compliance_sdk.domain.decision import Decision, ItemDecision, LegalCheck, Proposal, Wording
     from kz_compliance_sdk.domain.notice import Item, Notice
     from kz_compliance_sdk.domain.report import Question, Receipt, Report, Statement
     from kz_compliance_sdk.errors import ComplianceError
@@ -105,8 +104,7 @@ _HOME = {
         "domain.actor": ("Actor",),
         "domain.case": ("Case", "CaseState"),
         "domain.commands.review": ("Decided", "Lease"),
-        "domain.decision": ("Decision", "ItemDecision", "Proposal", "Wording"),
-        "domain.legal_check": ("LegalCheck",),
+        "domain.decision": ("Decision", "ItemDecision", "LegalCheck", "Proposal", "Wording"),
         "domain.notice": ("Item", "Notice"),
         "domain.report": ("Question", "Receipt", "Report", "Statement"),
         "errors": ("ComplianceError",),

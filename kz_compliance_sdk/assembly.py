@@ -11,7 +11,7 @@ from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.domain.actor import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.checkpoints import Check
-from kz_compliance_sdk.domain.completeness import Recipient
+from kz_compliance_sdk.domain.content import Recipient
 from kz_compliance_sdk.domain.messages import notify
 from kz_compliance_sdk.domain.notice import Item
 from kz_compliance_sdk.domain.policy import Policy
@@ -37,8 +37,7 @@ from kz_compliance_sdk.ports import (
     UserNotice,
     Witness,
 )
-from kz_compliance_sdk.services.care import Care
-from kz_compliance_sdk.services.looking import Looking
+from kz_compliance_sdk.services.looking import Care, Looking
 from kz_compliance_sdk.services.privacy import Privacy
 from kz_compliance_sdk.transparency.publication import Transparency, TransparencyPolicy
 from kz_compliance_sdk.wire.signature import KeyRing, SigningKey
@@ -303,7 +302,7 @@ def evidence(
     settings: Settings, taken_by: Evidence, actor: Actor, case_id: str, lang: str, *, full: bool, reason: str
 ) -> bytes:
     """The evidence pack of a case. Raises InvalidInput for another language before anything is recorded."""
-    from kz_compliance_sdk.evidence.pack import check_lang, packed
+    from kz_compliance_sdk.evidence.taking import check_lang, packed
 
     check_lang(lang)
     contents = taken_by.take(actor, case_id, "full" if full else "redacted", lang, reason)

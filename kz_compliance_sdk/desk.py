@@ -15,14 +15,14 @@ from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.case import Case
+from kz_compliance_sdk.domain.change import OutboxMessage
 from kz_compliance_sdk.domain.commands import Command
 from kz_compliance_sdk.domain.commands.review import Decided, Lease
 from kz_compliance_sdk.domain.decision import Proposal
-from kz_compliance_sdk.domain.lodging import SanctionNoted
 from kz_compliance_sdk.domain.messages import BY_HAND, REGULATOR, Respondent
 from kz_compliance_sdk.domain.notice import Item, Notice
-from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.outgoing import as_made
+from kz_compliance_sdk.domain.received import SanctionNoted
 from kz_compliance_sdk.errors import ConfigError, Conflict, StoreError
 from kz_compliance_sdk.evidence.checkpoints import Checkpoints
 from kz_compliance_sdk.evidence.taking import Evidence
@@ -48,10 +48,7 @@ from kz_compliance_sdk.ports import (
 )
 from kz_compliance_sdk.services import deadlines, polling
 from kz_compliance_sdk.services.admission import Admission
-from kz_compliance_sdk.services.appeals import Appeals
-from kz_compliance_sdk.services.care import Care
-from kz_compliance_sdk.services.clock_steps import follow_clock
-from kz_compliance_sdk.services.deadlines import Watched
+from kz_compliance_sdk.services.deadlines import Watched, follow_clock
 from kz_compliance_sdk.services.delivery import Delivery, Drained, Ways
 from kz_compliance_sdk.services.health import health_document
 from kz_compliance_sdk.services.intake import Headers, Intake, Pending
@@ -59,7 +56,7 @@ from kz_compliance_sdk.services.letters import Letters, Proof
 from kz_compliance_sdk.services.loading import CaseFile as CaseFile
 from kz_compliance_sdk.services.loading import Letter as Letter
 from kz_compliance_sdk.services.loading import case_file_of, items_named, letters_of, notice_of, stream_in
-from kz_compliance_sdk.services.looking import Seen
+from kz_compliance_sdk.services.looking import Appeals, Care, Seen
 from kz_compliance_sdk.services.polling import Polled
 from kz_compliance_sdk.services.privacy import Privacy
 from kz_compliance_sdk.services.response import Response, unavailable

@@ -57,14 +57,14 @@ def _made_once(pytestconfig: pytest.Config) -> Iterator[None]:
         if _quick(pytestconfig):
             import httpx
 
-            from kz_compliance_sdk.adapters.sql import engine, schema
+            from kz_compliance_sdk.adapters.sql import schema, store
             from tests.one_dialect import share
             from tests.remembered import remember
 
             share(patch)
             remember(patch)
             # Each new file has the same schema.
-            patch.setattr(engine, "new_store", cache(schema.new_store))
+            patch.setattr(store, "new_store", cache(schema.new_store))
             # Each client would read the same 150 certificates.
             patch.setattr(httpx, "create_ssl_context", cache(httpx.create_ssl_context))
         yield

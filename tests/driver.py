@@ -25,9 +25,8 @@ from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.actor import SYSTEM, Actor
 from kz_compliance_sdk.domain.appeals import Reversal
 from kz_compliance_sdk.domain.commands import Command
-from kz_compliance_sdk.domain.decision import OUTCOME_OF_ACTION, ItemDecision, Proposal, Wording
+from kz_compliance_sdk.domain.decision import OUTCOME_OF_ACTION, ItemDecision, LegalCheck, Proposal, Wording
 from kz_compliance_sdk.domain.ledger import LedgerKeys
-from kz_compliance_sdk.domain.legal_check import LegalCheck
 from kz_compliance_sdk.domain.notice import Answer, Effect, Item, Notice
 from kz_compliance_sdk.domain.policy import Policy, kz_policy
 from kz_compliance_sdk.domain.report import Question, Statement

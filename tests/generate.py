@@ -22,7 +22,7 @@ from sqlalchemy import Column, Table
 from kz_compliance_sdk.adapters.sql import schema
 from kz_compliance_sdk.adapters.sql.tables import metadata
 from kz_compliance_sdk.config import Settings
-from kz_compliance_sdk.config.shape import dotted, environment_name, model_in, plain
+from kz_compliance_sdk.config.layers import dotted, environment_name, model_in, plain
 from kz_compliance_sdk.domain.flags import FLAG_MEANINGS
 from kz_compliance_sdk.domain.policy import kz_policy
 from kz_compliance_sdk.domain.transitions import TRANSITIONS, Transition

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, Pool, create_engine, event
 
-from kz_compliance_sdk.adapters.sql import engine
+from kz_compliance_sdk.adapters.sql import store
 
 
 @cache
@@ -40,4 +40,4 @@ def _create_engine(
 
 def share(patch: pytest.MonkeyPatch) -> None:
     """Let the engines that are made from here on share them."""
-    patch.setattr(engine, "create_engine", _create_engine)
+    patch.setattr(store, "create_engine", _create_engine)

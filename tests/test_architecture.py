@@ -327,7 +327,7 @@ def test_a_planted_clock_in_an_adapter_is_caught(planted: str) -> None:
 @pytest.mark.parametrize(
     "planted",
     [
-        "from kz_compliance_sdk.evidence.pack import packed",
+        "from kz_compliance_sdk.evidence.taking import packed",
         "from kz_compliance_sdk import transparency",
         "def f():\n    import kz_compliance_sdk.transparency.page",
     ],

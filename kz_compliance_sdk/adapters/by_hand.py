@@ -17,9 +17,9 @@ from types import MappingProxyType
 from typing import Literal, get_args
 
 from kz_compliance_sdk.adapters.html import template
+from kz_compliance_sdk.domain.change import OutboxMessage
 from kz_compliance_sdk.domain.clock import almaty
 from kz_compliance_sdk.domain.notice import Item
-from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.report import Acknowledgement, ClarificationRequest, Report, ReportItem, Statement
 from kz_compliance_sdk.domain.words import Words
 from kz_compliance_sdk.domain.words import words as words_of

@@ -23,7 +23,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from kz_compliance_sdk.domain.url import check_link, host_of
+from kz_compliance_sdk.domain.notice import check_link, host_of
 from kz_compliance_sdk.domain.values import Identifier, Instant, Line, Prose
 from kz_compliance_sdk.errors import InvalidInput
 

@@ -5,17 +5,115 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+import types
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Final, Literal, get_origin
+from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
-from pydantic import BaseModel, SecretStr
+from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 
-from kz_compliance_sdk.config.fields import Loc
-from kz_compliance_sdk.config.shape import FILE, PREFIX, dotted, environment_name, leaves, model_in, plain, secret_of
+from kz_compliance_sdk.config.fields import RULE, Loc
 from kz_compliance_sdk.errors import ConfigError
+
+# -------------------------------------------------------------------------------------------------------------- shape
+# What the settings look like, read off the models: every leaf with its name in the environment.
+
+
+PREFIX: Final = "KZ_COMPLIANCE_"
+"""What the name of every environment variable begins with. Tables are parted by two underscores."""
+
+FILE: Final = "_file"
+"""`NAME_file` beside a secret `NAME` says where to read it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """One setting that is not a table of others. `type` is what it holds, without `| None`."""
+
+    path: tuple[str, ...]
+    field: FieldInfo
+    type: Any
+
+    @property
+    def is_secret(self) -> bool:
+        return self.type is SecretStr
+
+
+def plain(annotation: Any) -> Any:
+    """The type behind Annotated and `| None`."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return plain(get_args(annotation)[0])
+    if origin in (Union, types.UnionType):
+        left = [part for part in get_args(annotation) if part is not type(None)]
+        return plain(left[0]) if len(left) == 1 else annotation
+    return annotation
+
+
+def model_in(annotation: Any) -> tuple[type[BaseModel] | None, Any]:
+    """The model that a field holds, and in what: None for itself, else `tuple` or `Mapping`. (None, None) if none."""
+    kind = plain(annotation)
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return kind, None
+    for part in get_args(kind):
+        inner = plain(part)
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            return inner, get_origin(kind)
+    return None, None
+
+
+def secret_of(model: type[BaseModel], key: str) -> str | None:
+    """The secret that `key` names a file for, or None."""
+    name = key.removesuffix(FILE)
+    field = model.model_fields.get(name)
+    is_secret = key.endswith(FILE) and field is not None and plain(field.annotation) is SecretStr
+    return name if is_secret and key not in model.model_fields else None
+
+
+def keys_at(model: type[BaseModel], loc: Loc) -> list[str]:
+    """The keys that the table at `loc` may hold."""
+    here = model
+    for part in loc:
+        known = here.model_fields.get(str(part))
+        inner = None if known is None else model_in(known.annotation)[0]
+        # A place in a list, or the name of a row, is of the model that its list or mapping holds.
+        here = inner or here
+    names = here.model_fields
+    return [*names, *(f"{name}{FILE}" for name in names if secret_of(here, f"{name}{FILE}"))]
+
+
+def leaves(model: type[BaseModel], before: tuple[str, ...] = ()) -> Iterator[Leaf]:
+    """Every setting below a model, in the order of the models; a list or a mapping is one leaf."""
+    for name, info in model.model_fields.items():
+        inner, container = model_in(info.annotation)
+        if inner is not None and container is None:
+            yield from leaves(inner, (*before, name))
+        else:
+            yield Leaf((*before, name), info, plain(info.annotation))
+
+
+def environment_name(path: tuple[str, ...]) -> str:
+    """The environment variable of a setting."""
+    return PREFIX + "__".join(path).upper()
+
+
+def dotted(loc: Loc) -> str:
+    """A place in the settings as TOML would name it."""
+    path = ""
+    for part in loc:
+        if isinstance(part, int):
+            path += f"[{part}]"
+        else:
+            path += f".{part}" if path else part
+    return path
+
+
+# ------------------------------------------------------------------------------------------------------------- layers
+
 
 CONFIG_VARIABLE: Final = "KZ_COMPLIANCE_CONFIG"
 """Names the TOML file."""
@@ -309,3 +407,57 @@ def _bytes_or_why_not(path: Path, limit: int) -> tuple[bytes | None, str]:
     except (OSError, ValueError) as error:
         return None, f"cannot be read: {getattr(error, 'strerror', None) or 'not a path'}"
     return (None, "is too large") if len(data) > limit else (data, "")
+
+
+# --------------------------------------------------------------------------------------------------------- complaints
+# What pydantic finds wrong, as a ConfigError in the words of whoever wrote the setting.
+
+
+def source_of(loc: Loc, layers: Sequence[Layer]) -> Layer | None:
+    """The layer that says most of the way to `loc`, of two the stronger; None if no layer speaks of it at all."""
+    best = max(layers, key=lambda layer: layer.depth(loc), default=None)
+    return best if best is not None and best.depth(loc) else None
+
+
+def explained(model: type[BaseModel], error: ValidationError, layers: Sequence[Layer]) -> ConfigError:
+    """Every complaint, the one to mend first at the head and the others in its `more`. Repeats no value."""
+    # A default that follows from a wrong value is no complaint of its own: nobody wrote it.
+    found = [
+        one
+        for one in error.errors(include_url=False, include_input=False)
+        if one["type"] != "default_factory_not_called"
+    ]
+    # What is misspelt is missing as well: the misspelling comes first and the gap last.
+    found.sort(key=lambda one: one["type"] == "missing")
+    first, *more = (_complaint(model, details, layers) for details in found)
+    first.more = tuple(more)
+    return first
+
+
+def _complaint(model: type[BaseModel], details: ErrorDetails, layers: Sequence[Layer]) -> ConfigError:
+    loc: Loc = tuple(part for part in details["loc"] if part != "[key]")
+    if details["type"] == RULE:
+        loc = (*loc, *details["ctx"]["at"])
+    layer = source_of(loc, layers)
+    message, remedy = _words(model, details, loc, layer)
+    if layer is None:
+        return ConfigError(message, field=dotted(loc), remedy=remedy)
+    return layer.error(loc, message, remedy)
+
+
+def _words(model: type[BaseModel], details: ErrorDetails, loc: Loc, layer: Layer | None) -> tuple[str, str]:
+    if details["type"] == RULE:
+        return details["ctx"]["message"], details["ctx"]["remedy"]
+    if details["type"] == "missing":
+        leaf = next((leaf for leaf in leaves(model) if leaf.path == loc), None)
+        if leaf is not None:
+            variable = environment_name(leaf.path)
+            return "This setting is missing.", f"Set {variable}, or {dotted(loc)} in the settings file."
+        return "This setting is missing.", "Add it."
+    if details["type"] == "extra_forbidden":
+        meant = near_miss(str(loc[-1]), keys_at(model, loc[:-1]))
+        if meant is None:
+            return "There is no such setting.", "Remove it."
+        right = (*loc[:-1], meant)
+        return "There is no such setting.", f"Did you mean {dotted(right) if layer is None else layer.name(right)}?"
+    return f"{details['msg'].removeprefix('Value error, ')}.", "Correct this value."

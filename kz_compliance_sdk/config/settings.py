@@ -12,7 +12,6 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, PlainSerializer, PrivateAttr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from kz_compliance_sdk.config.complaints import explained, source_of
 from kz_compliance_sdk.config.fields import (
     BaseUrl,
     Flag,
@@ -24,8 +23,17 @@ from kz_compliance_sdk.config.fields import (
     refused,
     sentence,
 )
-from kz_compliance_sdk.config.layers import CONFIG_VARIABLE, Layer, arguments, environment, merged, read_text, toml_file
-from kz_compliance_sdk.config.privacy import PrivacySettings, RetentionSettings
+from kz_compliance_sdk.config.layers import (
+    CONFIG_VARIABLE,
+    Layer,
+    arguments,
+    environment,
+    explained,
+    merged,
+    read_text,
+    source_of,
+    toml_file,
+)
 from kz_compliance_sdk.config.sections import (
     ActorSettings,
     AddresseeSettings,
@@ -33,8 +41,10 @@ from kz_compliance_sdk.config.sections import (
     LetterheadSettings,
     LimitSettings,
     NotifierSettings,
+    PrivacySettings,
     RegulatorSettings,
     RespondentSettings,
+    RetentionSettings,
     SigningKeySettings,
     StoreSettings,
     TransparencySettings,

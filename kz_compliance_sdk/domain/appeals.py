@@ -22,12 +22,11 @@ from kz_compliance_sdk.domain.events import remedies
 from kz_compliance_sdk.domain.events.arrivals import Fallen
 from kz_compliance_sdk.domain.events.remedies import APPEAL_REMINDERS
 from kz_compliance_sdk.domain.fold import OPEN, AppealState, Stream
-from kz_compliance_sdk.domain.identities import check_statement
 from kz_compliance_sdk.domain.message_states import tried
 from kz_compliance_sdk.domain.messages import step, with_report, written
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.policy.values import UserPolicy
-from kz_compliance_sdk.domain.proposal_checks import check_proposal
+from kz_compliance_sdk.domain.proposal_checks import check_proposal, check_statement
 from kz_compliance_sdk.domain.references import appeal_id_of, message_id, stream_of
 from kz_compliance_sdk.domain.report import RefusalCode, Statement
 from kz_compliance_sdk.domain.review_policy import check_another

@@ -9,31 +9,27 @@ from typing import Any
 
 from kz_compliance_sdk.domain import clock
 from kz_compliance_sdk.domain.actor import Stamp
-from kz_compliance_sdk.domain.arrival_events import (
-    Arrival as Arrival,
-)
-from kz_compliance_sdk.domain.arrival_events import (
-    came,
-    carried,
-    fallen_told,
-    flags_told,
-    happened_with,
-    named_told,
-)
+from kz_compliance_sdk.domain.cancellations import Arrival as Arrival
 from kz_compliance_sdk.domain.cancellations import (
     Standing as Standing,
 )
 from kz_compliance_sdk.domain.cancellations import (
-    cancel as cancel,
-)
-from kz_compliance_sdk.domain.cancellations import (
+    came,
+    carried,
     enforcing,
+    fallen_told,
+    flags_told,
+    happened_with,
     has_begun,
     holding,
     lift_due_at,
+    named_told,
     on_its_way_falls,
     stop,
     with_version,
+)
+from kz_compliance_sdk.domain.cancellations import (
+    cancel as cancel,
 )
 from kz_compliance_sdk.domain.case import Case, CaseState, ItemState, Words, begun, happened, happened_to, moved
 from kz_compliance_sdk.domain.change import Change, Write, happenings
@@ -41,6 +37,7 @@ from kz_compliance_sdk.domain.clock import almaty
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.events import arrivals as events
 from kz_compliance_sdk.domain.flags import codes
+from kz_compliance_sdk.domain.holding import escalated, steps_past
 from kz_compliance_sdk.domain.message_states import tried
 from kz_compliance_sdk.domain.messages import object_key, question_of, step, written
 from kz_compliance_sdk.domain.notice import (
@@ -54,7 +51,6 @@ from kz_compliance_sdk.domain.notice import (
 )
 from kz_compliance_sdk.domain.policy import ApproverDuty, Policy
 from kz_compliance_sdk.domain.references import object_stream
-from kz_compliance_sdk.domain.results import escalated, steps_past
 from kz_compliance_sdk.domain.running_time import replanned, resumed, term_times
 from kz_compliance_sdk.domain.transitions import ENDED, is_legal
 

@@ -17,15 +17,15 @@ from msgspec import MsgspecError, Struct, json
 
 from kz_compliance_sdk.domain import fold
 from kz_compliance_sdk.domain.case import Case, ItemState, Words, told
+from kz_compliance_sdk.domain.change import OutboxMessage
 from kz_compliance_sdk.domain.events.arrivals import Admitted, Amended, Answered, Confirmed, Opened, Quarantined
 from kz_compliance_sdk.domain.events.base import Event
+from kz_compliance_sdk.domain.events.delivery import UserNoticeOwed
 from kz_compliance_sdk.domain.events.remedies import AppealReversed, Suspended
 from kz_compliance_sdk.domain.events.review import Decided, Judged, Proposed
-from kz_compliance_sdk.domain.events.users import UserNoticeOwed
 from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.ledger import Stamped
 from kz_compliance_sdk.domain.messages import named_by, report_lane
-from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.errors import StoreDamaged
 
 PLANNED: Final = ("urgent_at", "watch_at", "running_watch_at")

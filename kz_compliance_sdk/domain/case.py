@@ -16,8 +16,7 @@ from msgspec import structs
 
 from kz_compliance_sdk.domain import fold
 from kz_compliance_sdk.domain.actor import SYSTEM, Actor, Stamp
-from kz_compliance_sdk.domain.clock import urgent_at
-from kz_compliance_sdk.domain.contest import FiledContest, Suspension
+from kz_compliance_sdk.domain.clock import FiledContest, Suspension, urgent_at
 from kz_compliance_sdk.domain.events.base import AS_READ, Authenticity, Happened, Source
 from kz_compliance_sdk.domain.fold import FINAL, OPEN, PENDING, ItemStatus, evolve
 from kz_compliance_sdk.domain.ledger import FIRST, Roster, Sealed, Stamped

@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Struct
 
 from kz_compliance_sdk.domain.canonical import Json, canonical
-from kz_compliance_sdk.domain.events.checkpoints import Checkpointed, HandedOut, Signed
+from kz_compliance_sdk.domain.events.office import Checkpointed, HandedOut, Signed
 from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.ledger import Damage
 from kz_compliance_sdk.domain.report import CheckpointHead, ReportSignature

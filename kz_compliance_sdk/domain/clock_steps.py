@@ -20,8 +20,8 @@ from kz_compliance_sdk.domain.actor import Stamp
 from kz_compliance_sdk.domain.case import Case, happened
 from kz_compliance_sdk.domain.change import Change
 from kz_compliance_sdk.domain.events import office
+from kz_compliance_sdk.domain.holding import escalated, is_untouched
 from kz_compliance_sdk.domain.policy import Policy
-from kz_compliance_sdk.domain.results import escalated, is_untouched
 
 STEP_S = 30
 """By how many seconds the clocks must have gone apart between two looks: less is drift."""

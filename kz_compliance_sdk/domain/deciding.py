@@ -7,17 +7,14 @@ from dataclasses import dataclass, field
 
 from kz_compliance_sdk.domain.actor import Actor, Stamp
 from kz_compliance_sdk.domain.case import Case, CaseState, ItemState, happened, moved
-from kz_compliance_sdk.domain.change import Change, Write
+from kz_compliance_sdk.domain.change import Change, OutboxMessage, Write
 from kz_compliance_sdk.domain.content import check_content
-from kz_compliance_sdk.domain.decision import Decision, ItemDecision, Proposal
-from kz_compliance_sdk.domain.duress import check_approver
+from kz_compliance_sdk.domain.decision import Decision, ItemDecision, Proposal, RecordedCheck, checked
 from kz_compliance_sdk.domain.events import review
 from kz_compliance_sdk.domain.events.base import Happened
 from kz_compliance_sdk.domain.events.office import UndoableRecorded
 from kz_compliance_sdk.domain.fold import PENDING
-from kz_compliance_sdk.domain.holding import Objects, preserve_until
-from kz_compliance_sdk.domain.identities import check_proposal_texts
-from kz_compliance_sdk.domain.legal_check import RecordedCheck, checked
+from kz_compliance_sdk.domain.holding import Answering, Objects, preserve_until, settle
 from kz_compliance_sdk.domain.messages import (
     Respondent,
     item_of,
@@ -28,16 +25,20 @@ from kz_compliance_sdk.domain.messages import (
     written,
 )
 from kz_compliance_sdk.domain.notice import Notice
-from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy
-from kz_compliance_sdk.domain.proposal_checks import check_bulk, check_orders, check_proposal, rests_on
+from kz_compliance_sdk.domain.proposal_checks import (
+    asking,
+    check_bulk,
+    check_orders,
+    check_proposal,
+    check_proposal_texts,
+    rests_on,
+    said_openly,
+)
 from kz_compliance_sdk.domain.report import UserNotified
-from kz_compliance_sdk.domain.results import Answering, settle
-from kz_compliance_sdk.domain.review_policy import check_no_proposer
+from kz_compliance_sdk.domain.review_policy import check_answerable, check_approver, check_lease, check_no_proposer
 from kz_compliance_sdk.domain.reviewed import ContentSeen
 from kz_compliance_sdk.domain.running_time import on_the_term_again, replanned
-from kz_compliance_sdk.domain.second_person import asking, said_openly
-from kz_compliance_sdk.domain.steps import check_answerable, check_lease
 from kz_compliance_sdk.errors import Conflict, IllegalMove, InvalidInput, NotAllowed
 
 

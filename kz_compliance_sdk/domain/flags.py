@@ -13,8 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import parse_qsl
 
-from kz_compliance_sdk.domain.notice import Clarification, Item, Notice, requested_due_at
-from kz_compliance_sdk.domain.url import check_url, host_of
+from kz_compliance_sdk.domain.notice import Clarification, Item, Notice, check_url, host_of, requested_due_at
 from kz_compliance_sdk.domain.values import LocalText, utc_offset_minutes
 
 if TYPE_CHECKING:

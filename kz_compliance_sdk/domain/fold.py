@@ -15,8 +15,7 @@ from typing import Literal
 
 from msgspec import Struct, field
 
-from kz_compliance_sdk.domain.clock import Pause, paused_due_at, urgent_at
-from kz_compliance_sdk.domain.contest import ContestResult
+from kz_compliance_sdk.domain.clock import ContestResult, Pause, paused_due_at, urgent_at
 from kz_compliance_sdk.domain.ledger import FIRST, Damage, Link, NewerRelease, Part, Roster, Stamped
 from kz_compliance_sdk.domain.references import message_id
 from kz_compliance_sdk.domain.transitions import ENDED, CaseState

@@ -20,20 +20,18 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 
 from kz_compliance_sdk.domain import clock
-from kz_compliance_sdk.domain.decision import decision_digest
-from kz_compliance_sdk.domain.duress import LEGAL, is_outside
-from kz_compliance_sdk.domain.events import arrivals, delivery, office, privacy, remedies, review, users
+from kz_compliance_sdk.domain.decision import QUESTIONS, decision_digest
+from kz_compliance_sdk.domain.events import arrivals, delivery, office, privacy, remedies, review
 from kz_compliance_sdk.domain.events.base import Event
 from kz_compliance_sdk.domain.flags import USER_DATA_DEMAND, codes, flags, legal_flags, wide_flags
 from kz_compliance_sdk.domain.fold import OPEN, Case, Message, apply
 from kz_compliance_sdk.domain.ledger import Stamped
-from kz_compliance_sdk.domain.legal_check import QUESTIONS
 from kz_compliance_sdk.domain.messages import object_key
 from kz_compliance_sdk.domain.notice import Notice, languages_of, requested_due_at
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.references import object_stream
 from kz_compliance_sdk.domain.retention import AT_END
-from kz_compliance_sdk.domain.review_policy import HEAD, REVIEW_POLICY
+from kz_compliance_sdk.domain.review_policy import HEAD, LEGAL, REVIEW_POLICY, is_outside
 from kz_compliance_sdk.domain.transitions import ENDED, CaseState
 from kz_compliance_sdk.domain.values import FROM_WIRE
 
@@ -183,7 +181,7 @@ _STEPS: Final[Mapping[type[Event], str]] = MappingProxyType(
         remedies.SuspensionEnded: "suspend",
         remedies.AppealUpheld: "decide_appeal",
         remedies.AppealReversed: "decide_appeal",
-        users.UserNoticeDelayed: "delay_user_notice",
+        delivery.UserNoticeDelayed: "delay_user_notice",
         privacy.Held: "hold",
         privacy.HoldEnded: "end_hold",
         privacy.ErasureAsked: "erase",
@@ -531,7 +529,7 @@ _ANSWERS: Final[Mapping[type[Event], tuple[str, ...]]] = MappingProxyType(
         delivery.MeasureLifted: ("restore",),
         delivery.Receipt: ("acknowledgement", "clarification", "report"),
         delivery.Rejected: ("acknowledgement", "clarification", "report"),
-        users.UserTold: ("user_notice",),
+        delivery.UserTold: ("user_notice",),
     }
 )
 

@@ -10,9 +10,8 @@ from collections.abc import Iterable
 from typing import Literal
 
 from kz_compliance_sdk.domain.actor import Actor, Stamp
-from kz_compliance_sdk.domain.arrival_events import Arrival, came, flags_told, happened_with
 from kz_compliance_sdk.domain.arrivals import amend, answer
-from kz_compliance_sdk.domain.cancellations import Standing, cancel
+from kz_compliance_sdk.domain.cancellations import Arrival, Standing, came, cancel, flags_told, happened_with
 from kz_compliance_sdk.domain.case import Case, happened
 from kz_compliance_sdk.domain.change import Change
 from kz_compliance_sdk.domain.clock import local

@@ -8,13 +8,12 @@ from typing import Final
 
 from kz_compliance_sdk.domain.actor import Stamp
 from kz_compliance_sdk.domain.case import happened_to
-from kz_compliance_sdk.domain.change import Change, MessageWrite
-from kz_compliance_sdk.domain.events import delivery, users
+from kz_compliance_sdk.domain.change import LONGEST_PAUSE_S, Change, Kind, MessageWrite, OutboxMessage
+from kz_compliance_sdk.domain.change import MessageState as RowState
+from kz_compliance_sdk.domain.events import delivery
 from kz_compliance_sdk.domain.events.base import Event, Happened
 from kz_compliance_sdk.domain.fold import Case, MessageState
 from kz_compliance_sdk.domain.messages import as_owed
-from kz_compliance_sdk.domain.outbox import LONGEST_PAUSE_S, Kind, OutboxMessage
-from kz_compliance_sdk.domain.outbox import MessageState as RowState
 
 _STATES: Final = MappingProxyType[str, MessageState](
     {"waiting": "waiting", "parked": "parked", "void": "voided", "done": "done"}
@@ -99,7 +98,7 @@ def _is_settled(message: OutboxMessage, change: Change) -> bool:
 
 
 def _settles(event: Event, message: OutboxMessage) -> bool:
-    if isinstance(event, users.UserNoticeVoided):
+    if isinstance(event, delivery.UserNoticeVoided):
         return message.id in event.messages and state_of(message) == "owed"
     return getattr(event, "message", "") == message.id and not isinstance(event, delivery.Stuck)
 

@@ -14,11 +14,11 @@ from kz_compliance_sdk.domain import fold
 from kz_compliance_sdk.domain.actor import Stamp
 from kz_compliance_sdk.domain.canonical import encoded
 from kz_compliance_sdk.domain.case import Case, CaseState, ItemState, happened, moved
-from kz_compliance_sdk.domain.change import CaseWrite, Change, Write, case_after
+from kz_compliance_sdk.domain.change import CaseWrite, Change, OutboxMessage, Write, case_after
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.events import delivery
 from kz_compliance_sdk.domain.events.base import Audience, Happened
-from kz_compliance_sdk.domain.outbox import OutboxMessage
+from kz_compliance_sdk.domain.notice import check_url
 from kz_compliance_sdk.domain.references import alert_id, message_id, stream_of
 from kz_compliance_sdk.domain.report import (
     AuthorisedPerson,
@@ -35,7 +35,6 @@ from kz_compliance_sdk.domain.report import (
     unsigned_bytes,
 )
 from kz_compliance_sdk.domain.transitions import UNDECIDED
-from kz_compliance_sdk.domain.url import check_url
 from kz_compliance_sdk.domain.values import instant_text
 from kz_compliance_sdk.domain.words import LANGUAGES, words
 from kz_compliance_sdk.errors import StoreDamaged

@@ -13,15 +13,14 @@ from dataclasses import dataclass, field
 from kz_compliance_sdk.domain import fold, outgoing
 from kz_compliance_sdk.domain.appeals import Appeal
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import InboxRow
+from kz_compliance_sdk.domain.change import Attempt, InboxRow, OutboxMessage
+from kz_compliance_sdk.domain.decision import RecordedCheck
 from kz_compliance_sdk.domain.events.privacy import erased_of
 from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.lawfulness import Broken, Known, broken
-from kz_compliance_sdk.domain.legal_check import RecordedCheck
-from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
+from kz_compliance_sdk.domain.outgoing import others_than_told, tellings_of
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.reviewed import ContentSeen, ToldDecision
-from kz_compliance_sdk.domain.tries import others_than_told, tellings_of
 from kz_compliance_sdk.domain.user_notices import UserNoticeState
 
 

@@ -3,28 +3,38 @@ items may be decided alike: each refusal names the field and the remedy."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
+from urllib.parse import unquote
 
 from pydantic import ValidationError
 
-from kz_compliance_sdk.domain.actor import Stamp
-from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.decision import OUTCOME_OF_ACTION, ItemDecision, Proposal
-from kz_compliance_sdk.domain.flags import codes
-from kz_compliance_sdk.domain.legal_check import (
+from kz_compliance_sdk.domain import fold
+from kz_compliance_sdk.domain.actor import Actor, Stamp
+from kz_compliance_sdk.domain.case import Case, CaseState, ItemState
+from kz_compliance_sdk.domain.decision import (
+    OUTCOME_OF_ACTION,
     QUESTIONS,
+    ItemDecision,
     LegalCheck,
     NamedCheck,
+    Proposal,
     RecordedCheck,
     barring,
     is_unclear,
     recorded,
 )
+from kz_compliance_sdk.domain.events.arrivals import Opened
+from kz_compliance_sdk.domain.events.review import Proposed, Withheld
+from kz_compliance_sdk.domain.flags import codes
+from kz_compliance_sdk.domain.ledger import Stamped
+from kz_compliance_sdk.domain.notice import Item, Notice
 from kz_compliance_sdk.domain.policy import Policy
-from kz_compliance_sdk.domain.report import Outcome
-from kz_compliance_sdk.domain.steps import need
+from kz_compliance_sdk.domain.report import Outcome, Question, Statement
+from kz_compliance_sdk.domain.review_policy import HEAD, LEGAL, need
+from kz_compliance_sdk.domain.words import Words, words
 from kz_compliance_sdk.errors import InvalidInput, NotAllowed
 
 _OUTCOMES_WITHOUT_ACTION: frozenset[Outcome] = frozenset(
@@ -283,3 +293,242 @@ def check_bulk(case: Case, proposal: Proposal, policy: Policy) -> None:
                 remedy="Look at each item by itself and write what is true of it alone.",
                 code="bulk_off",
             )
+
+
+# --------------------------------------------------------------------------------------------------------- identities
+# What in an outgoing text looks like the identity of a person.
+#
+# A person reads every text before it leaves. This only catches what a tired eye passes over: an account that the notice
+# named, by itself or within an address, an e-mail address, a phone number, an individual identification number (IIN).
+
+
+_EMAIL: Final = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+_PHONE: Final = re.compile(
+    r"(?<![\w+])(?:\+\d[\d\s().-]{7,17}\d|[78][\s(-]*7\d{2}[\s).-]*\d{3}[\s.-]*\d{2}[\s.-]*\d{2})(?!\w)"
+)
+_TWELVE: Final = re.compile(r"(?<!\d)\d(?:[ -]?\d){11}(?!\d)")
+# Weights of the checksum: law.md A5, from secondary sources. The second row counts where the first gives 10.
+_FIRST: Final = tuple(range(1, 12))
+_SECOND: Final = (*range(3, 12), 1, 2)
+_SHORTEST_ACCOUNT: Final = 3
+_PROFILE: Final = re.compile(r"/@(\w[\w.-]+\w)")
+
+
+def is_iin(number: str) -> bool:
+    """Whether twelve digits are an IIN: a day of birth that can be, and the right check digit. A company's number
+    (BIN) has no day there."""
+    month, day = int(number[2:4]), int(number[4:6])
+    if not (1 <= month <= 12 and 1 <= day <= 31):
+        return False
+    digits: list[int] = [int(digit) for digit in number]
+    for weights in (_FIRST, _SECOND):
+        rest = sum(weight * digit for weight, digit in zip(weights, digits[:11], strict=True)) % 11
+        if rest != 10:
+            return bool(rest == digits[11])
+    return False
+
+
+def found_in(text: str, accounts: Iterable[str] = (), urls: Iterable[str] = ()) -> str | None:
+    """What in the text looks like somebody's identity, in words that do not repeat it; None if nothing does.
+
+    `urls` are the addresses that the notice names: a text may repeat one of them, whosever name stands in it.
+    """
+    return _Named.of(accounts, urls).found_in(text)
+
+
+def _is_named(handle: str, said: str) -> bool:
+    """Whether a text speaks of the account of an address. What could be any word is one only after its sign."""
+    sign = "@" if handle.isalpha() else "@?"
+    return handle in said and re.search(rf"(?<!\w){sign}{re.escape(handle)}(?!\w)", said) is not None
+
+
+def check_proposal_texts(case: Case, proposal: Proposal, notice: Notice) -> None:
+    """Refuse outgoing text of a proposal that holds somebody's identity. Raises InvalidInput with its field."""
+    _check(_of_proposal(proposal), _Named.by(case, notice))
+
+
+def check_questions(case: Case, questions: Sequence[Question], notice: Notice, *, text_checked: bool) -> None:
+    """Refuse questions that nobody has read for identities, or that hold one. Raises InvalidInput with the field."""
+    if not text_checked:
+        raise InvalidInput(
+            "nobody has confirmed that the outgoing text names no user or reporter.",
+            field="text_checked",
+            remedy="Read the questions that go to the authority, then set text_checked to true.",
+        )
+    texts = (
+        (f"questions[{number}].text[{place}].text", said.text)
+        for number, question in enumerate(questions)
+        for place, said in enumerate(question.text)
+    )
+    _check(texts, _Named.by(case, notice))
+
+
+def check_statement(case: Case, statement: Sequence[Statement], field: str) -> None:
+    """Refuse a statement for the authority that holds somebody's identity. Raises InvalidInput with its field."""
+    texts = ((f"{field}[{place}].text", said.text) for place, said in enumerate(statement))
+    _check(texts, _Named.by(case))
+
+
+def identity_check(case: Case, notice: Notice) -> Callable[[str], bool]:
+    """Whether a text that an authority wrote holds somebody's identity: also that of the official who signed."""
+    signatory = (notice.signatory.name,) if notice.signatory is not None else ()
+    named = _Named.by(case, notice, signatory)
+    return lambda text: named.found_in(text) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """What a notice names, as it is looked for in every text: accounts as they are written and without their sign,
+    addresses in which others can stand, and the accounts of those addresses."""
+
+    accounts: tuple[tuple[str, str], ...]
+    urls: tuple[str, ...]
+    profiles: frozenset[str]
+
+    @classmethod
+    def by(cls, case: Case, notice: Notice | None = None, names: Iterable[str] = ()) -> _Named:
+        items: list[Item | ItemState] = [*(notice.items if notice is not None else ()), *case.items]
+        accounts = {item.account_ref for item in items if item.account_ref}
+        return cls.of(accounts.union(names), {item.url for item in items if item.url})
+
+    @classmethod
+    def of(cls, accounts: Iterable[str], urls: Iterable[str]) -> _Named:
+        written = (account.casefold().strip() for account in accounts)
+        own = tuple(url.casefold().rstrip("/") for url in urls)
+        profiles = frozenset(name for url in own for name in _PROFILE.findall(unquote(url)))
+        return cls(tuple((account, account.lstrip("@")) for account in written), own, profiles)
+
+    def found_in(self, text: str) -> str | None:
+        if "@" in text and _EMAIL.search(text):
+            return "an e-mail address"
+        if any(is_iin(re.sub(r"\D", "", number)) for number in _TWELVE.findall(text)):
+            return "an individual identification number"
+        if _PHONE.search(text):
+            return "a phone number"
+        said = text.casefold()
+        for written, name in self.accounts:
+            if len(name) < _SHORTEST_ACCOUNT or name not in said:
+                continue
+            if _is_named(name, said) if name != written else re.search(rf"(?<!\w){re.escape(name)}(?!\w)", said):
+                return "an account that the notice names"
+        for url in self.urls:
+            if url in said:
+                said = re.sub(rf"{re.escape(url)}/?(?![\w/@%?#=&-])", " ", said)
+        if _PROFILE.search(said):
+            return "an address of somebody's account"
+        if any(_is_named(name, said) for name in self.profiles):
+            return "an account that the notice names"
+        return None
+
+
+def _of_proposal(proposal: Proposal) -> Iterator[tuple[str, str]]:
+    for number, item in enumerate(proposal.items):
+        path, wording = f"items[{number}].wording", item.wording
+        for place, said in enumerate(wording.statement_of_reasons):
+            yield f"{path}.statement_of_reasons[{place}].text", said.text
+        if wording.legal_provision:
+            yield f"{path}.legal_provision", wording.legal_provision
+        for name, part in (("cannot_comply", wording.cannot_comply), ("contest", wording.contest)):
+            for key, value in part.model_dump().items() if part is not None else ():
+                if isinstance(value, str):
+                    yield f"{path}.{name}.{key}", value
+
+
+def _check(texts: Iterable[tuple[str, str]], named: _Named) -> None:
+    # Items that are decided alike are told in the same words: each text is searched once.
+    first: dict[str, str] = {}
+    for field, text in texts:
+        first.setdefault(text, field)
+    for text, field in first.items():
+        what = named.found_in(text)
+        if what is not None:
+            raise InvalidInput(
+                f"the outgoing text holds {what}.",
+                field=field,
+                remedy="Take it out: say 'the account' or 'the item', and let the item's id name it.",
+                code="identity",
+            )
+
+
+# ------------------------------------------------------------------------------------------------------ second person
+# Why a decision takes a second person: the rules that ask for one, and what was recorded of them.
+#
+# Each rule has one code. Beside these there is a rule for each flag that a policy names in `four_eyes_flags`: its code
+# is the flag's.
+
+
+_HEAD_PROPOSED: Final = "head_of_office"
+_VOLUME: Final = "volume_unusual"
+
+
+def asking(
+    case: Case,
+    proposal: Proposal,
+    policy: Policy,
+    actor: Actor,
+    *,
+    legal: RestsOn | None,
+    unseen: bool,
+    without_order: bool,
+) -> tuple[str, ...]:
+    """The rules that ask for a second person on this proposal of this person; none if one person decides.
+
+    `unseen` says that nobody could look at what a measure is about, `without_order` that the order about it fell.
+    """
+    marks = codes(case.flags)
+    acts = any(item.is_measure for item in proposal.items)
+    in_force = {item.item_id for item in case.items if item.measure}
+    lifts = any(item.item_id in in_force and not item.is_measure for item in proposal.items)
+    asked = {
+        "head_of_office": HEAD in actor.roles,
+        "content_unseen": unseen,
+        "order_fell": without_order,
+        "check_unclear": legal is not None and legal.unclear,
+        "check_contradicted": legal is not None and legal.contradicted,
+        "legal_review": acts and LEGAL not in actor.roles and policy.needs_legal_review(case.category, marks),
+        "approver_outside": acts and policy.safeguards.needs_outside(case.category, marks),
+        "lifting": lifts and policy.four_eyes_lifting,
+    }
+    worldwide = any(item.worldwide for item in proposal.items)
+    own = tuple(rule for rule, asks in asked.items() if asks)
+    return own + policy.four_eyes_rules(case.category, worldwide=worldwide, flags=marks)
+
+
+def said_openly(rules: Iterable[str]) -> tuple[str, ...]:
+    """These rules but for the one that says who proposed: that is told by the roles of that person alone."""
+    return tuple(rule for rule in rules if rule != _HEAD_PROPOSED)
+
+
+def asked_for(of: fold.Case, events: Iterable[Stamped], version: int) -> dict[str, Any]:
+    """What the events `of` a case tell of why a decision takes a second person: `rules`, the version of the `policy`,
+    the `category` then; where unusually many notices asked for it, how many came before (`volume`), and how many are
+    usual (`volume_limit`). That the head proposed is told where the people are."""
+    found: dict[str, Any] = {"policy": "", "category": "", "volume": None, "volume_limit": None}
+    rules: list[str] = []
+    volume: dict[str, int | None] = {}
+    case = fold.Case(of.platform, of.stream)
+    for on in events:
+        fold.apply(case, on)
+        match on.event:
+            case Opened(came=came) if came.volume_limit:
+                volume = {"volume": came.volume, "volume_limit": came.volume_limit}
+            case Proposed(decision=said) if said == version:
+                found |= {"policy": on.event.policy, "category": case.category}
+                by_head = on.event.four_eyes and on.who is not None and HEAD in on.who.roles
+                rules += [*([_HEAD_PROPOSED] if by_head else []), *on.event.rules]
+            case Withheld() if case.decision == version and case.state is CaseState.IN_APPROVAL:
+                rules.append("withheld")
+    if _VOLUME in rules:
+        found |= volume
+    return found | {"rules": rules}
+
+
+def in_words(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """What `asked_for` found, with each rule in English words (`says`)."""
+    return {**asked, "says": says(asked, words("en", "cases"))}
+
+
+def says(asked: Mapping[str, Any], say: Words) -> list[str]:
+    """Each rule of `asked_for` in words."""
+    values = {name: asked[name] for name in ("category", "volume", "volume_limit")}
+    return [say("rule", rule, **values) for rule in asked["rules"]]

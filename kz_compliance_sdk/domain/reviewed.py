@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from kz_compliance_sdk.domain.actor import SYSTEM
 from kz_compliance_sdk.domain.canonical import encoded
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.decision import Decision, decision_digest
+from kz_compliance_sdk.domain.decision import Decision, LegalCheck, RecordedCheck, decision_digest
 from kz_compliance_sdk.domain.events import texts_in
 from kz_compliance_sdk.domain.events.privacy import erased_of
 from kz_compliance_sdk.domain.events.review import ContentChanged, Looked
 from kz_compliance_sdk.domain.fold import Stream
-from kz_compliance_sdk.domain.legal_check import LegalCheck, RecordedCheck
 
 PROPOSAL = "proposal"
 """The part that holds the bytes of a decision."""

@@ -17,10 +17,10 @@ from typing import Any, TypedDict
 from kz_compliance_sdk.domain import clock
 from kz_compliance_sdk.domain.actor import SYSTEM, Stamp
 from kz_compliance_sdk.domain.case import Case, CaseState, happened, moved
+from kz_compliance_sdk.domain.change import OutboxMessage
 from kz_compliance_sdk.domain.clock import ClockView, clock_view
 from kz_compliance_sdk.domain.events import office
 from kz_compliance_sdk.domain.events.base import Happened
-from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy
 
 LOOK_S = 7 * 86_400

@@ -25,12 +25,12 @@ from kz_compliance_sdk.domain.checkpoints import (
     stream_name,
 )
 from kz_compliance_sdk.domain.events.base import AS_READ
-from kz_compliance_sdk.domain.events.checkpoints import HandedOut
+from kz_compliance_sdk.domain.events.office import HandedOut
 from kz_compliance_sdk.domain.references import stream_of
 from kz_compliance_sdk.domain.report import ReportSignature
 from kz_compliance_sdk.errors import ComplianceError, InvalidInput, NotFound, StoreDamaged
 from kz_compliance_sdk.ports import Queries, Store, Tx, Witness
-from kz_compliance_sdk.services import unreadable
+from kz_compliance_sdk.services import sweep
 
 _LOG = "log"
 """By this people are told of a log that no checkpoint can be made of."""
@@ -176,7 +176,7 @@ class Checkpoints:
                 return None
         except StoreDamaged as error:
             _log.error("no checkpoint can be made: %s", error)
-            told = partial(unreadable.alerts, platform_id=self._platform, also=(_LOG,))
+            told = partial(sweep.alerts, platform_id=self._platform, also=(_LOG,))
             self._store.submit(self._platform, lambda tx: (told(tx), None)).result()
             raise
         return self._append(last, at, tree)

@@ -15,8 +15,8 @@ from typing import Any, Final
 from kz_compliance_sdk.adapters.html import template
 from kz_compliance_sdk.domain.actor import SYSTEM
 from kz_compliance_sdk.domain.clock import local
-from kz_compliance_sdk.domain.legal_check import QUESTIONS
-from kz_compliance_sdk.domain.second_person import says
+from kz_compliance_sdk.domain.decision import QUESTIONS
+from kz_compliance_sdk.domain.proposal_checks import says
 from kz_compliance_sdk.domain.values import parse_instant
 from kz_compliance_sdk.domain.words import Words
 from kz_compliance_sdk.evidence.dossier import WORDS, Contents

@@ -31,9 +31,8 @@ from kz_compliance_sdk.domain.merkle import leaf_hash, verify_inclusion
 from kz_compliance_sdk.domain.references import stream_of
 from kz_compliance_sdk.domain.reviewed import PROPOSAL
 from kz_compliance_sdk.errors import InvalidInput, NotAuthentic
-from kz_compliance_sdk.evidence.dossier import CLEARED
-from kz_compliance_sdk.evidence.pack import FORMAT, MANIFEST, SIGNATURE, SIGNED
-from kz_compliance_sdk.evidence.told import differences, told
+from kz_compliance_sdk.evidence.dossier import CLEARED, differences, told
+from kz_compliance_sdk.evidence.taking import FORMAT, MANIFEST, SIGNATURE, SIGNED
 from kz_compliance_sdk.wire.signature import Key, KeyRing, verify
 
 MAX_PACK: Final = 256 * 2**20

@@ -11,12 +11,20 @@ from typing import Protocol, TypeVar
 from kz_compliance_sdk.domain.actor import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.appeals import Appeal
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import Change, CursorMoved, EndpointState, Heartbeat, InboxRow, RefusalsCounted
+from kz_compliance_sdk.domain.change import (
+    Attempt,
+    Change,
+    CursorMoved,
+    EndpointState,
+    Heartbeat,
+    InboxRow,
+    OutboxMessage,
+    RefusalsCounted,
+)
 from kz_compliance_sdk.domain.checkpoints import Checkpoint, LogLine
 from kz_compliance_sdk.domain.fold import Chain, Stream, Tally
-from kz_compliance_sdk.domain.lodging import SanctionNoted
-from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.proofs import Records
+from kz_compliance_sdk.domain.received import SanctionNoted
 from kz_compliance_sdk.domain.retention import Ended
 
 T = TypeVar("T")

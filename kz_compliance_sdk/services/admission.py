@@ -7,38 +7,42 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import cast
 
-from kz_compliance_sdk.domain import arrivals, letters_in, lodging
+from kz_compliance_sdk.domain import arrivals, letters_in, received
 from kz_compliance_sdk.domain.actor import Stamp
-from kz_compliance_sdk.domain.arrival_events import answered
 from kz_compliance_sdk.domain.arrivals import Arrival
+from kz_compliance_sdk.domain.cancellations import answered
 from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.domain.change import (
     NOTHING,
     Change,
     CursorMoved,
+    OutboxMessage,
     Write,
     case_after,
     names_of,
 )
-from kz_compliance_sdk.domain.events.arrivals import Quarantined
-from kz_compliance_sdk.domain.events.waiting import Lodged, LodgedKind
+from kz_compliance_sdk.domain.events.arrivals import Lodged, LodgedKind, Quarantined
 from kz_compliance_sdk.domain.flags import Flag, flags, flags_of_answer, legal_flags
 from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.ledger import Stamped
-from kz_compliance_sdk.domain.lodging import SanctionNoted, sanctioned
 from kz_compliance_sdk.domain.messages import Respondent, notify, stuck
 from kz_compliance_sdk.domain.notice import Cancellation, Clarification, Notice, Reminder, Sanction, UnreadableNotice
-from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy, Safeguards
-from kz_compliance_sdk.domain.received import answer_to, is_wordless, repeats_of
+from kz_compliance_sdk.domain.received import SanctionNoted, answer_to, is_wordless, repeats_of, sanctioned
 from kz_compliance_sdk.domain.references import free_reference, stream_of
 from kz_compliance_sdk.domain.retention import begin_anew
 from kz_compliance_sdk.errors import Unreadable
 from kz_compliance_sdk.ports import Tx
-from kz_compliance_sdk.services import unreadable
-from kz_compliance_sdk.services.loading import arrival_in, latest_revision, notice_of, standing_before, standing_of
+from kz_compliance_sdk.services import sweep
+from kz_compliance_sdk.services.loading import (
+    arrival_in,
+    latest_revision,
+    notice_of,
+    standing_before,
+    standing_of,
+    with_tally,
+)
 from kz_compliance_sdk.services.response import Response, accepted, noted, refused
-from kz_compliance_sdk.services.tallying import with_tally
 from kz_compliance_sdk.wire.v1 import Message, read_message
 
 
@@ -78,7 +82,7 @@ class Admission:
         if reused:
             change = (*change, self._page(arrival, arrival.message_id, "message_id_reused", 30, stamp))
         if tx.unreadable:
-            change = (*change, *unreadable.alerts(tx, self.platform_id))
+            change = (*change, *sweep.alerts(tx, self.platform_id))
         return with_tally(tx, change), response
 
     def _page(self, arrival: Arrival, about: str, reason: str, severity: int, stamp: Stamp) -> OutboxMessage:
@@ -91,7 +95,7 @@ class Admission:
         if same is not None:
             return same.repeated(tx)
         change, response = self._quarantine(tx, arrival, unusable, 422)
-        return (*change, *unreadable.alerts(tx, self.platform_id)), response
+        return (*change, *sweep.alerts(tx, self.platform_id)), response
 
     def _quarantine(self, tx: Tx, arrival: Arrival, unusable: UnreadableNotice, status: int) -> tuple[Change, Response]:
         notice_id = unusable.notice_id or f"~{arrival.body_sha256[:32]}"
@@ -235,10 +239,10 @@ class Admission:
     ) -> tuple[Change, Response]:
         """A message that no case takes gets a stream of its own. Where that has it already its row alone was gone."""
         kind = cast("LodgedKind", message.type)  # a notice opens a case
-        told = lodging.lodged(arrival, kind, notice_id, response.body, stamp)
+        told = received.lodged(arrival, kind, notice_id, response.body, stamp)
         stream = tx.streams([told.stream])[told.stream]
         if stream.fault is not None:
-            return unreadable.alerts(tx, self.platform_id, (stream.name,)), response
+            return sweep.alerts(tx, self.platform_id, (stream.name,)), response
         if stream.events:
             return _Earlier(stream, stream.events[0], self.platform_id).repeated(tx)
         return (*more, told), response
@@ -408,5 +412,5 @@ def follow_waiting(
         arrival = marked_answer(arrival_in(tx, row, case.channel), message, policy)
         more, case = follow(tx, arrival, case, data, policy, respondent, stamp, tuple(writes))
         writes += more
-        writes.append(lodging.joined(row, case.id, stamp))
+        writes.append(received.joined(row, case.id, stamp))
     return tuple(writes), case

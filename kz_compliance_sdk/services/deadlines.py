@@ -7,17 +7,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from kz_compliance_sdk.domain import results, steps
+from kz_compliance_sdk.domain import clock_steps, holding, review_policy
 from kz_compliance_sdk.domain.actor import SYSTEM, Stamp
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import Change, Happened, Heartbeat, Write, case_after
+from kz_compliance_sdk.domain.change import Change, ClockSet, Happened, Heartbeat, Write, case_after
+from kz_compliance_sdk.domain.clock_steps import Seen, step_between
 from kz_compliance_sdk.domain.events.office import Escalated
 from kz_compliance_sdk.domain.holding import preservation_ended
-from kz_compliance_sdk.domain.messages import stuck
+from kz_compliance_sdk.domain.messages import notify, stuck
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.errors import Conflict, StoreError, kind_and_place
-from kz_compliance_sdk.ports import Due, Store, Tx
-from kz_compliance_sdk.services import unreadable
+from kz_compliance_sdk.ports import Due, Env, Store, Tx
+from kz_compliance_sdk.services import sweep
 from kz_compliance_sdk.services.loading import objects_of
 
 WATCHER = "watcher"
@@ -78,7 +79,7 @@ class _Watch:
         except Exception as error:  # noqa: BLE001  one case must not keep the others from their escalation
             _log.error("a watch failed and takes each case alone: %s", kind_and_place(error))
         due: list[str] = self.store.submit(self.platform_id, self._due).result()
-        fired = [steps for case_id in due if (steps := self._alone(case_id)) is not None]
+        fired = [review_policy for case_id in due if (review_policy := self._alone(case_id)) is not None]
         if beat:
             self.store.submit(self.platform_id, lambda tx: ((self._beat(tx),), None)).result()
         return len(fired), sum(fired)
@@ -89,7 +90,7 @@ class _Watch:
         cases = tx.due_cases(Due.STEP, at, _AT_ONCE)
         for case in cases:
             writes += self._look_at(tx, case, at)
-        return (*writes, *unreadable.alerts(tx, self.platform_id)), (len(cases), _fired(writes))
+        return (*writes, *sweep.alerts(tx, self.platform_id)), (len(cases), _fired(writes))
 
     def _due(self, tx: Tx) -> tuple[Change, list[str]]:
         return (), [case.id for case in tx.due_cases(Due.STEP, self._at(tx), _AT_ONCE)]
@@ -109,7 +110,7 @@ class _Watch:
                 raise
             except Exception as error:  # noqa: BLE001  told, and tried with less
                 _log.error("case %s could not be watched: %s", case_id, kind_and_place(error))
-        told = partial(unreadable.alerts, platform_id=self.platform_id, also=(case_id,))
+        told = partial(sweep.alerts, platform_id=self.platform_id, also=(case_id,))
         try:
             self.store.submit(self.platform_id, lambda tx: (told(tx), None)).result()
         except Conflict as error:
@@ -118,15 +119,15 @@ class _Watch:
 
     def _look_at(self, tx: Tx, case: Case, at: int) -> Change:
         stamp = Stamp(at, SYSTEM)
-        change = results.escalate(case, self.policy, stamp)
-        if not results.interim_due(case, self.policy, at):
+        change = holding.escalate(case, self.policy, stamp)
+        if not holding.interim_due(case, self.policy, at):
             return change
         after = case_after(case, change)
-        return (*change, *results.offer_interim(after, stamp))
+        return (*change, *holding.offer_interim(after, stamp))
 
     def _escalate_alone(self, _tx: Tx, case: Case, at: int) -> Change:
         stamp = Stamp(at, SYSTEM)
-        change = results.escalate(case, self.policy, stamp)
+        change = holding.escalate(case, self.policy, stamp)
         return stuck(change, case, "report_stuck", ("moderator", "lead"), 50, stamp)
 
     def _put_off(self, _tx: Tx, case: Case, at: int) -> Change:
@@ -144,7 +145,7 @@ def _free_expired(tx: Tx) -> tuple[Change, None]:
     """Leases that ran out go back to the queue, where people see them, even if nobody claims."""
     stamp = tx.stamp()
     expired = tx.due_cases(Due.LEASE, tx.now, _AT_ONCE)
-    return tuple(write for case in expired for write in steps.expire(case, stamp=stamp)), None
+    return tuple(write for case in expired for write in review_policy.expire(case, stamp=stamp)), None
 
 
 def _fired(change: Change | list[Write]) -> int:
@@ -176,3 +177,69 @@ def _tell_ended(tx: Tx, case_id: str, now: int | None) -> tuple[Change, bool]:
     objects = objects_of(tx, case)
     over = [item for item in case.items if 0 < objects.kept_until(case, item) <= at]
     return (preservation_ended(case, over, objects, tx.stamp()) if over else ()), bool(over)
+
+
+# -------------------------------------------------------------------------------------------------------- clock steps
+# Finding that the host's clock was set, putting what was planned where it belongs on it, and telling people.
+
+
+CLOCK = "clock"
+"""The part whose heartbeat keeps both clocks as they were last seen."""
+
+STEPPED = "clock_stepped"
+"""The part whose heartbeat says when the clock was last found to have been set, and by how many seconds."""
+
+_LEVEL = 60
+_EVER, _ALL = 1 << 60, 1 << 30
+
+
+def follow_clock(store: Store, platform_id: str, policy: Policy, env: Env) -> int:
+    """By how many seconds the clock was set since it was last looked at, 0 if it was not: then all that is planned
+    beyond now has been planned anew, and people are alerted (`clock_stepped`). Raises StoreError.
+
+    It is one write, so that whatever happens nothing is moved twice; it costs what all running cases cost.
+    """
+
+    def work(tx: Tx) -> tuple[Change, int]:
+        now, beat = look(env), tx.known(Heartbeat, CLOCK)
+        if now is None:
+            return (), 0
+        if not beat.at:
+            return (_kept(platform_id, now),), 0
+        last = Seen.read(beat.at, beat.detail)
+        step = step_between(last, now)
+        kept = _kept(platform_id, now.after(last, step))
+        if step is None:
+            return (kept,), 0
+        _log.error("the clock was set by %+d seconds", step.by_s)
+        stamp = Stamp(now.wall, SYSTEM)
+        writes: list[Write] = [ClockSet(platform_id, step.by_s, last.wall, now.wall), kept]
+        for case in tx.due_cases(Due.STEP, _EVER, _ALL):
+            writes += clock_steps.replanned(case, step, policy, stamp)
+        told = Heartbeat(platform_id, STEPPED, now.wall, f"{step.by_s:+d} s")
+        alert = notify(platform_id, CLOCK, STEPPED, ("lead", "head"), _LEVEL, stamp, key=str(step.by_s))
+        return (*writes, told, alert), step.by_s
+
+    try:
+        return store.submit(platform_id, work).result()
+    except StoreError:
+        raise
+    except Exception as error:  # noqa: BLE001  what is due now must fire all the same
+        _log.error("it could not be looked whether the clock was set: %s", kind_and_place(error))
+        return 0
+
+
+def look(env: Env) -> Seen | None:
+    """Both clocks at one moment; None if this process was stopped between them."""
+    before, wall, after = env.boot(), env.clock(), env.boot()
+    return Seen(wall, after.id, after.seconds) if after.seconds - before.seconds < 1 else None
+
+
+def time_passed(tx: Tx) -> int:
+    """UTC seconds by the clock, or by what it would say if it had not been set forward: the earlier of the two."""
+    beat = tx.known(Heartbeat, CLOCK)
+    return tx.now if not beat.at else tx.now - max(0, Seen.read(beat.at, beat.detail).off_s)
+
+
+def _kept(platform_id: str, seen: Seen) -> Heartbeat:
+    return Heartbeat(platform_id, CLOCK, seen.wall, seen.line())

@@ -15,8 +15,8 @@ from typing import Any
 
 from msgspec.structs import asdict
 
-from kz_compliance_sdk.domain import breaker, results
-from kz_compliance_sdk.domain.change import CaseWrite, Change, EndpointState, Write
+from kz_compliance_sdk.domain import change, holding
+from kz_compliance_sdk.domain.change import CaseWrite, Change, EndpointState, OutboxMessage, Write
 from kz_compliance_sdk.domain.content import Looked
 from kz_compliance_sdk.domain.message_states import moved
 from kz_compliance_sdk.domain.messages import (
@@ -29,7 +29,6 @@ from kz_compliance_sdk.domain.messages import (
     is_superseded,
     item_of,
 )
-from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.user_notices import MESSENGER, Telling
 from kz_compliance_sdk.errors import LeaseLost, NotFound, StoreDamaged, StoreError, kind_and_place
@@ -60,11 +59,11 @@ from kz_compliance_sdk.services.outcomes import (
     attempt_of,
     checked,
     fault,
+    tell_tries,
     told,
 )
+from kz_compliance_sdk.services.sweep import alerts, told_where_whole
 from kz_compliance_sdk.services.telling import is_wanted, user_notice_of
-from kz_compliance_sdk.services.tries import tell_tries
-from kz_compliance_sdk.services.unreadable import alerts, told_where_whole
 
 LEASE_S = 120
 _PROBE_AMONG = 16
@@ -164,18 +163,18 @@ class Delivery:
     def _lease_for(self, tx: Tx, endpoint: str, free: int, taken: _Lease) -> None:
         now = tx.now
         state = tx.known(EndpointState, endpoint) if endpoint in WITH_BREAKER else None
-        if state is None or state.failures < breaker.OPENS_AFTER:
+        if state is None or state.failures < change.OPENS_AFTER:
             for message in tx.due_messages(endpoint, now, free):
                 self._take(tx, message, taken)
-        elif breaker.is_open(state, now):
-            sooner = breaker.hastened(state, now, tx.next_deadline(endpoint, now))
+        elif change.is_open(state, now):
+            sooner = change.hastened(state, now, tx.next_deadline(endpoint, now))
             if sooner is not state:
                 taken.writes.append(sooner)
         else:
             # The one that was tried least: what is wrong with a single message must not speak for the endpoint.
             for message in sorted(tx.due_messages(endpoint, now, _PROBE_AMONG), key=lambda one: one.attempts):
                 if self._take(tx, message, taken):
-                    taken.writes.append(breaker.probing(state, now + LEASE_S))
+                    taken.writes.append(change.probing(state, now + LEASE_S))
                     return
 
     def _take(self, tx: Tx, message: OutboxMessage, taken: _Lease) -> bool:
@@ -230,14 +229,14 @@ class Delivery:
             unseen = not message.maybe_arrived and message.state != "leased"
             overtaken = unseen and is_superseded(case, message)
             return not overtaken, gone() if overtaken else []
-        if not results.is_current(case, message):
+        if not holding.is_current(case, message):
             return False, gone()
         if message.kind == "restore":
             item = item_of(case, message)
             if item is not None and objects_of(tx, case, of=(item,)).held_beside(case, item.object_key, item.number):
                 answering = answering_of(tx, case, item, self._respondent)
                 stamp = tx.stamp()
-                kept = results.measure_lifted(case, message, tx.now, answering, stamp, kept=True)
+                kept = holding.measure_lifted(case, message, tx.now, answering, stamp, kept=True)
                 return False, gone(kept)
         return True, []
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from kz_compliance_sdk.domain.values import instant_text
 from kz_compliance_sdk.ports import Health
-from kz_compliance_sdk.services.clock_steps import CLOCK, STEPPED
+from kz_compliance_sdk.services.deadlines import CLOCK, STEPPED
 
 SILENT_AFTER_S = 300
 """How long a part may be silent before it is called so, in seconds."""

@@ -5,21 +5,20 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from kz_compliance_sdk.domain import results
+from kz_compliance_sdk.domain import holding
 from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.canonical import canonical
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import Change, case_after
+from kz_compliance_sdk.domain.change import Attempt, Change, OutboxMessage, case_after
 from kz_compliance_sdk.domain.clock import local
 from kz_compliance_sdk.domain.message_states import moved
 from kz_compliance_sdk.domain.messages import BY_HAND
-from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.domain.values import instant_text
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput
 from kz_compliance_sdk.ports import Store, Tx
-from kz_compliance_sdk.services.tallying import with_tally
-from kz_compliance_sdk.services.tries import tell_try
+from kz_compliance_sdk.services.loading import with_tally
+from kz_compliance_sdk.services.outcomes import tell_try
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +76,7 @@ class Letters:
         )
         stamp = tx.stamp(actor)
         done = message.but(state="done", receipt=body, settled_at=tx.now, attempts=message.attempts + 1)
-        change = results.receipt(case, done, stamp)
+        change = holding.receipt(case, done, stamp)
         attempt = Attempt(
             self._platform,
             message.case_id,

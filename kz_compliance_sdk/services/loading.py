@@ -5,38 +5,59 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import Annotated, Any, TypeVar, cast
+
+import msgspec
+from pydantic import Field
 
 from kz_compliance_sdk.domain import user_notices
 from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.arrivals import Arrival, Standing
 from kz_compliance_sdk.domain.case import Case, ItemState
-from kz_compliance_sdk.domain.change import NOTHING, Change, InboxRow, happenings
+from kz_compliance_sdk.domain.change import (
+    NOTHING,
+    Attempt,
+    CaseWrite,
+    Change,
+    Happened,
+    InboxRow,
+    OutboxMessage,
+    happenings,
+)
 from kz_compliance_sdk.domain.clock import ClockView
 from kz_compliance_sdk.domain.deciding import Context
-from kz_compliance_sdk.domain.decision import Decision
-from kz_compliance_sdk.domain.events.arrivals import Admitted, Amended, Answered, Opened
-from kz_compliance_sdk.domain.events.base import Source
-from kz_compliance_sdk.domain.events.privacy import erasable
-from kz_compliance_sdk.domain.fold import Chain, Step, Stream, steps_of
-from kz_compliance_sdk.domain.holding import Objects, believed_objects
-from kz_compliance_sdk.domain.ledger import NewerRelease
-from kz_compliance_sdk.domain.legal_check import RecordedCheck
+from kz_compliance_sdk.domain.decision import Decision, RecordedCheck
+from kz_compliance_sdk.domain.events.arrivals import Admitted, Amended, Answered, Confirmed, Opened
+from kz_compliance_sdk.domain.events.base import AS_READ, Event, Source
+from kz_compliance_sdk.domain.events.privacy import Counted, NamedBy, erasable
+from kz_compliance_sdk.domain.fold import Chain, Step, Stream, evolve, steps_of
+from kz_compliance_sdk.domain.holding import Answering, Objects, believed_objects
+from kz_compliance_sdk.domain.ledger import FIRST, NewerRelease, Sealed, Stamped
 from kz_compliance_sdk.domain.letters_in import flags_of_letters
 from kz_compliance_sdk.domain.messages import Respondent, object_key
-from kz_compliance_sdk.domain.notice import Cancellation, Clarification, Item, Notice, is_account
-from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
+from kz_compliance_sdk.domain.notice import (
+    Cancellation,
+    Clarification,
+    IssuingAuthority,
+    Item,
+    LegalBasis,
+    Notice,
+    RequestedAction,
+    UserNotice,
+    is_account,
+)
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.received import messages_of, received_in
 from kz_compliance_sdk.domain.references import message_stream, object_stream, stream_of
 from kz_compliance_sdk.domain.report import UserNotified
-from kz_compliance_sdk.domain.results import Answering
 from kz_compliance_sdk.domain.reviewed import ContentSeen, checks_of, decisions_by_version, looks_of
 from kz_compliance_sdk.domain.running_time import clock_of
+from kz_compliance_sdk.domain.transitions import ENDED
 from kz_compliance_sdk.domain.user_notices import UserNoticeState, tellings
+from kz_compliance_sdk.domain.values import Instant, Line, ValueModel
 from kz_compliance_sdk.errors import NotFound, StoreDamaged, Unreadable
-from kz_compliance_sdk.ports import Queries, Tx
-from kz_compliance_sdk.wire.v1 import MessageData, read_admitted, read_message
+from kz_compliance_sdk.ports import Queries, Tx, Work
+from kz_compliance_sdk.wire.v1 import MessageData, read_admitted, read_message, read_part
 
 
 def stream_in(tx: Tx, case_id: str) -> Stream:
@@ -332,3 +353,131 @@ def case_file_of(queries: Queries, case_id: str, now: int) -> CaseFile:
         escalations=tuple(steps_of(stream.case)),
         user_notices=tuple(tellings(case, stream.case)),
     )
+
+
+# ----------------------------------------------------------------------------------------------------------- tallying
+# A case that ends is counted: told with the move that ends it, in the same transaction.
+
+
+T = TypeVar("T")
+_BODY = "message"
+_LONGEST = 200
+_NOTICE = (Opened, Admitted, Amended, Confirmed)
+_NAMING = (Opened, Admitted, Amended, Answered)
+
+
+class Named(ValueModel):
+    """An item, as far as the figures say how it was named: by its address, its object or its account."""
+
+    url: str | None = None
+    object_id: str | None = None
+    account_ref: str | None = None
+
+
+class Naming(ValueModel):
+    """What a message names, as far as the figures need it."""
+
+    items: Annotated[tuple[Named, ...], Field(strict=False)] | None = None
+
+
+class Demanded(ValueModel):
+    """A notice, as far as the figures need it: to read all of it again would take three times as long, and nothing is
+    decided here."""
+
+    issued_at: Instant
+    issuing_authority: IssuingAuthority
+    originating_body: Line | None = None
+    legal_basis: Annotated[tuple[LegalBasis, ...], Field(strict=False)]
+    requested_action: RequestedAction
+    user_notice: UserNotice | None = None
+
+
+def with_tally(tx: Tx, change: Change) -> Change:
+    """The change and, for each case that it leaves ended, that it is counted. Whatever ends a case, or changes an ended
+    one, goes through here."""
+    ended = {write.case.id: write.case for write in change if type(write) is CaseWrite}
+    told = [_told(tx, case, change) for case in ended.values() if case.state in ENDED]
+    return (*change, *(one for one in told if one is not None))
+
+
+def counted(work: Work[T]) -> Work[T]:
+    """The work, and that the cases which it leaves ended are counted."""
+
+    def with_tallies(tx: Tx) -> tuple[Change, T]:
+        change, value = work(tx)
+        return with_tally(tx, change), value
+
+    return with_tallies
+
+
+def _told(tx: Tx, case: Case, change: Change) -> Happened | None:
+    stream = stream_in(tx, case.id)
+    if stream.fault is not None or case.erased_at is not None:
+        return None  # what is left of it says less than its tally
+    told = [one for one in happenings(change) if one.stream == stream.name]
+    now = [_stamped(one.event, one.words, seq, one.at) for seq, one in enumerate(told, stream.seq + 1)]
+    after = evolve(stream.case, *now)
+    try:
+        words = tx.words(stream, messages_in(stream.events))
+        words |= {(on.seq, _BODY): one.words.get(_BODY) for on, one in zip(now, told, strict=True)}
+        said = said_of([*stream.events, *now], words)
+    except (StoreDamaged, Unreadable):
+        said = Counted()  # it must hold up no receipt
+    if evolve(after, _stamped(said, (), after.seq + 1, tx.now)).tally == after.tally:
+        return None
+    return Happened(case.platform_id, stream.name, said, tx.now, AS_READ)
+
+
+def _stamped(event: Event, words: Iterable[str], seq: int, at: int) -> Stamped:
+    """An event that is about to be appended, as far as a fold needs it: nobody and no digest is in it."""
+    parts = {name: Sealed(event.words[name], "") for name in words}
+    return Stamped(seq, at, 0, 0, None, event.called, msgspec.structs.replace(event, parts=parts), FIRST)
+
+
+def messages_in(events: Iterable[Stamped]) -> list[tuple[int, str]]:
+    """The parts from which `said_of` reads."""
+    of_authority = (*_NAMING, Confirmed)
+    return [(on.seq, _BODY) for on in events if isinstance(on.event, of_authority) and _BODY in on.event.parts]
+
+
+def said_of(events: Iterable[Stamped], words: Mapping[tuple[int, str], bytes | None]) -> Counted:
+    """What the figures need of the words of a case: of its notice as it stands, and of each item that the authority
+    ever named, as it named it last. Words that were erased say nothing."""
+    notice: Demanded | None = None
+    named: dict[int, NamedBy] = {}
+    for on in events:
+        if not (body := words.get((on.seq, _BODY))):
+            continue
+        if isinstance(on.event, _NOTICE):
+            notice = read_part(Demanded, body)
+        if isinstance(on.event, _NAMING):
+            items = read_part(Naming, body).items or ()
+            named |= {one.number: _named_by(one.number, item) for one, item in zip(on.event.items, items, strict=False)}
+    return Counted(named=tuple(named.values()), **(_of_notice(notice) if notice is not None else {}))
+
+
+def _of_notice(notice: Demanded) -> dict[str, Any]:
+    authority, silence = notice.issuing_authority, notice.user_notice
+    # What names no rule is no bar: who only asks for silence would keep the demand out of the figures.
+    grounded = silence is not None and not silence.allowed and bool((silence.legal_basis or "").strip())
+    name = authority.name
+    return {
+        "issued_at": max(notice.issued_at, 0),
+        "authority_name": {lang: said for lang in ("kk", "ru", "en") if (said := getattr(name, lang))},
+        "authority_type": authority.type,
+        "originating_body": (notice.originating_body or "")[:_LONGEST],
+        "legal_basis": tuple(sorted({_basis_text(basis) for basis in notice.legal_basis})),
+        "requested": notice.requested_action,
+        "barred": silence is not None and not silence.allowed,
+        "barred_until": max(silence.delay_until or 0, 0) if silence is not None and grounded else 0,
+    }
+
+
+def _basis_text(basis: LegalBasis) -> str:
+    """A cited provision as the figures name it: the act, and the article if one is cited."""
+    text = f"{basis.act}, {basis.article}" if basis.article else basis.act
+    return " ".join(text.split())[:_LONGEST]
+
+
+def _named_by(number: int, item: Named) -> NamedBy:
+    return NamedBy(item=number, way="url" if item.url else "object" if item.object_id else "account")

@@ -12,19 +12,170 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
-from kz_compliance_sdk.domain import content
+from kz_compliance_sdk.domain import appeals, content, proposal_checks
 from kz_compliance_sdk.domain.actor import Actor
+from kz_compliance_sdk.domain.appeals import AppealFile
 from kz_compliance_sdk.domain.case import CaseState
 from kz_compliance_sdk.domain.change import Change
-from kz_compliance_sdk.domain.content import Looked, Reference
-from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY, check_no_proposer, who_decided
-from kz_compliance_sdk.domain.steps import check_lease
+from kz_compliance_sdk.domain.content import Gap, Looked, Recipient, Reference
+from kz_compliance_sdk.domain.decision import ItemDecision, LegalCheck, Proposal
+from kz_compliance_sdk.domain.notice import languages_of
+from kz_compliance_sdk.domain.policy import Policy
+from kz_compliance_sdk.domain.report import Question
+from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY, check_lease, check_no_proposer, who_decided
+from kz_compliance_sdk.domain.values import instant_text
 from kz_compliance_sdk.errors import ConfigError, Conflict, kind_and_place
-from kz_compliance_sdk.ports import Content, Future, Resolved, Store, Tx
-from kz_compliance_sdk.services.answered_times import wrong_time
+from kz_compliance_sdk.ports import (
+    AppealPage,
+    Content,
+    Delivered,
+    Future,
+    InForce,
+    Pending,
+    Resolved,
+    RetryAt,
+    Store,
+    Told,
+    Tx,
+)
 from kz_compliance_sdk.services.loading import decisions_in, notice_of, seen_in, stream_in
+
+# --------------------------------------------------------------------------------------------------------------- care
+# What helps people to be careful: the gaps of a notice, drafted questions, a proposal for items that are alike.
+
+
+T = TypeVar("T")
+
+
+class Care:
+    """What people are helped with before they decide, for one platform."""
+
+    def __init__(self, store: Store, platform_id: str, policy: Policy, recipient: Recipient) -> None:
+        self._store, self._platform, self._policy = store, platform_id, policy
+        self._recipient = recipient
+
+    def gaps(self, case_id: str) -> tuple[Gap, ...]:
+        """What the notice of a case lacks, as it stands now. Raises NotFound, also for a case in quarantine."""
+        return self._read(lambda tx: self._gaps(tx, case_id))
+
+    def draft(self, case_id: str) -> tuple[Question, ...]:
+        """A drafted question for each gap, in the languages of the notice; a person must read and confirm it.
+
+        Raises NotFound, also for a case in quarantine.
+        """
+
+        def read(tx: Tx) -> tuple[Question, ...]:
+            notice = notice_of(tx, tx.case(case_id))
+            return content.draft(self._gaps(tx, case_id), languages_of(notice))
+
+        return self._read(read)
+
+    def alike(
+        self, case_id: str, decided: ItemDecision, *, legal_check: LegalCheck | int | None, text_checked: bool
+    ) -> Proposal:
+        """A proposal that decides every open item as `decided` says. Raises NotAllowed (`bulk_off`) where the case has
+        legal review and more than one open item; NotFound."""
+
+        def read(tx: Tx) -> Proposal:
+            case = tx.case(case_id)
+            return proposal_checks.alike(
+                case, self._policy, decided, legal_check=legal_check, text_checked=text_checked
+            )
+
+        return self._read(read)
+
+    def _gaps(self, tx: Tx, case_id: str) -> tuple[Gap, ...]:
+        return content.gaps(notice_of(tx, tx.case(case_id)), self._policy, self._recipient)
+
+    def _read(self, read: Callable[[Tx], T]) -> T:
+        return self._store.submit(self._platform, lambda tx: ((), read(tx))).result()
+
+
+# ------------------------------------------------------------------------------------------------------------ appeals
+# The appeals of affected users, as people look at them.
+
+
+class Appeals:
+    """The appeals against one platform's measures."""
+
+    def __init__(self, store: Store, platform_id: str) -> None:
+        self._store, self._platform = store, platform_id
+
+    def list(self, state: str = "open", cursor: str | None = None, limit: int = 50) -> AppealPage:
+        """A page of the appeals in a state (`open`, `upheld`, `reversed`, `withdrawn`), those first that are due first.
+
+        Raises InvalidInput.
+        """
+        return self._store.queries(self._platform).appeals(state=state, cursor=cursor, limit=limit)
+
+    def case_of(self, appeal_id: str) -> str:
+        """The id of the case in which an appeal was made. Raises NotFound."""
+        return self._store.queries(self._platform).case_of_appeal(appeal_id)
+
+    def show(self, appeal_id: str) -> AppealFile:
+        """An appeal with what the user wrote. Raises NotFound, and StoreDamaged for one that cannot be read."""
+        kept = self._store.queries(self._platform).kept(self.case_of(appeal_id))
+        return appeals.file_of(kept.chain.stream, kept.case, appeal_id, kept.chain.words)
+
+
+# ----------------------------------------------------------------------------------------------------- answered times
+# The times that the platform's own code and an adapter give: each is looked at before anything is made of it.
+
+
+SKEW_S = 600
+"""By how much the platform's clock may differ from this one's, in seconds. An hour is no skew but a local time."""
+
+LONGEST_PENDING_S = 30 * 86_400
+"""How far ahead the platform may ask to be asked again, in seconds."""
+
+_2020, _2100 = 1_577_836_800, 4_102_444_800
+_FIELDS = {
+    InForce: "effective_at",
+    Pending: "check_at",
+    Told: "told_at",
+    Delivered: "recorded_at",
+    Resolved: "at",
+    RetryAt: "at",
+}
+
+
+def wrong_time(answer: object, decided_at: int, now: int) -> str:
+    """What is wrong with the time in an answer, and what to do: empty if nothing is. `decided_at` is when what was
+    asked for was decided, UTC seconds."""
+    name, field = next(
+        ((kind.__name__, found) for kind, found in _FIELDS.items() if isinstance(answer, kind)), ("", "")
+    )
+    at = getattr(answer, field, None)
+    if not field or (isinstance(answer, RetryAt) and at is None):
+        return ""
+    first = min(decided_at, now) - SKEW_S
+    match answer:
+        case InForce() | Told():
+            last = now + SKEW_S
+        case Pending():
+            last = now + LONGEST_PENDING_S
+        case _:
+            # Another's clock, or a cache: it need not agree with ours. It need be a time.
+            first, last = _2020, _2100
+    if type(at) is int and (first <= at <= last or isinstance(answer, RetryAt)):
+        return ""
+    return (
+        f"{name}.{field} is {_shown(at)}: it must be a whole number of UTC seconds between "
+        f"{instant_text(first)} and {instant_text(last)}, such as int(time.time())"
+    )
+
+
+def _shown(at: object) -> str:
+    """The value, unless it is no number: that may be a text about somebody."""
+    if isinstance(at, int) and abs(at) >= 10**30:
+        return "of more than 30 digits"
+    return str(at) if at is None or isinstance(at, int | float) else f"of the type {type(at).__name__}"
+
+
+# ------------------------------------------------------------------------------------------------------------ looking
+
 
 TOTAL_S = 10.0
 """How long one look may take, for all items of a case together."""

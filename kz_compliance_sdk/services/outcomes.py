@@ -4,23 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
-from kz_compliance_sdk.domain import arrivals, breaker, results
+from kz_compliance_sdk.domain import arrivals, change, holding
 from kz_compliance_sdk.domain.actor import SYSTEM, Stamp
 from kz_compliance_sdk.domain.canonical import encoded
-from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import Change, EndpointState, Write
-from kz_compliance_sdk.domain.content import Looked, content_changed
-from kz_compliance_sdk.domain.events.base import Audience
-from kz_compliance_sdk.domain.message_states import moved
-from kz_compliance_sdk.domain.messages import ENFORCER, NOTIFIER, REGULATOR, Respondent, item_of, notify, stuck
-from kz_compliance_sdk.domain.outbox import (
+from kz_compliance_sdk.domain.case import Case, happened_to
+from kz_compliance_sdk.domain.change import (
     LONGEST_PAUSE_S,
     Attempt,
+    Change,
+    EndpointState,
     OutboxMessage,
+    Write,
     is_refused_for_good,
     next_attempt_at,
 )
+from kz_compliance_sdk.domain.content import Looked, content_changed
+from kz_compliance_sdk.domain.events.base import Audience, Happened
+from kz_compliance_sdk.domain.message_states import moved
+from kz_compliance_sdk.domain.messages import ENFORCER, NOTIFIER, REGULATOR, Respondent, item_of, notify, stuck
+from kz_compliance_sdk.domain.outgoing import telling
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.user_notices import MESSENGER, Telling
 from kz_compliance_sdk.errors import NotFound, StoreDamaged
@@ -40,11 +44,37 @@ from kz_compliance_sdk.ports import (
     Unknown,
 )
 from kz_compliance_sdk.services import telling as telling_users
-from kz_compliance_sdk.services.answered_times import wrong_time
-from kz_compliance_sdk.services.loading import answering_of, seen_in
-from kz_compliance_sdk.services.tallying import with_tally
-from kz_compliance_sdk.services.tries import tell_try
-from kz_compliance_sdk.services.unreadable import told_where_whole
+from kz_compliance_sdk.services.loading import answering_of, seen_in, stream_in, with_tally
+from kz_compliance_sdk.services.looking import wrong_time
+from kz_compliance_sdk.services.sweep import told_where_whole
+
+# -------------------------------------------------------------------------------------------------------------- tries
+# Telling the ledger of tries.
+
+
+def tell_try(tx: Tx, attempt: Attempt, *, settles: bool = False) -> tuple[Happened, ...]:
+    """What is told of a try that is written with this, before whatever it leads to. `settles` as in `telling`."""
+    if not attempt.case_id or (stream := stream_in(tx, attempt.case_id)).fault is not None:
+        return ()
+    stamp, behind = tx.stamp(), partial(tx.attempts, attempt.case_id, attempt.message_id)
+    try:
+        event = telling(stream, attempt, behind, stamp.keyed, settles=settles)
+    except StoreDamaged:
+        return ()  # Rows that cannot be read hold up nothing that leaves: the verification names them.
+    return () if event is None else (happened_to(attempt.platform_id, attempt.case_id, event, stamp),)
+
+
+def tell_tries(tx: Tx, message: OutboxMessage) -> tuple[Happened, ...]:
+    """What is told of the tries of a message that is settled without another one. Raises StoreDamaged."""
+    owed = stream_in(tx, message.case_id).case.messages.get(message.id)
+    if owed is None or message.attempts <= owed.tried.count:
+        return ()
+    recorded = tx.attempts(message.case_id, message.id, owed.tried.count)
+    return tell_try(tx, recorded[-1], settles=True) if recorded else ()
+
+
+# ----------------------------------------------------------------------------------------------------------- outcomes
+
 
 WITH_BREAKER = (REGULATOR, NOTIFIER)
 """What fails on one object of the platform says nothing about the others."""
@@ -190,7 +220,7 @@ class Outcomes:
         if message.endpoint != ENFORCER or message.attempts != PAGE_AFTER_ATTEMPTS:
             return written
         stamp = tx.stamp(SYSTEM)
-        return (*written, *results.measure_failed(tx.case(message.case_id), message, "lost", stamp, permanent=False))
+        return (*written, *holding.measure_failed(tx.case(message.case_id), message, "lost", stamp, permanent=False))
 
     def late(self, tx: Tx, attempt: Attempt) -> tuple[Change, bool]:
         """An attempt that was given up for lost, and came back: it changes nothing else."""
@@ -209,7 +239,7 @@ class Outcomes:
                 change: Change = ()
                 if result.otherwise:
                     change, case = arrivals.flag(case, ("recorded_otherwise",), stamp)
-                return [*change, *results.receipt(case, done, stamp)], done
+                return [*change, *holding.receipt(case, done, stamp)], done
             case InForce() if case is not None:
                 at, who, telling = result.effective_at, self._respondent, self._telling
                 landed = telling_users.landed(tx, case, message, at, who, telling, stamp)
@@ -234,18 +264,18 @@ class Outcomes:
             case Rejected():
                 return self._rejected(tx, case, message, result, stamp)
             case Failed() if result.permanent and message.kind == "enforce" and case is not None:
-                return list(results.measure_failed(case, message, result.reason, stamp)), message.but(state="parked")
+                return list(holding.measure_failed(case, message, result.reason, stamp)), message.but(state="parked")
             case Failed() if (
                 result.permanent and case is not None and tx.is_waited_for(message.lane, message.lane_seq, now)
             ):
                 # It can never be lifted, and something else is to be done with the object now: that must not wait.
                 answering = answering_of(tx, case, item_of(case, message), self._respondent)
-                kept = results.measure_lifted(case, message, now, answering, stamp, kept=True)
+                kept = holding.measure_lifted(case, message, now, answering, stamp, kept=True)
                 return list(kept), message.but(state="void")
             case _:
                 again = self._again(message, result, now)
                 if case is not None and message.endpoint == ENFORCER and _page_now(message, result):
-                    failed = results.measure_failed(case, message, told(result)[1], stamp, permanent=False)
+                    failed = holding.measure_failed(case, message, told(result)[1], stamp, permanent=False)
                     return list(failed), again
                 if case is not None and message.endpoint == MESSENGER and message.attempts == PAGE_AFTER_ATTEMPTS:
                     late = stuck((), case, "user_notice_stuck", ("lead",), 30, stamp, message=message.id)
@@ -276,19 +306,19 @@ class Outcomes:
             parked = refused.but(state="parked")
             if case is None:
                 return [], parked
-            return list(results.reject(case, message, result.code, result.reason, stamp)), parked
+            return list(holding.reject(case, message, result.code, result.reason, stamp)), parked
         alert: list[Write] = []
         # If everything is refused, one alert about the endpoint says so.
-        alone = tx.known(EndpointState, message.endpoint).failures + 1 < breaker.OPENS_AFTER
+        alone = tx.known(EndpointState, message.endpoint).failures + 1 < change.OPENS_AFTER
         if case is not None and refused.refusals == PAGE_AFTER_ATTEMPTS and alone:
             reason = f"{message.kind}_refused"
             alert += stuck((), case, reason, ("moderator", "lead"), 50, stamp, message=message.id)
         return alert, self._later(refused, stamp.at)
 
     def _interim(self, case: Case | None, stamp: Stamp) -> list[Write]:
-        if case is None or not results.interim_due(case, self._policy, stamp.at):
+        if case is None or not holding.interim_due(case, self._policy, stamp.at):
             return []
-        return list(results.offer_interim(case, stamp))
+        return list(holding.offer_interim(case, stamp))
 
     def _endpoint(self, tx: Tx, message: OutboxMessage, result: Result, stamp: Stamp) -> list[Write]:
         """The endpoint's breaker. A refusal for good is about the message; any other is about the way there, such as
@@ -298,12 +328,12 @@ class Outcomes:
         state = tx.known(EndpointState, message.endpoint)
         refused = isinstance(result, Rejected) and not result.final
         if not refused and not isinstance(result, RetryAt | Unknown):
-            after = breaker.succeeded(state, stamp.at)
+            after = change.succeeded(state, stamp.at)
             return [] if after is state else [after]
         # What the other side says of one message may speak of people; the state of the way to it is told everywhere.
         what = result.code if isinstance(result, Rejected) else told(result)[1]
-        writes: list[Write] = [breaker.failed(state, stamp.at, what, message.deadline_at)]
-        if refused and state.failures + 1 == breaker.OPENS_AFTER:
+        writes: list[Write] = [change.failed(state, stamp.at, what, message.deadline_at)]
+        if refused and state.failures + 1 == change.OPENS_AFTER:
             # It does not pass by itself: somebody must look at addresses and keys.
             about = message.endpoint
             writes.append(notify(message.platform_id, about, f"{about}_refuses", ("lead",), 50, stamp, key=message.id))
@@ -321,8 +351,8 @@ def _unusable(
         if item_of(case, message) is None:
             # Something later was decided meanwhile: since when this one was in force is asked by nobody.
             return [], message.but(state="done", maybe_arrived=False)
-        return list(results.answer_unusable(case, message, result.what, stamp)), parked
-    return list(stuck((), case, *results.UNUSABLE, stamp, message=message.id)), parked
+        return list(holding.answer_unusable(case, message, result.what, stamp)), parked
+    return list(stuck((), case, *holding.UNUSABLE, stamp, message=message.id)), parked
 
 
 def _case(tx: Tx, message: OutboxMessage) -> Case | None:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Final, Literal
 from urllib.parse import unquote, urlsplit
 
-from kz_compliance_sdk.domain.arrival_events import accepted_body, noted_body
+from kz_compliance_sdk.domain.cancellations import accepted_body, noted_body
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.errors import StoreError, kind_and_place
-from kz_compliance_sdk.wire.problem import PROBLEM_MEDIA_TYPE, Problem, problem_bytes
+from kz_compliance_sdk.wire.v1 import PROBLEM_MEDIA_TYPE, Problem, problem_bytes
 
 _log = logging.getLogger("kz_compliance_sdk.intake")
 _JSON: Final = (("content-type", "application/json"), ("cache-control", "no-store"))

@@ -8,31 +8,30 @@ from functools import cached_property
 from itertools import chain
 from typing import TypeVar, cast
 
-from kz_compliance_sdk.domain import fold, steps
+from kz_compliance_sdk.domain import fold, review_policy
 from kz_compliance_sdk.domain.actor import SYSTEM, Actor
 from kz_compliance_sdk.domain.arrivals import Arrival, Standing
 from kz_compliance_sdk.domain.case import Case, ItemState
-from kz_compliance_sdk.domain.change import Change, case_after
+from kz_compliance_sdk.domain.change import Change, OutboxMessage, case_after
 from kz_compliance_sdk.domain.commands import Approve, Command
 from kz_compliance_sdk.domain.commands.review import Lease
 from kz_compliance_sdk.domain.deciding import Context
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.flags import USER_DATA_DEMAND
+from kz_compliance_sdk.domain.holding import Answering
 from kz_compliance_sdk.domain.messages import BY_HAND, Respondent
 from kz_compliance_sdk.domain.notice import Cancellation, Clarification, Notice
-from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.report import UserNotified
-from kz_compliance_sdk.domain.results import Answering
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.domain.reviewed import Words
 from kz_compliance_sdk.domain.user_notices import Telling, UserNoticeState
 from kz_compliance_sdk.errors import NotFound
 from kz_compliance_sdk.ports import Due, Future, Store, Tx
-from kz_compliance_sdk.services import loading, unreadable
+from kz_compliance_sdk.services import loading, sweep
 from kz_compliance_sdk.services.admission import follow_waiting
+from kz_compliance_sdk.services.loading import counted
 from kz_compliance_sdk.services.looking import Looking
-from kz_compliance_sdk.services.tallying import counted
 from kz_compliance_sdk.wire.v1 import MessageType, write_message
 
 R = TypeVar("R")
@@ -160,7 +159,7 @@ class Taking:
                 return change, outcome
             # What came before this revision takes effect now.
             change, after = follow_waiting(tx, after, change, self._policy, self._respondent, stamp)
-            change = (*change, *unreadable.alerts(tx, self._platform))
+            change = (*change, *sweep.alerts(tx, self._platform))
             return change, cast("R", after) if isinstance(outcome, Case) else outcome
 
         return self._store.submit(self._platform, counted(work))
@@ -183,7 +182,7 @@ class Taking:
                 case = min(free, key=lambda one: (one.urgent_at, one.id), default=None)
             if case is None:
                 return writes, None
-            change, claimed = steps.claim(case, lease_s=self._policy.lease_s, stamp=tx.stamp(actor))
+            change, claimed = review_policy.claim(case, lease_s=self._policy.lease_s, stamp=tx.stamp(actor))
             return (*writes, *change), Lease.of(claimed)
 
         return self._store.submit(self._platform, counted(work))
@@ -194,6 +193,6 @@ class Taking:
         if not expired:
             return (), []
         stamp = tx.stamp(SYSTEM)
-        changes = [steps.expire(case, stamp=stamp) for case in expired]
+        changes = [review_policy.expire(case, stamp=stamp) for case in expired]
         freed = [case_after(case, change) for case, change in zip(expired, changes, strict=True)]
         return tuple(chain.from_iterable(changes)), freed

@@ -6,14 +6,13 @@ import json
 from dataclasses import replace
 from typing import Literal
 
-from kz_compliance_sdk.domain import results, user_notices
+from kz_compliance_sdk.domain import holding, user_notices
 from kz_compliance_sdk.domain.actor import Stamp
 from kz_compliance_sdk.domain.case import Case, moved
-from kz_compliance_sdk.domain.change import Change, case_after
-from kz_compliance_sdk.domain.events.users import UserNoticeVoided
+from kz_compliance_sdk.domain.change import Change, OutboxMessage, case_after
+from kz_compliance_sdk.domain.events.delivery import UserNoticeVoided
 from kz_compliance_sdk.domain.message_states import tried
 from kz_compliance_sdk.domain.messages import Respondent, item_of, stuck, then, written
-from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.user_notices import Occasion, Telling, UserNoticeState
 from kz_compliance_sdk.errors import ComplianceError
 from kz_compliance_sdk.ports import Tx, UserNotice
@@ -28,7 +27,7 @@ def landed(
     if item is None:
         return ()
     answering, held = answering_of(tx, case, item, respondent), tellings_of(tx, case)
-    land = results.measure_in_force if message.kind == "enforce" else results.measure_lifted
+    land = holding.measure_in_force if message.kind == "enforce" else holding.measure_lifted
     try:
         notice = notice_of(tx, case)
     except ComplianceError:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Self
 
-from kz_compliance_sdk.domain.outbox import OutboxMessage
+from kz_compliance_sdk.domain.change import OutboxMessage
 
 Kind = Literal["acknowledgement", "clarification", "report"]
 _SHELVES: Final[Mapping[Kind, str]] = {

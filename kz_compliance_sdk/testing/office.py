@@ -9,8 +9,15 @@ from typing import Any, Final
 from kz_compliance_sdk.desk import ComplianceDesk
 from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.commands.review import Decided, Lease
-from kz_compliance_sdk.domain.decision import OUTCOME_OF_ACTION, Action, Finding, ItemDecision, Proposal, Wording
-from kz_compliance_sdk.domain.legal_check import LegalCheck
+from kz_compliance_sdk.domain.decision import (
+    OUTCOME_OF_ACTION,
+    Action,
+    Finding,
+    ItemDecision,
+    LegalCheck,
+    Proposal,
+    Wording,
+)
 from kz_compliance_sdk.domain.notice import Notice, languages_of
 from kz_compliance_sdk.domain.report import Outcome, RefusalCode, Statement
 from kz_compliance_sdk.errors import NotFound

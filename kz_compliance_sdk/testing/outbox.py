@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from kz_compliance_sdk.desk import ComplianceDesk
-from kz_compliance_sdk.domain.outbox import Attempt, Kind, OutboxMessage
+from kz_compliance_sdk.domain.change import Attempt, Kind, OutboxMessage
 from kz_compliance_sdk.testing.frozen import FrozenClock
 
 _PASSES: Final = 1_000

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kz_compliance_sdk.domain.fold import Tally
-from kz_compliance_sdk.domain.lodging import SanctionNoted
+from kz_compliance_sdk.domain.received import SanctionNoted
 from kz_compliance_sdk.ports.store import Running
 from kz_compliance_sdk.transparency.figures import OTHER, is_own_terms, result_of
 

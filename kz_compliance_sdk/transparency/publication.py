@@ -4,16 +4,323 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import math
+from array import array
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, Final, Literal
 
+from kz_compliance_sdk.domain.canonical import encoded
+from kz_compliance_sdk.domain.clock import local
 from kz_compliance_sdk.domain.fold import Tally
-from kz_compliance_sdk.errors import ConfigError
+from kz_compliance_sdk.domain.values import instant_text
+from kz_compliance_sdk.errors import ConfigError, InvalidInput
 from kz_compliance_sdk.ports import Queries, Store
-from kz_compliance_sdk.transparency.counting import Counting
-from kz_compliance_sdk.transparency.lumen import LumenLines
-from kz_compliance_sdk.transparency.report import Period, TransparencyReport, published
+from kz_compliance_sdk.transparency.counting import Counting, Demand, demand_of
+from kz_compliance_sdk.transparency.figures import FIGURES, OTHER, Figure
+from kz_compliance_sdk.transparency.hiding import LEAST_THRESHOLD, Hidden, Key, hide
+
+# ------------------------------------------------------------------------------------------------------------- report
+# The transparency report: the public figures of a period, with what must not be published taken out.
+#
+# A report holds nothing but what may be published: whoever writes it down, as a table, a page or a document, writes the
+# same numbers.
+
+
+_COVERING = "*"
+_DAY_S = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """From `start` up to `end`, which is the first second that no longer belongs to it. UTC seconds."""
+
+    start: int
+    end: int
+
+    def __post_init__(self) -> None:
+        if self.start >= self.end:
+            raise InvalidInput("the period ends before it begins.", field="to", remedy="Give a later end.")
+
+    def later(self, days: int) -> int:
+        """So many days after the period, UTC seconds."""
+        return self.end + days * _DAY_S
+
+    def refuse_early(self, now: int, embargo_days: int) -> None:
+        """Raises InvalidInput while the period or its embargo still runs."""
+        open_at = self.later(embargo_days)
+        if now < open_at:
+            raise InvalidInput(
+                f"the figures of this period may be published from {local(open_at)} Asia/Almaty on: it must be over, "
+                f"and {embargo_days} days of embargo after it.",
+                field="to",
+                remedy="Wait, give an earlier period, or make a draft that is marked as one.",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One published count. `count` is None where it is hidden; `shown` is what stands in its place: `<5` for a small
+    count, `*` for one of any size that would give a small count away. `label` names the value in each language that is
+    known."""
+
+    value: str
+    count: int | None
+    shown: str
+    label: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedFigure:
+    """A figure and its values. A value that is not here counted nothing."""
+
+    figure: Figure
+    values: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedTime:
+    """How long it took, in seconds: `of` says until what, `by` and `value` for which demands. The median and the 95th
+    percentile are times that occurred (nearest rank)."""
+
+    of: Literal["decision", "receipt"]
+    by: Literal["all", "category", "authority"]
+    value: str
+    median_s: int
+    p95_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class TransparencyReport:
+    """What may be published about a period. `as_of` is when the store was read, UTC seconds. A draft is not to be
+    published. From `withheld_until` on, UTC seconds, every ended demand of the period is told. `unrecorded` names the
+    figures of which this store holds no records, `left_out` those in which hardly any value could be shown."""
+
+    platform_id: str
+    period: Period
+    as_of: int
+    draft: bool
+    threshold: int
+    embargo_days: int
+    withheld_until: int
+    figures: tuple[PublishedFigure, ...]
+    times: tuple[PublishedTime, ...]
+    names: Mapping[str, Mapping[str, str]]
+    unrecorded: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+
+    def value(self, figure: str, value: str = "") -> Value:
+        """A count by its names. What is not there counted nothing."""
+        for one in self.figures:
+            if one.figure.id == figure:
+                return next((v for v in one.values if v.value == value), Value(value, 0, "0"))
+        return Value(value, 0, "0")
+
+
+def published(
+    counting: Counting,
+    period: Period,
+    *,
+    platform_id: str,
+    threshold: int,
+    embargo_days: int,
+    draft: bool,
+    unrecorded: Collection[str] = (),
+) -> TransparencyReport:
+    """The report of what was counted. Raises InvalidInput for a threshold that hides nothing."""
+    if threshold < LEAST_THRESHOLD:
+        raise InvalidInput(
+            f"a threshold of {threshold} hides nothing.", field="threshold", remedy=f"Give {LEAST_THRESHOLD} or more."
+        )
+    counting.fold()
+    counts = {one.id: Counter(counting.counts.get(one.id, {})) for one in FIGURES}
+    _add_up_small(counts, threshold)
+    hidden = hide(counts, counting.types, threshold)
+    left_out = tuple(one.id for one in FIGURES if counting.counts.get(one.id) and not counts[one.id])
+    return TransparencyReport(
+        platform_id=platform_id,
+        period=period,
+        as_of=counting.now,
+        draft=draft,
+        threshold=threshold,
+        embargo_days=embargo_days,
+        withheld_until=counting.withheld_until,
+        figures=tuple(
+            PublishedFigure(one, ())
+            if one.id in unrecorded
+            else _figure(one, counts[one.id], hidden, threshold, counting.names)
+            for one in FIGURES
+        ),
+        times=tuple(_times(counting, counts, hidden, threshold)),
+        names={name: counting.names.get(name, {}) for name in sorted(counts["demands_by_authority"]) if name != OTHER},
+        unrecorded=tuple(sorted(unrecorded)),
+        left_out=left_out,
+    )
+
+
+def _add_up_small(counts: dict[str, Counter[str]], threshold: int) -> None:
+    """What stands in a free list came from outside, and a rare word could name somebody: rare ones are added up."""
+    for one in FIGURES:
+        if one.free:
+            _merge(counts[one.id], {value for value, count in counts[one.id].items() if count < threshold})
+    # The same authorities everywhere, so that no list names one that another leaves out.
+    rare = {*counts["items_by_authority"], *_rows(counts["results_by_authority"])} - {*counts["demands_by_authority"]}
+    _merge(counts["items_by_authority"], rare)
+    results = counts["results_by_authority"]
+    for value in list(results):
+        authority, _, result = value.rpartition(" / ")
+        if authority in rare:
+            results[f"{OTHER} / {result}"] += results.pop(value)
+
+
+def _rows(crossed: Counter[str]) -> set[str]:
+    return {value.rpartition(" / ")[0] for value in crossed}
+
+
+def _merge(values: Counter[str], rare: Collection[str]) -> None:
+    found = [value for value in rare if value in values and value != OTHER]
+    if found:
+        values[OTHER] += sum(values.pop(value) for value in found)
+
+
+def _figure(
+    figure: Figure,
+    counts: Counter[str],
+    hidden: Mapping[Key, Hidden],
+    threshold: int,
+    names: Mapping[str, Mapping[str, str]],
+) -> PublishedFigure:
+    values = []
+    of_authority = figure.id in ("demands_by_authority", "items_by_authority")
+    for value, count in sorted(counts.items(), key=lambda one: (one[0] == OTHER, one[0])):
+        why = hidden.get((figure.id, value))
+        shown = str(count) if why is None else f"<{threshold}" if why == "small" else _COVERING
+        label = names.get(value, {}) if of_authority else {}
+        values.append(Value(value, count if why is None else None, shown, label))
+    if not values and not figure.of and not figure.many and "_by_" not in figure.id:
+        values.append(Value("", 0, "0"))
+    return PublishedFigure(figure, tuple(values))
+
+
+def _times(
+    counting: Counting, counts: Mapping[str, Counter[str]], hidden: Mapping[Key, Hidden], threshold: int
+) -> list[PublishedTime]:
+    """Of groups that are large enough, and named above with their number."""
+    found: list[PublishedTime] = []
+    of: Literal["decision", "receipt"]
+    for place, of in enumerate(("decision", "receipt")):  # type: ignore[assignment]
+        groups: dict[tuple[str, str], array[int]] = {}
+        for (category, authority), times in counting.times.items():
+            known = authority if authority in counts["demands_by_authority"] else OTHER
+            for key in (("all", ""), ("category", category), ("authority", known)):
+                groups.setdefault(key, array("i")).extend(times[place])
+        for (by, value), seconds in sorted(groups.items()):
+            if len(seconds) < threshold or (f"demands_by_{by}", value) in hidden:
+                continue
+            ordered = sorted(seconds)
+            found.append(PublishedTime(of, by, value, _rank(ordered, 0.5), _rank(ordered, 0.95)))  # type: ignore[arg-type]
+    return found
+
+
+def _rank(ordered: list[int], share: float) -> int:
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
+
+
+# -------------------------------------------------------------------------------------------------------------- lumen
+# A demand as Lumen's `POST /notices` takes it (github.com/berkmancenter/lumendatabase), type GovernmentRequest.
+#
+# No text of the demand is in a line: neither its reasons nor a name of a person. Fields that the published report hides
+# are left out of the line, so that nobody can count the lines instead. A line of a draft says so, in a place where
+# Lumen does not take it.
+
+
+ACTIONS: Final[Mapping[str, str]] = {
+    "complied_fully": "Yes",
+    "complied_partly": "Partial",
+    "nothing_there": "No",
+    "refused": "No",
+    "clarification_needed": "No",
+    "cannot_comply": "No",
+    "contested": "No",
+    "mixed": "No",
+}
+"""Lumen's `action_taken` for a result. What is not here is Unspecified: what the platform's own terms did, what was
+reversed, and what the authority took back."""
+
+_MOST = 8_000
+
+
+class LumenLines:
+    """Demands of one published report, a line for each. What the report hides is in no line."""
+
+    def __init__(self, report: TransparencyReport, categories: Collection[str]) -> None:
+        self._report = report
+        # Many demands differ in nothing but their times.
+        self._known = lru_cache(_MOST)(lambda facts: self._of(demand_of(facts, categories)))
+        self._shown = {
+            (one.figure.id, value.value) for one in report.figures for value in one.values if value.count is not None
+        }
+
+    def _of(self, demand: Demand) -> tuple[bool, dict[str, Any]]:
+        """Whether a demand is told, and what is told of it beside the case and its times."""
+        return demand.usable and not demand.is_withheld(self._report.as_of), self._fields(demand)
+
+    def may_tell(self, tally: Tally) -> bool:
+        """Whether the demand is one of those that the report breaks down."""
+        return self._known(tally.facts)[0]
+
+    def line(self, tally: Tally, urls: Sequence[str]) -> bytes:
+        """The demand as a line of JSON. `urls` are told only if the platform has decided so."""
+        _, fields = self._known(tally.facts)
+        notice = {**fields, "case_id_number": tally.case_id, "date_received": instant_text(tally.received_at)}
+        if tally.issued_at:
+            notice["date_sent"] = instant_text(tally.issued_at)
+        if urls:
+            infringing = [{"url": url} for url in urls]
+            notice["works_attributes"] = [{"description": "Items named by the demand", "infringing_urls": infringing}]
+        return encoded({"notice": notice, **({"draft": True} if self._report.draft else {})}) + b"\n"
+
+    def _fields(self, demand: Demand) -> dict[str, Any]:
+        told = self._told
+        authority = demand.authority if told("demands_by_authority", demand.authority) else ""
+        category = demand.category if told("demands_by_category", demand.category) else ""
+        kind = demand.kind if told("demands_by_kind", demand.kind) else ""
+        basis = [one for one in demand.legal_basis if told("demands_by_legal_basis", one)]
+        name = demand.authority_name.get("en") or demand.authority_name.get("ru") or authority
+        return {
+            "type": "GovernmentRequest",
+            "title": f"Demand of {name if authority else 'an authority'} to {self._report.platform_id}",
+            "subject": category or "unspecified",
+            "body": "The text of the demand is not published.",
+            "language": demand.languages[0] if demand.languages else "",
+            "request_type": "Agency",
+            "action_taken": self._action(demand),
+            "jurisdiction_list": ["KZ"],
+            "regulation_list": basis,
+            "topics": [category] if category else [],
+            "tag_list": [kind] if kind else [],
+            "entity_notice_roles_attributes": [
+                {"name": "recipient", "entity_attributes": {"name": self._report.platform_id}},
+                {"name": "sender", "entity_attributes": {"name": name if authority else "Authority (not disclosed)"}},
+            ],
+        }
+
+    def _told(self, figure: str, value: str) -> bool:
+        return (figure, value) in self._shown
+
+    def _action(self, demand: Demand) -> str:
+        """Only if every figure that has this result in it shows it."""
+        figures = ("demands_by_result", "results_by_category", "results_by_authority")
+        cells = [("demands_by_result", demand.result)]
+        cells += [(figure, value) for figure in figures[1:] for value in demand.values[figure]]
+        shown = all(cell in self._shown for cell in cells)
+        return ACTIONS.get(demand.result, "Unspecified") if shown else "Unspecified"
+
+
+# -------------------------------------------------------------------------------------------------------- publication
+
 
 _TOLD_EVERY = 10_000
 

@@ -21,9 +21,8 @@ from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.case import CaseState, happened_to
 from kz_compliance_sdk.domain.change import CaseWrite, Change
 from kz_compliance_sdk.domain.commands.review import Decided, Lease
-from kz_compliance_sdk.domain.decision import ItemDecision, Proposal, Wording
+from kz_compliance_sdk.domain.decision import ItemDecision, LegalCheck, Proposal, Wording
 from kz_compliance_sdk.domain.events.delivery import Done
-from kz_compliance_sdk.domain.legal_check import LegalCheck
 from kz_compliance_sdk.domain.messages import Respondent
 from kz_compliance_sdk.domain.policy import Policy, kz_policy
 from kz_compliance_sdk.domain.report import ReportSignature, Statement

@@ -12,7 +12,7 @@ import httpx
 
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.desk import ComplianceDesk
-from kz_compliance_sdk.domain.outbox import OutboxMessage
+from kz_compliance_sdk.domain.change import OutboxMessage
 from kz_compliance_sdk.faces.worker import Worker
 from kz_compliance_sdk.ports import Delivered, Env, FeedPage, Regulator, RetryAt, Sent
 from kz_compliance_sdk.testing import keys

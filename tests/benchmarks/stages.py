@@ -60,7 +60,7 @@ DECISION = {
     "kz_compliance_sdk.domain.deciding:propose": "the decision",
     "kz_compliance_sdk.domain.deciding:_decide": "the items' new states",
     "kz_compliance_sdk.domain.deciding:written": "the effects",
-    "kz_compliance_sdk.domain.steps:claim": "the claim",
+    "kz_compliance_sdk.domain.review_policy:claim": "the claim",
     _EVENT: "the events: their bytes, hashes, MACs and parts",
 }
 

@@ -12,11 +12,10 @@ from typing import Any
 import pytest
 
 from kz_compliance_sdk.errors import InvalidInput
-from kz_compliance_sdk.testing.conformance import promises
+from kz_compliance_sdk.testing.conformance import checks
 from kz_compliance_sdk.testing.conformance.bad_inputs import CASES
-from kz_compliance_sdk.testing.conformance.checks import Broken, Check, Report, Skipped, chosen, run
+from kz_compliance_sdk.testing.conformance.checks import Broken, Check, Promise, Report, Skipped, chosen, run
 from kz_compliance_sdk.testing.conformance.intake import ELSEWHERE, INTAKE_CHECKS
-from kz_compliance_sdk.testing.conformance.promises import Promise
 from kz_compliance_sdk.testing.conformance.regulator import REGULATOR_CHECKS
 from kz_compliance_sdk.testing.conformance.render import junit, report_document, skip_reasons
 from kz_compliance_sdk.testing.conformance.selftest import CONTROLS
@@ -44,7 +43,7 @@ def _raises(error: Exception) -> Callable[[Nowhere], None]:
 
 
 def _check(name: str, run: Callable[[Nowhere], None], *needs: str) -> Check[Nowhere]:
-    return Check(name, promises.ACCEPTED, "a", "b", "do c", run, needs)
+    return Check(name, checks.ACCEPTED, "a", "b", "do c", run, needs)
 
 
 MADE = (

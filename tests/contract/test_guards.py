@@ -17,9 +17,9 @@ from sqlalchemy.exc import IntegrityError
 
 from kz_compliance_sdk.adapters.sql import migrate
 from kz_compliance_sdk.adapters.sql import tables as t
-from kz_compliance_sdk.adapters.sql.engine import open_engine
 from kz_compliance_sdk.adapters.sql.guards import guards
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
+from kz_compliance_sdk.adapters.sql.store import open_engine
 from tests.journey.scene import LEGAL, Host, World
 from tests.ledger.stored import happened
 from tests.unguarded import unguard

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from kz_compliance_sdk.adapters.sql import engine
+from kz_compliance_sdk.adapters.sql import store
 from kz_compliance_sdk.adapters.sql.files import State, state_of
 from kz_compliance_sdk.adapters.sql.sqlite import APPLICATION_ID, FileLock, choose_driver
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
@@ -190,7 +190,7 @@ def test_a_start_that_is_broken_off_leaves_no_half_store(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("kz_compliance_sdk.adapters.sql.engine.new_store", broken)
+        patched.setattr("kz_compliance_sdk.adapters.sql.store.new_store", broken)
         with pytest.raises(KeyboardInterrupt):
             open_store()
     assert not path.exists()
@@ -201,7 +201,7 @@ def test_who_waits_while_another_process_makes_the_store_is_not_refused(open_sto
     """Its lock file is there already, and the store not yet: that is no store that has gone."""
     lock = FileLock(str(path))
     lock.acquire()
-    engine.create_file(choose_driver(), str(path), anew=False)
+    store.create_file(choose_driver(), str(path), anew=False)
     lock.close()
     saved(open_store(), 1)
     _delete(path)

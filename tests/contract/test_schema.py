@@ -20,7 +20,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
 from kz_compliance_sdk.adapters import sql
-from kz_compliance_sdk.adapters.sql import engine, guards, migrate, schema
+from kz_compliance_sdk.adapters.sql import guards, migrate, schema, store
 from kz_compliance_sdk.adapters.sql.migrations import versions
 from kz_compliance_sdk.adapters.sql.schema import HEAD
 from kz_compliance_sdk.adapters.sql.sqlite import APPLICATION_ID, choose_driver
@@ -30,7 +30,7 @@ from tests.contract.conftest import OpenStore, raw, saved
 from tests.unit.case_makers import PLATFORM
 
 (OWN_MIGRATIONS,) = versions.__path__
-SCRIPT = "kz_compliance_sdk.adapters.sql.engine.new_store"
+SCRIPT = "kz_compliance_sdk.adapters.sql.store.new_store"
 NEXT = f"{int(HEAD) + 1:04}"
 NEXT_MIGRATION = '''\
 """What the next release adds."""
@@ -75,7 +75,7 @@ def empty(tmp_path: Path) -> Path:
 @pytest.fixture
 def connect(empty: Path) -> Iterator[Callable[[], Connection]]:
     """Open connections to the empty file."""
-    opened = engine.open_engine(choose_driver(), str(empty))
+    opened = store.open_engine(choose_driver(), str(empty))
     with contextlib.ExitStack() as stack:
         stack.callback(opened.dispose)
         yield lambda: stack.enter_context(opened.connect())

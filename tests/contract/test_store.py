@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
-from kz_compliance_sdk.domain import arrivals, commands, deciding, steps
+from kz_compliance_sdk.domain import arrivals, commands, deciding, review_policy
 from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.case import Case, happened
 from kz_compliance_sdk.domain.change import CaseWrite, Change, Heartbeat
@@ -88,7 +88,7 @@ def test_what_was_saved_is_read_as_it_was(store: SqliteStore) -> None:
         "case-1", notice, carrying(arrival(flags=("basis_unknown:1", "late_revision")), notice), POLICY, stamp()
     )
     save(store, opening_)
-    save(store, steps.claim(store.queries(PLATFORM).case("case-1"), lease_s=900, stamp=stamp(actor=M1))[0])
+    save(store, review_policy.claim(store.queries(PLATFORM).case("case-1"), lease_s=900, stamp=stamp(actor=M1))[0])
     held = store.queries(PLATFORM).case("case-1")
     removal = proposal(*(measure(item.item_id) for item in notice.items))
     change, expected, decision = deciding.propose(
@@ -105,7 +105,7 @@ def test_what_was_saved_is_read_as_it_was(store: SqliteStore) -> None:
 
 def test_a_change_is_written_whole_or_not_at_all(store: SqliteStore) -> None:
     case = saved(store)
-    change, claimed_case = steps.claim(case, lease_s=900, stamp=stamp(actor=M1))
+    change, claimed_case = review_policy.claim(case, lease_s=900, stamp=stamp(actor=M1))
     stale = happened(case.but(version=8), review.Released(), stamp(actor=M1))
     other, _ = opening(2)
     before = [_count(store, table) for table in ("cases", "events", "outbox")]
@@ -160,10 +160,10 @@ def test_two_cases_of_one_notice_are_refused_by_the_database(store: SqliteStore)
 
 def test_what_was_decided_on_a_chain_that_has_gone_on_is_refused(store: SqliteStore) -> None:
     case = store.queries(PLATFORM).case(saved(store).id)
-    change, taken = steps.claim(case, lease_s=900, stamp=stamp(actor=M1))
+    change, taken = review_policy.claim(case, lease_s=900, stamp=stamp(actor=M1))
     save(store, change)
     with pytest.raises(Conflict, match="read it again"):
-        save(store, steps.claim(case, lease_s=900, stamp=stamp(actor=M2))[0])
+        save(store, review_policy.claim(case, lease_s=900, stamp=stamp(actor=M2))[0])
     assert store.queries(PLATFORM).case(case.id) == taken
 
 
@@ -189,7 +189,7 @@ def test_whoever_still_believes_in_an_old_lease_writes_nothing(store: SqliteStor
 def test_nobody_approves_their_own_proposal_or_another_or_a_second_time(store: SqliteStore) -> None:
     notice = a_notice(category="election_rules")
     save(store, arrivals.open_case("case-1", notice, arrival(), POLICY, stamp())[0])
-    save(store, steps.claim(store.queries(PLATFORM).case("case-1"), lease_s=900, stamp=stamp(actor=LEAD))[0])
+    save(store, review_policy.claim(store.queries(PLATFORM).case("case-1"), lease_s=900, stamp=stamp(actor=LEAD))[0])
     held = store.queries(PLATFORM).case("case-1")
     change, _, decision = deciding.propose(
         held, held.lease_token, proposal(measure("1")), context(notice), stamp=stamp(actor=LEAD)
@@ -318,7 +318,7 @@ def test_a_claim_that_is_refused_leaves_its_case_to_the_next(lane: SqliteStore) 
     def refuse(tx: Tx) -> tuple[Change, None]:
         case = tx.claimable()
         assert case is not None
-        steps.claim(case, lease_s=900, stamp=stamp(actor=NOBODY))
+        review_policy.claim(case, lease_s=900, stamp=stamp(actor=NOBODY))
         raise AssertionError
 
     with Gate(lane):
@@ -436,7 +436,7 @@ def test_of_two_who_decide_one_case_at_once_one_wins(lane: SqliteStore) -> None:
         change, case = opening(n)
         case = claimed(case)
         save(lane, (CaseWrite(case), *change[1:2]))
-        save(lane, steps.claim(lane.queries(PLATFORM).case(case.id), lease_s=900, stamp=stamp(actor=M1))[0])
+        save(lane, review_policy.claim(lane.queries(PLATFORM).case(case.id), lease_s=900, stamp=stamp(actor=M1))[0])
         cases[n] = lane.queries(PLATFORM).case(case.id)
     start = threading.Barrier(2)
     won: dict[int, list[str]] = {n: [] for n in cases}

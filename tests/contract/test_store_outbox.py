@@ -9,8 +9,7 @@ import pytest
 
 from kz_compliance_sdk.adapters.sql.statements import Compiled
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
-from kz_compliance_sdk.domain.change import Change, MessageWrite
-from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
+from kz_compliance_sdk.domain.change import Attempt, Change, MessageWrite, OutboxMessage
 from kz_compliance_sdk.errors import Conflict, LeaseLost
 from kz_compliance_sdk.ports import Tx
 from tests.contract.conftest import Gate, raw, save, saved

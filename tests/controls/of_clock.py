@@ -72,7 +72,7 @@ CONTROLS: tuple[Control, ...] = (
         "each due step fires exactly once",
         OF_CLOCK,
         instead(
-            "domain.results.moved",
+            "domain.holding.moved",
             made=lambda real: lambda case, *given, **named: real(case, *given, **{**named, "watch_at": case.watch_at}),
         ),
         f"{CLOCK}test_each_step_comes_once",
@@ -81,7 +81,7 @@ CONTROLS: tuple[Control, ...] = (
         "`unclaimed_1h` on a claimed case",
         "a step for unclaimed cases leaves a claimed one alone",
         LAW,
-        gives("domain.results.is_untouched", what=True),
+        gives("domain.holding.is_untouched", what=True),
         f"{CLOCK}test_a_step_for_unclaimed_cases_leaves_a_claimed_one_alone",
     ),
     Control(
@@ -168,21 +168,21 @@ CONTROLS: tuple[Control, ...] = (
         "one person suspends",
         "a suspension has no effect until somebody else confirms it",
         OF_CLOCK,
-        is_now("domain.contest.Suspension.pause", property(lambda one: Pause(one.from_at, one.ends_at))),
+        is_now("domain.clock.Suspension.pause", property(lambda one: Pause(one.from_at, one.ends_at))),
         f"{CLOCK}test_a_suspension_has_no_effect_before_a_second_person_confirms_it",
     ),
     Control(
         "a suspension pauses nothing",
         "a suspension order pauses the term, and the stored time stays",
         OF_CLOCK,
-        is_now("domain.contest.Suspension.pause", None),
+        is_now("domain.clock.Suspension.pause", None),
         f"{CLOCK}test_a_suspension_pauses_the_term_and_leaves_the_stored_one",
     ),
     Control(
         "nobody looks at the clock",
         "a clock that is set takes no escalation away, and people are told",
         RELIABILITY,
-        gives("services.clock_steps.step_between"),
+        gives("services.deadlines.step_between"),
         f"{CLOCK}test_a_clock_that_is_set_takes_no_page_away",
     ),
     Control(

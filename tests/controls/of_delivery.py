@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kz_compliance_sdk.domain.case import CaseState
-from kz_compliance_sdk.domain.outbox import Attempt
+from kz_compliance_sdk.domain.change import Attempt
 from kz_compliance_sdk.ports import Delivered, Failed, InForce
 from tests.controls.ways import (
     DELIVERY,
@@ -74,7 +74,7 @@ CONTROLS: tuple[Control, ...] = (
         "nothing early",
         "if the deadline comes near, an interim report is offered to people",
         OF_DELIVERY,
-        gives("domain.results.interim_due", what=False),
+        gives("domain.holding.interim_due", what=False),
         f"{DELIVERY}test_what_is_settled_is_reported_early_only_if_a_person_says_so",
     ),
     Control(
@@ -114,7 +114,7 @@ CONTROLS: tuple[Control, ...] = (
         OF_DELIVERY,
         instead(
             "services.outcomes.next_attempt_at",
-            "domain.breaker.next_attempt_at",
+            "domain.change.next_attempt_at",
             made=lambda _real: lambda now, *_: now + 900,
         ),
         f"{DELIVERY}test_tries_become_denser_as_the_deadline_nears",
@@ -137,7 +137,7 @@ CONTROLS: tuple[Control, ...] = (
         "a refusal is dropped",
         "a refused final report sends the case back to review, and people are alerted",
         OF_DELIVERY,
-        gives("domain.results.reject", what=()),
+        gives("domain.holding.reject", what=()),
         f"{DELIVERY}test_what_is_refused_for_good_is_parked_shown_and_decided_anew",
     ),
     Control(
@@ -151,7 +151,7 @@ CONTROLS: tuple[Control, ...] = (
         "no breaker",
         "after five failures in a row one message at a time goes through as a probe",
         OF_DELIVERY,
-        is_now("domain.breaker.OPENS_AFTER", 10**6),
+        is_now("domain.change.OPENS_AFTER", 10**6),
         f"{DELIVERY}test_a_regulator_that_does_not_answer_is_left_alone_but_for_one_probe",
     ),
     Control(
@@ -175,7 +175,7 @@ CONTROLS: tuple[Control, ...] = (
         "nobody hears of what cannot be done",
         "a measure that can never be carried out goes back to review, and people are alerted",
         OF_DELIVERY,
-        gives("domain.results.measure_failed", what=()),
+        gives("domain.holding.measure_failed", what=()),
         f"{DELIVERY}test_what_can_never_be_carried_out_goes_back_to_review",
     ),
     Control(
@@ -190,7 +190,7 @@ CONTROLS: tuple[Control, ...] = (
         "of a demand for user data nothing leaves but the acknowledgement",
         DUE_PROCESS,
         instead(
-            "domain.commands.pressure.tried",
+            "domain.commands.office.tried",
             made=lambda real: lambda messages, _kinds, stamp: real(messages, ("clarification",), stamp),
         ),
         f"{DELIVERY}test_a_report_that_was_worded_before_does_not_leave_after_a_demand_was_handed_over",
@@ -199,7 +199,7 @@ CONTROLS: tuple[Control, ...] = (
         "everybody takes a demand for user data",
         "a demand for user data is claimed by a lawyer alone",
         DUE_PROCESS,
-        gives("domain.steps.check_claimer"),
+        gives("domain.review_policy.check_claimer"),
         f"{DELIVERY}test_a_demand_for_user_data_is_a_lawyers_and_only_acknowledged",
     ),
     Control(

@@ -72,7 +72,7 @@ CONTROLS: tuple[Control, ...] = (
         "what is not authentic gets a 401 and leaves nothing but a counter",
         OVERVIEW,
         instead(
-            "wire.signature.standard_webhooks.hmac",
+            "wire.signature.keyring.hmac",
             made=lambda real: SimpleNamespace(digest=real.digest, compare_digest=lambda *_: True),
         ),
         f"{INTAKE}test_what_is_not_authentic_leaves_nothing",

@@ -78,7 +78,7 @@ CONTROLS: tuple[Control, ...] = (
         "rows are believed",
         "a row that was edited decides nothing",
         _PAGE,
-        instead("adapters.sql.shared.Shared.case_from", made=_as_its_row_says),
+        instead("adapters.sql.statements.Shared.case_from", made=_as_its_row_says),
         f"{_ROWS}test_a_category_that_was_edited_takes_nobody_s_second_person_away",
     ),
     Control(
@@ -120,7 +120,7 @@ CONTROLS: tuple[Control, ...] = (
         "whoever is said to know is not told",
         "nobody is kept from being told of a broken chain",
         RELIABILITY,
-        gives("services.unreadable._is_told", what=True),
+        gives("services.sweep._is_told", what=True),
         f"{_ATTACKS}test_nobody_is_kept_from_being_told_of_a_broken_chain",
     ),
     Control(
@@ -162,14 +162,14 @@ CONTROLS: tuple[Control, ...] = (
         "a broken chain holds up what stands behind it",
         "a broken chain hides nothing: the other cases go on",
         RELIABILITY,
-        instead("adapters.sql.shared.first_that_open", made=_none_behind_it),
+        instead("adapters.sql.statements.first_that_open", made=_none_behind_it),
         f"{_ROWS}test_an_event_that_was_changed_decides_nothing_and_hides_nothing",
     ),
     Control(
         "nobody hears of a broken chain",
         "a broken chain hides nothing: people are told of it",
         RELIABILITY,
-        gives("services.unreadable.alerts", what=()),
+        gives("services.sweep.alerts", what=()),
         f"{_ROWS}test_an_event_that_was_changed_decides_nothing_and_hides_nothing",
     ),
 )

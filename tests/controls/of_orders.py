@@ -111,7 +111,7 @@ CONTROLS: tuple[Control, ...] = (
         "what was decided but not carried out is void with a new revision",
         OVERVIEW,
         both(
-            gives("domain.results.is_current", what=True),
+            gives("domain.holding.is_current", what=True),
             gives("domain.fold.Case.void"),
         ),
         f"{ORDERS}test_an_amendment_takes_back_what_was_not_carried_out",
@@ -133,7 +133,7 @@ CONTROLS: tuple[Control, ...] = (
         )
         for what, place, test in (
             ("a suspension", "remedies", "test_a_suspension_holds_back_what_has_not_begun"),
-            ("an instruction", "pressure", "test_an_instruction_holds_back_what_one_person_decided"),
+            ("an instruction", "office", "test_an_instruction_holds_back_what_one_person_decided"),
         )
     ),
     Control(
@@ -189,7 +189,7 @@ CONTROLS: tuple[Control, ...] = (
         "a reversal is not reported",
         "after a reversal the regulator gets a corrected final report with the next `sequence`",
         OF_USERS,
-        instead("domain.results.with_report", made=_first_report_only),
+        instead("domain.holding.with_report", made=_first_report_only),
         f"{ORDERS}test_an_appeal_that_succeeds_lifts_and_is_reported",
     ),
     Control(

@@ -91,7 +91,7 @@ CONTROLS: tuple[Control, ...] = (
         "the last case first",
         "a claim gives the most urgent free case",
         OF_REVIEW,
-        instead("adapters.sql.shared.Shared._fetch_free", made=_the_last_first),
+        instead("adapters.sql.statements.Shared._fetch_free", made=_the_last_first),
         f"{REVIEW}test_the_most_urgent_case_is_handed_out_first",
     ),
     Control(
@@ -99,7 +99,7 @@ CONTROLS: tuple[Control, ...] = (
         "somebody whose lease ran out gets `LeaseLost`, and nothing is written",
         OF_REVIEW,
         instead(
-            "domain.steps.check_lease",
+            "domain.review_policy.check_lease",
             "domain.deciding.check_lease",
             made=lambda check: lambda case, token, stamp: check(case, token, replace(stamp, at=0)),
         ),
@@ -138,7 +138,7 @@ CONTROLS: tuple[Control, ...] = (
             ("correcting a receipt", OF_CLOCK, "domain.commands.arrivals.check_another"),
             ("vouching for a letter", OF_REVIEW, "domain.letters_in.check_another"),
             ("confirming a suspension", OF_CLOCK, "domain.commands.remedies.check_another"),
-            ("agreeing to an erasure", OF_PRIVACY, "domain.commands.privacy.check_another"),
+            ("agreeing to an erasure", OF_PRIVACY, "domain.commands.office.check_another"),
             ("ending an appeal", OF_USERS, "domain.appeals.check_another"),
         )
     ),
@@ -283,7 +283,7 @@ CONTROLS: tuple[Control, ...] = (
             f"names pass: {text}",
             "a text that holds an account, an address or a number of somebody is refused",
             DUE_PROCESS,
-            gives("domain.identities._Named.found_in"),
+            gives("domain.proposal_checks._Named.found_in"),
             f"{REVIEW}test_what_leaves_names_nobody[{text}]",
         )
         for text in ("Пишите на a.b@social.example", "Звоните +7 701 123-45-67", "Удалено у @petrov")

@@ -27,7 +27,7 @@ CONTROLS: tuple[Control, ...] = (
         "whatever the authority wrote",
         "a part of a notice to a user that holds somebody's identity is left out, and people are alerted",
         OF_USERS,
-        gives("domain.identities._Named.found_in"),
+        gives("domain.proposal_checks._Named.found_in"),
         f"{USERS}test_what_an_authority_wrote_about_a_person_is_left_out",
     ),
     Control(
@@ -42,7 +42,7 @@ CONTROLS: tuple[Control, ...] = (
         "a delay ends at most 42 days ahead",
         OF_USERS,
         instead(
-            "domain.commands.privacy.DelayUserNotices.decide",
+            "domain.commands.office.DelayUserNotices.decide",
             made=lambda real: lambda command, case, facts, stamp: real(command, case, _patient(facts), stamp),
         ),
         f"{USERS}test_a_delay_has_an_end_and_a_lawyer",

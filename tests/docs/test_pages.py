@@ -21,14 +21,13 @@ from kz_compliance_sdk.adapters.sql import schema
 from kz_compliance_sdk.adapters.sql.store import MOST_WAITING
 from kz_compliance_sdk.adapters.troubles import REMIND_S
 from kz_compliance_sdk.config.sections import LimitSettings
-from kz_compliance_sdk.domain import breaker, running_time
+from kz_compliance_sdk.domain import change, running_time
+from kz_compliance_sdk.domain.change import PARK_AFTER_REFUSED_S, next_attempt_at
 from kz_compliance_sdk.domain.decision import Action
 from kz_compliance_sdk.domain.notice import Notice
-from kz_compliance_sdk.domain.outbox import PARK_AFTER_REFUSED_S, next_attempt_at
 from kz_compliance_sdk.domain.policy import kz_policy
 from kz_compliance_sdk.domain.report import Report
-from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
-from kz_compliance_sdk.domain.steps import VIEW_AGAIN_AFTER_S
+from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY, VIEW_AGAIN_AFTER_S
 from kz_compliance_sdk.errors import NotAuthentic
 from kz_compliance_sdk.faces.cli import demo_stage, demo_stories, doctor
 from kz_compliance_sdk.faces.cli.app import app
@@ -38,10 +37,9 @@ from kz_compliance_sdk.services.health import SILENT_AFTER_S
 from kz_compliance_sdk.testing import agreement, keys
 from kz_compliance_sdk.testing.conformance.bad_inputs import CASES
 from kz_compliance_sdk.wire import strict_json
-from kz_compliance_sdk.wire.problem import read_problem
-from kz_compliance_sdk.wire.signature import WINDOW_S, KeyRing, Profile, standard_webhooks, verify
+from kz_compliance_sdk.wire.signature import WINDOW_S, KeyRing, Profile, keyring, verify
 from kz_compliance_sdk.wire.strict_json import read
-from kz_compliance_sdk.wire.v1 import ENVELOPES, read_message, read_receipt
+from kz_compliance_sdk.wire.v1 import ENVELOPES, read_message, read_problem, read_receipt
 from tests.docs.blocks import DOCS, ROOT, Block, blocks
 from tests.docs.site import INTAKE_PATH, settings_file, signed_notice
 from tests.journey.campaign.run import SPEED, Campaign
@@ -191,7 +189,7 @@ def test_every_setting_that_a_page_names_exists(page: Path) -> None:
         ("concepts/delivery.md", "it is 3 minutes at most", next_attempt_at(0, 60, -1, 0.0), 180),
         ("concepts/delivery.md", "for a whole hour for a reason", PARK_AFTER_REFUSED_S, 3600),
         ("concepts/delivery.md", "after five attempts people are alerted", outcomes.PAGE_AFTER_ATTEMPTS, 5),
-        ("concepts/delivery.md", "After five failures in a row", breaker.OPENS_AFTER, 5),
+        ("concepts/delivery.md", "After five failures in a row", change.OPENS_AFTER, 5),
         ("guides/custom-regulator.md", "is parked after an hour of refusals", PARK_AFTER_REFUSED_S, 3600),
         ("operations.md", "every five minutes", REMIND_S, 300),
         ("operations.md", "expire within 30 days", doctor.KEY_WARNING_S, 30 * 86_400),
@@ -203,8 +201,8 @@ def test_every_setting_that_a_page_names_exists(page: Path) -> None:
             (32, 5000),
         ),
         ("security.md", "128, and 32,768 bytes together", (intake.MAX_HEADERS, intake.MAX_HEAD), (128, 32_768)),
-        ("security.md", "| 32, of them 4 with Ed25519 |", standard_webhooks.MAX_SIGNATURES, 32),
-        ("security.md", "of them 4 with Ed25519", standard_webhooks.MAX_ED25519_SIGNATURES, 4),
+        ("security.md", "| 32, of them 4 with Ed25519 |", keyring.MAX_SIGNATURES, 32),
+        ("security.md", "of them 4 with Ed25519", keyring.MAX_ED25519_SIGNATURES, 4),
         ("changelog.md", "The schema is 0019", schema.HEAD, "0019"),
         ("reliability.md", "catalogue of 199", len(CASES), 199),
         ("reliability.md", "27 pairs of steps", len(PAIRS), 27),

@@ -18,8 +18,7 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from kz_compliance_sdk import ComplianceDesk, Effect, Failed, Settings
-from kz_compliance_sdk.domain.decision import OUTCOME_OF_ACTION
-from kz_compliance_sdk.domain.legal_check import QUESTIONS
+from kz_compliance_sdk.domain.decision import OUTCOME_OF_ACTION, QUESTIONS
 from kz_compliance_sdk.testing import builders
 from kz_compliance_sdk.testing.frozen import FrozenClock, frozen_env
 from kz_compliance_sdk.testing.office import Office

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from kz_compliance_sdk.evidence.pack import MANIFEST
+from kz_compliance_sdk.evidence.taking import MANIFEST
 from tests.evidence.scene import codes, opened, signed_anew
 
 

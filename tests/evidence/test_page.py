@@ -15,14 +15,12 @@ from markupsafe import escape
 
 from kz_compliance_sdk.domain.clock import local
 from kz_compliance_sdk.domain.events import KINDS
-from kz_compliance_sdk.domain.events.arrivals import Sanctioned
+from kz_compliance_sdk.domain.events.arrivals import Joined, Lodged, Sanctioned
 from kz_compliance_sdk.domain.events.base import ObjectEvent
-from kz_compliance_sdk.domain.events.checkpoints import Checkpointed, HandedOut
-from kz_compliance_sdk.domain.events.office import LedgerKeyRetired
-from kz_compliance_sdk.domain.events.waiting import Joined, Lodged
+from kz_compliance_sdk.domain.events.office import Checkpointed, HandedOut, LedgerKeyRetired
 from kz_compliance_sdk.domain.notice import NoticeKind
 from kz_compliance_sdk.domain.words import LANGUAGES, Lang, words
-from kz_compliance_sdk.evidence.pack import SUBJECTS, packed
+from kz_compliance_sdk.evidence.taking import SUBJECTS, packed
 from tests.catalogues import SOURCES, tables
 from tests.evidence.scene import (
     HEAD,

@@ -11,7 +11,7 @@ import pytest
 
 from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.actor import Actor
-from kz_compliance_sdk.domain.legal_check import QUESTIONS
+from kz_compliance_sdk.domain.decision import QUESTIONS
 from kz_compliance_sdk.domain.policy import kz_policy
 from kz_compliance_sdk.domain.words import words
 from kz_compliance_sdk.evidence.verify_pack import verified

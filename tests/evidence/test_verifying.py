@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from kz_compliance_sdk.errors import InvalidInput
-from kz_compliance_sdk.evidence.pack import MANIFEST, SIGNATURE, zipped
+from kz_compliance_sdk.evidence.taking import MANIFEST, SIGNATURE, zipped
 from kz_compliance_sdk.evidence.verify_pack import read_key, verified
 from kz_compliance_sdk.testing import keys
 from kz_compliance_sdk.wire.signature import SigningKey

@@ -6,8 +6,8 @@ import pytest
 
 from kz_compliance_sdk.domain import proofs
 from kz_compliance_sdk.domain.actor import Actor
-from kz_compliance_sdk.domain.legal_check import LegalCheck
-from kz_compliance_sdk.domain.steps import VIEW_AGAIN_AFTER_S
+from kz_compliance_sdk.domain.decision import LegalCheck
+from kz_compliance_sdk.domain.review_policy import VIEW_AGAIN_AFTER_S
 from kz_compliance_sdk.errors import InvalidInput, NotAllowed, NotFound
 from tests.evidence.scene import HEAD, LEAD, MODERATOR, Scene
 

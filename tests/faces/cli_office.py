@@ -16,7 +16,7 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from kz_compliance_sdk.domain.legal_check import QUESTIONS
+from kz_compliance_sdk.domain.decision import QUESTIONS
 from kz_compliance_sdk.domain.notice import Notice
 from kz_compliance_sdk.domain.values import instant_text
 from kz_compliance_sdk.faces.cli.app import app

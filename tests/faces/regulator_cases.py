@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from kz_compliance_sdk.adapters.http_regulator import HttpRegulator
-from kz_compliance_sdk.domain.outbox import Kind, OutboxMessage
+from kz_compliance_sdk.domain.change import Kind, OutboxMessage
 from kz_compliance_sdk.domain.report import (
     Acknowledgement,
     AuthorisedPerson,

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from kz_compliance_sdk.adapters.sql import engine, sqlite
+from kz_compliance_sdk.adapters.sql import sqlite, store
 from kz_compliance_sdk.adapters.sql.sqlite import configure
 from kz_compliance_sdk.faces.cli import exits
 from kz_compliance_sdk.faces.cli.exits import exit_code
@@ -82,7 +82,7 @@ def test_a_store_that_this_account_may_not_write_to_is_said_so(office: Office, m
     def read_only(driver: Any, path: str) -> Any:
         return driver.module.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None, check_same_thread=False)
 
-    monkeypatch.setattr(engine, "connect", read_only)
+    monkeypatch.setattr(store, "connect", read_only)
     with closing(sqlite.choose_driver().module.connect(office.store)) as backup:
         backup.execute("PRAGMA journal_mode = DELETE").fetchall()  # as a copy by VACUUM INTO is
     for command in (("db", "status"), ("db", "upgrade"), ("cases", "list")):

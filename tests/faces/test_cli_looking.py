@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kz_compliance_sdk.domain.legal_check import QUESTIONS
+from kz_compliance_sdk.domain.decision import QUESTIONS
 from tests.faces.cli_office import Office
 
 POSTS = """

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from kz_compliance_sdk.domain.outbox import Kind
+from kz_compliance_sdk.domain.change import Kind
 from kz_compliance_sdk.ports import Delivered, Env, Rejected, Unknown
-from kz_compliance_sdk.wire.problem import Problem, problem_bytes
 from kz_compliance_sdk.wire.signature import KeyRing, verify
+from kz_compliance_sdk.wire.v1 import Problem, problem_bytes
 from tests.conftest import NOON
 from tests.faces.regulator_cases import (
     MESSAGE,

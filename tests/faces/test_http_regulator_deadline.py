@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import httpcore
 import pytest
 
-from kz_compliance_sdk.adapters.deadline import DeadlineBackend
+from kz_compliance_sdk.adapters.http_client import DeadlineBackend
 from tests.waiting import PATIENCE_S
 
 

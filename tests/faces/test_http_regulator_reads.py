@@ -9,14 +9,13 @@ from dataclasses import replace
 import httpx
 import pytest
 
+from kz_compliance_sdk.domain.change import Kind
 from kz_compliance_sdk.domain.notice import Notice
-from kz_compliance_sdk.domain.outbox import Kind
 from kz_compliance_sdk.domain.report import Receipt
 from kz_compliance_sdk.errors import RegulatorError
 from kz_compliance_sdk.ports import Delivered, Env, RetryAt
-from kz_compliance_sdk.wire.problem import Problem, problem_bytes
 from kz_compliance_sdk.wire.signature import verify
-from kz_compliance_sdk.wire.v1 import FeedEntry, FeedPage, HeldNotice, encode, read_receipt
+from kz_compliance_sdk.wire.v1 import FeedEntry, FeedPage, HeldNotice, Problem, encode, problem_bytes, read_receipt
 from tests.conftest import NOON
 from tests.faces.regulator_cases import (
     MESSAGE,

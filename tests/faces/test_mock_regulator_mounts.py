@@ -12,7 +12,7 @@ import pytest
 import respx
 
 from kz_compliance_sdk.adapters.http_regulator import HttpRegulator
-from kz_compliance_sdk.domain.outbox import OutboxMessage
+from kz_compliance_sdk.domain.change import OutboxMessage
 from kz_compliance_sdk.domain.report import outbound_bytes
 from kz_compliance_sdk.ports import Delivered, Env, Unknown
 from kz_compliance_sdk.testing import builders, keys

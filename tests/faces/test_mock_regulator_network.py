@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from kz_compliance_sdk.adapters.http_regulator import HttpRegulator
-from kz_compliance_sdk.domain.outbox import OutboxMessage
+from kz_compliance_sdk.domain.change import OutboxMessage
 from kz_compliance_sdk.domain.report import outbound_bytes
 from kz_compliance_sdk.ports import Delivered, Env, Rejected, RetryAt, Sent, Unknown
 from kz_compliance_sdk.testing import builders, keys
@@ -28,8 +28,8 @@ from kz_compliance_sdk.testing.mock_regulator import (
 )
 from kz_compliance_sdk.testing.mock_regulator.exchange import GARBAGE
 from kz_compliance_sdk.testing.mock_regulator.server import Server, running
-from kz_compliance_sdk.wire.problem import read_problem
 from kz_compliance_sdk.wire.signature import KeyRing, Profile, sign
+from kz_compliance_sdk.wire.v1 import read_problem
 from tests.conftest import NOON, FrozenClock
 from tests.waiting import PATIENCE_S, comes
 

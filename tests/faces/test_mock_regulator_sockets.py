@@ -18,7 +18,7 @@ import httpx
 import pytest
 
 from kz_compliance_sdk.adapters.http_regulator import HttpRegulator
-from kz_compliance_sdk.domain.outbox import OutboxMessage
+from kz_compliance_sdk.domain.change import OutboxMessage
 from kz_compliance_sdk.domain.report import outbound_bytes
 from kz_compliance_sdk.ports import Delivered, Env, Rejected, RetryAt, Unknown
 from kz_compliance_sdk.testing import builders, keys

@@ -13,8 +13,8 @@ import pytest
 from kz_compliance_sdk.desk import ComplianceDesk
 from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.case import CaseState
+from kz_compliance_sdk.domain.change import OutboxMessage
 from kz_compliance_sdk.domain.decision import Wording
-from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.report import Statement
 from kz_compliance_sdk.errors import IllegalMove
 from kz_compliance_sdk.faces.worker import Worker

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.actor import SYSTEM, Actor
 from kz_compliance_sdk.domain.case import Case, CaseState
+from kz_compliance_sdk.domain.change import OutboxMessage
 from kz_compliance_sdk.domain.notice import Notice
-from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy, kz_policy
 from kz_compliance_sdk.ports import Effect, EffectResult, Failed, Rejected, RetryAt, Sent
 from kz_compliance_sdk.testing import builders

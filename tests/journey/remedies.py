@@ -9,7 +9,7 @@ from pathlib import Path
 from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.case import Case, CaseState
-from kz_compliance_sdk.domain.contest import CONTEST_RESULTS
+from kz_compliance_sdk.domain.clock import CONTEST_RESULTS
 from kz_compliance_sdk.domain.notice import Answer, Effect, Item, Notice
 from kz_compliance_sdk.domain.report import Question, Statement
 from kz_compliance_sdk.domain.values import LocalText

@@ -16,13 +16,12 @@ from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import Change, InboxRow
+from kz_compliance_sdk.domain.change import Change, InboxRow, OutboxMessage
 from kz_compliance_sdk.domain.commands import Command
 from kz_compliance_sdk.domain.commands.review import Decided
-from kz_compliance_sdk.domain.completeness import Recipient
+from kz_compliance_sdk.domain.content import Recipient
 from kz_compliance_sdk.domain.decision import Decision, Proposal
 from kz_compliance_sdk.domain.messages import BY_HAND, REGULATOR, Respondent
-from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy, kz_policy
 from kz_compliance_sdk.domain.proofs import Records
 from kz_compliance_sdk.domain.received import received_in
@@ -48,13 +47,11 @@ from kz_compliance_sdk.ports import (
 )
 from kz_compliance_sdk.services import deadlines
 from kz_compliance_sdk.services.admission import Admission
-from kz_compliance_sdk.services.appeals import Appeals
-from kz_compliance_sdk.services.care import Care
 from kz_compliance_sdk.services.delivery import Delivery, Ways
 from kz_compliance_sdk.services.intake import Headers, Intake, Pending
 from kz_compliance_sdk.services.letters import Letters
 from kz_compliance_sdk.services.loading import CaseFile, Letter, case_file_of, letters_of
-from kz_compliance_sdk.services.looking import Looking
+from kz_compliance_sdk.services.looking import Appeals, Care, Looking
 from kz_compliance_sdk.services.response import Response
 from kz_compliance_sdk.services.take import Taking
 from kz_compliance_sdk.testing import builders

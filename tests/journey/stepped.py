@@ -14,7 +14,7 @@ from pathlib import Path
 
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.ports import Due
-from kz_compliance_sdk.services.clock_steps import follow_clock
+from kz_compliance_sdk.services.deadlines import follow_clock
 from tests.journey.scene import PLATFORM, Host, World
 from tests.unit.case_makers import a_notice
 

@@ -7,7 +7,7 @@ from typing import Any
 from kz_compliance_sdk.domain.fold import Tally, evolve
 from kz_compliance_sdk.domain.ledger import FIRST, Stamped
 from kz_compliance_sdk.domain.transitions import ENDED
-from kz_compliance_sdk.services.tallying import said_of
+from kz_compliance_sdk.services.loading import said_of
 
 
 def check_tallies(queries: Any) -> None:

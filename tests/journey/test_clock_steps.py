@@ -7,13 +7,12 @@ from typing import Any
 
 import pytest
 
-from kz_compliance_sdk.config.privacy import RetentionSettings
+from kz_compliance_sdk.config.sections import RetentionSettings
 from kz_compliance_sdk.domain import commands
-from kz_compliance_sdk.domain.change import EndpointState
-from kz_compliance_sdk.domain.outbox import OutboxMessage
+from kz_compliance_sdk.domain.change import EndpointState, OutboxMessage
 from kz_compliance_sdk.domain.values import instant_text
-from kz_compliance_sdk.services import clock_steps
-from kz_compliance_sdk.services.clock_steps import follow_clock
+from kz_compliance_sdk.services import deadlines
+from kz_compliance_sdk.services.deadlines import follow_clock
 from kz_compliance_sdk.services.health import health_document
 from kz_compliance_sdk.services.privacy import Privacy
 from tests.journey.scene import M1, PLATFORM, FakePlatform, Host, World
@@ -48,7 +47,7 @@ def test_nobody_is_paged_in_time_where_nobody_looks_at_the_clock(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The control: without the look, ten minutes a day ahead take every page of the true deadline away."""
-    monkeypatch.setattr(clock_steps, "step_between", lambda _last, _now: None)
+    monkeypatch.setattr(deadlines, "step_between", lambda _last, _now: None)
     found = list(faults(run(tmp_path, TEN_MINUTES)))
     assert any("due.due did not come" in one for one in found), found
 

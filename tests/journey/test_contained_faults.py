@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from kz_compliance_sdk.domain import results
+from kz_compliance_sdk.domain import holding
 from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.domain.fold import steps_of
 from kz_compliance_sdk.errors import StoreError
@@ -71,7 +71,7 @@ def test_a_case_that_cannot_be_watched_keeps_no_other_from_its_escalation(
     poisoned, other = stuck_case(host), a_notice(seed=7)
     host.world.clock.advance(60)
     host.push(other, "m-2")
-    failing_for(monkeypatch, results, step, poisoned.id)
+    failing_for(monkeypatch, holding, step, poisoned.id)
     host.world.clock.advance(23 * HOUR)
     for _ in range(3):
         host.watch()
@@ -98,7 +98,7 @@ def test_a_watch_ends_when_the_store_fails(host: Host, monkeypatch: pytest.Monke
         tried.append(case)
         raise StoreError("the disk is full")
 
-    monkeypatch.setattr(results, "escalate", full)
+    monkeypatch.setattr(holding, "escalate", full)
     with pytest.raises(StoreError):
         host.watch()
     assert len(tried) == 1

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kz_compliance_sdk.domain import commands, results
+from kz_compliance_sdk.domain import commands, holding
 from kz_compliance_sdk.domain.case import CaseState
 from kz_compliance_sdk.domain.notice import Item
 from kz_compliance_sdk.ports import Effect, EffectResult, Failed, InForce, Pending, Reference
@@ -181,7 +181,7 @@ def test_what_was_removed_and_could_not_be_recorded_is_not_taken_for_content_tha
     lease = claimed(host)
     propose(host, lease)
     with monkeypatch.context() as patch:
-        patch.setattr(results, "measure_in_force", _broken)
+        patch.setattr(holding, "measure_in_force", _broken)
         host.drain()
     assert case_of(host, lease).state is CaseState.DECIDED
     host.world.clock.advance(60)

@@ -9,11 +9,17 @@ from typing import Any
 
 import pytest
 
-from kz_compliance_sdk.domain import breaker, results
+from kz_compliance_sdk.domain import change, holding
 from kz_compliance_sdk.domain.case import CaseState
-from kz_compliance_sdk.domain.change import EndpointState, MessageWrite, Write
+from kz_compliance_sdk.domain.change import (
+    PARK_AFTER_REFUSED_S,
+    Attempt,
+    EndpointState,
+    MessageWrite,
+    OutboxMessage,
+    Write,
+)
 from kz_compliance_sdk.domain.messages import REGULATOR
-from kz_compliance_sdk.domain.outbox import PARK_AFTER_REFUSED_S, Attempt, OutboxMessage
 from kz_compliance_sdk.ports import Rejected, RetryAt, Sent, Unknown
 from kz_compliance_sdk.services.delivery import LEASE_S
 from kz_compliance_sdk.testing import builders
@@ -121,7 +127,7 @@ def test_a_result_that_cannot_be_recorded_is_told_and_tried_again(
         raise ValueError("a text of the notice")
 
     with monkeypatch.context() as patched:
-        patched.setattr(results, "measure_in_force", failing)
+        patched.setattr(holding, "measure_in_force", failing)
         passes(host, 60)
         found = attempts(host, notice_id, "enforce")
         assert [a.number for a in found] == list(range(1, len(found) + 1))
@@ -144,14 +150,14 @@ def test_a_message_that_cannot_even_be_leased_keeps_no_other_from_leaving(
     for notice in notices:
         host.decide(proposal(measure(notice.items[0].item_id)))
     poisoned, other = (notice.notice_id for notice in notices)
-    is_current, case_id = results.is_current, host.case(poisoned).id
+    is_current, case_id = holding.is_current, host.case(poisoned).id
 
     def failing(case: Any, message: OutboxMessage) -> bool:
         if case.id == case_id:
             raise ValueError("whatever")
         return is_current(case, message)
 
-    monkeypatch.setattr(results, "is_current", failing)
+    monkeypatch.setattr(holding, "is_current", failing)
     passes(host, 60)
     assert host.case(other).state is CaseState.CLOSED
     assert host.case(poisoned).state is CaseState.DECIDED
@@ -261,7 +267,7 @@ def test_refusals_that_pass_within_the_hour_send_no_case_back(host: Host) -> Non
     passes(host, 600, 5)
     case = host.case(notice_id)
     assert case.state is CaseState.ENFORCED
-    assert endpoint(host).failures >= breaker.OPENS_AFTER
+    assert endpoint(host).failures >= change.OPENS_AFTER
     assert alerted(host).count("regulator_refuses") == 1
     answers(host, None)
     passes(host, HOUR, 60)

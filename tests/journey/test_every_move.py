@@ -17,21 +17,21 @@ from unittest import mock
 
 import pytest
 
-from kz_compliance_sdk.config.privacy import RetentionSettings
+from kz_compliance_sdk.config.sections import RetentionSettings
 from kz_compliance_sdk.domain import case as case_module
 from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.actor import SYSTEM, Actor
 from kz_compliance_sdk.domain.case import Case, CaseState
+from kz_compliance_sdk.domain.change import OutboxMessage
 from kz_compliance_sdk.domain.commands.review import Decided
 from kz_compliance_sdk.domain.decision import Action, ItemDecision, Proposal
 from kz_compliance_sdk.domain.notice import Item, Notice, UserNotice
-from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import kz_policy
 from kz_compliance_sdk.domain.report import Question, Statement
 from kz_compliance_sdk.domain.transitions import ENDED, TRANSITIONS, UNDECIDED, is_legal
 from kz_compliance_sdk.errors import ComplianceError
 from kz_compliance_sdk.ports import Effect, EffectResult, Failed, Pending, Rejected, RetryAt, Sent, Unknown
-from kz_compliance_sdk.services.clock_steps import follow_clock
+from kz_compliance_sdk.services.deadlines import follow_clock
 from kz_compliance_sdk.services.letters import Proof
 from kz_compliance_sdk.services.privacy import Privacy
 from kz_compliance_sdk.testing import builders

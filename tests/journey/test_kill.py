@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from kz_compliance_sdk.adapters.sql import queries, reads, rows
+from kz_compliance_sdk.adapters.sql import queries, rows, view
 from kz_compliance_sdk.domain.believed import Opens, true_case
 from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.domain.fold import Stream
@@ -314,8 +314,8 @@ def _of_row(stream: Stream, opens: Opens, said: Mapping[str, Any]) -> Case:
 
 ROWS_ALONE: tuple[tuple[object, str, Callable[..., object]], ...] = (
     (rows, "plan_of", _said_by),
-    (reads, "plan_of", _said_by),
-    (reads, "read_case", _of_row),
+    (view, "plan_of", _said_by),
+    (view, "read_case", _of_row),
     (queries, "read_case", _of_row),
     (queries, "as_told", lambda _stream, _words, stored: tuple(stored)),
 )

@@ -24,8 +24,7 @@ from urllib.parse import quote, urlsplit
 import pytest
 import uvicorn
 
-from kz_compliance_sdk.adapters.log import logger
-from kz_compliance_sdk.adapters.notifiers import alert_bytes
+from kz_compliance_sdk.adapters.notifiers import alert_bytes, logger
 from kz_compliance_sdk.aio import AsyncComplianceDesk
 from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.desk import ComplianceDesk

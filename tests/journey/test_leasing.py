@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from kz_compliance_sdk.domain import breaker
-from kz_compliance_sdk.domain.change import EndpointState, Write
+from kz_compliance_sdk.domain import change
+from kz_compliance_sdk.domain.change import EndpointState, OutboxMessage, Write
 from kz_compliance_sdk.domain.messages import BY_HAND, ENFORCER, NOTIFIER, REGULATOR
-from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.user_notices import MESSENGER
 from kz_compliance_sdk.ports import EffectResult, Failed, Pending, RetryAt, Sent, Unknown
 from kz_compliance_sdk.services.delivery import LEASE_S, Drained
@@ -114,7 +113,7 @@ def test_a_process_sends_to_what_it_has_a_way_to(host: Host) -> None:
     assert not host.delivery.can_tell_users()
 
 
-@pytest.mark.parametrize(("failures", "taken"), [(breaker.OPENS_AFTER - 1, 3), (breaker.OPENS_AFTER, 1)])
+@pytest.mark.parametrize(("failures", "taken"), [(change.OPENS_AFTER - 1, 3), (change.OPENS_AFTER, 1)])
 def test_an_open_breaker_lets_one_probe_through_for_the_time_of_its_lease(
     host: Host, failures: int, taken: int
 ) -> None:
@@ -127,14 +126,14 @@ def test_an_open_breaker_lets_one_probe_through_for_the_time_of_its_lease(
 
 def test_nothing_is_taken_while_the_breaker_is_open(host: Host) -> None:
     issued(host, 1)
-    failed(host, breaker.OPENS_AFTER, host.world.clock() + 2)
+    failed(host, change.OPENS_AFTER, host.world.clock() + 2)
     assert to_regulator(host.delivery.lease(8)) == []
     assert endpoint(host).open_until == host.world.clock() + 2
 
 
 def test_no_probe_leaves_while_no_call_is_free(host: Host) -> None:
     issued(host, 1)
-    failed(host, breaker.OPENS_AFTER)
+    failed(host, change.OPENS_AFTER)
     assert to_regulator(host.delivery.lease(2, {REGULATOR: 2})) == []
     assert endpoint(host).open_until == 0
 
@@ -148,7 +147,7 @@ def test_the_probe_is_the_message_that_was_tried_least(host: Host) -> None:
     issued(host, 2)
     tried, fresh = kept(host, "acknowledgement", 1), kept(host, "acknowledgement", 2)
     assert (tried.attempts, fresh.attempts) == (1, 0)
-    failed(host, breaker.OPENS_AFTER)
+    failed(host, change.OPENS_AFTER)
     assert [one.id for one in to_regulator(host.delivery.lease(1))] == [fresh.id]
     failed(host, 0)
     host.world.clock.advance(LEASE_S)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kz_compliance_sdk.adapters.sql.of_case import CASE_TABLES
+from kz_compliance_sdk.adapters.sql.view import CASE_TABLES
 from kz_compliance_sdk.domain.proofs import Fault
 from kz_compliance_sdk.evidence.verify_store import verify
 from tests.journey.scene import PLATFORM

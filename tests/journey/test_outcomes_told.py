@@ -12,13 +12,12 @@ from typing import Any
 
 import pytest
 
-from kz_compliance_sdk.domain import breaker
-from kz_compliance_sdk.domain.change import CaseWrite, Change, EndpointState, MessageWrite
+from kz_compliance_sdk.domain import change
+from kz_compliance_sdk.domain.change import Attempt, CaseWrite, Change, EndpointState, MessageWrite, OutboxMessage
 from kz_compliance_sdk.domain.content import Looked
 from kz_compliance_sdk.domain.events.base import Happened
 from kz_compliance_sdk.domain.events.delivery import Tried
 from kz_compliance_sdk.domain.messages import ENFORCER, NOTIFIER, REGULATOR
-from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.user_notices import MESSENGER, Telling
 from kz_compliance_sdk.ports import (
     ByPerson,
@@ -435,16 +434,16 @@ def test_people_hear_of_the_fifth_refusal_unless_everything_is_refused(scene: Sc
     (alert,) = found[4].alerts
     assert (alert["audience"], alert["level"]) == (["moderator", "lead"], 50)
     fifth = scene.acknowledgement.but(refusals=4)
-    scene.regulator_failed(breaker.OPENS_AFTER - 2)
+    scene.regulator_failed(change.OPENS_AFTER - 2)
     assert scene.after(fifth, no).reasons == ["acknowledgement_refused"]
-    scene.regulator_failed(breaker.OPENS_AFTER - 1)
+    scene.regulator_failed(change.OPENS_AFTER - 1)
     assert scene.after(fifth, no).reasons == ["regulator_refuses"], "one alert about the endpoint says so"
-    scene.regulator_failed(breaker.OPENS_AFTER)
+    scene.regulator_failed(change.OPENS_AFTER)
     assert scene.after(fifth, no).reasons == []
 
 
 def test_the_lead_hears_once_that_an_endpoint_refuses_everything(scene: Scene) -> None:
-    scene.regulator_failed(breaker.OPENS_AFTER - 1)
+    scene.regulator_failed(change.OPENS_AFTER - 1)
     (alert,) = scene.after(scene.acknowledgement, Rejected("status_401", "no", final=False)).alerts
     assert alert["case_reference"] == REGULATOR
     assert (alert["audience"], alert["level"]) == (["lead"], 50)

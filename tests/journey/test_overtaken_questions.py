@@ -6,8 +6,8 @@ import pytest
 
 from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.case import CaseState
+from kz_compliance_sdk.domain.change import OutboxMessage
 from kz_compliance_sdk.domain.notice import Notice
-from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.report import Question, Statement
 from kz_compliance_sdk.ports import Unknown
 from kz_compliance_sdk.testing import builders

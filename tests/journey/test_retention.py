@@ -18,7 +18,7 @@ from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.domain import commands, proofs
 from kz_compliance_sdk.domain.actor import SYSTEM, Actor
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.contest import FiledContest
+from kz_compliance_sdk.domain.clock import FiledContest
 from kz_compliance_sdk.domain.ledger import Stamped
 from kz_compliance_sdk.domain.notice import Item, Notice
 from kz_compliance_sdk.domain.retention import Holdings, Retention, why_kept

@@ -16,8 +16,7 @@ from kz_compliance_sdk.domain.case import CaseState
 from kz_compliance_sdk.domain.decision import Wording
 from kz_compliance_sdk.domain.notice import UserNotice as Wish
 from kz_compliance_sdk.domain.report import Statement
-from kz_compliance_sdk.domain.statement_templates import packaged_templates
-from kz_compliance_sdk.domain.user_notices import Telling, UserNoticeState
+from kz_compliance_sdk.domain.user_notices import Telling, UserNoticeState, packaged_templates
 from kz_compliance_sdk.domain.words import LANGUAGES
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput, NotAllowed
 from kz_compliance_sdk.ports import Failed, RetryAt

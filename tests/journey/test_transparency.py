@@ -9,7 +9,7 @@ from unittest.mock import patch
 
 import pytest
 
-from kz_compliance_sdk.adapters.sql import figures as figures_of
+from kz_compliance_sdk.adapters.sql import queries as figures_of
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.domain import commands
@@ -19,8 +19,7 @@ from kz_compliance_sdk.domain.policy import kz_policy
 from kz_compliance_sdk.services.sweep import Sweep
 from kz_compliance_sdk.testing import builders
 from kz_compliance_sdk.transparency import publication
-from kz_compliance_sdk.transparency.publication import Transparency, TransparencyPolicy
-from kz_compliance_sdk.transparency.report import Period
+from kz_compliance_sdk.transparency.publication import Period, Transparency, TransparencyPolicy
 from tests.contract.conftest import tamper
 from tests.journey.scene import LEAD, LEGAL, M1, PLATFORM, Host, World
 from tests.journey.test_appeals import DAY, appealed, removed

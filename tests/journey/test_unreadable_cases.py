@@ -11,8 +11,7 @@ import pytest
 from kz_compliance_sdk.adapters.sql.keys import MasterKeys
 from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.domain.fold import steps_of
-from kz_compliance_sdk.transparency.publication import Transparency, TransparencyPolicy
-from kz_compliance_sdk.transparency.report import Period
+from kz_compliance_sdk.transparency.publication import Period, Transparency, TransparencyPolicy
 from tests.contract.conftest import tamper
 from tests.journey.scene import M2, PLATFORM
 from tests.journey.test_retention import Desk

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from kz_compliance_sdk.domain import results, steps
+from kz_compliance_sdk.domain import holding, review_policy
 from kz_compliance_sdk.domain.case import CaseState
-from kz_compliance_sdk.domain.outbox import OutboxMessage
+from kz_compliance_sdk.domain.change import OutboxMessage
 from kz_compliance_sdk.errors import StoreError
 from kz_compliance_sdk.services import deadlines
 from kz_compliance_sdk.services.deadlines import Watched, watch
@@ -86,7 +86,7 @@ def test_a_watch_that_takes_each_case_alone_beats_as_it_would_have(
 ) -> None:
     issued(host, 1, 2)
     host.world.clock.advance(23 * HOUR)
-    failing_for(monkeypatch, results, "escalate", host.case(a_notice(seed=1).notice_id).id)
+    failing_for(monkeypatch, holding, "escalate", host.case(a_notice(seed=1).notice_id).id)
     assert watch(host.store, PLATFORM, host.policy, beat=beat) == Watched(2, STEPS)
     assert beats(host) == ({"watcher": host.world.clock()} if beat else {})
 
@@ -107,7 +107,7 @@ def test_a_case_whose_report_fails_is_escalated_and_people_are_told(
     host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     case = stuck_case(host)
-    failing_for(monkeypatch, results, "offer_interim", case.id)
+    failing_for(monkeypatch, holding, "offer_interim", case.id)
     host.world.clock.advance(23 * HOUR + HOUR - 60)
     assert host.watch() == Watched(1, STEPS)
     (alert,) = [one for one in pages(host, case.id) if one["reason"] == "report_stuck"]
@@ -117,7 +117,7 @@ def test_a_case_whose_report_fails_is_escalated_and_people_are_told(
 def test_a_case_that_fails_altogether_is_put_off_by_five_minutes(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     issued(host, 1)
     case = host.case(a_notice().notice_id)
-    failing_for(monkeypatch, results, "escalate", case.id)
+    failing_for(monkeypatch, holding, "escalate", case.id)
     host.world.clock.advance(23 * HOUR)
     assert host.watch() == Watched(1, 0)
     after = host.case(a_notice().notice_id)
@@ -135,7 +135,7 @@ def test_a_case_that_cannot_even_be_put_off_counts_as_none(
     issued(host, 1, 2)
     host.world.clock.advance(23 * HOUR)
     case_id = host.case(a_notice(seed=1).notice_id).id
-    failing_for(monkeypatch, results, "escalate", case_id)
+    failing_for(monkeypatch, holding, "escalate", case_id)
     monkeypatch.setattr(deadlines, "stuck", lambda *_, **__: 1 / 0)
     assert host.watch() == Watched(1, STEPS)
     assert "a watch failed and takes each case alone: ValueError" in caplog.text
@@ -160,7 +160,7 @@ def test_leases_that_cannot_be_freed_stop_no_clock(
     issued(host, 1)
     host.taking.claim(M1).result()
     host.world.clock.advance(23 * HOUR)
-    monkeypatch.setattr(steps, "expire", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(review_policy, "expire", lambda *_, **__: 1 / 0)
     assert host.watch().cases == 1
     assert "leases that ran out could not be freed: ZeroDivisionError" in caplog.text
 
@@ -172,6 +172,6 @@ def test_the_control_a_store_that_fails_ends_the_watch(host: Host, monkeypatch: 
     issued(host, 1)
     host.taking.claim(M1).result()
     host.world.clock.advance(23 * HOUR)
-    monkeypatch.setattr(steps, "expire", full)
+    monkeypatch.setattr(review_policy, "expire", full)
     with pytest.raises(StoreError):
         host.watch()

@@ -10,12 +10,12 @@ import msgspec
 
 from kz_compliance_sdk.adapters.sql.rows import message_row
 from kz_compliance_sdk.domain import change as old
+from kz_compliance_sdk.domain.change import OutboxMessage
 from kz_compliance_sdk.domain.events.base import Happened, ObjectEvent
-from kz_compliance_sdk.domain.events.objects import Versioned
+from kz_compliance_sdk.domain.events.delivery import Versioned
 from kz_compliance_sdk.domain.fold import PlatformObject
 from kz_compliance_sdk.domain.messages import as_owed
-from kz_compliance_sdk.domain.outbox import OutboxMessage
-from kz_compliance_sdk.domain.second_person import said_openly
+from kz_compliance_sdk.domain.proposal_checks import said_openly
 from tests.ledger.rows import differences, of_objects
 from tests.ledger.shadow import Shadow, sealed
 

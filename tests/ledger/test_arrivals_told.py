@@ -12,7 +12,7 @@ import pytest
 
 from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.actor import SYSTEM, Actor
-from kz_compliance_sdk.domain.arrival_events import came, flags_told
+from kz_compliance_sdk.domain.cancellations import came, flags_told
 from kz_compliance_sdk.domain.change import Change
 from kz_compliance_sdk.domain.events import arrivals, office
 from kz_compliance_sdk.domain.events.base import Happened

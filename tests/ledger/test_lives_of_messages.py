@@ -10,12 +10,12 @@ import pytest
 
 from kz_compliance_sdk.adapters.sql.transaction import SqliteTransaction
 from kz_compliance_sdk.domain import arrivals, commands
+from kz_compliance_sdk.domain.change import OutboxMessage
 from kz_compliance_sdk.domain.events import KINDS
 from kz_compliance_sdk.domain.events.base import Happened
 from kz_compliance_sdk.domain.events.delivery import Receipt, Retried
-from kz_compliance_sdk.domain.outbox import OutboxMessage
+from kz_compliance_sdk.domain.holding import receipt
 from kz_compliance_sdk.domain.report import Question, Statement
-from kz_compliance_sdk.domain.results import receipt
 from kz_compliance_sdk.ports import Failed, Rejected, RetryAt, Told, Unknown
 from kz_compliance_sdk.services.letters import Proof
 from tests.journey.rare_scenes import case_of, closed

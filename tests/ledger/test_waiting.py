@@ -15,8 +15,7 @@ import pytest
 
 from kz_compliance_sdk.adapters.sql.keys import DataKey
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
-from kz_compliance_sdk.domain.events.arrivals import Came
-from kz_compliance_sdk.domain.events.waiting import Lodged
+from kz_compliance_sdk.domain.events.arrivals import Came, Lodged
 from kz_compliance_sdk.domain.ledger import FIRST, LedgerKey, LedgerKeys, Part, Roster, link, seal
 from kz_compliance_sdk.services.sweep import Swept
 from tests.driver import CLERK, DAY, HEAD, LEAD, LEGAL, Driver

@@ -42,7 +42,7 @@ SIDES = {
     "intake": (
         "wire services/intake.py services/admission.py services/response.py faces/asgi.py faces/wsgi.py "
         "desk.py aio.py "
-        "adapters/sql domain/notice.py domain/notice.py domain/report.py domain/values.py domain/url.py"
+        "adapters/sql domain/notice.py domain/report.py domain/values.py"
     ).split(),
     "regulator": ["testing/mock_regulator"],
 }

@@ -11,23 +11,21 @@ from typing import Any, TypeVar, cast
 
 import msgspec
 
-from kz_compliance_sdk.domain import arrivals, deciding, results, steps
+from kz_compliance_sdk.domain import arrivals, deciding, holding, review_policy
 from kz_compliance_sdk.domain.actor import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.arrivals import Arrival, Standing
 from kz_compliance_sdk.domain.case import Case, CaseState
-from kz_compliance_sdk.domain.change import CaseWrite, Change, Happened, case_after, happenings
+from kz_compliance_sdk.domain.change import CaseWrite, Change, Happened, OutboxMessage, case_after, happenings
 from kz_compliance_sdk.domain.commands import Command
 from kz_compliance_sdk.domain.deciding import Context
-from kz_compliance_sdk.domain.decision import Action, Decision, ItemDecision, Proposal, Wording
+from kz_compliance_sdk.domain.decision import Action, Decision, ItemDecision, LegalCheck, Proposal, Wording
 from kz_compliance_sdk.domain.events.base import AS_READ
-from kz_compliance_sdk.domain.legal_check import LegalCheck
+from kz_compliance_sdk.domain.holding import Answering
 from kz_compliance_sdk.domain.messages import NAMED_BY, Respondent, acknowledgement_body, as_owed, effect_body
 from kz_compliance_sdk.domain.notice import Notice, UnreadableNotice
-from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy, kz_policy
 from kz_compliance_sdk.domain.references import stream_of
 from kz_compliance_sdk.domain.report import Outcome, RefusalCode, Statement
-from kz_compliance_sdk.domain.results import Answering
 from kz_compliance_sdk.testing import builders
 from kz_compliance_sdk.wire.v1 import MessageType, write_message
 from tests.ledger.shadow import keyed
@@ -118,7 +116,7 @@ def quarantined(at: int = T0) -> Case:
 
 
 def claimed(case: Case, at: int = T0, actor: Actor = M1) -> Case:
-    return steps.claim(case, lease_s=900, stamp=stamp(at, actor))[1]
+    return review_policy.claim(case, lease_s=900, stamp=stamp(at, actor))[1]
 
 
 def measure(item_id: str, action: Action = "remove", **overrides: Any) -> ItemDecision:
@@ -209,7 +207,7 @@ def in_force(
     """The case once the platform has carried the effects out, and the reports that this queued."""
     reports: list[OutboxMessage] = []
     for message in effects:
-        land = results.measure_in_force if message.kind == "enforce" else results.measure_lifted
+        land = holding.measure_in_force if message.kind == "enforce" else holding.measure_lifted
         change = land(case, message, at, Answering({decision.version: decision}, RESPONDENT), stamp(at))
         case = after(case, change)
         reports += messages(change, "report")
@@ -218,7 +216,7 @@ def in_force(
 
 def closed(case: Case, reports: Iterable[OutboxMessage], at: int = T0 + 120) -> Case:
     for report in reports:
-        case = after(case, results.receipt(case, report, stamp(at)))
+        case = after(case, holding.receipt(case, report, stamp(at)))
     return case
 
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, fields
 import pytest
 
 from kz_compliance_sdk.domain.case import ItemState
-from kz_compliance_sdk.domain.outbox import OutboxMessage
+from kz_compliance_sdk.domain.change import OutboxMessage
 
 
 def test_a_value_made_by_its_fields_is_the_one_that_the_constructor_makes() -> None:

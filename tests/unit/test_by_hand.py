@@ -12,8 +12,8 @@ from typing import Any, get_args
 import pytest
 
 from kz_compliance_sdk.adapters.by_hand import ByHand, Lang, LetterHead, render_html, render_letter
+from kz_compliance_sdk.domain.change import OutboxMessage
 from kz_compliance_sdk.domain.notice import Item
-from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.report import (
     Acknowledgement,
     ActionTaken,

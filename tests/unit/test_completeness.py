@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from kz_compliance_sdk.domain import completeness
-from kz_compliance_sdk.domain.completeness import GAP_CODES, Gap, Recipient, draft, gaps, meaning
+from kz_compliance_sdk.domain import content
+from kz_compliance_sdk.domain.content import GAP_CODES, Gap, Recipient, draft, gaps, meaning
 from kz_compliance_sdk.domain.notice import Item
 from kz_compliance_sdk.domain.policy import kz_policy, tighten
 from kz_compliance_sdk.domain.words import words
@@ -139,7 +139,7 @@ def test_a_question_about_an_item_names_it() -> None:
 
 def test_a_gap_has_its_meaning_for_the_moderator() -> None:
     assert meaning(Gap("law_not_cited")) == "A legal basis names an act without its article."
-    assert completeness.gaps(builders.notice(1, addressee=None), POLICY, NOBODY) == (Gap("addressee_missing"),)
+    assert content.gaps(builders.notice(1, addressee=None), POLICY, NOBODY) == (Gap("addressee_missing"),)
 
 
 def test_an_item_with_an_address_and_a_wildcard_object_is_not_identified() -> None:

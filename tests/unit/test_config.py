@@ -13,8 +13,7 @@ import pytest
 from pydantic import ValidationError
 
 from kz_compliance_sdk.config import Settings, StoreSettings
-from kz_compliance_sdk.config.layers import environment
-from kz_compliance_sdk.config.shape import environment_name, leaves
+from kz_compliance_sdk.config.layers import environment, environment_name, leaves
 from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.policy import kz_policy
 from kz_compliance_sdk.errors import ConfigError

@@ -14,8 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kz_compliance_sdk.config import Settings
-from kz_compliance_sdk.config.layers import MAX_SECRET_FILE
-from kz_compliance_sdk.config.shape import environment_name, leaves
+from kz_compliance_sdk.config.layers import MAX_SECRET_FILE, environment_name, leaves
 from kz_compliance_sdk.errors import ConfigError
 from tests.chance import examples
 from tests.unit.test_config import BASE, HMAC, PRIVATE, PUBLIC, SHARED, TRUSTED, load, refusal, toml

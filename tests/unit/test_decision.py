@@ -8,12 +8,13 @@ from kz_compliance_sdk.domain import deciding
 from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.case import CaseState
 from kz_compliance_sdk.domain.decision import (
+    QUESTIONS,
     Decision,
     ItemDecision,
+    LegalCheck,
     Proposal,
     Wording,
 )
-from kz_compliance_sdk.domain.legal_check import QUESTIONS, LegalCheck
 from kz_compliance_sdk.domain.proposal_checks import check_proposal, rests_on
 from kz_compliance_sdk.domain.report import CannotComply, Contest, Statement
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY

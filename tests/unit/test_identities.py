@@ -9,8 +9,8 @@ import pytest
 from kz_compliance_sdk.domain import commands, deciding
 from kz_compliance_sdk.domain.decision import Wording
 from kz_compliance_sdk.domain.events.review import Asked
-from kz_compliance_sdk.domain.identities import found_in, is_iin
 from kz_compliance_sdk.domain.notice import Item
+from kz_compliance_sdk.domain.proposal_checks import found_in, is_iin
 from kz_compliance_sdk.domain.report import CannotComply, Question, Statement
 from kz_compliance_sdk.errors import InvalidInput
 from tests.unit.case_makers import (

@@ -8,20 +8,12 @@ from typing import Any, cast, get_args
 import pytest
 from pydantic import ValidationError
 
-from kz_compliance_sdk.domain import commands, deciding, steps
+from kz_compliance_sdk.domain import commands, deciding, review_policy
 from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.domain.change import case_after, happenings
-from kz_compliance_sdk.domain.decision import Proposal
+from kz_compliance_sdk.domain.decision import QUESTIONS, Answer, LegalCheck, Proposal, RecordedCheck, barring, recorded
 from kz_compliance_sdk.domain.events.review import LegallyChecked
-from kz_compliance_sdk.domain.legal_check import (
-    QUESTIONS,
-    Answer,
-    LegalCheck,
-    RecordedCheck,
-    barring,
-    recorded,
-)
 from kz_compliance_sdk.domain.transitions import UNDECIDED
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput, NotAllowed
 from tests.unit.case_makers import (
@@ -183,4 +175,4 @@ def test_the_digest_of_a_decision_covers_the_version_it_rests_on() -> None:
 
 def test_a_check_does_not_end_a_lease() -> None:
     case, _ = _recorded(claimed(opened()), YES)
-    steps.check_lease(case, case.lease_token, stamp(T0, M1))
+    review_policy.check_lease(case, case.lease_token, stamp(T0, M1))

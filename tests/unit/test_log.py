@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kz_compliance_sdk.adapters.log import ALLOWED_KEYS, LOGGER_NAME, logger
+from kz_compliance_sdk.adapters.notifiers import ALLOWED_KEYS, LOGGER_NAME, logger
 
 
 @pytest.fixture
@@ -84,6 +84,6 @@ def test_a_value_under_a_key_that_is_not_allowed_never_shows(key: str, odd: str)
 
 
 def test_without_a_configuration_of_the_host_nothing_is_printed() -> None:
-    program = "from kz_compliance_sdk.adapters.log import logger; logger.critical('alert', level=5)"
+    program = "from kz_compliance_sdk.adapters.notifiers import logger; logger.critical('alert', level=5)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
     assert (done.stdout, done.stderr) == (b"", b"")

@@ -14,8 +14,7 @@ from kz_compliance_sdk.domain.policy import kz_policy
 from kz_compliance_sdk.domain.report import outbound_bytes
 from kz_compliance_sdk.testing import builders, keys
 from kz_compliance_sdk.testing.mock_regulator import Answer, MockRegulator, Platform, Reply, Request
-from kz_compliance_sdk.wire.problem import read_problem
-from kz_compliance_sdk.wire.v1 import MessageData, read_message
+from kz_compliance_sdk.wire.v1 import MessageData, read_message, read_problem
 from tests.conftest import FrozenClock
 
 LOCAL = (("host", "127.0.0.1:8081"), ("content-type", "application/json"))

@@ -16,10 +16,9 @@ from kz_compliance_sdk.domain.values import instant_text
 from kz_compliance_sdk.errors import NotAuthentic
 from kz_compliance_sdk.testing import builders, keys, mock_regulator
 from kz_compliance_sdk.testing.mock_regulator import Answer, Fault, MockRegulator, Outage, Platform, Reply, Request
-from kz_compliance_sdk.wire.problem import read_problem
 from kz_compliance_sdk.wire.signature import KeyRing, Profile, sign, verify, verify_response
 from kz_compliance_sdk.wire.strict_json import read
-from kz_compliance_sdk.wire.v1 import FeedPage, HeldNotice, read_feed, read_message, read_receipt
+from kz_compliance_sdk.wire.v1 import FeedPage, HeldNotice, read_feed, read_message, read_problem, read_receipt
 from tests.conftest import FrozenClock
 
 BASE = "http://regulator.test"

@@ -8,7 +8,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError
 
-from kz_compliance_sdk.domain.url import MAX_URL, check_link, check_url, host_of
+from kz_compliance_sdk.domain.notice import MAX_URL, check_link, check_url, host_of
 from kz_compliance_sdk.domain.values import Instant, instant_text, parse_instant, utc_offset_minutes
 from kz_compliance_sdk.errors import InvalidInput
 from tests.chance import examples

@@ -11,8 +11,7 @@ from datetime import UTC, datetime
 import pytest
 from standardwebhooks import Webhook
 
-from kz_compliance_sdk.adapters.log import LOGGER_NAME
-from kz_compliance_sdk.adapters.notifiers import Fanout, LogNotifier, WebhookNotifier, alert_bytes
+from kz_compliance_sdk.adapters.notifiers import LOGGER_NAME, Fanout, LogNotifier, WebhookNotifier, alert_bytes
 from kz_compliance_sdk.domain.arrivals import flag, quarantine
 from kz_compliance_sdk.domain.notice import UnreadableNotice
 from kz_compliance_sdk.domain.policy import kz_policy

@@ -8,9 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kz_compliance_sdk.domain.breaker import hastened, opens_until
-from kz_compliance_sdk.domain.change import EndpointState
-from kz_compliance_sdk.domain.outbox import next_attempt_at
+from kz_compliance_sdk.domain.change import EndpointState, hastened, next_attempt_at, opens_until
 from tests.chance import examples
 
 NOW = 1_795_503_600

@@ -9,7 +9,7 @@ import pytest
 from kz_compliance_sdk.domain.flags import FLAG_MEANINGS
 from kz_compliance_sdk.domain.notice import AuthorityType
 from kz_compliance_sdk.domain.policy import Policy, kz_policy, tighten
-from kz_compliance_sdk.domain.policy.reading import packaged, parse_policy
+from kz_compliance_sdk.domain.policy.tightening import packaged, parse_policy
 from kz_compliance_sdk.errors import ConfigError
 
 POLICY = kz_policy()

@@ -8,12 +8,7 @@ from typing import Any
 import pytest
 
 from kz_compliance_sdk.config import Settings
-from kz_compliance_sdk.domain.statement_templates import (
-    PLACEHOLDERS,
-    packaged_templates,
-    read_template,
-    with_own,
-)
+from kz_compliance_sdk.domain.user_notices import PLACEHOLDERS, packaged_templates, read_template, with_own
 from kz_compliance_sdk.domain.words import LANGUAGES, Lang
 from kz_compliance_sdk.errors import ConfigError
 from tests.catalogues import compiled, source_of

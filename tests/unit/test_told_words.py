@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from kz_compliance_sdk.domain import appeals, commands, steps
+from kz_compliance_sdk.domain import appeals, commands, review_policy
 from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.appeals import Appeal, Reversal
 from kz_compliance_sdk.domain.case import Case
@@ -12,7 +12,7 @@ from kz_compliance_sdk.domain.change import Change
 from kz_compliance_sdk.domain.deciding import record_undoable
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.flags import USER_DATA_DEMAND
-from kz_compliance_sdk.domain.results import Answering
+from kz_compliance_sdk.domain.holding import Answering
 from tests.unit.case_makers import (
     HEAD,
     HOUR,
@@ -70,7 +70,7 @@ def test_the_office() -> None:
     assert told(change) == {"how": "called back"}
     change, _ = taken(quarantined(), commands.SettleQuarantine("sent again"), at)
     assert told(change) == {"reasons": "sent again"}
-    change, _ = steps.disclose(of_typed, "full", "ru", "for the court", stamp=at)
+    change, _ = review_policy.disclose(of_typed, "full", "ru", "for the court", stamp=at)
     assert told(change) == {"reason": "for the court"}
     change, _ = taken(of_typed, commands.RaiseAlarm("they are here"), at)
     assert told(change) == {"reason": "they are here"}

@@ -19,10 +19,8 @@ from kz_compliance_sdk.domain.clock import local
 from kz_compliance_sdk.domain.words import LANGUAGES, Lang
 from kz_compliance_sdk.errors import InvalidInput
 from kz_compliance_sdk.transparency.figures import FIGURES
-from kz_compliance_sdk.transparency.forms import figures_csv, report_json
-from kz_compliance_sdk.transparency.lumen import LumenLines
-from kz_compliance_sdk.transparency.page import page
-from kz_compliance_sdk.transparency.report import Period, TransparencyReport
+from kz_compliance_sdk.transparency.page import figures_csv, page, report_json
+from kz_compliance_sdk.transparency.publication import LumenLines, Period, TransparencyReport
 from tests.catalogues import tables
 from tests.published.generator.transparency import document_schema
 from tests.unit.tally_makers import CATEGORIES, DAY, END, NOW, START, TYPES, a_report, a_tally, random_tallies

@@ -25,10 +25,10 @@ from kz_compliance_sdk.domain.report import (
     unsigned_bytes,
 )
 from kz_compliance_sdk.errors import Unreadable
-from kz_compliance_sdk.services.tallying import Demanded, Named, Naming
+from kz_compliance_sdk.services.loading import Demanded, Named, Naming
 from kz_compliance_sdk.wire import v1
-from kz_compliance_sdk.wire.problem import Problem, problem_bytes, read_problem
 from kz_compliance_sdk.wire.strict_json import read
+from kz_compliance_sdk.wire.v1 import Problem, problem_bytes, read_problem
 from tests.unit.golden import make
 
 NOW = make.NOW

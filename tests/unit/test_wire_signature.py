@@ -18,10 +18,10 @@ from kz_compliance_sdk.wire.signature import (
     Profile,
     SigningKey,
     Verified,
+    keyring,
     rfc9421,
     sign,
     sign_response,
-    standard_webhooks,
     verify,
     verify_response,
 )
@@ -283,7 +283,7 @@ def test_a_bug_in_a_parser_is_a_refusal_too(monkeypatch: pytest.MonkeyPatch) -> 
         raise RuntimeError
 
     monkeypatch.setattr(rfc9421, "one_of_each", broken)
-    monkeypatch.setattr(standard_webhooks, "one_of_each", broken)
+    monkeypatch.setattr(keyring, "one_of_each", broken)
     for name in ("rfc9421", "standard-webhooks-v1"):
         headers = GOLDEN[name]
         assert refused(partial(verify, RING, "POST", TARGET, headers, BODY, NOW)) == "internal"

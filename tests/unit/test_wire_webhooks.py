@@ -8,13 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from kz_compliance_sdk.wire.signature import (
-    KeyRing,
-    SigningKey,
-    keyring,
-    standard_webhooks,
-    verify,
-)
+from kz_compliance_sdk.wire.signature import KeyRing, SigningKey, keyring, verify
 from tests.unit.golden import make
 from tests.unit.golden.keys import (
     BODY,
@@ -129,7 +123,7 @@ def test_a_message_id_is_plain(message_id: str) -> None:
     headers = changed(webhook(_mac(MAC.material, signed=signed)), "webhook-id", message_id)
     assert refused(lambda: verify(RING, "POST", TARGET, headers, BODY, NOW)) == "id_malformed"
     with pytest.raises(ValueError, match="message id"):
-        standard_webhooks.sign(MAC, BODY, NOW, message_id)
+        keyring.sign(MAC, BODY, NOW, message_id)
 
 
 def test_a_curve_signature_has_one_form() -> None:

@@ -20,18 +20,17 @@ from sqlalchemy import (
     union,
 )
 
-from kz_compliance_sdk.adapters.sql import inbox, log_tree, rows
+from kz_compliance_sdk.adapters.sql import inbox, rows, statements
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql.derived import DERIVED
 from kz_compliance_sdk.adapters.sql.ledger import Ledger, events, keys, lost_cases, parts, streams
-from kz_compliance_sdk.adapters.sql.of_case import CASE_TABLES, of_case
 from kz_compliance_sdk.adapters.sql.private import PrivateRows
-from kz_compliance_sdk.adapters.sql.reads import Reads, ask
 from kz_compliance_sdk.adapters.sql.statements import Compiled, sqlite_statements
+from kz_compliance_sdk.adapters.sql.view import CASE_TABLES, Reads, ask, of_case
 from kz_compliance_sdk.domain.checkpoints import CHECKPOINTS, Checkpoint, LogLine, checkpoint_in
 from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.ledger import Damage, NewerRelease
-from kz_compliance_sdk.domain.lodging import SANCTIONS, SanctionNoted, sanction_in
+from kz_compliance_sdk.domain.received import SANCTIONS, SanctionNoted, sanction_in
 
 _AT_ONCE = 64
 
@@ -98,8 +97,8 @@ class CheckpointReads(Reads):
         """The lines of the log behind one number, up to another; None for one that cannot be read."""
         log = sqlite_statements().log
         if stream is not None:
-            return log_tree.lines(partial(self._asked, log.lines_of, k_name=stream), after, until)
-        return log_tree.lines(partial(self._asked, log.dated_lines if dated else log.lines), after, until)
+            return statements.lines(partial(self._asked, log.lines_of, k_name=stream), after, until)
+        return statements.lines(partial(self._asked, log.dated_lines if dated else log.lines), after, until)
 
     def tiles(self, level: int, first: int, many: int) -> list[bytes]:
         """The kept nodes of a level of the tree over the log, as many of these as there are."""

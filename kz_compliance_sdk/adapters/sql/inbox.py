@@ -33,7 +33,7 @@ from kz_compliance_sdk.adapters.sql.tables import Time, new_table, of_platform
 from kz_compliance_sdk.domain import fold
 from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.ledger import NewerRelease
-from kz_compliance_sdk.domain.lodging import lodging_in
+from kz_compliance_sdk.domain.received import lodging_in
 from kz_compliance_sdk.domain.references import MESSAGES, stream_of
 from kz_compliance_sdk.errors import StoreDamaged
 

@@ -15,7 +15,7 @@ from cryptography.exceptions import InvalidTag
 
 from kz_compliance_sdk.adapters.sql import rows
 from kz_compliance_sdk.adapters.sql.keys import DataKey, MasterKeys
-from kz_compliance_sdk.domain.outbox import Attempt
+from kz_compliance_sdk.domain.change import Attempt
 from kz_compliance_sdk.errors import StoreDamaged
 
 OBJECTS: Final = "objects"

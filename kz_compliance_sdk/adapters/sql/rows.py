@@ -11,11 +11,17 @@ from sqlalchemy import Table
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.domain import fold
 from kz_compliance_sdk.domain.case import Case, CaseState, in_queue
-from kz_compliance_sdk.domain.change import CursorMoved, EndpointState, Heartbeat, RefusalsCounted
+from kz_compliance_sdk.domain.change import (
+    Attempt,
+    CursorMoved,
+    EndpointState,
+    Heartbeat,
+    OutboxMessage,
+    RefusalsCounted,
+)
 from kz_compliance_sdk.domain.flags import UNREADABLE
 from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.ledger import Roster
-from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.references import stream_of
 from kz_compliance_sdk.errors import StoreDamaged
 

@@ -22,7 +22,6 @@ from kz_compliance_sdk.adapters.sql.lane import ChangeRefused, Job
 from kz_compliance_sdk.adapters.sql.ledger import Appending, Ledger
 from kz_compliance_sdk.adapters.sql.private import PrivateRows
 from kz_compliance_sdk.adapters.sql.rows import came_row, case_row, message_row
-from kz_compliance_sdk.adapters.sql.shared import Behind, Shared
 from kz_compliance_sdk.adapters.sql.sqlite import (
     OVERWRITE_ALL,
     OVERWRITE_IN_PLACE,
@@ -32,11 +31,12 @@ from kz_compliance_sdk.adapters.sql.sqlite import (
     open_connection,
     store_error,
 )
-from kz_compliance_sdk.adapters.sql.statements import Compiled, Statements, moving, set_clock
+from kz_compliance_sdk.adapters.sql.statements import Behind, Compiled, Shared, Statements, moving, set_clock
 from kz_compliance_sdk.adapters.sql.view import View
 from kz_compliance_sdk.domain.believed import PLANNED
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import (
+    Attempt,
     CaseWrite,
     Change,
     ClockSet,
@@ -46,19 +46,19 @@ from kz_compliance_sdk.domain.change import (
     Heartbeat,
     LodgedAnew,
     MessageWrite,
+    OutboxMessage,
     RefusalsCounted,
     happenings,
 )
 from kz_compliance_sdk.domain.checkpoints import TilesMade
+from kz_compliance_sdk.domain.events.arrivals import Lodged
 from kz_compliance_sdk.domain.events.base import ObjectEvent
-from kz_compliance_sdk.domain.events.checkpoints import Checkpointed
+from kz_compliance_sdk.domain.events.office import Checkpointed
 from kz_compliance_sdk.domain.events.privacy import Erased
 from kz_compliance_sdk.domain.events.remedies import Appealed
-from kz_compliance_sdk.domain.events.waiting import Lodged
 from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.ledger import LedgerKeys
 from kz_compliance_sdk.domain.messages import as_owed
-from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.references import MESSAGES, stream_of
 from kz_compliance_sdk.domain.transitions import ENDED
 from kz_compliance_sdk.errors import CommitUnknown, Conflict, LeaseLost, StoreError, StoreUnusable

@@ -3,31 +3,39 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from functools import cache, partial
+from types import MappingProxyType
 from typing import Any, Protocol, TypeVar
 
+from sqlalchemy import Boolean, Connection, Dialect, Engine, Integer, Select, Table, bindparam, select, type_coerce
+from sqlalchemy.dialects import registry
+from sqlalchemy.exc import DBAPIError
+
 from kz_compliance_sdk.adapters.sql import derived, inbox, rows
+from kz_compliance_sdk.adapters.sql import tables as t
+from kz_compliance_sdk.adapters.sql.derived import DERIVED
+from kz_compliance_sdk.adapters.sql.keys import DataKey, MasterKeys, PartKeys
 from kz_compliance_sdk.adapters.sql.ledger import Ledger
 from kz_compliance_sdk.adapters.sql.paging import first_that_open
 from kz_compliance_sdk.adapters.sql.private import PrivateRows
-from kz_compliance_sdk.adapters.sql.shared import Shared
-from kz_compliance_sdk.adapters.sql.statements import Compiled, Statements
+from kz_compliance_sdk.adapters.sql.rows import plan_of
+from kz_compliance_sdk.adapters.sql.sqlite import store_error
+from kz_compliance_sdk.adapters.sql.statements import Compiled, Shared, Statements, sqlite_statements
 from kz_compliance_sdk.domain import fold
 from kz_compliance_sdk.domain.actor import SYSTEM, Actor, Stamp
-from kz_compliance_sdk.domain.believed import check_held, leaving, planned_anew, true_case
+from kz_compliance_sdk.domain.believed import check_held, leaving, planned_anew, read_case, true_case
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import InboxRow
+from kz_compliance_sdk.domain.change import Attempt, InboxRow, OutboxMessage
 from kz_compliance_sdk.domain.checkpoints import Checkpoint
 from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.holding import believed_objects, names_of
-from kz_compliance_sdk.domain.ledger import NewerRelease
-from kz_compliance_sdk.domain.lodging import lodging_in
+from kz_compliance_sdk.domain.ledger import LedgerKeys, NewerRelease
 from kz_compliance_sdk.domain.message_states import lost, mended
 from kz_compliance_sdk.domain.messages import NOTIFIER, alert_in
-from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
 from kz_compliance_sdk.domain.outgoing import as_made
-from kz_compliance_sdk.domain.received import received_in
+from kz_compliance_sdk.domain.received import lodging_in, received_in
 from kz_compliance_sdk.domain.references import MESSAGES, stream_of
 from kz_compliance_sdk.errors import NotFound, StoreDamaged
 from kz_compliance_sdk.ports import Due, Found
@@ -299,3 +307,158 @@ def _plan_of(row: Any) -> dict[str, Any] | None:
 def _key_of(case: Case) -> tuple[str, str, int]:
     """By what a case is found when something comes about its notice: no two have the same."""
     return case.notice_id, case.authority_id, case.quarantine_no
+
+
+# ------------------------------------------------------------------------------------------------------------ of case
+# What is read of one case: for its file, for a verification.
+#
+# Compiled once, and run on the driver's own cursor: SQLAlchemy's part in such a statement is five times the statement.
+
+
+CASE_TABLES: tuple[tuple[str, Table], ...] = (
+    ("outbox", t.outbox),
+    ("attempts", t.attempts),
+)
+_READ = (t.cases, *dict(CASE_TABLES).values(), *DERIVED)
+_POSITIONAL = MappingProxyType({"sqlite": "qmark", "postgresql": "format"})
+_ORDER = MappingProxyType(
+    {
+        "outbox": ("created_at", "lane_seq", "id"),
+        "attempts": ("message_id", "number"),
+    }
+)
+
+
+def as_it_lies(table: Table) -> Select[Any]:
+    """All of a table's rows as they lie there: a database that has no truth values holds numbers for them, and which
+    number it is must be seen."""
+    return select(
+        *(
+            type_coerce(column, Integer).label(column.name) if isinstance(column.type, Boolean) else column
+            for column in table.columns
+        )
+    )
+
+
+class OfCase:
+    """The statements for one dialect. Errors of the driver come out as StoreError."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._rows = {table.name: Compiled(_of_case(table), dialect) for table in _READ}
+        self._platform_key = Compiled(_of_key(t.platform_keys, "key", "name"), dialect)
+
+    def rows(self, connection: Connection, table: str, platform_id: str, case_id: str) -> list[Any]:
+        """A case's rows in one table, in their order."""
+        return _fetch(connection, self._rows[table], {"platform": platform_id, "key": case_id})
+
+    def platform_key(self, connection: Connection, platform_id: str, name: str) -> bytes | None:
+        """The platform's key of this name, as it is stored."""
+        found = _fetch(connection, self._platform_key, {"platform": platform_id, "key": name})
+        return found[0][0] if found else None
+
+
+def _of_case(table: Table) -> Select[Any]:
+    case_id = table.c["id" if table is t.cases else "case_id"]
+    statement = as_it_lies(table).where(table.c.platform_id == bindparam("platform"), case_id == bindparam("key"))
+    return statement.order_by(*(table.c[name] for name in _ORDER.get(table.name, ())))
+
+
+def _of_key(table: Table, column: str, key: str) -> Select[Any]:
+    return select(table.c[column]).where(table.c.platform_id == bindparam("platform"), table.c[key] == bindparam("key"))
+
+
+def _fetch(connection: Connection, statement: Compiled, values: dict[str, Any]) -> list[Any]:
+    driver = connection.dialect.loaded_dbapi
+    try:
+        cursor = connection.connection.cursor()
+        cursor.execute(statement.sql, statement.bind(values))
+        return list(cursor.fetchall())
+    except driver.Error as error:
+        raise store_error(error) from error
+
+
+@cache
+def of_case(dialect: str) -> OfCase:
+    """Those of a dialect, by its name."""
+    return OfCase(registry.load(dialect)(paramstyle=_POSITIONAL[dialect]))
+
+
+# -------------------------------------------------------------------------------------------------------------- reads
+# How the reads beside the writer see the store: in short transactions of their own, each of one moment.
+
+
+class Reads:
+    """What every part of the queries is made of, for one platform."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        platform_id: str,
+        fault: Callable[[], str] = str,
+        keys: MasterKeys | None = None,
+        check: Callable[[], None] = lambda: None,
+        ledger_keys: LedgerKeys = LedgerKeys(),  # noqa: B008  frozen
+    ) -> None:
+        self._engine, self._platform, self._fault, self._check = engine, platform_id, fault, check
+        self._keys, self._ledger_keys = keys or MasterKeys(), ledger_keys
+        self._of_case = of_case(engine.dialect.name)
+        self._driver_error: type[Exception] = engine.dialect.loaded_dbapi.Error
+
+    def _private(self, connection: Connection, ledger: Ledger, unreadable: list[str] | None = None) -> PrivateRows:
+        """How rows of one moment are read: nothing of it is kept, another process may destroy a key."""
+
+        def case_key(platform_id: str, case_id: str) -> DataKey | None:
+            return ledger.erasable_key(platform_id, stream_of(case_id))
+
+        platform_key = partial(self._of_case.platform_key, connection)
+        return PrivateRows(self._keys, _no_entropy, case_key, platform_key=platform_key, unreadable=unreadable)
+
+    def _all(self, statement: Select[Any]) -> list[Any]:
+        with self._reading() as connection:
+            return list(connection.execute(statement).fetchall())
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        self._check()
+        try:
+            with self._engine.connect() as connection:
+                yield connection
+        except (DBAPIError, self._driver_error) as error:
+            raise store_error(getattr(error, "orig", None) or error) from error
+
+    @contextmanager
+    def _moment(self) -> Iterator[tuple[Connection, Ledger]]:
+        with self._reading() as connection:
+            connection.exec_driver_sql("BEGIN")
+            yield connection, self._ledger(connection)
+
+    def _case(self, connection: Connection, ledger: Ledger, case_id: str) -> tuple[Case, Stream]:
+        """A case as its chain has it, and that, of one moment. Without its words where they cannot be read."""
+        if not connection.in_transaction():
+            connection.exec_driver_sql("BEGIN")
+        found = self._rows(connection, "cases", case_id)
+        if not found:
+            raise NotFound("there is no such case on this platform.", reference=case_id)
+        stream = self._stream(ledger, case_id)
+        return read_case(stream, ledger.words, plan_of(found[0])), stream
+
+    def _stream(self, ledger: Ledger, case_id: str) -> Stream:
+        name = stream_of(case_id)
+        return ledger.streams(self._platform, [name])[name]
+
+    def _ledger(self, connection: Connection) -> Ledger:
+        return Ledger(
+            sqlite_statements().ledger, PartKeys(self._keys, _no_entropy), self._ledger_keys, partial(ask, connection)
+        )
+
+    def _rows(self, connection: Connection, table: str, case_id: str) -> Sequence[Any]:
+        return self._of_case.rows(connection, table, self._platform, case_id)
+
+
+def ask(connection: Connection, statement: Compiled, **values: Any) -> list[Any]:
+    """What a statement gives that was compiled once, asked of the driver itself. Raises the driver's errors."""
+    return list(connection.connection.cursor().execute(statement.sql, statement.bind(values)).fetchall())
+
+
+def _no_entropy(_size: int) -> bytes:
+    raise RuntimeError("a read writes nothing")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from kz_compliance_sdk.domain.commands.appeals import DecideAppeal, ReceiveAppeal, WithdrawAppeal
 from kz_compliance_sdk.domain.commands.arrivals import (
     Authenticate,
     CorrectReceipt,
@@ -13,15 +12,27 @@ from kz_compliance_sdk.domain.commands.arrivals import (
     Vouch,
 )
 from kz_compliance_sdk.domain.commands.base import Command
-from kz_compliance_sdk.domain.commands.letters import AnswerByHand
-from kz_compliance_sdk.domain.commands.pressure import HandOver, RaiseAlarm, RecordInstruction, RuleOutDemand
-from kz_compliance_sdk.domain.commands.privacy import AskErasure, DelayUserNotices, EndHold, Erase, Hold
+from kz_compliance_sdk.domain.commands.office import (
+    AnswerByHand,
+    AskErasure,
+    DelayUserNotices,
+    EndHold,
+    Erase,
+    HandOver,
+    Hold,
+    RaiseAlarm,
+    RecordInstruction,
+    RuleOutDemand,
+)
 from kz_compliance_sdk.domain.commands.remedies import (
     ConfirmSuspension,
+    DecideAppeal,
     EndSuspension,
+    ReceiveAppeal,
     RecordContest,
     SettleContest,
     Suspend,
+    WithdrawAppeal,
 )
 from kz_compliance_sdk.domain.commands.review import (
     Acknowledge,

@@ -11,17 +11,15 @@ from kz_compliance_sdk.domain.actor import Stamp
 from kz_compliance_sdk.domain.case import Case, CaseState, happened, moved
 from kz_compliance_sdk.domain.change import Change
 from kz_compliance_sdk.domain.commands.base import Command, Facts, Field, words
-from kz_compliance_sdk.domain.decision import Decision, Proposal
+from kz_compliance_sdk.domain.decision import Decision, LegalCheck, Proposal, RecordedCheck, checked, recorded
 from kz_compliance_sdk.domain.events import office, review
-from kz_compliance_sdk.domain.identities import check_questions
-from kz_compliance_sdk.domain.legal_check import LegalCheck, RecordedCheck, checked, recorded
+from kz_compliance_sdk.domain.holding import can_report_interim
 from kz_compliance_sdk.domain.messages import clarification, step, with_report, written
+from kz_compliance_sdk.domain.proposal_checks import check_questions
 from kz_compliance_sdk.domain.report import Question
-from kz_compliance_sdk.domain.results import can_report_interim
-from kz_compliance_sdk.domain.review_policy import who_decided
+from kz_compliance_sdk.domain.review_policy import check_answerable, check_lease, need, who_decided
 from kz_compliance_sdk.domain.reviewed import checks_of
 from kz_compliance_sdk.domain.running_time import replanned, term_times
-from kz_compliance_sdk.domain.steps import check_answerable, check_lease, need
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput
 
 Token = Annotated[int, Field("The token of your lease; without it, that of the lease you hold now.")]

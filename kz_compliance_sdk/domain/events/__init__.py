@@ -10,18 +10,7 @@ from typing import Final
 
 import msgspec
 
-from kz_compliance_sdk.domain.events import (
-    arrivals,
-    checkpoints,
-    delivery,
-    objects,
-    office,
-    privacy,
-    remedies,
-    review,
-    users,
-    waiting,
-)
+from kz_compliance_sdk.domain.events import arrivals, delivery, office, privacy, remedies, review
 from kz_compliance_sdk.domain.events.base import Event
 from kz_compliance_sdk.domain.ledger import Readers, Stamped
 
@@ -33,7 +22,7 @@ def _of(module: ModuleType) -> list[type[Event]]:
     return [value for value in own if issubclass(value, Event)]
 
 
-SUBJECTS: Final = (arrivals, review, office, delivery, remedies, users, privacy, objects, checkpoints, waiting)
+SUBJECTS: Final = (arrivals, review, office, delivery, remedies, privacy)
 KINDS: Final = MappingProxyType({kind.called: kind for module in SUBJECTS for kind in _of(module)})
 READERS: Final[Readers] = MappingProxyType(
     {(name, kind.v): msgspec.json.Decoder(kind).decode for name, kind in KINDS.items()}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from kz_compliance_sdk.domain.events.base import (
     EVERYBODY,
     REVIEWERS,
@@ -12,11 +14,13 @@ from kz_compliance_sdk.domain.events.base import (
     Keyed,
     Name,
     Number,
+    ObjectEvent,
     words,
 )
 from kz_compliance_sdk.domain.events.office import settled
-from kz_compliance_sdk.domain.fold import FINAL, Case, Tries
+from kz_compliance_sdk.domain.fold import FINAL, Case, PlatformObject, SilenceBasis, Telling, Tries, UserNoticeKind
 from kz_compliance_sdk.domain.ledger import Stamped
+from kz_compliance_sdk.domain.references import message_id
 from kz_compliance_sdk.domain.transitions import ENDED, CaseState
 
 
@@ -249,3 +253,137 @@ class Stuck(Event, frozen=True, kw_only=True):
 
     def apply(self, case: Case, on: Stamped) -> None:
         case.page(self.reason, self.audience, self.level, on)
+
+
+# -------------------------------------------------------------------------------------------------------------- users
+# What the affected user is told.
+
+
+class UserNoticeOwed(Event, frozen=True, kw_only=True):
+    """The affected user is to be told. `basis` says whose legal basis keeps the user from it until `due_at`."""
+
+    words = words(body="erasable")
+    item: Number
+    notice: UserNoticeKind
+    appeal: Number = 0
+    effect: Number = 0
+    state: Literal["due", "delayed", "off"]
+    due_at: At
+    basis: SilenceBasis = ""
+    asks: bool = False
+    words_missing: bool = False
+
+    def apply(self, case: Case, on: Stamped) -> None:
+        item = case.items[self.item]
+        number = self.appeal or self.effect
+        name = f"user_notice/{self.notice}"
+        key = message_id(case.stream, name, item.decision, number, item.number)
+        if self.state != "off":
+            case.owe(
+                "user_notice",
+                "messenger",
+                on,
+                decision=item.decision,
+                number=number,
+                item=item.number,
+                not_before=self.due_at,
+                due_at=self.due_at,
+                name=name,
+                at_seq=on.seq,
+            )
+        delay = self.due_at if self.state == "delayed" else 0
+        case.tellings[key] = Telling(
+            key, on.seq, item.number, self.notice, item.decision, number, self.state, self.due_at, delay, self.basis
+        )
+        if self.asks:
+            case.page("user_notice_barred", EVERYBODY, 40, on)
+        if self.words_missing:
+            case.page("user_notice_words", REVIEWERS, 30, on)
+
+
+class UserNoticeVoided(Event, frozen=True, kw_only=True):
+    """What no longer holds is told to nobody. One that has begun may be told at this moment."""
+
+    messages: tuple[Name, ...]
+
+    def apply(self, case: Case, on: Stamped) -> None:
+        for name in self.messages:
+            case.tellings[name].state = "void"
+            if name in case.messages and case.messages[name].state == "owed":
+                case.messages[name].state = "voided"
+
+
+class UserNoticeDelayed(Event, frozen=True, kw_only=True):
+    """A person put off telling the user, with a legal basis and until a day."""
+
+    words = words(legal_basis="erasable", reasons="erasable")
+    messages: tuple[Name, ...]
+    until: At
+
+    def apply(self, case: Case, on: Stamped) -> None:
+        for name in self.messages:
+            told, message = case.tellings[name], case.messages[name]
+            told.state, told.due_at, told.delay_until, told.basis = "delayed", self.until, self.until, "person"
+            message.not_before = message.due_at = self.until
+
+
+class UserTold(Event, frozen=True, kw_only=True):
+    """The affected user was told at `at_platform`."""
+
+    message: Name
+    at_platform: At
+
+    def apply(self, case: Case, on: Stamped) -> None:
+        case.messages[self.message].state = "done"
+        told = case.tellings[self.message]
+        told.state, told.sent_at = "sent", self.at_platform
+
+
+class UserNeverTold(Event, frozen=True, kw_only=True):
+    """The user can never be told; people get to know it, and nothing else waits."""
+
+    message: Name
+
+    def apply(self, case: Case, on: Stamped) -> None:
+        case.messages[self.message].state = "voided"
+        case.tellings[self.message].state = "failed"
+        case.page("user_notice_failed", REVIEWERS, 20, on)
+
+
+# ------------------------------------------------------------------------------------------------------------ objects
+# What happens to an object of the platform: the versions that its effects get, and whose measures hold it.
+
+
+class Versioned(ObjectEvent, frozen=True, kw_only=True):
+    """An effect was decided, and has this version: the platform carries none out that is older than one it has seen."""
+
+    version: Number
+
+    def change(self, held: PlatformObject) -> None:
+        held.version = max(held.version, self.version)
+        held.handed_out.add((self.version, *self.owner))
+
+
+class InForce(ObjectEvent, frozen=True, kw_only=True):
+    """A measure holds the object from now on. A sealed copy of what it hides is kept until `until`."""
+
+    until: At = 0
+
+    def change(self, held: PlatformObject) -> None:
+        held.holds[self.owner] = self.until
+
+
+class Lifted(ObjectEvent, frozen=True, kw_only=True):
+    """The ground of a measure is gone: for this item nothing holds the object any more. What else does goes on."""
+
+    def change(self, held: PlatformObject) -> None:
+        held.holds.pop(self.owner, None)
+
+
+class CopyFreed(ObjectEvent, frozen=True, kw_only=True):
+    """The sealed copy behind a measure need not be kept any longer: people were told, or the case was erased. The
+    measure stays."""
+
+    def change(self, held: PlatformObject) -> None:
+        if self.owner in held.holds:
+            held.holds[self.owner] = 0

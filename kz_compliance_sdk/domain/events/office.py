@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from typing import Literal
 
-from kz_compliance_sdk.domain.events.base import EVERYBODY, At, Audience, Code, Event, Language, Number, Seconds, words
+from kz_compliance_sdk.domain.events.base import (
+    EVERYBODY,
+    At,
+    Audience,
+    Code,
+    Event,
+    Language,
+    Name,
+    Number,
+    Root,
+    Seconds,
+    Signature,
+    Value,
+    words,
+)
 from kz_compliance_sdk.domain.fold import FINAL, Case, Lease, Message, Step
 from kz_compliance_sdk.domain.ledger import Stamped
 from kz_compliance_sdk.domain.transitions import CaseState
@@ -252,3 +266,29 @@ def mark_suspensions(case: Case, at: int) -> None:
         case.flag("suspension_unconfirmed")
     if any(one.has_effect(at) for one in case.suspensions.values()):
         case.flag("suspended")
+
+
+# -------------------------------------------------------------------------------------------------------- checkpoints
+# What happens to a checkpoint: it is made, and given to those who keep checkpoints. Each has a stream of its own.
+
+
+class Signed(Value, frozen=True, kw_only=True):
+    """The platform's signature over the line of a checkpoint."""
+
+    key_id: Name
+    alg: Literal["ed25519"]
+    value: Signature
+
+
+class Checkpointed(Event, frozen=True, kw_only=True):
+    """At that time the log had so many lines, and the tree over them this root. Checkpoints are numbered from 1."""
+
+    number: Number
+    size: Number
+    root: Root
+    made_at: At
+    signature: Signed | None = None
+
+
+class HandedOut(Event, frozen=True, kw_only=True):
+    """All who keep checkpoints have this one."""

@@ -2,15 +2,131 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from msgspec import field
+from msgspec.json import encode
 
-from kz_compliance_sdk.domain import tally
+from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.events.base import At, Code, Event, Language, Number, Public, Value, words
-from kz_compliance_sdk.domain.fold import Case
+from kz_compliance_sdk.domain.fold import Case, Item, Tally
 from kz_compliance_sdk.domain.ledger import Stamped
+from kz_compliance_sdk.domain.references import stream_of
+from kz_compliance_sdk.domain.transitions import CaseState
+
+# -------------------------------------------------------------------------------------------------------------- tally
+# What the public figures say of a case: one slim row, without a person, an address or a text about anybody.
+#
+# It follows from the chain alone and outlives the erasure of the case. A corrected answer overwrites what became of the
+# items, so that a case is counted once; when it was received and first answered stays as it was.
+
+
+STOPPED = "stopped"
+"""The outcome of an item whose order fell before anybody had decided it. No report speaks of it."""
+
+UNANSWERED = "unanswered"
+"""The outcome of an item of a case that was closed without an answer, as a demand for user data is."""
+
+_EFFECTS = ("cancelled_withdrawn", "cancelled_annulled", "cancelled_remedied", "effect_missing")
+
+
+def facts(case: Case, named_by: Mapping[int, str]) -> dict[str, Json]:
+    """What the figures say of a case by its fold; and by what the authority named its items."""
+    return {
+        "authority": case.authority,
+        "category": case.category,
+        "kind": case.kind,
+        "channel": case.source,
+        "authenticity": case.authenticity,
+        "state": _state(case),
+        "languages": sorted(case.languages),
+        "items": _items(case, named_by),
+        "cancelled": [flag.removeprefix("cancelled_") for flag in _EFFECTS if flag in case.flags],
+        "user_data": "user_data_demand" in {flag.split(":")[0] for flag in case.flags},
+        "events": _events(case),
+    }
+
+
+def tally(case: Case, issued_at: int, said: Mapping[str, Json]) -> Tally:
+    """The row of a case that ended, with what is `said` of it."""
+    was, answered = case.tally, _state(case) == "closed"
+    decided_at, receipt_at = (case.decided_at or None, case.closed_at or None) if answered else (None, None)
+    return Tally(
+        case.platform,
+        case.stream.removeprefix(stream_of("")),
+        case.received_at if was is None else was.received_at,
+        issued_at if was is None else was.issued_at,
+        case.due_at if was is None else was.due_at,
+        decided_at if was is None or was.decided_at is None else was.decided_at,
+        receipt_at if was is None or was.receipt_at is None else was.receipt_at,
+        encode(said, order="sorted").decode(),
+    )
+
+
+def _events(case: Case) -> dict[str, Json]:
+    """How often each of what the figures name happened. A question that was taken back before it left is none."""
+    taken_back = sum(one.kind == "clarification" and one.state == "voided" for one in case.messages.values())
+    counts = {
+        "request_clarification": case.questions - taken_back,
+        "remind": case.reminders,
+        "reopen": case.reopened,
+    }
+    return {name: count for name, count in counts.items() if count}
+
+
+def _state(case: Case) -> str:
+    if not case.revision:
+        return "unusable"
+    if case.state is CaseState.CLOSED and not case.sequence:
+        return "set_aside"
+    return str(case.state)
+
+
+def _items(case: Case, named_by: Mapping[int, str]) -> list[list[Json]]:
+    """How many items were named so, and ended so: `[named by, outcome, ground, refusal code, scope, how many]`."""
+    found: Counter[tuple[str, str, str, str, str]] = Counter()
+    for item in _each_once(case.items):
+        outcome, ground, code = _outcome(case, item)
+        worldwide = outcome not in (STOPPED, UNANSWERED, "refused") and item.scope != ("KZ",)
+        scope = "beyond_kz" if item.decision and worldwide else "kz"
+        found[named_by.get(item.number, "unknown"), outcome, ground, code, scope] += 1
+    return [[*key, count] for key, count in sorted(found.items())]
+
+
+def _each_once(items: Mapping[int, Item]) -> Iterable[Item]:
+    """Each item that the authority named, once, as the report has it: the object that an id names now goes before one
+    that it named, and what was answered before what was stopped."""
+    found: dict[int, Item] = {}
+    for item in items.values():
+        if item.renamed and item.status != "stopped":
+            found.setdefault(_named_now(items, item), item)
+    for item in items.values():
+        if not item.renamed and (item.status != "stopped" or item.number not in found):
+            found[item.number] = item
+    return found.values()
+
+
+def _named_now(items: Mapping[int, Item], item: Item) -> int:
+    """The number of what the id of an item names now."""
+    return _named_now(items, items[item.renamed]) if item.renamed else item.number
+
+
+def _outcome(case: Case, item: Item) -> tuple[str, str, str]:
+    """What became of an item: the outcome that the regulator was told, its ground and its refusal code (empty where
+    there is none)."""
+    if item.status == "stopped":
+        return STOPPED, "", ""
+    decision = case.decisions.get(item.decision)
+    said = decision.items.get(item.number) if decision is not None else None
+    if said is None:
+        return UNANSWERED, "", ""
+    ground = item.ground or said.ground
+    return ("restored", ground, "") if item.status == "lifted" else (said.outcome, ground, said.refusal_code)
+
+
+# ------------------------------------------------------------------------------------------------------------ privacy
 
 
 class Held(Event, frozen=True, kw_only=True):
@@ -85,10 +201,10 @@ class Counted(Event, frozen=True, kw_only=True):
     named: tuple[NamedBy, ...] = ()
 
     def apply(self, case: Case, on: Stamped) -> None:
-        said = tally.facts(case, {one.item: one.way for one in self.named})
+        said = facts(case, {one.item: one.way for one in self.named})
         if self.requested:
             said |= {name: getattr(self, name) for name in _OF_NOTICE}
-        case.tally = tally.tally(case, self.issued_at, said)
+        case.tally = tally(case, self.issued_at, said)
 
 
 def erased_of(events: Iterable[Stamped]) -> frozenset[int]:

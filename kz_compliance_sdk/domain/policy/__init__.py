@@ -6,13 +6,16 @@ itself than the law does, and never less. `docs/concepts/law-and-policy.md` says
 
 from __future__ import annotations
 
-from kz_compliance_sdk.domain.policy.reading import kz_calendar, kz_policy, parse_calendar, parse_policy
 from kz_compliance_sdk.domain.policy.tightening import (
     CategoryFragment,
     PolicyFragment,
     SafeguardsFragment,
     TermFragment,
+    kz_calendar,
+    kz_policy,
     of_own_content,
+    parse_calendar,
+    parse_policy,
     tighten,
 )
 from kz_compliance_sdk.domain.policy.values import (

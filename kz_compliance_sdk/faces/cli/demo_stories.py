@@ -23,11 +23,11 @@ from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.desk import CaseFile, ComplianceDesk
 from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.case import Case, CaseState
+from kz_compliance_sdk.domain.change import OutboxMessage
 from kz_compliance_sdk.domain.commands.review import Lease
 from kz_compliance_sdk.domain.decision import OUTCOME_OF_ACTION
 from kz_compliance_sdk.domain.messages import BY_HAND, object_key
 from kz_compliance_sdk.domain.notice import Effect, Item, Notice
-from kz_compliance_sdk.domain.outbox import OutboxMessage
 from kz_compliance_sdk.domain.report import Question, Statement
 from kz_compliance_sdk.errors import ComplianceError
 from kz_compliance_sdk.faces.cli import screen

@@ -177,8 +177,7 @@ def answering(settings: Settings) -> Check:
 
 def deciders(settings: Settings, policy: Policy) -> Check:
     """Whether the accounts of the settings can take every decision that the policy asks several people for."""
-    from kz_compliance_sdk.domain.duress import is_outside
-    from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
+    from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY, is_outside
 
     actors = [actor for name in settings.actors if (actor := settings.actor_of(name))]
     approvers = [one for one in actors if REVIEW_POLICY.allows(one, "approve")]
@@ -344,9 +343,9 @@ def connection(settings: Settings) -> Iterator[Connection]:
     """
     from sqlalchemy.exc import DBAPIError
 
-    from kz_compliance_sdk.adapters.sql.engine import open_engine
     from kz_compliance_sdk.adapters.sql.files import refuse_other_files
     from kz_compliance_sdk.adapters.sql.sqlite import choose_driver, refuse_network_file_system, store_error
+    from kz_compliance_sdk.adapters.sql.store import open_engine
 
     refuse_missing(settings)
     path = settings.store.path.absolute()

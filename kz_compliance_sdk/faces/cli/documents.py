@@ -18,15 +18,14 @@ if TYPE_CHECKING:
     from kz_compliance_sdk.domain import fold
     from kz_compliance_sdk.domain.appeals import Appeal
     from kz_compliance_sdk.domain.case import Case
-    from kz_compliance_sdk.domain.clock import ClockView
+    from kz_compliance_sdk.domain.change import Attempt, OutboxMessage
+    from kz_compliance_sdk.domain.clock import ClockView, FiledContest, Suspension
     from kz_compliance_sdk.domain.commands.review import Decided, Lease
-    from kz_compliance_sdk.domain.completeness import Gap
-    from kz_compliance_sdk.domain.contest import FiledContest, Suspension
+    from kz_compliance_sdk.domain.content import Gap
     from kz_compliance_sdk.domain.decision import Decision
     from kz_compliance_sdk.domain.fold import Chain
     from kz_compliance_sdk.domain.ledger import Stamped
     from kz_compliance_sdk.domain.notice import Notice
-    from kz_compliance_sdk.domain.outbox import Attempt, OutboxMessage
     from kz_compliance_sdk.domain.user_notices import UserNoticeState
 
 _CASE = (
@@ -78,7 +77,7 @@ def fields(value: object, names: str, **more: Any) -> Document:
 
 def gaps(found: Iterable[Gap]) -> list[Document]:
     """What a notice lacks, and what that means."""
-    from kz_compliance_sdk.domain.completeness import meaning
+    from kz_compliance_sdk.domain.content import meaning
 
     return [fields(gap, "code item_id meaning", meaning=meaning(gap)) for gap in found]
 
@@ -153,7 +152,7 @@ def _remedies(
 
 
 def _legal_checks(file: CaseFile) -> list[Document]:
-    from kz_compliance_sdk.domain.legal_check import barring
+    from kz_compliance_sdk.domain.decision import barring
 
     return [
         fields(
@@ -168,7 +167,7 @@ def _legal_checks(file: CaseFile) -> list[Document]:
 
 def decision(made: Decision, file: CaseFile) -> Document:
     """A decision with the proposal that it is about, and what asked for a second person."""
-    from kz_compliance_sdk.domain.second_person import asked_for, in_words
+    from kz_compliance_sdk.domain.proposal_checks import asked_for, in_words
 
     check = made.legal_check
     return fields(

@@ -72,14 +72,14 @@ def proposal_skeleton(file: CaseFile, languages: tuple[str, ...]) -> dict[str, A
 
 def legal_check_skeleton() -> dict[str, str]:
     """The questions of the legal check, unanswered."""
-    from kz_compliance_sdk.domain.legal_check import QUESTIONS
+    from kz_compliance_sdk.domain.decision import QUESTIONS
 
     return {**{question.name: "" for question in QUESTIONS}, "note": ""}
 
 
 def legal_check_choices(lang: str = "en") -> list[tuple[str, str]]:
     """Each question of the legal check as it is asked, and the answer that bars a measure on local law."""
-    from kz_compliance_sdk.domain.legal_check import QUESTIONS
+    from kz_compliance_sdk.domain.decision import QUESTIONS
 
     return [(question.name, f"{question.text[lang]} ({question.bars} bars)") for question in QUESTIONS]
 
@@ -87,7 +87,7 @@ def legal_check_choices(lang: str = "en") -> list[tuple[str, str]]:
 def proposal_choices() -> list[tuple[str, str]]:
     """The words that a proposal may hold, field by field."""
     from kz_compliance_sdk.domain import decision
-    from kz_compliance_sdk.domain.legal_check import Answer
+    from kz_compliance_sdk.domain.decision import Answer
     from kz_compliance_sdk.domain.report import CannotComplyReason, Ground, Outcome, RefusalCode
 
     return [

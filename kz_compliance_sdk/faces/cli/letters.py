@@ -16,7 +16,7 @@ from kz_compliance_sdk.faces.cli.session import Acting, CaseArgument, Session, c
 if TYPE_CHECKING:
     from kz_compliance_sdk.desk import ComplianceDesk
     from kz_compliance_sdk.domain.case import Case
-    from kz_compliance_sdk.domain.outbox import OutboxMessage
+    from kz_compliance_sdk.domain.change import OutboxMessage
 
 Message = Annotated[str | None, Option(metavar="ID", help="The message, where the case has more than one that fits.")]
 _PANEL = "Answer by letter"

@@ -36,8 +36,7 @@ if TYPE_CHECKING:
     from kz_compliance_sdk.desk import ComplianceDesk
     from kz_compliance_sdk.domain.case import Case
     from kz_compliance_sdk.domain.commands.review import Decided, Lease
-    from kz_compliance_sdk.domain.decision import Proposal
-    from kz_compliance_sdk.domain.legal_check import LegalCheck
+    from kz_compliance_sdk.domain.decision import LegalCheck, Proposal
 
 Digest = Annotated[
     str | None,
@@ -241,7 +240,7 @@ def check(
 ) -> Answer | None:
     """Answer the legal check before anything is proposed. A proposal can then name its version."""
     from kz_compliance_sdk.domain import commands
-    from kz_compliance_sdk.domain.legal_check import QUESTIONS, LegalCheck, barring
+    from kz_compliance_sdk.domain.decision import QUESTIONS, LegalCheck, barring
 
     if lang not in QUESTIONS[0].text:
         raise wrong("--lang", f"there are no questions in {lang!r}.", "Use kk, ru or en.")
@@ -268,8 +267,8 @@ def check(
 def _given(answers: list[str], note: str) -> LegalCheck:
     from pydantic import ValidationError
 
-    from kz_compliance_sdk.domain.legal_check import QUESTIONS, LegalCheck
-    from kz_compliance_sdk.domain.legal_check import Answer as Word
+    from kz_compliance_sdk.domain.decision import QUESTIONS, LegalCheck
+    from kz_compliance_sdk.domain.decision import Answer as Word
 
     words, names = get_args(Word), [question.name for question in QUESTIONS]
     said: dict[str, str] = {}

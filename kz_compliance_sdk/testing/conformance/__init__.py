@@ -13,16 +13,17 @@ from kz_compliance_sdk.testing.conformance.checks import Check, Report, Result, 
 from kz_compliance_sdk.testing.conformance.inspection import Inspector, inspect_handler
 from kz_compliance_sdk.testing.conformance.intake import INTAKE_CHECKS, check_intake
 from kz_compliance_sdk.testing.conformance.keys import KeySet, own_keys, published_keys, trusted
-from kz_compliance_sdk.testing.conformance.listener import Listener, listening
 from kz_compliance_sdk.testing.conformance.regulator import REGULATOR_CHECKS, check_regulator
 from kz_compliance_sdk.testing.conformance.scenes import IntakeScene, IntakeTarget, RegulatorScene, RegulatorTarget
 from kz_compliance_sdk.testing.conformance.transport import (
     Answer,
     AsgiTransport,
     HandlerTransport,
+    Listener,
     NoAnswer,
     SocketTransport,
     Transport,
+    listening,
 )
 
 __all__ = [

@@ -14,7 +14,7 @@ from kz_compliance_sdk.errors import ComplianceError, NotAuthentic
 from kz_compliance_sdk.services.response import NOT_AUTHENTIC
 from kz_compliance_sdk.testing import keys as published
 from kz_compliance_sdk.testing.builders import PLATFORM_ID
-from kz_compliance_sdk.testing.conformance import signing
+from kz_compliance_sdk.testing.conformance import transport
 from kz_compliance_sdk.testing.conformance.checks import PROFILES
 from kz_compliance_sdk.testing.conformance.inspection import INTAKE_URL, SandboxPlatform
 from kz_compliance_sdk.testing.conformance.keys import published_keys, trusted
@@ -49,7 +49,7 @@ class Site:
         key: SigningKey = published.regulator_signing_key(self.profile)
         others = [pair for pair in request.headers if pair[0] not in _PROOF]
         name = id_of(held) or "msg_none"
-        proof = signing.signed(
+        proof = transport.signed(
             self.profile, key, "POST", INTAKE_URL, held, at=self.clock(), message_id=name, nonce="conformance"
         )
         return replace(request, headers=[*others, *proof], body=held)

@@ -11,7 +11,7 @@ from typing import Any, Final
 from kz_compliance_sdk.domain.canonical import canonical
 from kz_compliance_sdk.domain.values import instant_text
 from kz_compliance_sdk.testing import keys as published
-from kz_compliance_sdk.testing.conformance import signing
+from kz_compliance_sdk.testing.conformance import transport
 from kz_compliance_sdk.testing.conformance.checks import PROFILES
 from kz_compliance_sdk.testing.mock_regulator.exchange import JSON, Reply, Request, document_of, refuse
 from kz_compliance_sdk.testing.mock_regulator.faults import Fault, FaultKind
@@ -59,7 +59,7 @@ def _as_platform(regulator: MockRegulator, request: Request, target: str | None 
     """The request as if the platform had signed it now, for `target`."""
     asked = target or request.target
     key, method = published.platform_signing_key(), request.method
-    proof = signing.rfc9421(key, URL + asked, request.body, created=regulator.now(), method=method)
+    proof = transport.rfc9421(key, URL + asked, request.body, created=regulator.now(), method=method)
     return replace(request, target=asked, headers=[*_bare(request.headers), *proof])
 
 

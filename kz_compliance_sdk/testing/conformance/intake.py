@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from kz_compliance_sdk.testing.conformance import bad_inputs, promises, signing
+from kz_compliance_sdk.testing.conformance import bad_inputs, checks, transport
 from kz_compliance_sdk.testing.conformance.bad_inputs import BadInput
 from kz_compliance_sdk.testing.conformance.checks import (
     PROFILES,
     Broken,
     Check,
+    Promise,
     Report,
     Skipped,
     chosen,
@@ -25,10 +26,8 @@ from kz_compliance_sdk.testing.conformance.intake_exits import EXITS
 from kz_compliance_sdk.testing.conformance.intake_signatures import SIGNATURES
 from kz_compliance_sdk.testing.conformance.intake_transport import TRANSPORT
 from kz_compliance_sdk.testing.conformance.keys import Role
-from kz_compliance_sdk.testing.conformance.promises import Promise
 from kz_compliance_sdk.testing.conformance.scenes import GOOD, IntakeScene, IntakeTarget, expect_problem
-from kz_compliance_sdk.testing.conformance.signing import Headers
-from kz_compliance_sdk.testing.conformance.transport import Transport
+from kz_compliance_sdk.testing.conformance.transport import Headers, Transport
 from kz_compliance_sdk.testing.mock_regulator.exchange import JSON, Request
 from kz_compliance_sdk.wire.signature import Profile, SigningKey
 
@@ -123,14 +122,14 @@ def _webhook_headers(case: BadInput, scene: IntakeScene, body: bytes, message_id
         key = replace(key, algorithm="hmac-sha256", material=bytes(32))
     elif mode == "other_key":
         key = scene.stranger
-    headers = signing.webhook(key, body, message_id=message_id, at=now)
+    headers = transport.webhook(key, body, message_id=message_id, at=now)
     covered = f"{message_id}.{now}.".encode() + body
     if mode == "hex_digest":
-        headers[-1] = ("webhook-signature", f"v1,{signing.signature(key, covered).hex()}")
+        headers[-1] = ("webhook-signature", f"v1,{transport.signature(key, covered).hex()}")
     elif mode == "v1a_s_plus_l":
         curve = SigningKey("none", "ed25519", hashlib.sha256(key.material).digest())
-        shifted = signing.malleable(signing.signature(curve, covered))
-        headers[-1] = ("webhook-signature", f"v1a,{signing.in_base64(shifted)}")
+        shifted = transport.malleable(transport.signature(curve, covered))
+        headers[-1] = ("webhook-signature", f"v1a,{transport.in_base64(shifted)}")
     return headers
 
 
@@ -181,12 +180,12 @@ def _remedy(case: BadInput, status: int, code: str | None) -> str:
 
 def _promise(case: BadInput, status: int) -> Promise:
     if status == 422:
-        return promises.LATE if case.code in ("stale", "key_expired") else promises.UNUSABLE
+        return checks.LATE if case.code in ("stale", "key_expired") else checks.UNUSABLE
     if status == 401:
-        return promises.REFUSED
+        return checks.REFUSED
     if status >= 300:
-        return promises.TRANSPORT
-    return {"M042": promises.UNKNOWN_FIELD, "M036": promises.UNKNOWN_CATEGORY}.get(case.id, promises.ACCEPTED)
+        return checks.TRANSPORT
+    return {"M042": checks.UNKNOWN_FIELD, "M036": checks.UNKNOWN_CATEGORY}.get(case.id, checks.ACCEPTED)
 
 
 def _checks() -> Iterator[Check[IntakeScene]]:
@@ -211,7 +210,7 @@ CATALOGUE: Final[tuple[Check[IntakeScene], ...]] = (
     *_checks(),
     Check(
         "intake.quarantine.every_cause_is_kept",
-        promises.QUARANTINED,
+        checks.QUARANTINED,
         "every input of the catalogue that is authentic and unusable, each with a look at what is held",
         "the exact bytes of each, in quarantine",
         "Whatever is authentic is kept, whatever stopped you from reading it.",

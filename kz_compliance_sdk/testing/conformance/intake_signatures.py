@@ -8,11 +8,10 @@ from dataclasses import replace
 from typing import Any, Final
 
 from kz_compliance_sdk.testing import keys as published
-from kz_compliance_sdk.testing.conformance import promises, signing
+from kz_compliance_sdk.testing.conformance import checks, transport
 from kz_compliance_sdk.testing.conformance.bad_inputs import serialised
-from kz_compliance_sdk.testing.conformance.checks import PROFILES, Broken, Check, expect
+from kz_compliance_sdk.testing.conformance.checks import PROFILES, Broken, Check, Promise, expect
 from kz_compliance_sdk.testing.conformance.keys import Role
-from kz_compliance_sdk.testing.conformance.promises import Promise
 from kz_compliance_sdk.testing.conformance.scenes import (
     GOOD,
     IntakeScene,
@@ -71,7 +70,7 @@ def _departs(**changes: Any) -> Forged:
         body = serialised(scene.message())
         given: dict[str, Any] = {"created": scene.clock(), "nonce": scene.new_id("nonce"), "key": scene.key("current")}
         given |= {name: change(scene) if callable(change) else change for name, change in changes.items()}
-        headers = signing.rfc9421(given.pop("key"), scene.target.url, body, **given)
+        headers = transport.rfc9421(given.pop("key"), scene.target.url, body, **given)
         return Request("POST", scene.path, [JSON, *headers], body)
 
     return make
@@ -93,7 +92,7 @@ def _with_header(request: Request, name: str, change: Callable[[str], str | None
 
 def _digest_replaced(scene: IntakeScene) -> Request:
     request = _tampered(scene)
-    return _with_header(request, "content-digest", lambda _old: signing.content_digest(request.body))
+    return _with_header(request, "content-digest", lambda _old: transport.content_digest(request.body))
 
 
 def _digest_missing(scene: IntakeScene) -> Request:
@@ -107,7 +106,7 @@ def _junk_in_base64(scene: IntakeScene) -> Request:
 def _two_signatures(scene: IntakeScene) -> Request:
     body, key = serialised(scene.message()), scene.key("current")
     made = [
-        dict(signing.rfc9421(key, scene.target.url, body, created=scene.clock(), nonce=scene.new_id(), label=label))
+        dict(transport.rfc9421(key, scene.target.url, body, created=scene.clock(), nonce=scene.new_id(), label=label))
         for label in ("one", "two")
     ]
     joined = [(name, ", ".join(each[name] for each in made)) for name in ("signature-input", "signature")]
@@ -116,7 +115,7 @@ def _two_signatures(scene: IntakeScene) -> Request:
 
 def _shifted(scene: IntakeScene) -> Callable[[bytes], bytes]:
     key = scene.key("current")
-    return lambda covered: signing.malleable(signing.signature(key, covered))
+    return lambda covered: transport.malleable(transport.signature(key, covered))
 
 
 def _hmac(scene: IntakeScene) -> Callable[[bytes], bytes]:
@@ -127,8 +126,8 @@ def _hmac(scene: IntakeScene) -> Callable[[bytes], bytes]:
 def _weaker_beside(scene: IntakeScene) -> Request:
     body = serialised(scene.message())
     key = published.regulator_signing_key("standard-webhooks")
-    webhook = signing.webhook(key, body, message_id=scene.new_id(), at=scene.clock())
-    forged = signing.rfc9421(scene.stranger, scene.target.url, body, created=scene.clock())
+    webhook = transport.webhook(key, body, message_id=scene.new_id(), at=scene.clock())
+    forged = transport.rfc9421(scene.stranger, scene.target.url, body, created=scene.clock())
     return Request("POST", scene.path, [JSON, *forged, *webhook], body)
 
 
@@ -138,7 +137,7 @@ def _weaker_beside(scene: IntakeScene) -> Request:
 def _proxy_beside(scene: IntakeScene) -> Request:
     request = scene.signed(scene.message())
     other = dict(
-        signing.rfc9421(
+        transport.rfc9421(
             scene.stranger,
             scene.target.url,
             request.body,
@@ -226,41 +225,41 @@ _REFUSE: Final = "Answer 401 to what is not proved authentic, before you read th
 
 
 _FORGED: Final[tuple[tuple[str, Promise, str, Forged, tuple[Profile, ...]], ...]] = (
-    ("unsigned", promises.REFUSED, "a good notice without a signature", _unsigned, PROFILES),
-    ("unsigned_noise", promises.RAW, "bytes that are no JSON, without a signature", _noise, PROFILES),
-    ("wrong_key", promises.REFUSED, "a good notice, signed by a stranger under a trusted key's id", _wrong_key,
+    ("unsigned", checks.REFUSED, "a good notice without a signature", _unsigned, PROFILES),
+    ("unsigned_noise", checks.RAW, "bytes that are no JSON, without a signature", _noise, PROFILES),
+    ("wrong_key", checks.REFUSED, "a good notice, signed by a stranger under a trusted key's id", _wrong_key,
      PROFILES),
-    ("unknown_key", promises.PINNED, "a good notice, signed by a stranger under a key id of its own", _signed_by(),
+    ("unknown_key", checks.PINNED, "a good notice, signed by a stranger under a key id of its own", _signed_by(),
      _RFC),
-    ("tampered_body", promises.RAW, "a signed notice with one digit of a URL changed", _tampered, PROFILES),
-    ("appended_byte", promises.RAW, "a signed notice with a blank after its end", _appended, PROFILES),
-    ("another_address", promises.RFC9421, "a notice that was signed for another address", _other_address, _RFC),
-    ("query_added", promises.RFC9421, "a signed notice, sent with a query that was not signed", _other_query, _RFC),
-    ("another_method", promises.RFC9421, "a POST that was signed as a PUT", _departs(method="PUT"), _RFC),
-    ("digest_replaced", promises.RFC9421,
+    ("tampered_body", checks.RAW, "a signed notice with one digit of a URL changed", _tampered, PROFILES),
+    ("appended_byte", checks.RAW, "a signed notice with a blank after its end", _appended, PROFILES),
+    ("another_address", checks.RFC9421, "a notice that was signed for another address", _other_address, _RFC),
+    ("query_added", checks.RFC9421, "a signed notice, sent with a query that was not signed", _other_query, _RFC),
+    ("another_method", checks.RFC9421, "a POST that was signed as a PUT", _departs(method="PUT"), _RFC),
+    ("digest_replaced", checks.RFC9421,
      "a changed body with a Content-Digest that fits it, under the old signature", _digest_replaced, _RFC),
-    ("digest_missing", promises.RFC9421, "a signed notice without its Content-Digest", _digest_missing, _RFC),
-    ("digest_not_covered", promises.RFC9421, "a signature that does not cover the Content-Digest",
+    ("digest_missing", checks.RFC9421, "a signed notice without its Content-Digest", _digest_missing, _RFC),
+    ("digest_not_covered", checks.RFC9421, "a signature that does not cover the Content-Digest",
      _departs(covered=("@method", "@target-uri")), _RFC),
-    ("address_not_covered", promises.RFC9421, "a signature that does not cover the target URI",
+    ("address_not_covered", checks.RFC9421, "a signature that does not cover the target URI",
      _departs(covered=("@method", "content-digest")), _RFC),
-    ("method_not_covered", promises.RFC9421, "a signature that does not cover the method",
+    ("method_not_covered", checks.RFC9421, "a signature that does not cover the method",
      _departs(covered=("@target-uri", "content-digest")), _RFC),
-    ("without_created", promises.EXACTLY, "a signature without `created`", _departs(created=None), _RFC),
-    ("without_nonce", promises.EXACTLY, "a signature without `nonce`", _departs(nonce=None), _RFC),
-    ("with_expires", promises.EXACTLY, "a signature with `expires`",
+    ("without_created", checks.EXACTLY, "a signature without `created`", _departs(created=None), _RFC),
+    ("without_nonce", checks.EXACTLY, "a signature without `nonce`", _departs(nonce=None), _RFC),
+    ("with_expires", checks.EXACTLY, "a signature with `expires`",
      _departs(expires=lambda scene: scene.clock() + 300), _RFC),
-    ("another_tag", promises.EXACTLY, "a signature under another tag", _departs(tag="proxy"), _RFC),
-    ("without_tag", promises.EXACTLY, "a signature without a tag", _departs(tag=None), _RFC),
-    ("two_signatures", promises.EXACTLY, "two good signatures under the tag", _two_signatures, _RFC),
-    ("key_id_is_a_path", promises.PINNED, "a stranger's signature under the key id ../../keys/test",
+    ("another_tag", checks.EXACTLY, "a signature under another tag", _departs(tag="proxy"), _RFC),
+    ("without_tag", checks.EXACTLY, "a signature without a tag", _departs(tag=None), _RFC),
+    ("two_signatures", checks.EXACTLY, "two good signatures under the tag", _two_signatures, _RFC),
+    ("key_id_is_a_path", checks.PINNED, "a stranger's signature under the key id ../../keys/test",
      _departs(key=lambda scene: scene.stranger, key_id="../../keys/test"), _RFC),
-    ("junk_in_base64", promises.RFC9421, "a right signature with junk inside its base64", _junk_in_base64, _RFC),
-    ("malleable", promises.RFC9421, "a right signature with the group order added to its second half",
+    ("junk_in_base64", checks.RFC9421, "a right signature with junk inside its base64", _junk_in_base64, _RFC),
+    ("malleable", checks.RFC9421, "a right signature with the group order added to its second half",
      _departs(prove=_shifted), _RFC),
-    ("hmac_with_the_public_key", promises.RFC9421, "an HMAC that is made with the public key", _departs(prove=_hmac),
+    ("hmac_with_the_public_key", checks.RFC9421, "an HMAC that is made with the public key", _departs(prove=_hmac),
      _RFC),
-    ("weaker_one_beside", promises.JUDGED_ALONE, "a stranger's RFC 9421 signature beside a Standard Webhooks one",
+    ("weaker_one_beside", checks.JUDGED_ALONE, "a stranger's RFC 9421 signature beside a Standard Webhooks one",
      _weaker_beside, _RFC),
 )  # fmt: skip
 """What is not proved authentic: the name of its check, the promise, what is sent, how it is made, and with which
@@ -270,26 +269,26 @@ profiles."""
 SIGNATURES: Final[tuple[Check[IntakeScene], ...]] = (
     *(exchange(f"intake.signature.{name}", promise, sends, _REFUSE, make, 401, profiles=profiles)
       for name, promise, sends, make, profiles in _FORGED),
-    exchange("intake.signature.key_revoked", promises.PINNED, "a good notice, signed with a revoked key", _REFUSE,
+    exchange("intake.signature.key_revoked", checks.PINNED, "a good notice, signed with a revoked key", _REFUSE,
              _signed_by("revoked"), 401, needs=("key revoked",)),
-    exchange("intake.signature.key_of_another_platform", promises.PINNED,
+    exchange("intake.signature.key_of_another_platform", checks.PINNED,
              "a good notice, signed with a key that is good for another platform", _REFUSE, _signed_by("elsewhere"),
              401, needs=("key elsewhere",)),
-    exchange("intake.signature.of_a_proxy_beside", promises.OTHER_TAGS,
+    exchange("intake.signature.of_a_proxy_beside", checks.OTHER_TAGS,
              "a good signature beside that of a proxy under another tag", "Look for the tag kz-compliance alone.",
              _proxy_beside, *GOOD, profiles=_RFC),
-    exchange("intake.signature.rotation", promises.WEBHOOKS, "two signatures, of which one is good",
+    exchange("intake.signature.rotation", checks.WEBHOOKS, "two signatures, of which one is good",
              "Try each signature of the header.", _rotation, *GOOD, profiles=_WEBHOOKS),
-    exchange("intake.signature.webhook_id", promises.WEBHOOK_ID, "a webhook-id that is not the envelope's id",
+    exchange("intake.signature.webhook_id", checks.WEBHOOK_ID, "a webhook-id that is not the envelope's id",
              "Compare the two ids.", lambda scene: scene.signed(scene.message(), message_id=scene.new_id("another")),
              422, code="id_mismatch", profiles=_WEBHOOKS),
-    Check("intake.refusal.same_bytes", promises.REFUSED, "what is not authentic, for several causes",
+    Check("intake.refusal.same_bytes", checks.REFUSED, "what is not authentic, for several causes",
           "401, and the same body for each", "Answer with one constant body: a cause helps whoever forges.",
           _same_bytes),
-    Check("intake.refusal.same_headers", promises.REFUSED, "what is not authentic, for several causes",
+    Check("intake.refusal.same_headers", checks.REFUSED, "what is not authentic, for several causes",
           "401, and the same headers for each", "Send no header that depends on the cause.", _same_headers),
-    Check("intake.refusal.problem", promises.PROBLEMS, "a notice without a signature",
+    Check("intake.refusal.problem", checks.PROBLEMS, "a notice without a signature",
           "401 as application/problem+json with a code", "Answer as RFC 9457 writes it.", _refusal_is_a_problem),
-    Check("intake.refusal.leaves_nothing", promises.NOTHING_KEPT, "forged notices, then a look at what is held",
+    Check("intake.refusal.leaves_nothing", checks.NOTHING_KEPT, "forged notices, then a look at what is held",
           "nothing", "Count refusals, and store nothing of them.", _leaves_nothing, ("inspection",)),
 )  # fmt: skip

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Final
 
-from kz_compliance_sdk.testing.conformance import promises
+from kz_compliance_sdk.testing.conformance import checks
 from kz_compliance_sdk.testing.conformance.bad_inputs import serialised
 from kz_compliance_sdk.testing.conformance.checks import Broken, Check, Skipped, expect
 from kz_compliance_sdk.testing.conformance.scenes import GOOD, IntakeScene, exchange
@@ -134,45 +134,45 @@ def _flood(scene: IntakeScene) -> None:
 _BOUND: Final = "Set a bound on heads in the server, and refuse what is larger with 431."
 
 TRANSPORT: Final[tuple[Check[IntakeScene], ...]] = (
-    Check("intake.transport.method", promises.TRANSPORT, "a GET", "405 with allow: POST",
+    Check("intake.transport.method", checks.TRANSPORT, "a GET", "405 with allow: POST",
           "Answer 405 to every method but POST.", _get),
-    exchange("intake.transport.another_path", promises.TRANSPORT, "a good notice on a path below the intake's",
+    exchange("intake.transport.another_path", checks.TRANSPORT, "a good notice on a path below the intake's",
              "A signature gives no right on another path.", _other_path, 404),
-    exchange("intake.transport.no_media_type", promises.TRANSPORT, "a good notice without a Content-Type",
+    exchange("intake.transport.no_media_type", checks.TRANSPORT, "a good notice without a Content-Type",
              "Take application/json alone.", _no_media_type, 415),
-    exchange("intake.transport.compressed", promises.TRANSPORT, "a compressed body with Content-Encoding",
+    exchange("intake.transport.compressed", checks.TRANSPORT, "a compressed body with Content-Encoding",
              "Refuse every content encoding: nothing that is not proved is unpacked.", _compressed, 415),
-    exchange("intake.transport.body_too_large", promises.TRANSPORT, "a signed notice above the largest size",
+    exchange("intake.transport.body_too_large", checks.TRANSPORT, "a signed notice above the largest size",
              "Refuse by Content-Length, and stop reading at the bound.",
              lambda scene: _padded(scene, scene.target.max_body), 413),
-    exchange("intake.transport.largest_body", promises.TRANSPORT, "a signed notice of exactly the largest size",
+    exchange("intake.transport.largest_body", checks.TRANSPORT, "a signed notice of exactly the largest size",
              "Take what is not above the bound, or tell the kit with --max-body.", lambda scene: _padded(scene, 0),
              *GOOD),
-    exchange("intake.transport.big_head", promises.TRANSPORT, "a header of 65,000 bytes", _BOUND,
+    exchange("intake.transport.big_head", checks.TRANSPORT, "a header of 65,000 bytes", _BOUND,
              _with(("x-conformance", "a" * 65_000)), 431, 400),
-    exchange("intake.transport.many_headers", promises.TRANSPORT, "1,000 headers", _BOUND,
+    exchange("intake.transport.many_headers", checks.TRANSPORT, "1,000 headers", _BOUND,
              _with(*((f"x-conformance-{number}", "1") for number in range(1_000))), 431, 400),
-    exchange("intake.transport.host_is_not_read", promises.HOST, "a good notice under another Host header",
+    exchange("intake.transport.host_is_not_read", checks.HOST, "a good notice under another Host header",
              "Verify against the configured public address. If a proxy routes by Host, drive the service behind it.",
              _with(("host", "tenant-b.example")), *GOOD),
-    exchange("intake.transport.query_is_signed", promises.RFC9421, "a good notice with a query, signed with it",
+    exchange("intake.transport.query_is_signed", checks.RFC9421, "a good notice with a query, signed with it",
              "Verify against the raw target, query included.", _query, *GOOD),
-    Check("intake.transport.two_framings", promises.TRANSPORT, "Content-Length and Transfer-Encoding at once", "400",
+    Check("intake.transport.two_framings", checks.TRANSPORT, "Content-Length and Transfer-Encoding at once", "400",
           "Refuse what can be read in two ways.",
           lambda scene: expect(_framed(scene, 0, "transfer-encoding: chunked"), 400), ("socket",)),
-    Check("intake.transport.short_length", promises.TRANSPORT, "a Content-Length smaller than the body", "401 or 400",
+    Check("intake.transport.short_length", checks.TRANSPORT, "a Content-Length smaller than the body", "401 or 400",
           "Judge what was framed, no more.", lambda scene: expect(_framed(scene, -20), 401, 400), ("socket",)),
-    Check("intake.transport.body_does_not_come", promises.TRANSPORT,
+    Check("intake.transport.body_does_not_come", checks.TRANSPORT,
           "a Content-Length larger than the body, then silence", "408",
           "Give up on a slow body after a few seconds; the kit waits for --patience.",
           lambda scene: expect(_framed(scene, 10), 408), ("socket",)),
-    Check("intake.transport.endless_body", promises.TRANSPORT, "chunks without end", "413 or 411",
+    Check("intake.transport.endless_body", checks.TRANSPORT, "chunks without end", "413 or 411",
           "Stop reading at the bound, however a body is framed.", _endless, ("socket",)),
-    Check("intake.transport.expect_continue", promises.TRANSPORT, "Expect: 100-continue with 900 MB",
+    Check("intake.transport.expect_continue", checks.TRANSPORT, "Expect: 100-continue with 900 MB",
           "413, and no 100 before it", "Refuse by the head, before you ask for the body.", _expect_continue,
           ("socket",)),
-    Check("intake.transport.pipelined", promises.REPEAT, "a notice and its repeat on one connection, without waiting",
+    Check("intake.transport.pipelined", checks.REPEAT, "a notice and its repeat on one connection, without waiting",
           "202, then 200 with its answer", "Answer in order, each request by itself.", _pipelined, ("socket",)),
-    Check("intake.transport.flood", promises.NOTHING_KEPT, f"{_FLOOD} forged notices, and a good one among them",
+    Check("intake.transport.flood", checks.NOTHING_KEPT, f"{_FLOOD} forged notices, and a good one among them",
           f"401 to each; 202 within {_SOON_S:g} s", "Refuse forged messages cheaply, without a write.", _flood),
 )  # fmt: skip

@@ -19,15 +19,20 @@ from kz_compliance_sdk.domain.report import OutboundModel, Receipt, outbound_byt
 from kz_compliance_sdk.domain.values import instant_text, parse_instant
 from kz_compliance_sdk.errors import NotAuthentic, Unreadable
 from kz_compliance_sdk.testing import builders
-from kz_compliance_sdk.testing.conformance import signing
+from kz_compliance_sdk.testing.conformance import transport
 from kz_compliance_sdk.testing.conformance.bad_inputs import envelope, serialised
-from kz_compliance_sdk.testing.conformance.checks import PROFILES, Broken, Check, Skipped, expect
+from kz_compliance_sdk.testing.conformance.checks import PROFILES, Broken, Check, Promise, Skipped, expect
 from kz_compliance_sdk.testing.conformance.inspection import Exit, Inspector, StoredMessage
 from kz_compliance_sdk.testing.conformance.keys import KeySet, Role, published_keys, stranger
-from kz_compliance_sdk.testing.conformance.listener import Listener, Pushed
-from kz_compliance_sdk.testing.conformance.promises import Promise
-from kz_compliance_sdk.testing.conformance.signing import Headers
-from kz_compliance_sdk.testing.conformance.transport import Answer, NoAnswer, Transport, target_of
+from kz_compliance_sdk.testing.conformance.transport import (
+    Answer,
+    Headers,
+    Listener,
+    NoAnswer,
+    Pushed,
+    Transport,
+    target_of,
+)
 from kz_compliance_sdk.testing.mock_regulator.exchange import JSON, Request
 from kz_compliance_sdk.wire.signature import KeyRing, Profile, SigningKey, verify, verify_response
 from kz_compliance_sdk.wire.v1 import FeedEntry, FeedPage, read_feed, read_message, read_receipt
@@ -110,7 +115,7 @@ class Drive(abc.ABC):
         """The headers that sign a request at `at` (UTC seconds; now, if not given)."""
         name, nonce = message_id or self.new_id(), self.new_id("nonce")
         now = self.clock() if at is None else at
-        return signing.signed(self.profile, key, method, uri, body, at=now, message_id=name, nonce=nonce)
+        return transport.signed(self.profile, key, method, uri, body, at=now, message_id=name, nonce=nonce)
 
     def send(self, request: Request) -> Answer:
         """The answer. A Retry-After of up to 10 s, in either form, is heeded: nothing was acknowledged."""

@@ -18,10 +18,9 @@ from kz_compliance_sdk.testing.conformance.checks import Report, chosen, run
 from kz_compliance_sdk.testing.conformance.inspection import INTAKE_URL, Inspector, sandbox_platform
 from kz_compliance_sdk.testing.conformance.intake import INTAKE_CHECKS
 from kz_compliance_sdk.testing.conformance.keys import published_keys
-from kz_compliance_sdk.testing.conformance.listener import Listener
 from kz_compliance_sdk.testing.conformance.regulator import REGULATOR_CHECKS
 from kz_compliance_sdk.testing.conformance.scenes import IntakeScene, IntakeTarget, RegulatorScene, RegulatorTarget
-from kz_compliance_sdk.testing.conformance.transport import HandlerTransport
+from kz_compliance_sdk.testing.conformance.transport import HandlerTransport, Listener
 from kz_compliance_sdk.testing.frozen import FrozenClock
 from kz_compliance_sdk.testing.mock_regulator import InProcessSender, MockRegulator, Platform, Request
 from kz_compliance_sdk.wire.signature import KeyRing

@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import contextlib
+import hashlib
+import hmac
 import http.client
 import io
+import os
 import select
 import socket
 import ssl
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Protocol, Self, cast
 from urllib.parse import urlsplit
 
 import httpx
 
-from kz_compliance_sdk.errors import InvalidInput
-from kz_compliance_sdk.testing.mock_regulator.exchange import Reply, Request, document_of
+from kz_compliance_sdk.domain.canonical import canonical
+from kz_compliance_sdk.domain.values import instant_text
+from kz_compliance_sdk.errors import ConfigError, InvalidInput
+from kz_compliance_sdk.testing.mock_regulator.exchange import JSON, Reply, Request, document_of, refuse, refuse_method
+from kz_compliance_sdk.testing.mock_regulator.server import Server, running
+from kz_compliance_sdk.wire.signature import Profile, SigningKey
 
 MOST_BYTES: Final = 16 * 2**20
 """How much of an answer is read."""
@@ -241,3 +252,169 @@ class AsgiTransport(_InProcess):
             raise NoAnswer("the application ended without an answer") from None
         pairs = ((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in reply.headers.raw)
         return Answer(reply.status_code, tuple(pairs), await reply.aread())
+
+
+# ----------------------------------------------------------------------------------------------------------- listener
+# A platform's intake as far as pushes go: it writes down what comes, and refuses each message once with 503.
+
+
+RETRY_AFTER_S: Final = 1
+_MOST_PUSHES: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """One push that came, and how it was answered."""
+
+    request: Request
+    status: int
+
+
+class Listener:
+    """Answers 503 with a Retry-After to the first push of each body, and 202 from then on."""
+
+    def __init__(self) -> None:
+        self._came: list[Pushed] = []
+        self._news = threading.Condition()
+
+    def take(self, request: Request) -> Reply:
+        """The reply to one push; whatever else comes is none."""
+        if request.method != "POST":
+            return refuse_method(["POST"], "Use POST.").reply()
+        with self._news:
+            known = any(one.request.body == request.body for one in self._came)
+            reply = _accepted() if known else _not_now()
+            if len(self._came) < _MOST_PUSHES:
+                self._came.append(Pushed(request, reply.status))
+            self._news.notify_all()
+        return reply
+
+    def came(self) -> tuple[Pushed, ...]:
+        """All that came so far, in their order."""
+        with self._news:
+            return tuple(self._came)
+
+    def wait(self, pushes: int, timeout_s: float) -> tuple[Pushed, ...]:
+        """All that came, once so many did or the time is over."""
+        with self._news:
+            self._news.wait_for(lambda: len(self._came) >= pushes, timeout_s)
+        return self.came()
+
+
+def _accepted() -> Reply:
+    now = int(time.time())
+    body = {"case_reference": "conformance", "received_at": instant_text(now), "due_at": instant_text(now + 86_400)}
+    return Reply(202, (JSON,), canonical(body))
+
+
+def _not_now() -> Reply:
+    detail = "Nothing was stored. Send the same message again."
+    return refuse(503, "store_full", detail, headers=(("retry-after", str(RETRY_AFTER_S)),)).reply()
+
+
+@contextlib.contextmanager
+def listening(host: str, port: int) -> Iterator[tuple[Listener, int]]:
+    """A listener on a port, as long as the block runs; 0 takes a free one. Raises ConfigError if it cannot be had."""
+    listener = Listener()
+    with contextlib.ExitStack() as stack:
+        try:
+            _, at = stack.enter_context(running(Server(listener.take), host, port))
+        except OSError as error:
+            raise ConfigError(
+                # Not the error's own text, in which asyncio repeats the address.
+                f"{host} port {port} cannot be listened on: {os.strerror(error.errno or 0)}.",
+                field="--listen",
+                remedy="Choose another port, or stop what listens there.",
+            ) from None
+        yield listener, at
+
+
+# ------------------------------------------------------------------------------------------------------------ signing
+# Signatures of both profiles, written out by hand.
+#
+# Not with `wire`: what is driven may be this library, and a mistake in `wire` would then excuse itself.
+
+
+Headers = list[tuple[str, str]]
+GROUP_ORDER: Final = 2**252 + 27742317777372353535851937790883648493
+"""The order of the group of Ed25519."""
+TAG: Final = "kz-compliance"
+_COVERED: Final = ("@method", "@target-uri", "content-digest")
+
+
+def content_digest(body: bytes) -> str:
+    """The Content-Digest of RFC 9530 with SHA-256."""
+    return f"sha-256=:{in_base64(hashlib.sha256(body).digest())}:"
+
+
+def rfc9421(
+    key: SigningKey,
+    target_uri: str,
+    body: bytes,
+    *,
+    created: int | None,
+    nonce: str | None = "conformance",
+    method: str = "POST",
+    key_id: str | None = None,
+    algorithm: str | None = "ed25519",
+    tag: str | None = TAG,
+    expires: int | None = None,
+    covered: Sequence[str] = _COVERED,
+    label: str = "kz",
+    prove: Callable[[bytes], bytes] | None = None,
+) -> Headers:
+    """The three headers of RFC 9421. A parameter that is None is left out. `created` and `expires` are UTC seconds.
+    `prove` makes another signature than the key would, of what is covered."""
+    digest = content_digest(body)
+    values = {"@method": method, "@target-uri": target_uri, "content-digest": digest}
+    parameters = "(" + " ".join(f'"{name}"' for name in covered) + ")"
+    for name, value in (
+        ("created", created),
+        ("keyid", key.key_id if key_id is None else key_id),
+        ("alg", algorithm),
+        ("nonce", nonce),
+        ("tag", tag),
+        ("expires", expires),
+    ):
+        if value is not None:
+            parameters += f";{name}={value}" if isinstance(value, int) else f';{name}="{value}"'
+    lines = [f'"{name}": {values[name]}' for name in covered] + [f'"@signature-params": {parameters}']
+    covered_bytes = "\n".join(lines).encode()
+    proof = in_base64(prove(covered_bytes) if prove is not None else signature(key, covered_bytes))
+    return [
+        ("content-digest", digest),
+        ("signature-input", f"{label}={parameters}"),
+        ("signature", f"{label}=:{proof}:"),
+    ]
+
+
+def webhook(key: SigningKey, body: bytes, *, message_id: str, at: int) -> Headers:
+    """The three headers of Standard Webhooks, signed at `at` (UTC seconds)."""
+    version = "v1" if key.algorithm == "hmac-sha256" else "v1a"
+    proof = f"{version},{in_base64(signature(key, f'{message_id}.{at}.'.encode() + body))}"
+    return [("webhook-id", message_id), ("webhook-timestamp", str(at)), ("webhook-signature", proof)]
+
+
+def signed(
+    profile: Profile, key: SigningKey, method: str, uri: str, body: bytes, *, at: int, message_id: str, nonce: str
+) -> Headers:
+    """The headers of a rightly signed request, under either profile."""
+    if profile == "rfc9421":
+        return rfc9421(key, uri, body, created=at, nonce=nonce, method=method)
+    return webhook(key, body, message_id=message_id, at=at)
+
+
+def signature(key: SigningKey, covered: bytes) -> bytes:
+    """The Ed25519 signature, or the HMAC, over these bytes."""
+    if key.algorithm == "hmac-sha256":
+        return hmac.digest(key.material, covered, "sha256")
+    return key.private_key().sign(covered)
+
+
+def malleable(right: bytes) -> bytes:
+    """An Ed25519 signature with the group's order added to its second half, which must not be taken."""
+    return right[:32] + (int.from_bytes(right[32:], "little") + GROUP_ORDER).to_bytes(32, "little")
+
+
+def in_base64(proof: bytes) -> str:
+    return base64.b64encode(proof).decode()

@@ -19,9 +19,8 @@ from kz_compliance_sdk.errors import NotAuthentic
 from kz_compliance_sdk.testing.mock_regulator.books import AlreadyRecorded, Books, IssuedMessage, Submission
 from kz_compliance_sdk.testing.mock_regulator.exchange import JSON, Refused, Reply, Request, refuse, refuse_method
 from kz_compliance_sdk.testing.mock_regulator.faults import Fault, Route, down, failing, spoilt
-from kz_compliance_sdk.wire.problem import Problem
 from kz_compliance_sdk.wire.signature import SigningKey, sign_response, verify
-from kz_compliance_sdk.wire.v1 import FeedEntry, FeedPage, encode
+from kz_compliance_sdk.wire.v1 import FeedEntry, FeedPage, Problem, encode
 from kz_compliance_sdk.wire.values import Receipt, canonical, instant_text, parse_instant
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from kz_compliance_sdk.errors import Unreadable
-from kz_compliance_sdk.wire.problem import PROBLEM_MEDIA_TYPE, Problem, problem_bytes
+from kz_compliance_sdk.wire.v1 import PROBLEM_MEDIA_TYPE, Problem, problem_bytes
 
 Ending = Literal["whole", "reset", "hang", "truncated", "garbage"]
 """How a reply ends: sent as it is; a connection reset in its place; silence until the client gives up; cut off in the

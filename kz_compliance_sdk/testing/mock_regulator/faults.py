@@ -15,7 +15,7 @@ from typing import Final, Literal, get_args
 from pydantic import ConfigDict
 
 from kz_compliance_sdk.testing.mock_regulator.exchange import Ending, Reply, problem_reply
-from kz_compliance_sdk.wire.problem import Problem
+from kz_compliance_sdk.wire.v1 import Problem
 from kz_compliance_sdk.wire.values import Instant
 
 Route = Literal[

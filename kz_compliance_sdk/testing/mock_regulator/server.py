@@ -22,7 +22,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from kz_compliance_sdk.testing.mock_regulator.exchange import GARBAGE, Reply, Request, problem_reply
-from kz_compliance_sdk.wire.problem import Problem
+from kz_compliance_sdk.wire.v1 import Problem
 
 Handler = Callable[[Request], Reply]
 _Scope = MutableMapping[str, Any]

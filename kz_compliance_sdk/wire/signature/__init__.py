@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kz_compliance_sdk.errors import NotAuthentic
-from kz_compliance_sdk.wire.signature import rfc9421, standard_webhooks
+from kz_compliance_sdk.wire.signature import keyring, rfc9421
 from kz_compliance_sdk.wire.signature.keyring import (
     WINDOW_S,
     Algorithm,
@@ -46,7 +46,7 @@ __all__ = [
     "verify_response",
 ]
 
-SIGNATURE_HEADERS = frozenset(rfc9421.HEADERS) | frozenset(standard_webhooks.HEADERS)
+SIGNATURE_HEADERS = frozenset(rfc9421.HEADERS) | frozenset(keyring.HEADERS)
 """The headers that carry a signature: what a feed entry or the evidence of a push must keep."""
 
 
@@ -76,7 +76,7 @@ def verify(
         if profile == "rfc9421":
             return rfc9421.verify(ring, method, target_uri, headers, body, now)
         if profile == "standard-webhooks":
-            return standard_webhooks.verify(ring, headers, body, now)
+            return keyring.verify(ring, headers, body, now)
     except NotAuthentic:
         raise
     except Exception:  # noqa: BLE001  # whatever a hostile header provokes in a parser, it proves no origin
@@ -91,7 +91,7 @@ def verify_response(ring: KeyRing, status: int, headers: Sequence[tuple[str, str
         if profile == "rfc9421":
             return rfc9421.verify_response(ring, status, headers, body, now)
         if profile == "standard-webhooks":
-            return standard_webhooks.verify(ring, headers, body, now)
+            return keyring.verify(ring, headers, body, now)
     except NotAuthentic:
         raise
     except Exception:  # noqa: BLE001  # as above
@@ -117,7 +117,7 @@ def sign(
     """
     if profile == "rfc9421":
         return rfc9421.sign(key, method, target_uri, body, now, nonce)
-    return standard_webhooks.sign(key, body, now, message_id)
+    return keyring.sign(key, body, now, message_id)
 
 
 def sign_response(
@@ -126,4 +126,4 @@ def sign_response(
     """The headers that sign a response. `message_id` serves as the nonce of rfc9421. Raises as `sign`."""
     if profile == "rfc9421":
         return rfc9421.sign_response(key, status, body, now, message_id)
-    return standard_webhooks.sign(key, body, now, message_id)
+    return keyring.sign(key, body, now, message_id)

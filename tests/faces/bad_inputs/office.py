@@ -14,8 +14,7 @@ from typing import Any, Final
 from kz_compliance_sdk.aio import AsyncComplianceDesk
 from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import InboxRow
-from kz_compliance_sdk.domain.outbox import OutboxMessage
+from kz_compliance_sdk.domain.change import InboxRow, OutboxMessage
 from kz_compliance_sdk.domain.policy import Policy, kz_policy
 from kz_compliance_sdk.faces.asgi import asgi_app
 from kz_compliance_sdk.ports import Delivered, Env, FeedMessage, FeedPage, RetryAt

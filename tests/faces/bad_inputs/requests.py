@@ -24,7 +24,7 @@ from kz_compliance_sdk.testing.conformance.bad_inputs import (
     skew_of,
     webhook_id_of,
 )
-from kz_compliance_sdk.testing.conformance.signing import GROUP_ORDER
+from kz_compliance_sdk.testing.conformance.transport import GROUP_ORDER
 from kz_compliance_sdk.wire.signature import SigningKey, sign
 from kz_compliance_sdk.wire.signature.keyring import TEST_HMAC_SECRET
 

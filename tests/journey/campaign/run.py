@@ -15,8 +15,7 @@ from typing import Literal, TypeVar
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
 from kz_compliance_sdk.desk import ComplianceDesk
 from kz_compliance_sdk.domain.actor import Actor
-from kz_compliance_sdk.domain.decision import ItemDecision, Proposal, Wording
-from kz_compliance_sdk.domain.legal_check import LegalCheck
+from kz_compliance_sdk.domain.decision import ItemDecision, LegalCheck, Proposal, Wording
 from kz_compliance_sdk.domain.notice import Notice
 from kz_compliance_sdk.domain.report import Statement
 from kz_compliance_sdk.errors import StoreError

@@ -10,10 +10,9 @@ from kz_compliance_sdk.desk import ComplianceDesk
 from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.case import Case, CaseState
+from kz_compliance_sdk.domain.change import OutboxMessage
 from kz_compliance_sdk.domain.commands.review import Lease
-from kz_compliance_sdk.domain.decision import Action, ItemDecision, Proposal, Wording
-from kz_compliance_sdk.domain.legal_check import LegalCheck
-from kz_compliance_sdk.domain.outbox import OutboxMessage
+from kz_compliance_sdk.domain.decision import Action, ItemDecision, LegalCheck, Proposal, Wording
 from kz_compliance_sdk.domain.report import Outcome, Question, RefusalCode, Statement
 from kz_compliance_sdk.errors import ComplianceError, IllegalMove, LeaseLost
 

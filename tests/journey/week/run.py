@@ -17,7 +17,7 @@ from kz_compliance_sdk.adapters.http_regulator import HttpRegulator
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.desk import ComplianceDesk
-from kz_compliance_sdk.domain.outbox import OutboxMessage
+from kz_compliance_sdk.domain.change import OutboxMessage
 from kz_compliance_sdk.errors import RegulatorError
 from kz_compliance_sdk.ports import Delivered, FeedPage, RetryAt, Sent, Unknown
 from kz_compliance_sdk.services.delivery import LEASE_S

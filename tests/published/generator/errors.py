@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from kz_compliance_sdk.wire.codes import CODES, Code
-from kz_compliance_sdk.wire.problem import PROBLEM_BASE
+from kz_compliance_sdk.wire.v1 import PROBLEM_BASE
 from tests.published.generator.schemas import BEYOND_SCHEMA
 
 __all__ = ["errors_list", "errors_page"]

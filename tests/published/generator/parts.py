@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 
 from kz_compliance_sdk.services.response import NOT_AUTHENTIC
 from kz_compliance_sdk.wire.codes import CODES
-from kz_compliance_sdk.wire.problem import PROBLEM_MEDIA_TYPE, Problem
+from kz_compliance_sdk.wire.v1 import PROBLEM_MEDIA_TYPE, Problem
 from tests.published.generator.samples import examples
 from tests.published.generator.schemas import COMPONENTS_AT, component_of
 

@@ -30,10 +30,20 @@ from kz_compliance_sdk.services.response import NOT_AUTHENTIC
 from kz_compliance_sdk.testing import builders
 from kz_compliance_sdk.testing.keys import platform_signing_key, regulator_signing_key
 from kz_compliance_sdk.wire.codes import CODES
-from kz_compliance_sdk.wire.problem import Problem, problem_bytes
 from kz_compliance_sdk.wire.signature import sign
 from kz_compliance_sdk.wire.strict_json import validated
-from kz_compliance_sdk.wire.v1 import ENVELOPES, Accepted, FeedEntry, FeedPage, HeldNotice, Noted, encode, read_message
+from kz_compliance_sdk.wire.v1 import (
+    ENVELOPES,
+    Accepted,
+    FeedEntry,
+    FeedPage,
+    HeldNotice,
+    Noted,
+    Problem,
+    encode,
+    problem_bytes,
+    read_message,
+)
 from tests.published.generator.schemas import MODELS
 
 __all__ = ["INTAKE_URL", "REGISTRATION", "examples"]

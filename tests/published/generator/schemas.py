@@ -14,8 +14,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from kz_compliance_sdk.domain.report import Acknowledgement, ClarificationRequest, Receipt, Report
-from kz_compliance_sdk.wire.problem import Problem
-from kz_compliance_sdk.wire.v1 import ENVELOPES, Accepted, FeedPage, HeldNotice, Noted
+from kz_compliance_sdk.wire.v1 import ENVELOPES, Accepted, FeedPage, HeldNotice, Noted, Problem
 from tests.published.generator.texts import MEANINGS, field_text
 
 __all__ = [

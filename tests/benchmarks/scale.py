@@ -16,7 +16,6 @@ import msgspec
 
 from kz_compliance_sdk.adapters.sql import rows as as_rows
 from kz_compliance_sdk.adapters.sql import tables
-from kz_compliance_sdk.adapters.sql.keys import DESTROYED
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver, open_connection
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.domain.believed import PLANNED
@@ -89,7 +88,7 @@ def build(path: Path, cases: int, queued: int, leased: int) -> None:
     now = int(time.time())
     columns = [column.name for column in tables.cases.columns]
     plan = {name: getattr(write.case, name) for name in PLANNED}
-    row = dict(zip(columns, (*as_rows.case_row(_stream(told), plan), DESTROYED), strict=True))
+    row = dict(zip(columns, as_rows.case_row(_stream(told), plan), strict=True))
     # Every fifth case is open, say, and the urgent ones lie anywhere: as after years of work.
     step = max(1, cases // (queued + leased))
     state = (

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import Annotated, Any, TypeVar, get_args
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -127,9 +127,6 @@ class EnterCancellation(
     reasons: Sequence[Statement] = ()
 
     def decide(self, case: Case, facts: Facts, stamp: Stamp) -> tuple[Change, Case]:
-        if self.effect is not None and self.effect not in get_args(Effect):
-            allowed = ", ".join(get_args(Effect))
-            raise InvalidInput(f"{self.effect!r} is no effect.", field="effect", remedy=f"Use one of: {allowed}.")
         known = {item.item_id for item in case.items}
         for item_id in self.item_ids or ():
             if item_id not in known:

@@ -10,7 +10,21 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
-from typing import Annotated, Any, ClassVar, Generic, Protocol, TypeVar, dataclass_transform, get_args, get_type_hints
+from types import NoneType, UnionType
+from typing import (
+    Annotated,
+    Any,
+    ClassVar,
+    Generic,
+    Literal,
+    Protocol,
+    TypeVar,
+    Union,
+    dataclass_transform,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from kz_compliance_sdk.domain.actor import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.arrivals import Arrival, Standing
@@ -134,6 +148,21 @@ class Facts(Protocol):
         """Whether another case has this appeal."""
 
 
+def _check_kind(value: Any, kind: Any, name: str) -> None:
+    """Raises InvalidInput for what is no text or no number where one is asked for, or no word of a closed list."""
+    kind = get_args(kind)[0] if get_origin(kind) is Annotated else kind
+    if value is None and NoneType in get_args(kind):
+        return
+    for one in get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,):
+        if get_origin(one) is Literal and value not in get_args(one):
+            remedy = f"Use one of: {', '.join(get_args(one))}."
+            raise InvalidInput("no such word is allowed here.", field=name, remedy=remedy)
+        if one is str and not isinstance(value, str):
+            raise InvalidInput("it is no text.", field=name, remedy="Give a text.")
+        if one is int and (not isinstance(value, int) or isinstance(value, bool)):
+            raise InvalidInput("it is no whole number.", field=name, remedy="Give one; a time is in UTC seconds.")
+
+
 @dataclass_transform(frozen_default=True)
 class Command(ABC, Generic[R]):
     """A step on one case, whose outcome is an `R`. `may` names in the review policy who may take it; where it is empty
@@ -177,8 +206,9 @@ class Command(ABC, Generic[R]):
     def admit(self, stamp: Stamp) -> None:
         """Raises NotAllowed for somebody who may not take it, and InvalidInput for a form that is not filled in."""
         self.allow(stamp.actor)
-        for name, (_, field, _) in self.form().items():
+        for name, (kind, field, _) in self.form().items():
             value = getattr(self, name)
+            _check_kind(value, kind, name)
             if field.needed:
                 need(value, name, field.needed)
             if field.is_past and value > stamp.at:

@@ -9,7 +9,7 @@ from dataclasses import MISSING, fields
 from typing import Any, get_args, get_origin, get_type_hints
 
 from kz_compliance_sdk.domain import commands
-from kz_compliance_sdk.domain.commands.base import Command, Field, OrBySystem
+from kz_compliance_sdk.domain.commands.base import LEASE, Command, Field, OrBySystem
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 
 _HEAD = """# Commands
@@ -50,7 +50,7 @@ def _outcome(kind: type[Command[Any]]) -> str:
 
 
 def _who(kind: type[Command[Any]]) -> str:
-    if not kind.may:
+    if kind.may == LEASE:
         return "Whoever holds the lease may."
     roles = ", ".join(sorted(REVIEW_POLICY.may[kind.may]))
     never = ", never the head" if kind.may in REVIEW_POLICY.never_head else ""

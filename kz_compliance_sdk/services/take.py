@@ -109,11 +109,8 @@ class CaseFacts:
     def taken(self) -> Sequence[fold.Stream]:
         return loading.messages_taken(self.tx, self.stream)
 
-    def is_elsewhere(self, appeal_id: str) -> bool:
-        try:
-            return self.tx.case_of_appeal(appeal_id) != self.case.id
-        except NotFound:
-            return False
+    def case_of_appeal(self, appeal_id: str) -> str:
+        return self.tx.case_of_appeal(appeal_id)
 
 
 class Taking:

@@ -39,6 +39,7 @@ PLANTED = {
     "upheld": "planted reasons that it stays",
     "reversed": "planted reasons that it goes",
     "note": "planted note beside the answers",
+    "jotting": "planted jotting about the caller Dauren",
     "courier": "planted courier of the letter",
     "forgery": "planted proof of a forgery",
 }
@@ -68,6 +69,7 @@ def live(desk: ComplianceDesk, now: Callable[[], int], go_on: Callable[[], None]
     desk.take(_HEAD, first, order)
     desk.take(_LEAD, first, commands.ConfirmSuspension(1, PLANTED["result"]))
     desk.take(_LEAD, first, commands.EndSuspension(1, now(), PLANTED["result"]))
+    desk.take(_HEAD, last, commands.Note(PLANTED["jotting"]))
     desk.take(_LAWYER, last, commands.RecordLegalCheck(YES.model_copy(update={"note": PLANTED["note"]})))
     desk.take(
         _HEAD,

@@ -401,3 +401,14 @@ def test_a_notice_to_a_user_that_somebody_changed_is_found(host: Host) -> None:
     tamper(host.store, "UPDATE outbox SET alert = CAST('{}' AS BLOB) WHERE kind = 'user_notice'")
     faults = proofs.check(host.records(case_id))
     assert [fault for fault in faults if "its row says another body of the user_notice" in fault.what], faults
+
+
+def test_an_appeal_of_another_case_or_of_none_is_not_found(host: Host) -> None:
+    case_id = removed(host)
+    one = appealed(host, case_id)
+    host.push(a_notice(seed=2), "m-of-another")
+    other = host.case(a_notice(seed=2).notice_id).id
+    for case, appeal in ((other, one.appeal_id), (case_id, "no-such-appeal")):
+        for command in (commands.DecideAppeal(appeal, "uphold", "looked at anew"), commands.WithdrawAppeal(appeal)):
+            with pytest.raises(NotFound):
+                host.take(LEGAL, case, command)

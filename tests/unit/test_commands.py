@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import MISSING, fields, replace
-from typing import Any, get_args, get_type_hints
+from typing import Any, cast, get_args, get_type_hints
 
 import pytest
 
@@ -28,6 +28,10 @@ def filled_in(kind: type[Command[Any]]) -> Command[Any]:
     return kind(**{name: plain.get(hints[name], next(iter(get_args(hints[name])), None)) for name in needed})
 
 
+def times_of(kind: type[Command[Any]]) -> list[str]:
+    return [name for name, (_, field, _) in kind.form().items() if field.is_time]
+
+
 def wrong_fields() -> Iterator[tuple[type[Command[Any]], str, Any]]:
     for kind in KINDS:
         hints = get_type_hints(kind)
@@ -49,7 +53,25 @@ def test_a_field_that_holds_something_else_is_named(kind: type[Command[Any]], na
     assert (refused.value.field, bool(refused.value.remedy)) == (name, True)
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.may])
+@pytest.mark.parametrize("at", [-1, 10**12])
+@pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind in KINDS for name in times_of(kind)])
+def test_a_time_that_no_clock_shows_is_named(kind: type[Command[Any]], name: str, at: int) -> None:
+    changed: Any = replace(cast("Any", filled_in(kind)), **{name: at})
+    with pytest.raises(InvalidInput) as refused:
+        changed.admit(stamp(T0, ANYBODY))
+    assert refused.value.field == name
+
+
+def test_a_command_that_says_nobody_is_nobodys() -> None:
+    class Open(Command[None]):
+        def decide(self, case: Any, facts: Any, stamp: Any) -> Any:
+            return (), None
+
+    with pytest.raises(NotAllowed, match="nobody"):
+        Open().admit(stamp(T0, ANYBODY))
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.may != "lease"])
 def test_nobody_takes_a_command_without_a_role(kind: type[Command[Any]]) -> None:
     with pytest.raises(NotAllowed):
         filled_in(kind).admit(stamp(T0, Actor("nobody")))

@@ -47,6 +47,9 @@ from kz_compliance_sdk.domain.user_notices import Telling, UserNoticeState
 from kz_compliance_sdk.errors import InvalidInput
 
 R = TypeVar("R")
+_LATEST = 253_402_300_799
+"""The last second of the year 9999, UTC: what a document can write down."""
+LEASE = "lease"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +147,8 @@ class Facts(Protocol):
     def taken(self) -> Sequence[Stream]:
         """The streams of the messages that the case took after they came, which hold something that can be erased."""
 
-    def is_elsewhere(self, appeal_id: str) -> bool:
-        """Whether another case has this appeal."""
+    def case_of_appeal(self, appeal_id: str) -> str:
+        """The id of the case in which an appeal was made. Raises NotFound."""
 
 
 def _check_kind(value: Any, kind: Any, name: str) -> None:
@@ -165,10 +168,13 @@ def _check_kind(value: Any, kind: Any, name: str) -> None:
 
 @dataclass_transform(frozen_default=True)
 class Command(ABC, Generic[R]):
-    """A step on one case, whose outcome is an `R`. `may` names in the review policy who may take it; where it is empty
-    the lease says so. `name`, `panel` and `told` are for the command line: what it is called there, where it stands,
-    and what it came to, with `{name}` for what people call the case, `{case...}` for what it is then and the fields by
-    their names (`:time` and `:count` say how). One that `asks` is confirmed first."""
+    """A step on one case, whose outcome is an `R`.
+
+    `may` names the row of the review policy that says who may take it: without one nobody may. Where it is `LEASE`,
+    who holds the lease may, and `decide` checks that. `name`, `panel` and `told` are for the command line: what it is
+    called there, where it stands, and what it came to, with `{name}` for what people call the case, `{case...}` for
+    what it is then and the fields by their names (`:time` and `:count` say how). One that `asks` is confirmed first.
+    """
 
     may: ClassVar[str] = ""
     name: ClassVar[str] = ""
@@ -211,12 +217,14 @@ class Command(ABC, Generic[R]):
             _check_kind(value, kind, name)
             if field.needed:
                 need(value, name, field.needed)
+            if field.is_time and value is not None and not 0 <= value <= _LATEST:
+                raise InvalidInput("no clock shows this time.", field=name, remedy="Give UTC seconds.")
             if field.is_past and value > stamp.at:
                 raise InvalidInput("it lies in the future.", field=name, remedy="Record it once it has come.")
 
     def allow(self, actor: Actor) -> None:
         """Raises NotAllowed for somebody who may not take it."""
-        if self.may:
+        if self.may != LEASE:
             REVIEW_POLICY.check(actor, self.may)
 
     @abstractmethod

@@ -9,7 +9,7 @@ import re
 from typing import Annotated, Any
 
 from kz_compliance_sdk.domain import appeals, running_time, user_notices
-from kz_compliance_sdk.domain.actor import Actor, Stamp
+from kz_compliance_sdk.domain.actor import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.appeals import Appeal, AppealOutcome, Reversal, Settled
 from kz_compliance_sdk.domain.case import Case, happened, moved
 from kz_compliance_sdk.domain.change import Change, case_after
@@ -31,7 +31,7 @@ from kz_compliance_sdk.domain.messages import step, stuck, then, written
 from kz_compliance_sdk.domain.references import appeal_id_of
 from kz_compliance_sdk.domain.review_policy import check_another, who_decided, who_suspended
 from kz_compliance_sdk.domain.user_notices import Occasion
-from kz_compliance_sdk.errors import ComplianceError, Conflict, IllegalMove, InvalidInput
+from kz_compliance_sdk.errors import ComplianceError, Conflict, IllegalMove, InvalidInput, NotFound
 
 MOST = 50
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -287,7 +287,7 @@ class DecideAppeal(Command[Appeal], may="decide_appeal"):
                 field="reversal",
                 remedy="Give the finding, the refusal code and the statement for the regulator with 'reverse' only.",
             )
-        appeal = appeals.appeal_of(facts.stream, case, self.appeal_id, facts.words)
+        appeal = _of_case(case, facts, self.appeal_id)
         standing, first = facts.standing(), _who_decided(case, facts, appeal)
         if self.reversal is None:
             settled = appeals.uphold(case, appeal, self.reasons, first, stamp=stamp)
@@ -305,8 +305,9 @@ class WithdrawAppeal(OrBySystem[Appeal], may="withdraw_appeal"):
     appeal_id: AppealId
 
     def decide(self, case: Case, facts: Facts, stamp: Stamp) -> tuple[Change, Appeal]:
-        appeal = appeals.appeal_of(facts.stream, case, self.appeal_id, facts.words)
-        settled = appeals.withdraw(case, appeal, _who_decided(case, facts, appeal), stamp=stamp)
+        appeal = _of_case(case, facts, self.appeal_id)
+        first = () if stamp.actor == SYSTEM else _who_decided(case, facts, appeal)
+        settled = appeals.withdraw(case, appeal, first, stamp=stamp)
         return _silenced(facts, settled.change, settled, stamp), settled.appeal
 
 
@@ -314,9 +315,18 @@ def _known(case: Case, facts: Facts, appeal_id: str) -> Appeal | None:
     """The appeal of that id, by the chain of the case: its row may be gone. Raises Conflict for one of another case."""
     if any(held.id == appeal_id for held in facts.stream.case.appeals.values()):
         return appeals.appeal_of(facts.stream, case, appeal_id, facts.words)
-    if facts.is_elsewhere(appeal_id):
-        raise _of_another(appeal_id)
-    return None
+    try:
+        facts.case_of_appeal(appeal_id)
+    except NotFound:
+        return None
+    raise _of_another(appeal_id)
+
+
+def _of_case(case: Case, facts: Facts, appeal_id: str) -> Appeal:
+    """The appeal of that id. Raises NotFound for one of another case, or of none."""
+    if facts.case_of_appeal(appeal_id) != case.id:
+        raise NotFound("this case has no appeal of this id.", reference=appeal_id)
+    return appeals.appeal_of(facts.stream, case, appeal_id, facts.words)
 
 
 def _of_another(appeal_id: str) -> Conflict:

@@ -10,7 +10,7 @@ from kz_compliance_sdk.domain import clock, deciding
 from kz_compliance_sdk.domain.actor import Stamp
 from kz_compliance_sdk.domain.case import Case, CaseState, happened, moved
 from kz_compliance_sdk.domain.change import Change
-from kz_compliance_sdk.domain.commands.base import Command, Facts, Field, words
+from kz_compliance_sdk.domain.commands.base import LEASE, Command, Facts, Field, words
 from kz_compliance_sdk.domain.decision import Decision, LegalCheck, Proposal, RecordedCheck, checked, recorded
 from kz_compliance_sdk.domain.events import office, review
 from kz_compliance_sdk.domain.holding import can_report_interim
@@ -53,7 +53,7 @@ class Decided:
         return self.decision.digest
 
 
-class Renew(Command[Lease]):
+class Renew(Command[Lease], may=LEASE):
     """Keep a claimed case for another lease time. Raises LeaseLost."""
 
     token: Token
@@ -65,7 +65,7 @@ class Renew(Command[Lease]):
         return change, Lease.of(after)
 
 
-class Release(Command[Case], panel="Decide", told="{name} is back in the queue."):
+class Release(Command[Case], may=LEASE, panel="Decide", told="{name} is back in the queue."):
     """Give a claimed case back to the queue."""
 
     token: Token

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _BY_NAME = inspect.Parameter.KEYWORD_ONLY
 Option, Argument = typer.Option, typer.Argument
 Yes = Annotated[bool, Option("--yes", "-y", help="Do not ask. Needed where there is no terminal.")]
-Reasons = Annotated[str, Option(help="Why. Sealed in the ledger; never leaves the platfield.")]
+Reasons = Annotated[str, Option(help="Why. Sealed in the ledger; never leaves the platform.")]
 How = Annotated[str, Option(help="How it was checked, such as: called back on the number in the register.")]
 Token = Annotated[
     int | None, Option(metavar="N", help="The token of your lease; without it, that of the lease you hold now.")
@@ -39,7 +39,7 @@ ContentOption = Annotated[
     Option(
         "--content",
         metavar="MODULE:NAME",
-        help="The platform's Content port, or what makes it, as in myplatfield.posts:content.",
+        help="The platform's Content port, or what makes it, as in myplatform.posts:content.",
     ),
 ]
 

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 Kind = Literal["acknowledgement", "clarification", "report", "enforce", "restore", "page", "user_notice"]
 MessageState = Literal["queued", "leased", "waiting", "parked", "void", "done"]
 
+LEASE_S = 120
+"""For how long whoever takes a message in hand has it, in seconds."""
+
 PARK_AFTER_REFUSED_S = 3600
 """How long a message is refused for reasons that may pass before it is parked, in seconds."""
 

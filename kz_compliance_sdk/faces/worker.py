@@ -13,12 +13,11 @@ from typing import Any
 
 from kz_compliance_sdk.adapters.troubles import Troubles, cause_of
 from kz_compliance_sdk.desk import ComplianceDesk
-from kz_compliance_sdk.domain.change import EndpointState, Heartbeat
+from kz_compliance_sdk.domain.change import LEASE_S, EndpointState, Heartbeat
 from kz_compliance_sdk.domain.clock_steps import Seen, step_between
 from kz_compliance_sdk.domain.messages import NOTIFIER, REGULATOR
 from kz_compliance_sdk.errors import ComplianceError, kind_and_place
 from kz_compliance_sdk.services.deadlines import follow_clock, look
-from kz_compliance_sdk.services.delivery import LEASE_S
 from kz_compliance_sdk.services.health import HUNG
 from kz_compliance_sdk.services.sweep import Sweep
 

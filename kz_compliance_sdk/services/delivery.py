@@ -16,7 +16,7 @@ from typing import Any
 from msgspec.structs import asdict
 
 from kz_compliance_sdk.domain import change, holding
-from kz_compliance_sdk.domain.change import CaseWrite, Change, EndpointState, OutboxMessage, Write
+from kz_compliance_sdk.domain.change import LEASE_S, CaseWrite, Change, EndpointState, OutboxMessage, Write
 from kz_compliance_sdk.domain.content import Looked
 from kz_compliance_sdk.domain.message_states import moved
 from kz_compliance_sdk.domain.messages import (
@@ -65,7 +65,6 @@ from kz_compliance_sdk.services.outcomes import (
 from kz_compliance_sdk.services.sweep import alerts, told_where_whole
 from kz_compliance_sdk.services.telling import is_wanted, user_notice_of
 
-LEASE_S = 120
 _PROBE_AMONG = 16
 # With these answers the platform's object is as it was.
 _NOT_BEGUN = (Failed, ContentChanged)

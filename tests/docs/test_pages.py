@@ -22,7 +22,7 @@ from kz_compliance_sdk.adapters.sql.store import MOST_WAITING
 from kz_compliance_sdk.adapters.troubles import REMIND_S
 from kz_compliance_sdk.config.sections import LimitSettings
 from kz_compliance_sdk.domain import change, running_time
-from kz_compliance_sdk.domain.change import PARK_AFTER_REFUSED_S, next_attempt_at
+from kz_compliance_sdk.domain.change import LEASE_S, PARK_AFTER_REFUSED_S, next_attempt_at
 from kz_compliance_sdk.domain.decision import Action
 from kz_compliance_sdk.domain.notice import Notice
 from kz_compliance_sdk.domain.policy import kz_policy
@@ -32,7 +32,6 @@ from kz_compliance_sdk.errors import NotAuthentic
 from kz_compliance_sdk.faces.cli import demo_stage, demo_stories, doctor
 from kz_compliance_sdk.faces.cli.app import app
 from kz_compliance_sdk.services import intake, outcomes
-from kz_compliance_sdk.services.delivery import LEASE_S
 from kz_compliance_sdk.services.health import SILENT_AFTER_S
 from kz_compliance_sdk.testing import agreement, keys
 from kz_compliance_sdk.testing.conformance.bad_inputs import CASES

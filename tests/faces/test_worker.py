@@ -12,11 +12,11 @@ import pytest
 from kz_compliance_sdk.desk import ComplianceDesk
 from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.case import Case, CaseState
+from kz_compliance_sdk.domain.change import LEASE_S
 from kz_compliance_sdk.domain.decision import Wording
 from kz_compliance_sdk.domain.report import Statement
 from kz_compliance_sdk.faces.worker import Worker
 from kz_compliance_sdk.ports import Effect, EffectResult, Env, InForce
-from kz_compliance_sdk.services.delivery import LEASE_S
 from kz_compliance_sdk.services.health import SILENT_AFTER_S
 from tests.conftest import FrozenClock
 from tests.faces.bad_inputs.office import Feed, settings

@@ -19,9 +19,9 @@ import pytest
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.case import CaseState
+from kz_compliance_sdk.domain.change import LEASE_S
 from kz_compliance_sdk.errors import IllegalMove, LeaseLost
 from kz_compliance_sdk.ports import Alert, Effect, EffectResult, Queries, Sent, TellResult, UserNotice, Work
-from kz_compliance_sdk.services.delivery import LEASE_S
 from kz_compliance_sdk.testing import builders
 from tests.journey.fake_messenger import FakeMessenger
 from tests.journey.fake_pager import FakePager

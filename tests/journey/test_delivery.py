@@ -12,6 +12,7 @@ import pytest
 from kz_compliance_sdk.domain import change, holding
 from kz_compliance_sdk.domain.case import CaseState
 from kz_compliance_sdk.domain.change import (
+    LEASE_S,
     PARK_AFTER_REFUSED_S,
     Attempt,
     EndpointState,
@@ -21,7 +22,6 @@ from kz_compliance_sdk.domain.change import (
 )
 from kz_compliance_sdk.domain.messages import REGULATOR
 from kz_compliance_sdk.ports import Rejected, RetryAt, Sent, Unknown
-from kz_compliance_sdk.services.delivery import LEASE_S
 from kz_compliance_sdk.testing import builders
 from tests.journey.scene import PLATFORM, Host, World
 from tests.unit.case_makers import a_notice, measure, proposal

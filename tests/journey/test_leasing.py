@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from kz_compliance_sdk.domain import change
-from kz_compliance_sdk.domain.change import EndpointState, OutboxMessage, Write
+from kz_compliance_sdk.domain.change import LEASE_S, EndpointState, OutboxMessage, Write
 from kz_compliance_sdk.domain.messages import BY_HAND, ENFORCER, NOTIFIER, REGULATOR
 from kz_compliance_sdk.domain.user_notices import MESSENGER
 from kz_compliance_sdk.ports import EffectResult, Failed, Pending, RetryAt, Sent, Unknown
-from kz_compliance_sdk.services.delivery import LEASE_S, Drained
+from kz_compliance_sdk.services.delivery import Drained
 from kz_compliance_sdk.testing import builders
 from tests.conftest import NOON
 from tests.driver import Driver

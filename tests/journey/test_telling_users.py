@@ -13,6 +13,7 @@ from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.case import CaseState
+from kz_compliance_sdk.domain.change import LEASE_S
 from kz_compliance_sdk.domain.decision import Wording
 from kz_compliance_sdk.domain.notice import UserNotice as Wish
 from kz_compliance_sdk.domain.report import Statement
@@ -20,7 +21,6 @@ from kz_compliance_sdk.domain.user_notices import Telling, UserNoticeState, pack
 from kz_compliance_sdk.domain.words import LANGUAGES
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput, NotAllowed
 from kz_compliance_sdk.ports import Failed, RetryAt
-from kz_compliance_sdk.services.delivery import LEASE_S
 from kz_compliance_sdk.testing import builders
 from tests.contract.conftest import tamper
 from tests.journey.scene import LEAD, M2, PLATFORM, Host, World

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
+from kz_compliance_sdk.domain.change import LEASE_S
 from kz_compliance_sdk.errors import StoreDamaged
 from kz_compliance_sdk.ports import Unknown
 from kz_compliance_sdk.services.letters import Proof
@@ -191,6 +192,36 @@ def test_the_tries_of_a_message_whose_row_is_gone_go_on_behind_the_last_one(tmp_
     (sent,) = office.messages(case, "report")
     assert [one["number"] for one in sent["attempts"]] == [1, 2]
     assert office.standing(case)["state"] == "closed"
+    assert office.faults() == []
+
+
+def test_a_message_whose_row_goes_while_it_is_in_hand_is_looked_up_before_it_is_sent_again(tmp_path: Path) -> None:
+    office, case = acknowledged(tmp_path)
+    office.decide(case, "none")
+    (taken,) = [one for one in office.desk.delivery.lease(8) if one.kind == "report"]
+    attack(office, "DELETE FROM outbox WHERE kind = 'report'")
+    assert office.desk.sweep().mended == (case,)
+    assert not [one for one in office.desk.delivery.lease(8) if one.kind == "report"], "somebody may have it in hand"
+    office.wait(LEASE_S)
+    (again,) = [one for one in office.desk.delivery.lease(8) if one.kind == "report"]
+    assert (again.attempts, again.maybe_arrived) == (taken.attempts + 1, True)
+    assert again.lease_token != taken.lease_token
+    office.desk.delivery.deliver(again)
+    assert [one["number"] for one in office.messages(case, "report")[0]["attempts"]] == [1, 2]
+    assert office.faults() == []
+
+
+def test_a_receipt_that_comes_while_the_row_of_its_case_is_gone_is_not_lost(tmp_path: Path) -> None:
+    office, case = acknowledged(tmp_path)
+    office.decide(case, "none")
+    (taken,) = [one for one in office.desk.delivery.lease(8) if one.kind == "report"]
+    attack(office, f"DELETE FROM cases WHERE id = '{case}'")
+    office.desk.delivery.deliver(taken)
+    office.desk.sweep()
+    office.wait(HOUR)
+    office.deliver()
+    assert office.standing(case)["state"] == "closed"
+    assert "receipt" in office.history(case)
     assert office.faults() == []
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from kz_compliance_sdk.domain import commands
+from kz_compliance_sdk.domain.change import LEASE_S
 from kz_compliance_sdk.ports import RetryAt, TellResult, Told
-from kz_compliance_sdk.services.delivery import LEASE_S
 from tests.journey.rare_scenes import SECOND_LAWYER, appealed, case_of, closed
 from tests.journey.scene import LEAD, M2, Host, World
 from tests.unit.case_makers import measure, proposal

@@ -27,7 +27,7 @@ from kz_compliance_sdk.domain import fold
 from kz_compliance_sdk.domain.actor import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.believed import check_held, leaving, planned_anew, read_case, true_case
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import Attempt, InboxRow, OutboxMessage
+from kz_compliance_sdk.domain.change import LEASE_S, Attempt, InboxRow, OutboxMessage
 from kz_compliance_sdk.domain.checkpoints import Checkpoint
 from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.holding import believed_objects, names_of
@@ -152,7 +152,7 @@ class View:
             lies += derived.lies_of(stored, stream.case, objects)
             leaving = self._mended(case_id, messages, stream.case)
             known = {one[2] for one in messages}
-            gone = tuple(map(self._tried, lost(known, case_id, stream.case, self._tx.now)))
+            gone = tuple(self._tried(one, stream.case) for one in lost(known, case_id, stream.case, self._tx.now))
             return Found(case_id, true, lies=lies, messages=leaving, lost=gone)
         except StoreDamaged as error:
             self._unreadable.append(case_id)
@@ -170,10 +170,19 @@ class View:
                     self._unreadable.append(case_id)
         return tuple(mended(held, chain, self._tx.now))
 
-    def _tried(self, message: OutboxMessage) -> OutboxMessage:
-        """A message without a row, its tries counted by what is kept of them. Whoever had it in hand has it no more."""
-        last = max((one.number for one in self.attempts(message.case_id, message.id, 0)), default=0)
-        return message.but(attempts=last, lease_token=last + 1)
+    def _tried(self, message: OutboxMessage, chain: fold.Case) -> OutboxMessage:
+        """A message without a row, its tries counted by what is kept of them. One that has begun somebody may have in
+        hand: that try is given up for lost like any other, and what came of it is looked up."""
+        owed = chain.messages[message.id]
+        last = owed.tried.count
+        with suppress(StoreDamaged):  # rows of tries that cannot be read hold up nothing that leaves
+            last = max([last, *(one.number for one in self.attempts(message.case_id, message.id, last))])
+        if owed.state != "begun":
+            return message.but(attempts=last, lease_token=last + 1)
+        ends = self._tx.now + LEASE_S
+        return message.but(
+            state="leased", attempts=last + 1, lease_token=last + 2, lease_expires_at=ends, next_attempt_at=ends
+        )
 
     def _check_free(self, true: Case) -> None:
         """Raise StoreDamaged for a case that was lost, and whose notice another case has by now."""

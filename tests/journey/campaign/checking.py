@@ -13,8 +13,8 @@ from typing import Any
 
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
 from kz_compliance_sdk.desk import CaseFile, ComplianceDesk
+from kz_compliance_sdk.domain.change import LEASE_S
 from kz_compliance_sdk.errors import StoreDamaged
-from kz_compliance_sdk.services.delivery import LEASE_S
 from kz_compliance_sdk.testing.mock_regulator import Books, IssuedMessage
 from tests.journey.campaign.hosts import Plan
 

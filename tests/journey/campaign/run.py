@@ -15,11 +15,11 @@ from typing import Literal, TypeVar
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
 from kz_compliance_sdk.desk import ComplianceDesk
 from kz_compliance_sdk.domain.actor import Actor
+from kz_compliance_sdk.domain.change import LEASE_S
 from kz_compliance_sdk.domain.decision import ItemDecision, LegalCheck, Proposal, Wording
 from kz_compliance_sdk.domain.notice import Notice
 from kz_compliance_sdk.domain.report import Statement
 from kz_compliance_sdk.errors import StoreError
-from kz_compliance_sdk.services.delivery import LEASE_S
 from kz_compliance_sdk.testing import builders, keys
 from kz_compliance_sdk.testing.mock_regulator import Fault, IssuedMessage, MockRegulator, Push, Reply, Request
 from kz_compliance_sdk.testing.mock_regulator import Platform as KnownPlatform

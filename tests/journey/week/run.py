@@ -17,10 +17,9 @@ from kz_compliance_sdk.adapters.http_regulator import HttpRegulator
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.desk import ComplianceDesk
-from kz_compliance_sdk.domain.change import OutboxMessage
+from kz_compliance_sdk.domain.change import LEASE_S, OutboxMessage
 from kz_compliance_sdk.errors import RegulatorError
 from kz_compliance_sdk.ports import Delivered, FeedPage, RetryAt, Sent, Unknown
-from kz_compliance_sdk.services.delivery import LEASE_S
 from kz_compliance_sdk.testing import builders, keys
 from kz_compliance_sdk.testing.frozen import FrozenClock, frozen_env
 from kz_compliance_sdk.testing.mock_regulator import PASSIVE, SCENARIOS, MockRegulator, Platform, plan_of

@@ -54,7 +54,7 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
         for process, heard in others:
             heard.to_the_end()
             process.join()
-            if process.exitcode:
+            if process.exitcode or not heard.is_whole:
                 session.shouldfail = f"a process beside ended with {process.exitcode}, after {heard.last}"
         if session.shouldfail:
             raise session.Failed(session.shouldfail)
@@ -83,7 +83,7 @@ class _Heard:
 
     def __init__(self, config: pytest.Config, hear: Connection[Any, Any]) -> None:
         self._config, self._hear = config, hear
-        self.last = "no test"
+        self.last, self.is_whole = "no test", False
 
     def what_came(self) -> None:
         while self._hear.poll():
@@ -101,8 +101,11 @@ class _Heard:
                     return
 
     def _next(self) -> None:
-        hook = self._config.hook
-        report = hook.pytest_report_from_serializable(config=self._config, data=self._hear.recv())
+        hook, data = self._config.hook, self._hear.recv()
+        if data is None:
+            self.is_whole = True
+            return
+        report = hook.pytest_report_from_serializable(config=self._config, data=data)
         self.last = report.nodeid
         hook.pytest_runtest_logreport(report=report)
 
@@ -129,3 +132,5 @@ def _run_beside(session: pytest.Session, mine: Callable[[], Iterator[pytest.Item
     capture.start_global_capturing()
     with suppress(session.Failed):  # the reports said so
         _run(session, mine(), lambda: None)
+    # Without this the one that hears knows that some of the tests never ran.
+    tell.send(None)

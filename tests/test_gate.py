@@ -87,7 +87,7 @@ def test_torn(torn): ...
 
 def test_dies():
     if not here() and "DIES" in os.environ:
-        os._exit(7)
+        os._exit(int(os.environ["DIES"]))
 """
 
 
@@ -105,10 +105,11 @@ def test_what_a_process_beside_comes_to_is_told_here(tmp_path: Path, monkeypatch
     assert f"{len(failed)} failed, {18 - len(failed)} passed, 6 skipped, {len(failed)} error" in told.stdout
     assert re.findall(r"^a word of test_(\d)$", told.stdout, re.MULTILINE) == failed
     assert told.returncode == 1
-    monkeypatch.setenv("DIES", "1")
-    died = _pytest(tmp_path, "--side-by-side", "2")
-    assert "a process beside ended with 7, after test_" in died.stdout
-    assert died.returncode == 1
+    for code in ("7", "0"):
+        monkeypatch.setenv("DIES", code)
+        died = _pytest(tmp_path, "--side-by-side", "2")
+        assert f"a process beside ended with {code}, after test_" in died.stdout
+        assert died.returncode == 1
 
 
 @pytest.mark.slow

@@ -62,6 +62,15 @@ def test_a_time_that_no_clock_shows_is_named(kind: type[Command[Any]], name: str
     assert refused.value.field == name
 
 
+@pytest.mark.parametrize("wrong", ["two\nlines", "\u202ea court", "x" * 1001])
+@pytest.mark.parametrize("name", ["body", "reference"])
+def test_a_contest_s_court_and_number_are_one_line_each(name: str, wrong: str) -> None:
+    changed: Any = replace(commands.RecordContest("a court", "1", T0, "annul it"), **{name: wrong})  # type: ignore[arg-type]
+    with pytest.raises(InvalidInput) as refused:
+        changed.admit(stamp(T0, ANYBODY))
+    assert refused.value.field == name
+
+
 def test_a_command_that_says_nobody_is_nobodys() -> None:
     class Open(Command[None]):
         def decide(self, case: Any, facts: Any, stamp: Any) -> Any:

@@ -43,7 +43,7 @@ Came = Annotated[
         needed="Say on which way it came: letter, e-mail, phone call.",
     ),
 ]
-Received = Annotated[int, past("--received-at", "When the office received it:")]
+Received = Annotated[int, past("--received-at", "When the office received it:", "Give the time on the stamp.")]
 Letter = Annotated[str, Field("The letter: see `cases letters`.", "--letter")]
 
 
@@ -74,7 +74,7 @@ class CorrectReceipt(
 ):
     """Correct the receipt of a typed-in notice, by a second person. The clock follows."""
 
-    received_at: Annotated[int, past("--received-at")]
+    received_at: Annotated[int, past("--received-at", needed="Give a time that is past.")]
     reasons: Annotated[str, words("Say what shows the right time.")]
 
     def decide(self, case: Case, facts: Facts, stamp: Stamp) -> tuple[Change, Case]:

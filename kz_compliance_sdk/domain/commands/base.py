@@ -26,6 +26,8 @@ from typing import (
     get_type_hints,
 )
 
+from pydantic import TypeAdapter, ValidationError
+
 from kz_compliance_sdk.domain.actor import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.arrivals import Arrival, Standing
 from kz_compliance_sdk.domain.cancellations import enforcing, has_begun
@@ -44,25 +46,29 @@ from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY, need
 from kz_compliance_sdk.domain.reviewed import Words
 from kz_compliance_sdk.domain.running_time import on_the_term_again, replanned
 from kz_compliance_sdk.domain.user_notices import Telling, UserNoticeState
+from kz_compliance_sdk.domain.values import Line
 from kz_compliance_sdk.errors import InvalidInput
 
 R = TypeVar("R")
 _LATEST = 253_402_300_799
 """The last second of the year 9999, UTC: what a document can write down."""
 LEASE = "lease"
+_LINE: TypeAdapter[str] = TypeAdapter(Line)
+_LINE_REMEDY = "Give one line of at most 1,000 characters, without control characters."
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
     """How people are asked for a field of a command: the `help` text, and `option` where the command line calls it
     otherwise. `needed` is the remedy for a text that says nothing; where it is empty, the text may be. A time is UTC
-    seconds; one that `is_past` is refused while it is still to come."""
+    seconds; one that `is_past` is refused while it is still to come. What `is_line` is a name or a number: one line."""
 
     help: str = ""
     option: str = ""
     needed: str = ""
     is_time: bool = False
     is_past: bool = False
+    is_line: bool = False
 
 
 def words(needed: str = "", help: str = "Why. Sealed in the ledger; never leaves the platform.") -> Field:  # noqa: A002
@@ -70,9 +76,9 @@ def words(needed: str = "", help: str = "Why. Sealed in the ledger; never leaves
     return Field(help, needed=needed)
 
 
-def past(option: str, help: str = "") -> Field:  # noqa: A002
-    """A time that has come, in UTC seconds."""
-    return Field(help, option, is_time=True, is_past=True)
+def past(option: str, help: str = "", needed: str = "") -> Field:  # noqa: A002
+    """A time that has come, in UTC seconds; `needed` is the remedy for one that is still to come."""
+    return Field(help, option, needed, is_time=True, is_past=True)
 
 
 How = Annotated[
@@ -151,6 +157,14 @@ class Facts(Protocol):
         """The id of the case in which an appeal was made. Raises NotFound."""
 
 
+def _is_line(value: Any) -> bool:
+    try:
+        _LINE.validate_python(value)
+    except ValidationError:
+        return False
+    return True
+
+
 def _check_kind(value: Any, kind: Any, name: str) -> None:
     """Raises InvalidInput for what is no text or no number where one is asked for, or no word of a closed list."""
     kind = get_args(kind)[0] if get_origin(kind) is Annotated else kind
@@ -215,12 +229,16 @@ class Command(ABC, Generic[R]):
         for name, (kind, field, _) in self.form().items():
             value = getattr(self, name)
             _check_kind(value, kind, name)
-            if field.needed:
+            if field.needed and not field.is_time:
                 need(value, name, field.needed)
+            if field.is_line and not _is_line(value):
+                raise InvalidInput("it is no line of text.", field=name, remedy=_LINE_REMEDY)
             if field.is_time and value is not None and not 0 <= value <= _LATEST:
                 raise InvalidInput("no clock shows this time.", field=name, remedy="Give UTC seconds.")
             if field.is_past and value > stamp.at:
-                raise InvalidInput("it lies in the future.", field=name, remedy="Record it once it has come.")
+                raise InvalidInput(
+                    "it lies in the future.", field=name, remedy=field.needed or "Record it once it has come."
+                )
 
     def allow(self, actor: Actor) -> None:
         """Raises NotAllowed for somebody who may not take it."""

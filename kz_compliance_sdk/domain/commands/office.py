@@ -82,7 +82,7 @@ class RecordInstruction(
             needed="Write down what was said, as close to the words as you can.",
         ),
     ]
-    given_at: Annotated[int, past("--at", "When:")]
+    given_at: Annotated[int, past("--at", "When:", "Give the time at which it was said.")]
     unit: Annotated[str, Field("The unit for which that person spoke.")] = ""
 
     def decide(self, case: Case, facts: Facts, stamp: Stamp) -> tuple[Change, Case]:

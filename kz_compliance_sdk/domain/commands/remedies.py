@@ -52,11 +52,20 @@ class RecordContest(
     body: Annotated[
         str,
         Field(
-            "The court or authority before which it is contested.", "--before", "Say before which court or authority."
+            "The court or authority before which it is contested.",
+            "--before",
+            "Say before which court or authority.",
+            is_line=True,
         ),
     ]
     reference: Annotated[
-        str, Field("The number under which it was filed.", "--number", "Give the number under which it was filed.")
+        str,
+        Field(
+            "The number under which it was filed.",
+            "--number",
+            "Give the number under which it was filed.",
+            is_line=True,
+        ),
     ]
     filed_at: Annotated[int, past("--filed-at", "When it was filed:")]
     remedy: Annotated[str, Field("What was asked for.", needed="Say what was asked for.")]
@@ -105,8 +114,7 @@ class Suspend(
 ):
     """Record an order that suspends the case's order. It has effect once a second person confirms it.
 
-    Measures on the ground of the order that have not begun wait for a second person at once. `proof_sha256` is the
-    SHA-256 of the order's document.
+    Measures on the ground of the order that have not begun wait for a second person at once.
     """
 
     body: Annotated[

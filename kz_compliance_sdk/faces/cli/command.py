@@ -6,6 +6,7 @@ A command imports what it works with when it runs, so that `--help` and completi
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import MISSING, dataclass
 from string import Formatter
@@ -167,7 +168,9 @@ def _take(group: typer.Typer, kind: type[Command[Case]]) -> None:
         said = {name: value for name, value in given.items() if value is not None}
         return on.desk.take(on.actor, on.case_id, kind(**said))
 
-    call.__name__, call.__doc__ = kind.__name__, kind.__doc__
+    # What it raises is for programs.
+    about = re.sub(r"\s*\bRaises\b.*?(?=\n\n|\s*$)", "", kind.__doc__ or "", flags=re.DOTALL)
+    call.__name__, call.__doc__ = kind.__name__, about
     _register(group, kind.called(), kind.panel, _stepping(call, kind.told), call, parameters, case=True)
 
 

@@ -216,7 +216,7 @@ def by_option(options: Mapping[str, str]) -> Iterator[None]:
     try:
         yield
     except InvalidInput as wrong:
-        option = options.get(wrong.field.removeprefix("contest."))
+        option = options.get(wrong.field)
         if option is None:
             raise
         raise InvalidInput(

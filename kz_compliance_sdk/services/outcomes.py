@@ -234,7 +234,7 @@ class Outcomes:
             case Delivered():
                 proof = encoded([[name, value] for name, value in result.signature]) if result.signature else b""
                 done = message.but(state="done", maybe_arrived=False, receipt=result.body, receipt_proof=proof)
-                if message.kind == "page":
+                if message.kind == "page" or not message.case_id:
                     return [], done
                 if case is None:  # its receipt has no place yet: the message is looked up once the case is there again
                     raise NotFound("the case of this message is gone.", reference=message.id)

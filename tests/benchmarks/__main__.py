@@ -15,7 +15,19 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tests.benchmarks import deciding, delivering, evidence, http, importing, ledger, peers, publishing, scale, storing
+from tests.benchmarks import (
+    deciding,
+    delivering,
+    evidence,
+    http,
+    importing,
+    ledger,
+    peers,
+    publishing,
+    rebuilding,
+    scale,
+    storing,
+)
 from tests.benchmarks.rows import Row, Size, table
 
 GROUPS: dict[str, tuple[tuple[str, ...], Callable[[Size], list[Row]]]] = {
@@ -28,6 +40,7 @@ GROUPS: dict[str, tuple[tuple[str, ...], Callable[[Size], list[Row]]]] = {
     "publishing": (publishing.NAMES, publishing.run),
     "importing": (importing.NAMES, importing.run),
     "ledger": (ledger.NAMES, ledger.run),
+    "rebuilding": (rebuilding.NAMES, rebuilding.run),
     "evidence": (evidence.NAMES, evidence.run),
 }
 

@@ -153,7 +153,7 @@ def decide_in(review: Taking, count: int, together: int, what: Proposal) -> None
     """Claim so many, wait, decide them, wait, until `count` are decided."""
     for _ in range(count // together):
         claims: list[Future[Lease | None]] = [review.claim(MODERATOR) for _ in range(together)]
-        leases = [_taken(claim.result()) for claim in claims]
+        leases = [taken(claim.result()) for claim in claims]
         decided: list[Future[Decided]] = [
             review.take(MODERATOR, lease.case.id, commands.Propose(lease.token, what)) for lease in leases
         ]
@@ -161,7 +161,7 @@ def decide_in(review: Taking, count: int, together: int, what: Proposal) -> None
             assert future.result().case.state is CaseState.DECIDED
 
 
-def _taken(lease: Lease | None) -> Lease:
+def taken(lease: Lease | None) -> Lease:
     assert lease is not None, "the cases ran out"
     return lease
 

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -13,22 +10,11 @@ from kz_compliance_sdk.adapters.sql import derived
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver, open_connection
 from kz_compliance_sdk.domain.clock import local
 from tests.benchmarks import samples, scale
+from tests.benchmarks.command import Used, used_by
 from tests.benchmarks.rows import Row, Size
 from tests.unit.tally_makers import random_tallies
 
 NAMES = ("figures.million", "figures.memory")
-# A child's own peak: what the system tells of it after its end begins with the memory of the process that it came from.
-_RUN = """
-import atexit, pathlib, re, sys
-
-def told():
-    status = pathlib.Path("/proc/self/status").read_text()
-    pathlib.Path(sys.argv[1]).write_text(re.search(r"VmHWM:\\s+(\\d+)", status)[1])
-
-atexit.register(told)
-from kz_compliance_sdk.faces.cli.app import run
-run(sys.argv[2:])
-"""
 _VARIANTS = 4_000
 _YEAR = 365 * 86_400
 
@@ -42,14 +28,13 @@ def run(size: Size) -> list[Row]:
         scale.build(path, cases + running, running, 0)
         end = int(time.time())
         tallies(path, end)
-        wall, cpu, memory, told = _report(folder, path, end)
+        used, told = _report(folder, path, end)
         assert told == cases + running, f"{told} demands were counted"
-    note = (
-        f"{cases:,} ended cases of {_VARIANTS:,} kinds, {running:,} running; every file; CPU {cpu:.1f} s, one process"
-    )
+    sizes = f"{cases:,} ended cases of {_VARIANTS:,} kinds, {running:,} running"
+    note = f"{sizes}; every file; CPU {used.cpu:.1f} s, one process"
     return [
-        Row(NAMES[0], wall, "s", bar=60, sense="most", note=note),
-        Row(NAMES[1], memory, "MiB", bar=300, sense="most", note="peak resident memory of that process"),
+        Row(NAMES[0], used.wall, "s", bar=60, sense="most", note=note),
+        Row(NAMES[1], used.peak, "MiB", bar=300, sense="most", note="peak resident memory of that process"),
     ]
 
 
@@ -76,24 +61,11 @@ def tallies(path: Path, end: int) -> None:
     connection.close()
 
 
-def _report(folder: Path, path: Path, end: int) -> tuple[float, float, float, int]:
-    """Seconds, CPU seconds and peak MiB of one run, and how many demands it counted."""
-    settings = folder / "settings.toml"
-    settings.write_text(
-        f'platform_id = "{samples.PLATFORM}"\npublic_url = "http://127.0.0.1:8000"\nallow_test_keys = true\n\n'
-        f'[store]\npath = "{path.name}"\n',
-        encoding="utf-8",
-    )
+def _report(folder: Path, path: Path, end: int) -> tuple[Used, int]:
+    """What one run took, and how many demands it counted."""
     first, last = local(end - _YEAR)[:10], local(end + 86_400)[:10]
-    peak = folder / "peak"
-    command = [sys.executable, "-c", _RUN, str(peak), "--config", str(settings), "transparency"]
-    command += ["--from", first, "--to", last, "--draft", "--out", str(folder / "out")]
-    started = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    wall = time.perf_counter() - started
-    process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0, f"the command ended with {process.returncode}"
+    asked = ["--from", first, "--to", last, "--draft", "--out", str(folder / "out")]
+    used = used_by(path, "transparency", *asked)
     document = json.loads((folder / "out" / "report.json").read_bytes())
     told = next(one["values"][0]["count"] for one in document["figures"] if one["figure"] == "demands")
-    return wall, usage.ru_utime + usage.ru_stime, int(peak.read_text()) / 1024, told
+    return used, told

@@ -1,0 +1,92 @@
+"""The rows of a large store made anew from its ledger, and the hourly walk over all of it, by what people run.
+
+The library itself received, claimed and decided the cases. All rows are taken away, made anew by `db rebuild` in a
+process of its own, and compared with those that were there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from kz_compliance_sdk.adapters.sql.sqlite import choose_driver, open_connection
+from kz_compliance_sdk.adapters.sql.store import SqliteStore
+from kz_compliance_sdk.adapters.sql.tables import metadata
+from kz_compliance_sdk.domain import commands
+from kz_compliance_sdk.domain.actor import Actor
+from kz_compliance_sdk.domain.commands.base import Command
+from kz_compliance_sdk.ports import Env
+from kz_compliance_sdk.services.sweep import EVERY_S
+from tests.benchmarks import deciding
+from tests.benchmarks.command import used_by
+from tests.benchmarks.rows import Row, Size
+from tests.unguarded import unguard
+
+NAMES = ("rows.rebuild", "rows.memory", "rows.sweep")
+_COMMAND = ("db", "rebuild")
+_NOT_MADE_ANEW = ("volumes",)
+_DAILY = ("watch_at", "running_watch_at", "urgent_at", "lease_token")
+"""What a schedule or a worker last wrote: it is chosen anew, and a fencing token grows."""
+Steps = tuple[Callable[[int], Command[Any]], ...]
+
+
+def run(size: Size) -> list[Row]:
+    """All three rows: a walk over no case, one over rows that are right, and one over none."""
+    count = size.pick(640, 100_000)
+    with size.place() as folder:
+        nothing, path = folder / "nothing.sqlite3", folder / "cases.sqlite3"
+        SqliteStore(nothing, Env.system()).close()
+        filled(path, count)
+        start = used_by(nothing, *_COMMAND)
+        swept = used_by(path, *_COMMAND)
+        before = _taken(path)
+        assert sum(map(len, before.values())) >= 5 * count, "a case has its own row and one for each message"
+        rebuilt = used_by(path, *_COMMAND)
+        after = _taken(path)
+    for name, rows in before.items():
+        assert after[name] == rows, f"the rows of {name} are not what they were"
+    took, looked = ((used.cpu - start.cpu) / count for used in (rebuilt, swept))
+    note = f"{count:,} open cases of 12 events, three of them their objects', with four messages"
+    return [
+        Row(NAMES[0], took * 1e6, "us", bar=300, sense="most", note=f"CPU of a case; {note}"),
+        Row(NAMES[1], rebuilt.peak, "MiB", bar=300, sense="most", note="peak resident memory of that process"),
+        Row(
+            NAMES[2], looked * 100_000 / EVERY_S * 100, "% of a core", bar=5, sense="most",
+            note="what it takes to hold the rows of 100,000 such cases against their chains within the hour",
+        ),
+    ]  # fmt: skip
+
+
+def filled(path: Path, count: int) -> None:
+    """A file with so many cases that two people had in hand, the second of whom decided: their effects are due."""
+    deciding.filled(path, count)
+    store = SqliteStore(path, Env.system())
+    review, what = deciding.review_of(store), deciding.proposal(measure=True)
+    looks: Steps = (lambda _: commands.Note("Seen on the page itself."), commands.Renew, commands.Release)
+    decides: Steps = (lambda token: commands.Propose(token, what),)
+    for at in range(0, count, deciding.TOGETHER):
+        for name, steps in (("moderator-1", looks), ("moderator-2", decides)):
+            person = Actor(name, frozenset({"moderator"}))
+            claims = [review.claim(person) for _ in range(min(deciding.TOGETHER, count - at))]
+            leases = [deciding.taken(claim.result()) for claim in claims]
+            for step in steps:
+                for future in [review.take(person, one.case.id, step(one.token)) for one in leases]:
+                    future.result()
+    store.close()
+
+
+def _taken(path: Path) -> dict[str, list[tuple[Any, ...]]]:
+    """The rows of each table that is made of the ledger, in the order of their keys; then there are none."""
+    connection = open_connection(choose_driver(), str(path), cache_mib=256)
+    unguard(connection)
+    found = {}
+    for table in metadata.sorted_tables:
+        if table.info["kinds"][0] == "rows" and table.name not in _NOT_MADE_ANEW:
+            columns = ", ".join(column.name for column in table.columns if column.name not in _DAILY)
+            rows = connection.execute(f"SELECT {columns} FROM {table.name} ORDER BY 1, 2, 3").fetchall()
+            # What was made anew is told by an alert, which belongs to no case.
+            found[table.name] = [row for row in rows if row[1]]
+            connection.execute(f"DELETE FROM {table.name}")
+    connection.close()
+    return found

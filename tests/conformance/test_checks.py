@@ -12,9 +12,8 @@ from typing import Any
 import pytest
 
 from kz_compliance_sdk.errors import InvalidInput
-from kz_compliance_sdk.testing.conformance import checks
 from kz_compliance_sdk.testing.conformance.bad_inputs import CASES
-from kz_compliance_sdk.testing.conformance.checks import Broken, Check, Promise, Report, Skipped, chosen, run
+from kz_compliance_sdk.testing.conformance.checks import PROMISES, Broken, Check, Promise, Report, Skipped, chosen, run
 from kz_compliance_sdk.testing.conformance.intake import ELSEWHERE, INTAKE_CHECKS
 from kz_compliance_sdk.testing.conformance.regulator import REGULATOR_CHECKS
 from kz_compliance_sdk.testing.conformance.render import junit, report_document, skip_reasons
@@ -43,7 +42,7 @@ def _raises(error: Exception) -> Callable[[Nowhere], None]:
 
 
 def _check(name: str, run: Callable[[Nowhere], None], *needs: str) -> Check[Nowhere]:
-    return Check(name, checks.ACCEPTED, "a", "b", "do c", run, needs)
+    return Check(name, PROMISES["accepted"], "a", "b", "do c", run, needs)
 
 
 MADE = (
@@ -179,7 +178,7 @@ def test_every_check_has_a_name_of_its_own_and_says_everything() -> None:
         assert check.remedy.endswith("."), check.name
 
 
-PROMISES: list[Promise] = sorted({check.promise for check in ALL}, key=str)
+QUOTED: list[Promise] = sorted({check.promise for check in ALL}, key=str)
 
 
 def _sections(page: str) -> dict[str, str]:
@@ -194,9 +193,9 @@ def _sections(page: str) -> dict[str, str]:
     return {name: " ".join(section.split()) for name, section in found.items()}
 
 
-@pytest.mark.parametrize("promise", PROMISES, ids=str)
+@pytest.mark.parametrize("promise", QUOTED, ids=str)
 def test_the_contract_says_what_a_check_quotes(promise: Promise) -> None:
-    """Where the page was reworded, reword `promises.py`, and look whether the check still holds what it says."""
+    """Where the page was reworded, reword `checks.toml`, and look whether the check still holds what it says."""
     assert promise.quote in _sections(promise.page)[promise.section]
 
 

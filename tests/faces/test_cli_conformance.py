@@ -8,6 +8,7 @@ import socket
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import pytest
 from kz_compliance_sdk.faces.cli import main
 from kz_compliance_sdk.ports import Env
 from kz_compliance_sdk.testing import builders, keys
-from kz_compliance_sdk.testing.conformance.broken_platforms import PLATFORM_FAULTS, Site
+from kz_compliance_sdk.testing.conformance.broken_platforms import ACTS, Site
 from kz_compliance_sdk.testing.conformance.inspection import INTAKE_URL, sandbox_platform
 from kz_compliance_sdk.testing.mock_regulator import MockRegulator, Platform, Reply, Request
 from kz_compliance_sdk.testing.mock_regulator.server import Server, running
@@ -132,8 +133,7 @@ def platform(fault_name: str | None = None) -> Iterator[str]:
     with sandbox_platform("rfc9421", env) as good, sandbox_platform("rfc9421", env) as scratch:
         handle: Callable[[Request], Reply] = good.handle
         if fault_name is not None:
-            fault = next(one for one in PLATFORM_FAULTS if one.name == fault_name)
-            handle = fault.make(Site(good, scratch, env.clock, "rfc9421"))
+            handle = partial(ACTS[fault_name], Site(good, scratch, env.clock, "rfc9421"))
         with served(handle) as url:
             yield url
 

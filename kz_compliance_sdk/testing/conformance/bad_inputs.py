@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any, Final, Literal
 
+from kz_compliance_sdk.testing.conformance.checks import WRITTEN
+
 DOCUMENT: Final[Mapping[str, Any]] = json.loads(
     files("kz_compliance_sdk.testing.conformance").joinpath("bad_inputs.json").read_text(encoding="utf-8")
 )
@@ -266,48 +268,7 @@ class Difference:
     why: str
 
 
-def _row(status: int, why: str, *codes: str) -> Difference:
-    return Difference(status, frozenset(codes), why)
-
-
 DIFFERENCES: Final[Mapping[tuple[str, Channel], Difference]] = {
-    ("H024", "pushed"): _row(
-        202,
-        "The Host header is never read: whoever sends chooses it. The platform is chosen by the key and by the path, "
-        "and the default profile signs the address as `public_url` has it.",
-    ),
-    ("S041", "pushed"): _row(
-        404,
-        "The intake app answers at its own path and knows no other; a signature gives no right anywhere else.",
-        "not_found",
-    ),
-    ("M009", "pushed"): _row(
-        202,
-        "The contract makes `languages` optional: every statement of reasons names its own language, and those count.",
-    ),
-    ("V049", "pushed"): _row(
-        202,
-        "There is no case yet that could carry a flag. The cancellation is kept as `waiting`, somebody is alerted, and "
-        "the notice, when it comes, starts cancelled.",
-    ),
-    ("V050", "pushed"): _row(
-        202,
-        "A cancellation is a type of message here and has no notice id of its own, so it cannot name itself: it waits "
-        "for its notice.",
-    ),
-    ("V051", "pushed"): _row(
-        202,
-        "The contract knows no `revokes`: an unknown field is ignored and kept in the raw bytes. A notice is cancelled "
-        "by `notice.cancelled` alone.",
-    ),
-    ("Q009", "pushed"): _row(
-        202,
-        "An id is opaque: two spellings are two notices, never merged, and nothing guesses that they are one.",
-    ),
-    ("Q043", "pushed"): _row(
-        503,
-        "As asked, but for the alert at 80 %: the bound is on writes that wait for a commit, a few seconds of work, "
-        "and not on open cases. Nobody could act in time; monitoring sees the 503.",
-        "store_full",
-    ),
+    (name, "pushed"): Difference(row["status"], frozenset(row["codes"]), row["why"])
+    for name, row in WRITTEN["differences"].items()
 }

@@ -1,4 +1,4 @@
-"""Platforms that are broken on purpose, each in one way, and the checks that must find it: the kit's own controls."""
+"""Platforms that are broken on purpose, each in one way: `controls.toml` says how, and which checks must find it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any, Final
 
 from kz_compliance_sdk.domain.values import instant_text
@@ -15,7 +14,6 @@ from kz_compliance_sdk.services.response import NOT_AUTHENTIC
 from kz_compliance_sdk.testing import keys as published
 from kz_compliance_sdk.testing.builders import PLATFORM_ID
 from kz_compliance_sdk.testing.conformance import transport
-from kz_compliance_sdk.testing.conformance.checks import PROFILES
 from kz_compliance_sdk.testing.conformance.inspection import INTAKE_URL, SandboxPlatform
 from kz_compliance_sdk.testing.conformance.keys import published_keys, trusted
 from kz_compliance_sdk.testing.mock_regulator.exchange import Reply, Request, document_of, json_reply, refuse
@@ -63,22 +61,6 @@ _PROOF: Final = frozenset(
 
 Act = Callable[[Site, Request], Reply]
 """How a platform answers one request."""
-
-
-@dataclass(frozen=True, slots=True)
-class PlatformFault:
-    """One way to be broken, or honest. `caught_by` names every check that must find it, and no other may."""
-
-    name: str
-    what: str
-    caught_by: frozenset[str]
-    act: Act = lambda site, request: site.good.handle(request)
-    profile: Profile = "rfc9421"
-    settings: Callable[[], Mapping[str, Any]] = field(default=dict)
-
-    def make(self, site: Site) -> Callable[[Request], Reply]:
-        """The platform, as one function."""
-        return partial(self.act, site)
 
 
 def id_of(body: bytes) -> str | None:
@@ -272,77 +254,32 @@ def _large() -> Mapping[str, Any]:
     return {"limits": {"max_body": 16 * 2**20}}
 
 
-def _by(*names: str) -> frozenset[str]:
-    return frozenset(f"intake.{name}" for name in names)
-
-
-_REFUSAL: Final = ("refusal.same_bytes", "refusal.same_headers")
-
-PLATFORM_FAULTS: Final[tuple[PlatformFault, ...]] = (
-    *(PlatformFault(f"honest.{profile}", f"an honest platform, {profile}", _by(), profile=profile)
-      for profile in PROFILES),
-    PlatformFault("acknowledges_before_storing", "answers 202, and writes when the next message comes",
-                  _by("accepted.is_stored_before_the_reply", "accepted.opens_one_case",
-                      "accepted.every_type_is_stored", "early.is_kept"),
-                  _stores_later),
-    PlatformFault("different_401_bodies", "says in the body why it refuses", _by("refusal.same_bytes"),
-                  answers(_varied)),
-    PlatformFault("reason_in_a_401_header", "says in a header why it refuses", _by("refusal.same_headers"),
-                  answers(_leaking)),
-    PlatformFault("accepts_a_tampered_body", "verifies the signature, and never the digest of the body",
-                  _by("signature.tampered_body", "signature.appended_byte", "refusal.leaves_nothing", *_REFUSAL),
-                  takes(_believes_the_digest)),
-    PlatformFault("address_need_not_be_covered", "takes a signature that covers no address",
-                  _by("signature.address_not_covered"), takes(_covers_no_address)),
-    PlatformFault("duplicates_are_two_cases", "opens a case for each delivery",
-                  _by("repeat.first_answer_again", "repeat.opens_no_second_case", "repeat.at_once",
-                      "repeat.under_a_stale_signature"),
-                  _two_cases),
-    PlatformFault("takes_the_last_duplicate_key", "reads JSON as its library does, the last of two keys",
-                  _by("json.duplicate_notice_id_different_value", "quarantine.every_cause_is_kept"), takes(_last_key)),
-    PlatformFault("500_to_nan", "falls over NaN", _by("json.nan_number", "quarantine.every_cause_is_kept"),
-                  _falls_over_nan),
-    PlatformFault("200_instead_of_202", "answers 200 to what is new",
-                  _by("accepted.status", "early.accepted", "early.notice_then_comes",
-                      "repeat.message_id_with_another_notice"),
-                  restates({202: 200})),
-    PlatformFault("forgets_quarantine", "answers 422 to what is authentic and unusable, and drops it",
-                  _by("quarantine.is_kept", "quarantine.every_cause_is_kept", "quarantine.receipt_is_inherited",
-                      "late.is_kept"),
-                  drops(lambda reply: reply.status == 422)),
-    PlatformFault("trusts_the_host_header", "verifies against the address that the Host header gives",
-                  _by("transport.host_is_not_read"), answers(_trusts_host)),
-    PlatformFault("stale_is_not_authentic", "answers 401 to a right signature that is stale, and drops the message",
-                  _by("late.stale_and_never_seen", "late.signed_in_the_future", "late.is_kept",
-                      "clock.delivery_301_s_old", "quarantine.every_cause_is_kept"),
-                  drops(lambda reply: document_of(reply.body).get("code") == "stale", _UNPROVED)),
-    PlatformFault("no_409_on_conflict", "answers 200 to another content of the same revision", _by("conflict.status"),
-                  restates({409: 200})),
-    PlatformFault("drops_the_second_of_a_conflict", "answers 409, and keeps nothing of it",
-                  _by("conflict.keeps_both"), drops(lambda reply: reply.status == 409)),
-    PlatformFault("unbounded_body", "reads a body of any size", _by("transport.body_too_large"), settings=_large),
-    PlatformFault("ignores_the_content_type", "takes any Content-Type",
-                  _by("http.wrong_content_type", "http.charset_is_not_utf_8", "transport.no_media_type"),
-                  takes(_any_type)),
-    PlatformFault("believes_a_key_of_another_platform", "keeps the keys of all platforms in one ring",
-                  _by("signature.key_of_another_platform", *_REFUSAL), settings=_keys_and_elsewhere),
-    PlatformFault("ignores_revocation", "believes a revoked key", _by("signature.key_revoked", *_REFUSAL),
-                  settings=_keys_never_revoked),
-    PlatformFault("keeps_what_it_parsed", "stores the message as it would write it, and not the bytes that were signed",
-                  _by("accepted.is_stored_before_the_reply", "accepted.every_type_is_stored", "conflict.keeps_both",
-                      "early.is_kept", "late.is_kept", "quarantine.is_kept", "quarantine.every_cause_is_kept"),
-                  _keeps_what_it_parsed),
-    PlatformFault("parses_before_it_verifies", "answers 400 to bytes that are no JSON, before it looks who sent them",
-                  _by("signature.unsigned_noise", *_REFUSAL), answers(_reads_first)),
-    PlatformFault("knows_messages_by_id_alone", "takes another notice under a known message id for a repeat",
-                  _by("repeat.message_id_with_another_notice"), _by_message_id),
-    PlatformFault("refuses_what_comes_early", "answers 404 to a cancellation whose notice has not come",
-                  _by("early.accepted", "semantic.revocation_of_an_unknown_notice", "semantic.revocation_of_itself"),
-                  answers(_refuses_early)),
-    PlatformFault("restarts_the_clock", "starts the clock of a notice anew when a usable message replaces a bad one",
-                  _by("quarantine.receipt_is_inherited"), answers(_restarts_the_clock)),
-    PlatformFault("lenient_timestamp", "reads a timestamp with a fraction", _by("clock.timestamp_with_fraction"),
-                  takes(_lenient_time), profile="standard-webhooks"),
-    PlatformFault("ignores_the_webhook_id", "never compares webhook-id with the envelope's id",
-                  _by("signature.webhook_id"), takes(_ignores_the_id), profile="standard-webhooks"),
-)  # fmt: skip
+ACTS: Final[Mapping[str, Act]] = {
+    "acknowledges_before_storing": _stores_later,
+    "different_401_bodies": answers(_varied),
+    "reason_in_a_401_header": answers(_leaking),
+    "accepts_a_tampered_body": takes(_believes_the_digest),
+    "address_need_not_be_covered": takes(_covers_no_address),
+    "duplicates_are_two_cases": _two_cases,
+    "takes_the_last_duplicate_key": takes(_last_key),
+    "500_to_nan": _falls_over_nan,
+    "200_instead_of_202": restates({202: 200}),
+    "forgets_quarantine": drops(lambda reply: reply.status == 422),
+    "trusts_the_host_header": answers(_trusts_host),
+    "stale_is_not_authentic": drops(lambda reply: document_of(reply.body).get("code") == "stale", _UNPROVED),
+    "no_409_on_conflict": restates({409: 200}),
+    "drops_the_second_of_a_conflict": drops(lambda reply: reply.status == 409),
+    "ignores_the_content_type": takes(_any_type),
+    "keeps_what_it_parsed": _keeps_what_it_parsed,
+    "parses_before_it_verifies": answers(_reads_first),
+    "knows_messages_by_id_alone": _by_message_id,
+    "refuses_what_comes_early": answers(_refuses_early),
+    "restarts_the_clock": answers(_restarts_the_clock),
+    "lenient_timestamp": takes(_lenient_time),
+    "ignores_the_webhook_id": takes(_ignores_the_id),
+}
+SETTINGS: Final[Mapping[str, Callable[[], Mapping[str, Any]]]] = {
+    "unbounded_body": _large,
+    "believes_a_key_of_another_platform": _keys_and_elsewhere,
+    "ignores_revocation": _keys_never_revoked,
+}

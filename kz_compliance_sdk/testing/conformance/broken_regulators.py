@@ -1,40 +1,26 @@
-"""Regulators that are broken on purpose, each in one way, and the checks that must find it: the kit's own controls."""
+"""Regulators that are broken on purpose, each in one way: `controls.toml` says how, and which checks must find it."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from kz_compliance_sdk.domain.canonical import canonical
 from kz_compliance_sdk.domain.values import instant_text
 from kz_compliance_sdk.testing import keys as published
 from kz_compliance_sdk.testing.conformance import transport
-from kz_compliance_sdk.testing.conformance.checks import PROFILES
 from kz_compliance_sdk.testing.mock_regulator.exchange import JSON, Reply, Request, document_of, refuse
 from kz_compliance_sdk.testing.mock_regulator.faults import Fault, FaultKind
 from kz_compliance_sdk.testing.mock_regulator.regulator import MockRegulator
-from kz_compliance_sdk.wire.signature import Profile, sign_response
+from kz_compliance_sdk.wire.signature import sign_response
 
 Handle = Callable[[Request], Reply]
 Headers = Sequence[tuple[str, str]]
 URL: Final = "http://regulator.test"
 _PROOF: Final = frozenset(("content-digest", "signature-input", "signature"))
-
-
-@dataclass(frozen=True, slots=True)
-class RegulatorFault:
-    """One way to be broken, or honest. `caught_by` names every check that must find it, and no other may."""
-
-    name: str
-    what: str
-    caught_by: frozenset[str]
-    make: Callable[[MockRegulator], Handle] = lambda regulator: regulator.handle
-    pushes: Callable[[Headers], Headers] = lambda headers: headers
-    push_tries: int = 5
-    profile: Profile = "rfc9421"
 
 
 def _armed(kind: FaultKind) -> Callable[[MockRegulator], Handle]:
@@ -60,7 +46,7 @@ def _as_platform(regulator: MockRegulator, request: Request, target: str | None 
     asked = target or request.target
     key, method = published.platform_signing_key(), request.method
     proof = transport.rfc9421(key, URL + asked, request.body, created=regulator.now(), method=method)
-    return replace(request, target=asked, headers=[*_bare(request.headers), *proof])
+    return replace(request, target=asked, headers=[*bare(request.headers), *proof])
 
 
 def _receipt(regulator: MockRegulator, status: int, **fields: Any) -> Reply:
@@ -94,10 +80,14 @@ def _records(what: Callable[[Reply, dict[str, Any]], bool]) -> Callable[[MockReg
     )
 
 
-def _says(status: int, code: str, where: Callable[[Request, Reply], bool]) -> Callable[[MockRegulator], Handle]:
+def _says(status: int, code: str, below: str, instead_of: int) -> Callable[[MockRegulator], Handle]:
     """Refuses with another problem, there."""
     refused = refuse(status, code, "It is broken.").reply()
-    return _answers(lambda _regulator, request, reply: refused if where(request, reply) else reply)
+    return _answers(
+        lambda _regulator, request, reply: (
+            refused if request.path.startswith(below) and reply.status == instead_of else reply
+        )
+    )
 
 
 def _new_receipt(regulator: MockRegulator, request: Request) -> Reply:
@@ -170,59 +160,27 @@ def _makes_a_key(regulator: MockRegulator, request: Request) -> Request:
     return replace(request, headers=[*request.headers, ("idempotency-key", name)])
 
 
-def _bare(headers: Headers) -> Headers:
+def bare(headers: Headers) -> Headers:
     return [pair for pair in headers if pair[0] not in _PROOF]
 
 
-def _by(*names: str) -> frozenset[str]:
-    return frozenset(f"regulator.{name}" for name in names)
-
-
-REGULATOR_FAULTS: Final[tuple[RegulatorFault, ...]] = (
-    *(RegulatorFault(f"honest.{profile}", f"the mock regulator, {profile}", _by(), profile=profile)
-      for profile in PROFILES),
-    RegulatorFault("wrong_digest", "its receipts name other bytes", _by("receipt.names_the_digest"),
-                   _armed("wrong_digest")),
-    RegulatorFault("wrong_subject", "its receipts name another message",
-                   _by("receipt.names_the_message", "report.one_for_each_sequence"),
-                   _armed("wrong_subject")),
-    RegulatorFault("unsigned_receipts", "signs no receipt", _by("receipt.is_signed"), _armed("unsigned")),
-    RegulatorFault("badly_signed_receipts", "signs something else than it sends", _by("receipt.is_signed"),
-                   _armed("bad_signature")),
-    RegulatorFault("second_receipt", "gives another receipt for the same key and bytes",
-                   _by("idempotency.same_bytes", "idempotency.at_once"), _second_receipt),
-    RegulatorFault("takes_other_bytes", "takes other bytes under a key that is used",
-                   _by("idempotency.other_bytes"),
-                   _records(lambda _reply, told: told.get("code") == "idempotency_key_reused")),
-    RegulatorFault("makes_up_a_key", "takes a report without an Idempotency-Key", _by("idempotency.without_a_key"),
-                   _takes(_makes_a_key)),
-    RegulatorFault("takes_a_second_report", "records two reports of one case and sequence",
-                   _by("report.one_for_each_sequence"), _records(lambda reply, _told: reply.status == 409)),
-    RegulatorFault("takes_any_item", "records a report about an item that the notice has not",
-                   _by("report.unknown_item"),
-                   _records(lambda _reply, told: str(told.get("field")).endswith("item_id"))),
-    RegulatorFault("feed_skips", "leaves an entry out from page to page", _by("feed.skips_nothing"),
-                   _answers(_skips)),
-    RegulatorFault("cursor_stands_still", "gives the first page again", _by("feed.skips_nothing", "feed.moves_on"),
-                   _takes(_repeats)),
-    RegulatorFault("ignores_the_limit", "gives more entries than it was asked for", _by("feed.limit"),
-                   _takes(_ignores_limit)),
-    RegulatorFault("unproved_entries", "gives feed entries whose signature does not hold", _by("feed.signatures"),
-                   _answers(_unproved_entries)),
-    RegulatorFault("forgets_reports", "answers 404 to the look-up of a report that it recorded", _by("look_up.report"),
-                   _says(404, "report_unknown", lambda request, reply:
-                         request.path.startswith("/v1/reports/") and reply.status == 200)),
-    RegulatorFault("problem_without_type", "answers with problems that have no type", _by("problem.form"),
-                   _answers(_without_type)),
-    RegulatorFault("fails_on_the_unknown", "answers 500 about a notice that it does not know",
-                   _by("look_up.unknown_notice", "look_up.report_on_unknown_notice"),
-                   _says(500, "internal", lambda request, reply:
-                         request.path.startswith("/v1/notices/") and reply.status == 404)),
-    RegulatorFault("asks_nobody", "takes what nobody signed",
-                   _by("signature.unsigned", "signature.refused_is_not_recorded", "problem.form"),
-                   _takes(_asks_nobody)),
-    RegulatorFault("takes_the_stale", "takes a request that was signed an hour ago", _by("signature.stale"),
-                   _takes(_never_late)),
-    RegulatorFault("unsigned_pushes", "signs no push", _by("push.signed"), pushes=_bare),
-    RegulatorFault("pushes_once", "gives up a push after one 503", _by("push.again_after_503"), push_tries=1),
-)  # fmt: skip
+MAKES: Final[Mapping[str, Callable[[MockRegulator], Handle]]] = {
+    "wrong_digest": _armed("wrong_digest"),
+    "wrong_subject": _armed("wrong_subject"),
+    "unsigned_receipts": _armed("unsigned"),
+    "badly_signed_receipts": _armed("bad_signature"),
+    "second_receipt": _second_receipt,
+    "takes_other_bytes": _records(lambda _reply, told: told.get("code") == "idempotency_key_reused"),
+    "makes_up_a_key": _takes(_makes_a_key),
+    "takes_a_second_report": _records(lambda reply, _told: reply.status == 409),
+    "takes_any_item": _records(lambda _reply, told: str(told.get("field")).endswith("item_id")),
+    "feed_skips": _answers(_skips),
+    "cursor_stands_still": _takes(_repeats),
+    "ignores_the_limit": _takes(_ignores_limit),
+    "unproved_entries": _answers(_unproved_entries),
+    "forgets_reports": _says(404, "report_unknown", "/v1/reports/", 200),
+    "problem_without_type": _answers(_without_type),
+    "fails_on_the_unknown": _says(500, "internal", "/v1/notices/", 404),
+    "asks_nobody": _takes(_asks_nobody),
+    "takes_the_stale": _takes(_never_late),
+}

@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from kz_compliance_sdk.testing.conformance import bad_inputs, checks, transport
+from kz_compliance_sdk.testing.conformance import bad_inputs, transport
 from kz_compliance_sdk.testing.conformance.bad_inputs import BadInput
 from kz_compliance_sdk.testing.conformance.checks import (
     PROFILES,
+    PROMISES,
+    WRITTEN,
     Broken,
     Check,
     Promise,
@@ -26,7 +28,7 @@ from kz_compliance_sdk.testing.conformance.intake_exits import EXITS
 from kz_compliance_sdk.testing.conformance.intake_signatures import SIGNATURES
 from kz_compliance_sdk.testing.conformance.intake_transport import TRANSPORT
 from kz_compliance_sdk.testing.conformance.keys import Role
-from kz_compliance_sdk.testing.conformance.scenes import GOOD, IntakeScene, IntakeTarget, expect_problem
+from kz_compliance_sdk.testing.conformance.scenes import GOOD, Act, IntakeScene, IntakeTarget, expect_problem, written
 from kz_compliance_sdk.testing.conformance.transport import Headers, Transport
 from kz_compliance_sdk.testing.mock_regulator.exchange import JSON, Request
 from kz_compliance_sdk.wire.signature import Profile, SigningKey
@@ -34,36 +36,7 @@ from kz_compliance_sdk.wire.signature import Profile, SigningKey
 _WEBHOOKS: Final[tuple[Profile, ...]] = ("standard-webhooks",)
 _LAYERS: Final = ("http", "signature", "json", "schema", "semantic", "clock")
 
-ELSEWHERE: Final[dict[str, str]] = {
-    "H009": "intake.transport.body_too_large, with the platform's own bound",
-    "H010": "intake.transport.body_does_not_come",
-    "H011": "intake.transport.short_length",
-    "H013": "intake.transport.two_framings",
-    "H014": "intake.transport.endless_body",
-    "H015": "intake.transport.body_does_not_come",
-    "H017": "intake.transport.big_head",
-    "H018": "intake.transport.many_headers",
-    "H020": "intake.transport.compressed",
-    "H024": "intake.transport.host_is_not_read",
-    "H026": "intake.transport.query_is_signed",
-    "H028": "intake.transport.pipelined",
-    "H029": "intake.transport.expect_continue",
-    "H030": "intake.transport.flood",
-    "S041": "intake.transport.another_path",
-    "H016": "not driven: a server's deadline for heads lies in front of the intake",
-    "H022": "not driven: TLS ends at the platform's proxy",
-    "H031": "not driven: the platform's store would have to fail on command",
-    "H032": "not driven: the platform's store would have to fail on command",
-    "H033": "not driven: the kit pushes; reading a feed is the platform's own work",
-    "H034": "not driven: the kit pushes; reading a feed is the platform's own work",
-    "H037": "not driven: the kit pushes; reading a feed is the platform's own work",
-    "S022": "not driven: the published keys are those that a sandbox trusts",
-    "S038": "not driven: it is about the platform's settings",
-    "K045": "not driven: the platform's clock cannot be moved from here",
-    "K047": "not driven: the platform's clock cannot be moved from here",
-    "K048": "not driven: the platform's clock cannot be moved from here",
-    "K049": "not driven: it is about the platform's machine",
-}
+ELSEWHERE: Final[Mapping[str, str]] = WRITTEN["elsewhere"]
 """Cases of these layers that are other checks, or that nobody can drive from outside, with the reason."""
 
 _ROLES: Final[Mapping[str, Role]] = {
@@ -180,15 +153,15 @@ def _remedy(case: BadInput, status: int, code: str | None) -> str:
 
 def _promise(case: BadInput, status: int) -> Promise:
     if status == 422:
-        return checks.LATE if case.code in ("stale", "key_expired") else checks.UNUSABLE
-    if status == 401:
-        return checks.REFUSED
-    if status >= 300:
-        return checks.TRANSPORT
-    return {"M042": checks.UNKNOWN_FIELD, "M036": checks.UNKNOWN_CATEGORY}.get(case.id, checks.ACCEPTED)
+        name = "late" if case.code in ("stale", "key_expired") else "unusable"
+    elif status >= 300:
+        name = "refused" if status == 401 else "transport"
+    else:
+        name = {"M042": "unknown_field", "M036": "unknown_category"}.get(case.id, "accepted")
+    return PROMISES[name]
 
 
-def _checks() -> Iterator[Check[IntakeScene]]:
+def _of_the_catalogue() -> Iterator[Check[IntakeScene]]:
     for case in _DRIVEN:
         status, code = expected(case)
         wants = f"{status} {code or ''}".strip() if status != 401 else "401"
@@ -206,21 +179,13 @@ def _checks() -> Iterator[Check[IntakeScene]]:
 
 _DRIVEN: Final = tuple(case for case in bad_inputs.CASES.values() if case.layer in _LAYERS and case.id not in ELSEWHERE)
 
-CATALOGUE: Final[tuple[Check[IntakeScene], ...]] = (
-    *_checks(),
-    Check(
-        "intake.quarantine.every_cause_is_kept",
-        checks.QUARANTINED,
-        "every input of the catalogue that is authentic and unusable, each with a look at what is held",
-        "the exact bytes of each, in quarantine",
-        "Whatever is authentic is kept, whatever stopped you from reading it.",
-        _every_quarantined,
-        ("inspection",),
-    ),
-)
-
-
-INTAKE_CHECKS: Final[tuple[Check[IntakeScene], ...]] = (*EXITS, *SIGNATURES, *TRANSPORT, *CATALOGUE)
+_ACTS: Final[Mapping[str, Act[IntakeScene]]] = {
+    **EXITS,
+    **SIGNATURES,
+    **TRANSPORT,
+    "quarantine.every_cause_is_kept": _every_quarantined,
+}
+INTAKE_CHECKS: Final[tuple[Check[IntakeScene], ...]] = (*written("intake", _ACTS), *_of_the_catalogue())
 """Each has a name of its own."""
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from kz_compliance_sdk.domain.values import instant_text
-from kz_compliance_sdk.testing.conformance import checks
 from kz_compliance_sdk.testing.conformance.bad_inputs import serialised
-from kz_compliance_sdk.testing.conformance.checks import Broken, Check, expect
+from kz_compliance_sdk.testing.conformance.checks import Broken, expect
 from kz_compliance_sdk.testing.conformance.scenes import (
     GOOD,
     HOUR,
+    Act,
     IntakeScene,
-    exchange,
     expect_problem,
     expect_problem_type,
     instant_of,
@@ -235,77 +235,33 @@ def _other_platform(scene: IntakeScene) -> Request:
     return scene.signed(message)
 
 
-_STORE_FIRST: Final = "Write the exact bytes, and commit, before you answer."
-_SAME_KEY: Final = "Look the message up by sender, id and digest before you open a case, under a unique key."
-_THIRD_EXIT: Final = "Keep what is authentic, whatever it says: answer 422, store the bytes, start the clock."
-
-EXITS: Final[tuple[Check[IntakeScene], ...]] = (
-    exchange("intake.accepted.status", checks.ACCEPTED, "a good notice, for the first time",
-             "Answer 202, and 200 only to a repeat.", lambda scene: scene.signed(scene.message()), 202),
-    Check("intake.accepted.body", checks.ACCEPTED, "a good notice", "case_reference, received_at, due_at",
-          "Answer with the three fields; times are RFC 3339 with an offset.", _accepted_body),
-    Check("intake.accepted.is_stored_before_the_reply", checks.DURABLE, "a good notice, then a look at what is held",
-          "the exact bytes, for the case that was answered", _STORE_FIRST, _accepted_is_stored, ("inspection",)),
-    Check("intake.accepted.opens_one_case", checks.OPENS, "a good notice, then a look at its cases", "1 case",
-          "Open one case for each notice.", _opens_one_case, ("inspection",)),
-    Check("intake.accepted.every_type", checks.ENVELOPE, "a message of each type of the contract", "202",
-          "Take every type that the contract names.", _every_type),
-    Check("intake.accepted.every_type_is_stored", checks.DURABLE,
-          "a message of each type, then a look at what is held", "the exact bytes of each", _STORE_FIRST,
-          _every_type_is_kept, ("inspection",)),
-    Check("intake.repeat.first_answer_again", checks.REPEAT, "the same message twice", "200 with the first answer",
-          "Store the answer with the message, and give it again.", _repeat),
-    Check("intake.repeat.opens_no_second_case", checks.REPEATED, "the same message twice, then a look at its cases",
-          "1 case", _SAME_KEY, lambda scene: _opens_one_case(scene, 2), ("inspection",)),
-    Check("intake.repeat.at_once", checks.REPEAT, f"the same message {_AT_ONCE} times at once",
-          "one case reference for all", _SAME_KEY, _repeat_at_once),
-    Check("intake.repeat.under_a_stale_signature", checks.REPEAT, "a known message, signed an hour ago",
-          "200 with the first answer", "Look the message up before you judge its time.",
-          lambda scene: _repeat(scene, HOUR)),
-    Check("intake.repeat.message_id_with_another_notice", checks.REPEATED,
-          "another notice under a message id that is known", "202",
-          "A repeat is the same id and the same bytes: compare both.", _message_id_reused),
-    Check("intake.conflict.status", checks.CONFLICT, "the same notice and revision with another item", "409",
-          "Never overwrite a revision: answer 409.", _conflict),
-    Check("intake.conflict.keeps_both", checks.CONFLICT,
-          "the same notice and revision with another item, then a look", "the first accepted, the second in quarantine",
-          "Keep both: the first as it is, the second in quarantine.", _conflict_keeps_both, ("inspection",)),
-    exchange("intake.late.stale_and_never_seen", checks.LATE, "a good notice, signed an hour ago", _THIRD_EXIT,
-             lambda scene: scene.signed(scene.message(), at=scene.clock() - HOUR), 422, code="stale"),
-    exchange("intake.late.signed_in_the_future", checks.WINDOW, "a good notice, signed an hour from now", _THIRD_EXIT,
-             lambda scene: scene.signed(scene.message(), at=scene.clock() + HOUR), 422, code="stale"),
-    Check("intake.late.inside_the_window", checks.WINDOW, "good notices, signed 240 s ago and 240 s from now", "202",
-          "Take what was signed within 300 seconds of your clock; check that clock.", _within_window),
-    exchange("intake.late.key_expired", checks.LATE, "a good notice, signed with a key that has expired", _THIRD_EXIT,
-             lambda scene: scene.signed(scene.message(), key="expired"), 422, code="key_expired",
-             needs=("key expired",)),
-    Check("intake.late.is_kept", checks.LATE, "a good notice, signed an hour ago, then a look at what is held",
-          "the exact bytes, in quarantine", _THIRD_EXIT, _late_is_kept, ("inspection",)),
-    Check("intake.quarantine.is_kept", checks.QUARANTINED,
-          "an authentic message that cannot be used, and one that is no JSON", "the exact bytes of both, in quarantine",
-          _THIRD_EXIT, _quarantine_is_kept, ("inspection",)),
-    Check("intake.quarantine.problem", checks.PROBLEM, "an authentic message without its legal basis",
-          "application/problem+json with type, title, status, detail, code", "Answer as RFC 9457 writes it.",
-          _problem_form),
-    Check("intake.quarantine.field", checks.UNUSABLE, "an authentic message without its legal basis",
-          "field 'data.legal_basis'", "Name the path of the field that is wrong.", _problem_names_the_field),
-    Check("intake.quarantine.receipt_is_inherited", checks.INHERITED,
-          "an unusable notice, then a usable one of the same id", "received_at of the first",
-          "Start the clock at the first receipt of the notice.", _inherits),
-    Check("intake.early.accepted", checks.EARLY, "a cancellation of a notice that has not come",
-          "202 with case_reference null", "Store it and answer 202; apply it when the notice comes.", _early),
-    Check("intake.early.is_kept", checks.EARLY, "a cancellation of a notice that has not come, then a look",
-          "the exact bytes", _STORE_FIRST, _early_is_kept, ("inspection",)),
-    Check("intake.early.notice_then_comes", checks.EARLY, "a cancellation, then its notice", "202",
-          "Take the notice, and apply what waited for it.", _early_then_notice),
-    Check("intake.scope.authorities_are_apart", checks.PINNED,
-          "one notice id from two authorities, each with its key", "two cases",
-          "Keep a notice under its authority and its id.", _authorities_apart, ("key second",)),
-    exchange("intake.scope.authority_of_another_key", checks.PINNED,
-             "a notice of an authority that the key may not speak for", "Pin each key to its authorities.",
-             lambda scene: scene.signed(_of_second_authority(scene)), 422, code="authority_key_mismatch"),
-    exchange("intake.scope.platform_of_another_key", checks.PINNED,
-             "a message that names another platform than its key",
-             "Take the platform from the key, and compare the envelope with it.", _other_platform, 422,
-             code="platform_mismatch"),
-)  # fmt: skip
+EXITS: Final[Mapping[str, Act[IntakeScene]]] = {
+    "accepted.status": lambda scene: scene.signed(scene.message()),
+    "accepted.body": _accepted_body,
+    "accepted.is_stored_before_the_reply": _accepted_is_stored,
+    "accepted.opens_one_case": _opens_one_case,
+    "accepted.every_type": _every_type,
+    "accepted.every_type_is_stored": _every_type_is_kept,
+    "repeat.first_answer_again": _repeat,
+    "repeat.opens_no_second_case": lambda scene: _opens_one_case(scene, 2),
+    "repeat.at_once": _repeat_at_once,
+    "repeat.under_a_stale_signature": lambda scene: _repeat(scene, HOUR),
+    "repeat.message_id_with_another_notice": _message_id_reused,
+    "conflict.status": _conflict,
+    "conflict.keeps_both": _conflict_keeps_both,
+    "late.stale_and_never_seen": lambda scene: scene.signed(scene.message(), at=scene.clock() - HOUR),
+    "late.signed_in_the_future": lambda scene: scene.signed(scene.message(), at=scene.clock() + HOUR),
+    "late.inside_the_window": _within_window,
+    "late.key_expired": lambda scene: scene.signed(scene.message(), key="expired"),
+    "late.is_kept": _late_is_kept,
+    "quarantine.is_kept": _quarantine_is_kept,
+    "quarantine.problem": _problem_form,
+    "quarantine.field": _problem_names_the_field,
+    "quarantine.receipt_is_inherited": _inherits,
+    "early.accepted": _early,
+    "early.is_kept": _early_is_kept,
+    "early.notice_then_comes": _early_then_notice,
+    "scope.authorities_are_apart": _authorities_apart,
+    "scope.authority_of_another_key": lambda scene: scene.signed(_of_second_authority(scene)),
+    "scope.platform_of_another_key": _other_platform,
+}

@@ -8,23 +8,19 @@ from dataclasses import replace
 from typing import Any, Final
 
 from kz_compliance_sdk.testing import keys as published
-from kz_compliance_sdk.testing.conformance import checks, transport
+from kz_compliance_sdk.testing.conformance import transport
 from kz_compliance_sdk.testing.conformance.bad_inputs import serialised
-from kz_compliance_sdk.testing.conformance.checks import PROFILES, Broken, Check, Promise, expect
+from kz_compliance_sdk.testing.conformance.checks import Broken, expect
 from kz_compliance_sdk.testing.conformance.keys import Role
 from kz_compliance_sdk.testing.conformance.scenes import (
-    GOOD,
+    Act,
     IntakeScene,
-    exchange,
     expect_problem,
     expect_problem_type,
 )
 from kz_compliance_sdk.testing.conformance.transport import Answer
 from kz_compliance_sdk.testing.mock_regulator.exchange import JSON, Request
-from kz_compliance_sdk.wire.signature import Profile
 
-_RFC: Final[tuple[Profile, ...]] = ("rfc9421",)
-_WEBHOOKS: Final[tuple[Profile, ...]] = ("standard-webhooks",)
 Forged = Callable[[IntakeScene], Request]
 
 
@@ -221,74 +217,39 @@ def _leaves_nothing(scene: IntakeScene) -> None:
             raise Broken(f"a forged message is held ({forged.__name__.strip('_')})", "nothing")
 
 
-_REFUSE: Final = "Answer 401 to what is not proved authentic, before you read the body."
-
-
-_FORGED: Final[tuple[tuple[str, Promise, str, Forged, tuple[Profile, ...]], ...]] = (
-    ("unsigned", checks.REFUSED, "a good notice without a signature", _unsigned, PROFILES),
-    ("unsigned_noise", checks.RAW, "bytes that are no JSON, without a signature", _noise, PROFILES),
-    ("wrong_key", checks.REFUSED, "a good notice, signed by a stranger under a trusted key's id", _wrong_key,
-     PROFILES),
-    ("unknown_key", checks.PINNED, "a good notice, signed by a stranger under a key id of its own", _signed_by(),
-     _RFC),
-    ("tampered_body", checks.RAW, "a signed notice with one digit of a URL changed", _tampered, PROFILES),
-    ("appended_byte", checks.RAW, "a signed notice with a blank after its end", _appended, PROFILES),
-    ("another_address", checks.RFC9421, "a notice that was signed for another address", _other_address, _RFC),
-    ("query_added", checks.RFC9421, "a signed notice, sent with a query that was not signed", _other_query, _RFC),
-    ("another_method", checks.RFC9421, "a POST that was signed as a PUT", _departs(method="PUT"), _RFC),
-    ("digest_replaced", checks.RFC9421,
-     "a changed body with a Content-Digest that fits it, under the old signature", _digest_replaced, _RFC),
-    ("digest_missing", checks.RFC9421, "a signed notice without its Content-Digest", _digest_missing, _RFC),
-    ("digest_not_covered", checks.RFC9421, "a signature that does not cover the Content-Digest",
-     _departs(covered=("@method", "@target-uri")), _RFC),
-    ("address_not_covered", checks.RFC9421, "a signature that does not cover the target URI",
-     _departs(covered=("@method", "content-digest")), _RFC),
-    ("method_not_covered", checks.RFC9421, "a signature that does not cover the method",
-     _departs(covered=("@target-uri", "content-digest")), _RFC),
-    ("without_created", checks.EXACTLY, "a signature without `created`", _departs(created=None), _RFC),
-    ("without_nonce", checks.EXACTLY, "a signature without `nonce`", _departs(nonce=None), _RFC),
-    ("with_expires", checks.EXACTLY, "a signature with `expires`",
-     _departs(expires=lambda scene: scene.clock() + 300), _RFC),
-    ("another_tag", checks.EXACTLY, "a signature under another tag", _departs(tag="proxy"), _RFC),
-    ("without_tag", checks.EXACTLY, "a signature without a tag", _departs(tag=None), _RFC),
-    ("two_signatures", checks.EXACTLY, "two good signatures under the tag", _two_signatures, _RFC),
-    ("key_id_is_a_path", checks.PINNED, "a stranger's signature under the key id ../../keys/test",
-     _departs(key=lambda scene: scene.stranger, key_id="../../keys/test"), _RFC),
-    ("junk_in_base64", checks.RFC9421, "a right signature with junk inside its base64", _junk_in_base64, _RFC),
-    ("malleable", checks.RFC9421, "a right signature with the group order added to its second half",
-     _departs(prove=_shifted), _RFC),
-    ("hmac_with_the_public_key", checks.RFC9421, "an HMAC that is made with the public key", _departs(prove=_hmac),
-     _RFC),
-    ("weaker_one_beside", checks.JUDGED_ALONE, "a stranger's RFC 9421 signature beside a Standard Webhooks one",
-     _weaker_beside, _RFC),
-)  # fmt: skip
-"""What is not proved authentic: the name of its check, the promise, what is sent, how it is made, and with which
-profiles."""
-
-
-SIGNATURES: Final[tuple[Check[IntakeScene], ...]] = (
-    *(exchange(f"intake.signature.{name}", promise, sends, _REFUSE, make, 401, profiles=profiles)
-      for name, promise, sends, make, profiles in _FORGED),
-    exchange("intake.signature.key_revoked", checks.PINNED, "a good notice, signed with a revoked key", _REFUSE,
-             _signed_by("revoked"), 401, needs=("key revoked",)),
-    exchange("intake.signature.key_of_another_platform", checks.PINNED,
-             "a good notice, signed with a key that is good for another platform", _REFUSE, _signed_by("elsewhere"),
-             401, needs=("key elsewhere",)),
-    exchange("intake.signature.of_a_proxy_beside", checks.OTHER_TAGS,
-             "a good signature beside that of a proxy under another tag", "Look for the tag kz-compliance alone.",
-             _proxy_beside, *GOOD, profiles=_RFC),
-    exchange("intake.signature.rotation", checks.WEBHOOKS, "two signatures, of which one is good",
-             "Try each signature of the header.", _rotation, *GOOD, profiles=_WEBHOOKS),
-    exchange("intake.signature.webhook_id", checks.WEBHOOK_ID, "a webhook-id that is not the envelope's id",
-             "Compare the two ids.", lambda scene: scene.signed(scene.message(), message_id=scene.new_id("another")),
-             422, code="id_mismatch", profiles=_WEBHOOKS),
-    Check("intake.refusal.same_bytes", checks.REFUSED, "what is not authentic, for several causes",
-          "401, and the same body for each", "Answer with one constant body: a cause helps whoever forges.",
-          _same_bytes),
-    Check("intake.refusal.same_headers", checks.REFUSED, "what is not authentic, for several causes",
-          "401, and the same headers for each", "Send no header that depends on the cause.", _same_headers),
-    Check("intake.refusal.problem", checks.PROBLEMS, "a notice without a signature",
-          "401 as application/problem+json with a code", "Answer as RFC 9457 writes it.", _refusal_is_a_problem),
-    Check("intake.refusal.leaves_nothing", checks.NOTHING_KEPT, "forged notices, then a look at what is held",
-          "nothing", "Count refusals, and store nothing of them.", _leaves_nothing, ("inspection",)),
-)  # fmt: skip
+SIGNATURES: Final[Mapping[str, Act[IntakeScene]]] = {
+    "signature.unsigned": _unsigned,
+    "signature.unsigned_noise": _noise,
+    "signature.wrong_key": _wrong_key,
+    "signature.unknown_key": _signed_by(),
+    "signature.tampered_body": _tampered,
+    "signature.appended_byte": _appended,
+    "signature.another_address": _other_address,
+    "signature.query_added": _other_query,
+    "signature.another_method": _departs(method="PUT"),
+    "signature.digest_replaced": _digest_replaced,
+    "signature.digest_missing": _digest_missing,
+    "signature.digest_not_covered": _departs(covered=("@method", "@target-uri")),
+    "signature.address_not_covered": _departs(covered=("@method", "content-digest")),
+    "signature.method_not_covered": _departs(covered=("@target-uri", "content-digest")),
+    "signature.without_created": _departs(created=None),
+    "signature.without_nonce": _departs(nonce=None),
+    "signature.with_expires": _departs(expires=lambda scene: scene.clock() + 300),
+    "signature.another_tag": _departs(tag="proxy"),
+    "signature.without_tag": _departs(tag=None),
+    "signature.two_signatures": _two_signatures,
+    "signature.key_id_is_a_path": _departs(key=lambda scene: scene.stranger, key_id="../../keys/test"),
+    "signature.junk_in_base64": _junk_in_base64,
+    "signature.malleable": _departs(prove=_shifted),
+    "signature.hmac_with_the_public_key": _departs(prove=_hmac),
+    "signature.weaker_one_beside": _weaker_beside,
+    "signature.key_revoked": _signed_by("revoked"),
+    "signature.key_of_another_platform": _signed_by("elsewhere"),
+    "signature.of_a_proxy_beside": _proxy_beside,
+    "signature.rotation": _rotation,
+    "signature.webhook_id": lambda scene: scene.signed(scene.message(), message_id=scene.new_id("another")),
+    "refusal.same_bytes": _same_bytes,
+    "refusal.same_headers": _same_headers,
+    "refusal.problem": _refusal_is_a_problem,
+    "refusal.leaves_nothing": _leaves_nothing,
+}

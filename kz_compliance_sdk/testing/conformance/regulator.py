@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
 from kz_compliance_sdk.errors import Unreadable
-from kz_compliance_sdk.testing.conformance import checks
 from kz_compliance_sdk.testing.conformance.checks import Broken, Check, Report, chosen, expect, run, silent
 from kz_compliance_sdk.testing.conformance.scenes import (
     HOUR,
     KINDS,
+    Act,
     Kind,
     RegulatorScene,
     RegulatorTarget,
     exact,
-    exchange,
     expect_problem_type,
+    written,
 )
 from kz_compliance_sdk.testing.conformance.transport import Listener, Transport
 from kz_compliance_sdk.testing.mock_regulator.exchange import Request
@@ -288,104 +288,48 @@ def problems(scene: RegulatorScene) -> None:
             raise Broken(f"{what}: status {problem.get('status')!r} in the problem", f"status {answer.status}")
 
 
-_CURSOR: Final = "A cursor stands after the last entry of its page: it skips nothing and repeats nothing."
-_NOTICE: Final = ("notice",)
-_ONCE: Final = "Store the receipt with the key and the digest, under a unique key, and give it again."
-_VERIFY: Final = "Verify the raw bytes before you read them, and answer 401."
-_RECORD: Final = "Answer 201 with the receipt of what you recorded."
+_ACTS: Final[Mapping[str, Act[RegulatorScene]]] = {
+    "feed.page": feed_page,
+    "feed.messages": feed_messages,
+    "feed.signatures": feed_signed,
+    "feed.oldest_first": feed_in_order,
+    "feed.skips_nothing": feed_skips_nothing,
+    "feed.moves_on": feed_moves_on,
+    "feed.cursor_again": feed_cursor_again,
+    "feed.limit": feed_limit,
+    "feed.strange_cursor": feed_strange_cursor,
+    "acknowledgement.recorded": records("acknowledgements"),
+    "clarification_request.recorded": records("clarification-requests"),
+    "report.recorded": records("reports"),
+    "report.one_for_each_sequence": report_standing,
+    "report.sequence_may_have_gaps": report_next,
+    "report.unknown_item": _unknown_item,
+    "receipt.names_the_message": receipt_names_message,
+    "receipt.names_the_digest": receipt_names_digest,
+    "receipt.is_signed": receipt_signed,
+    "idempotency.same_bytes": same_key_same_receipt,
+    "idempotency.at_once": same_key_at_once,
+    "idempotency.other_bytes": same_key_other_bytes,
+    "idempotency.without_a_key": lambda scene: scene.posting("reports", *scene.submission("reports"), keyed=False),
+    "look_up.report": look_up_report,
+    "look_up.unknown_report": lambda scene: scene.request("GET", f"/reports/{scene.new_id('report')}"),
+    "look_up.notice": look_up_notice,
+    "look_up.unknown_notice": lambda scene: scene.request("GET", f"/notices/{_UNKNOWN}"),
+    "look_up.report_on_unknown_notice": _about_unknown_notice,
+    "signature.unsigned": unsigned,
+    "signature.wrong_key": wrong_key,
+    "signature.tampered_body": lambda scene: replace(_post(scene), body=b"{ }"),
+    "signature.another_address": lambda scene: scene.request("GET", "/notices?limit=1", signed_path="/notices?limit=2"),
+    "signature.stale": lambda scene: scene.request("GET", "/notices?limit=1", at=scene.clock() - HOUR),
+    "signature.refused_is_not_recorded": refused_is_not_recorded,
+    "problem.form": problems,
+    "push.signed": push_signed,
+    "push.message": push_message,
+    "push.again_after_503": push_again,
+    "push.is_in_the_feed": push_in_feed,
+}
 
-REGULATOR_CHECKS: Final[tuple[Check[RegulatorScene], ...]] = (
-    Check("regulator.feed.page", checks.FEED_PAGE, "GET /v1/notices", "data, next_cursor, has_more",
-          "Answer 200 with a page of the contract.", feed_page),
-    Check("regulator.feed.messages", checks.FEED, "GET /v1/notices", "messages of the contract, for this platform",
-          "Give the exact bytes of each message in base64.", feed_messages),
-    Check("regulator.feed.signatures", checks.FEED, "GET /v1/notices", "a signature for the push of each entry",
-          "Sign each entry as if it was pushed to the platform's address; --intake-url says which one the kit takes.",
-          feed_signed),
-    Check("regulator.feed.oldest_first", checks.FEED, "GET /v1/notices", "growing sequences",
-          "Give each message a number that grows, and sort by it.", feed_in_order),
-    Check("regulator.feed.skips_nothing", checks.FEED_PAGE, "the feed whole, and one by one", "the same entries",
-          _CURSOR, feed_skips_nothing),
-    Check("regulator.feed.moves_on", checks.FEED_PAGE, "the feed one by one", "each entry once", _CURSOR,
-          feed_moves_on),
-    Check("regulator.feed.cursor_again", checks.FEED_PAGE, "the same cursor twice", "the same page", _CURSOR,
-          feed_cursor_again),
-    Check("regulator.feed.limit", checks.FEED_PAGE, "limit=1", "1 entry at most",
-          "Give no more entries than asked for.", feed_limit),
-    Check("regulator.feed.strange_cursor", checks.PROBLEMS, "a cursor that was never given out", "a problem, 400",
-          "Refuse a cursor that you do not know: an empty page would hide notices.", feed_strange_cursor),
-    Check("regulator.acknowledgement.recorded", checks.ACKNOWLEDGED, "an acknowledgement", "201 with a receipt",
-          _RECORD, records("acknowledgements"), ("notice",)),
-    Check("regulator.clarification_request.recorded", checks.ASKED, "a clarification request", "201 with a receipt",
-          _RECORD, records("clarification-requests"), ("notice",)),
-    Check("regulator.report.recorded", checks.REPORTED, "a report", "201 with a receipt", _RECORD, records("reports"),
-          ("notice",)),
-    Check("regulator.report.one_for_each_sequence", checks.REPORTED, "another report of the same case and sequence",
-          "409 with the recorded receipt", "Keep the first, and answer with its receipt.", report_standing,
-          ("notice",)),
-    Check("regulator.report.sequence_may_have_gaps", checks.REPORTED, "reports 1 and 3 of a case", "201 to both",
-          "Let sequences grow, with gaps.", report_next, ("notice",)),
-    exchange("regulator.report.unknown_item", checks.REPORTED, "a report about an item that the notice has not",
-             "Compare the items with those of the notice.", _unknown_item, 422, needs=_NOTICE),
-    Check("regulator.receipt.names_the_message", checks.RECEIPT, "one of each kind", "subject_id is the message's id",
-          "Name the Idempotency-Key as subject_id.", receipt_names_message, ("notice",)),
-    Check("regulator.receipt.names_the_digest", checks.RECEIPT, "one of each kind",
-          "the SHA-256 of the bytes that were sent", "Hash the raw body, before you parse it.", receipt_names_digest,
-          ("notice",)),
-    Check("regulator.receipt.is_signed", checks.RECEIPT_SIGNED, "one of each kind",
-          "a signature over status and digest",
-          "Sign the answer that carries a receipt with the key that the platform trusts.", receipt_signed, ("notice",)),
-    Check("regulator.idempotency.same_bytes", checks.SAME_RECEIPT, "one of each kind, twice", "the same receipt",
-          _ONCE, same_key_same_receipt, ("notice",)),
-    Check("regulator.idempotency.at_once", checks.SAME_RECEIPT, f"one report {AT_ONCE} times at once",
-          "the same receipt", _ONCE, same_key_at_once, ("notice",)),
-    Check("regulator.idempotency.other_bytes", checks.REFUSED_FOR_GOOD, "other bytes under the same key",
-          "409 or 422", "Compare the digest with that of the first.", same_key_other_bytes, ("notice",)),
-    exchange("regulator.idempotency.without_a_key", checks.KEYED, "a report without an Idempotency-Key",
-             "Refuse it: without a key a repeat is a second report.",
-             lambda scene: scene.posting("reports", *scene.submission("reports"), keyed=False), 400, 422,
-             needs=_NOTICE),
-    Check("regulator.look_up.report", checks.FOUND, "GET a report that was recorded", "200 with its receipt",
-          "Answer the look-up from what you recorded.", look_up_report, ("notice",)),
-    exchange("regulator.look_up.unknown_report", checks.FOUND, "GET a report that was never sent",
-             "Answer 404: the platform will send it again.",
-             lambda scene: scene.request("GET", f"/reports/{scene.new_id('report')}"), 404),
-    Check("regulator.look_up.notice", checks.HELD, "GET the notice after one of each kind", "200 with their receipts",
-          "List every receipt of the notice.", look_up_notice, ("notice",)),
-    exchange("regulator.look_up.unknown_notice", checks.HELD, "GET a notice that was never issued", "Answer 404.",
-             lambda scene: scene.request("GET", f"/notices/{_UNKNOWN}"), 404),
-    exchange("regulator.look_up.report_on_unknown_notice", checks.HELD,
-             "a report about a notice that was never issued", "Answer 404, and record nothing.", _about_unknown_notice,
-             404, needs=_NOTICE),
-    Check("regulator.signature.unsigned", checks.KEYED, "a GET and a POST without a signature", "401", _VERIFY,
-          unsigned),
-    Check("regulator.signature.wrong_key", checks.KEYED, "a GET and a POST that a stranger signed", "401", _VERIFY,
-          wrong_key),
-    exchange("regulator.signature.tampered_body", checks.RAW, "a body that was changed after it was signed", _VERIFY,
-             lambda scene: replace(_post(scene), body=b"{ }"), 401),
-    exchange("regulator.signature.another_address", checks.RFC9421, "a request that was signed for another query",
-             _VERIFY, lambda scene: scene.request("GET", "/notices?limit=1", signed_path="/notices?limit=2"), 401,
-             profiles=("rfc9421",)),
-    exchange("regulator.signature.stale", checks.WINDOW, "a request that was signed an hour ago",
-             "Refuse what is more than 300 seconds from your clock.",
-             lambda scene: scene.request("GET", "/notices?limit=1", at=scene.clock() - HOUR), 401),
-    Check("regulator.signature.refused_is_not_recorded", checks.KEYED, "an unsigned report, then its look-up", "404",
-          "Record nothing before the signature holds.", refused_is_not_recorded, ("notice",)),
-    Check("regulator.problem.form", checks.PROBLEMS, "requests that fail, for several reasons",
-          "application/problem+json with type, title, status, code", "Answer as RFC 9457 writes it.", problems),
-    Check("regulator.push.signed", checks.ENVELOPE, "a push to the kit", "a signature for the platform's address",
-          "Sign for the address as the platform has it; --intake-url says which one the kit takes.", push_signed,
-          ("listener",)),
-    Check("regulator.push.message", checks.ENVELOPE, "a push to the kit",
-          "a message of the contract, for this platform", "Push the envelope of the contract.", push_message,
-          ("listener",)),
-    Check("regulator.push.again_after_503", checks.AGAIN, "503 with Retry-After to the first push",
-          "the same bytes again", "Push again, the same bytes under the same id, until it is answered for good.",
-          push_again, ("listener",)),
-    Check("regulator.push.is_in_the_feed", checks.ENVELOPE, "a push to the kit, then the feed",
-          "the same bytes in both", "Keep the bytes that were pushed, and give them in the feed.", push_in_feed,
-          ("listener",)),
-)  # fmt: skip
+REGULATOR_CHECKS: Final[tuple[Check[RegulatorScene], ...]] = written("regulator", _ACTS)
 """Each has a name of its own."""
 
 

@@ -21,7 +21,7 @@ from kz_compliance_sdk.errors import NotAuthentic, Unreadable
 from kz_compliance_sdk.testing import builders
 from kz_compliance_sdk.testing.conformance import transport
 from kz_compliance_sdk.testing.conformance.bad_inputs import envelope, serialised
-from kz_compliance_sdk.testing.conformance.checks import PROFILES, Broken, Check, Promise, Skipped, expect
+from kz_compliance_sdk.testing.conformance.checks import PROFILES, PROMISES, WRITTEN, Broken, Check, Skipped, expect
 from kz_compliance_sdk.testing.conformance.inspection import Exit, Inspector, StoredMessage
 from kz_compliance_sdk.testing.conformance.keys import KeySet, Role, published_keys, stranger
 from kz_compliance_sdk.testing.conformance.transport import (
@@ -515,27 +515,40 @@ class RegulatorScene(Drive):
 GOOD: Final = (200, 202)
 """What is taken: 200 if it should have come before."""
 _D = TypeVar("_D", bound=Drive)
+Act = Callable[[_D], Request | None]
+"""How a check is made: it does all of it, or returns the one request that is sent."""
 
 
-def exchange(
-    name: str,
-    promise: Promise,
-    sends: str,
-    remedy: str,
-    make: Callable[[_D], Request],
-    *statuses: int,
-    code: str | None = None,
-    needs: tuple[str, ...] = (),
-    profiles: tuple[Profile, ...] = PROFILES,
-) -> Check[_D]:
-    """A check of one request: one of these statuses must come, as a problem with this code where codes count."""
+def written(side: str, acts: Mapping[str, Act[_D]]) -> tuple[Check[_D], ...]:
+    """The checks of a side in the words and the order of `checks.toml`, each with how it is made, by its name below the
+    side's. Raises LookupError unless each has both."""
+    rows = {row["name"]: row for row in WRITTEN[side]}
+    if odd := rows.keys() ^ acts.keys():
+        raise LookupError(f"these have no words, or nobody makes them: {', '.join(sorted(odd))}")
+    return tuple(_check(side, row, acts[name]) for name, row in rows.items())
+
+
+def _check(side: str, row: Mapping[str, Any], act: Act[_D]) -> Check[_D]:
+    statuses, code = tuple(row.get("statuses", ())), row.get("code")
+    wants = "202" if statuses == GOOD else f"{' or '.join(map(str, statuses))} {code or ''}".rstrip()
 
     def run(scene: _D) -> None:
-        answer = scene.send(make(scene))
+        request = act(scene)
+        if request is None:
+            return
+        answer = scene.send(request)
         if code is None:
             expect(answer, *statuses)
         else:
             expect_problem(answer, statuses[0], code if scene.target.exact_codes else None)
 
-    wants = "202" if statuses == GOOD else " or ".join(map(str, statuses))
-    return Check(name, promise, sends, f"{wants} {code or ''}".rstrip(), remedy, run, needs, profiles)
+    return Check(
+        f"{side}.{row['name']}",
+        PROMISES[row["promise"]],
+        row["sends"],
+        row.get("wants", wants),
+        WRITTEN["remedies"].get(row["remedy"], row["remedy"]),
+        run,
+        tuple(row.get("needs", ())),
+        tuple(row.get("profiles", PROFILES)),
+    )

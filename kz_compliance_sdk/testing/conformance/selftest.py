@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Final
+from importlib.resources import files
+from typing import Any, Final
 
 from kz_compliance_sdk.ports import Env
 from kz_compliance_sdk.testing import builders
 from kz_compliance_sdk.testing import keys as published
 from kz_compliance_sdk.testing.builders import PLATFORM_ID
-from kz_compliance_sdk.testing.conformance.broken_platforms import PLATFORM_FAULTS, PlatformFault, Site
-from kz_compliance_sdk.testing.conformance.broken_regulators import REGULATOR_FAULTS, URL, RegulatorFault
+from kz_compliance_sdk.testing.conformance.broken_platforms import ACTS, SETTINGS, Site
+from kz_compliance_sdk.testing.conformance.broken_regulators import MAKES, URL, bare
 from kz_compliance_sdk.testing.conformance.checks import Report, chosen, run
 from kz_compliance_sdk.testing.conformance.inspection import INTAKE_URL, Inspector, sandbox_platform
 from kz_compliance_sdk.testing.conformance.intake import INTAKE_CHECKS
@@ -23,7 +25,7 @@ from kz_compliance_sdk.testing.conformance.scenes import IntakeScene, IntakeTarg
 from kz_compliance_sdk.testing.conformance.transport import HandlerTransport, Listener
 from kz_compliance_sdk.testing.frozen import FrozenClock
 from kz_compliance_sdk.testing.mock_regulator import InProcessSender, MockRegulator, Platform, Request
-from kz_compliance_sdk.wire.signature import KeyRing
+from kz_compliance_sdk.wire.signature import KeyRing, Profile
 
 _INTAKE: Final = "http://127.0.0.1:8000/notices"
 
@@ -60,13 +62,14 @@ class Outcome:
         return not self.missed and not self.blamed and bool(self.report.of("held"))
 
 
-def drive_platform(fault: PlatformFault) -> Report:
+def drive_platform(name: str, profile: Profile) -> Report:
     """Drive a platform of this library in process, broken or honest."""
-    clock, profile = FrozenClock(), fault.profile
+    clock, settings = FrozenClock(), SETTINGS.get(name, dict)
     env = replace(Env.system(), clock=clock, monotonic=clock.monotonic, boot=clock.boot)
     with contextlib.ExitStack() as stack:
-        good, scratch = (stack.enter_context(sandbox_platform(profile, env, **fault.settings())) for _ in range(2))
-        transport = HandlerTransport(fault.make(Site(good, scratch, clock, profile)))
+        good, scratch = (stack.enter_context(sandbox_platform(profile, env, **settings())) for _ in range(2))
+        site = Site(good, scratch, clock, profile)
+        transport = HandlerTransport(partial(ACTS[name], site) if name in ACTS else good.handle)
         scene = IntakeScene(
             IntakeTarget(INTAKE_URL, profile, keys=published_keys(profile)),
             transport,
@@ -75,13 +78,14 @@ def drive_platform(fault: PlatformFault) -> Report:
             sleep=clock.advance,
             run_id="selftest",
         )
-        return run(chosen(INTAKE_CHECKS, profile=profile), scene, subject=fault.name)
+        return run(chosen(INTAKE_CHECKS, profile=profile), scene, subject=name)
 
 
-def drive_regulator(fault: RegulatorFault) -> Report:
+def drive_regulator(name: str, profile: Profile) -> Report:
     """Drive the mock regulator in process, broken or as it is."""
-    clock, listener, pushes, profile = FrozenClock(), Listener(), InProcessSender(), fault.profile
-    pushes.to(lambda method, target, headers, body: listener.take(Request(method, target, fault.pushes(headers), body)))
+    clock, listener, pushes = FrozenClock(), Listener(), InProcessSender()
+    sent = bare if name == "unsigned_pushes" else list
+    pushes.to(lambda method, target, headers, body: listener.take(Request(method, target, sent(headers), body)))
     regulator = MockRegulator(
         [Platform(PLATFORM_ID, _INTAKE, (published.platform_key(profile),))],
         signing_key=published.regulator_signing_key(profile),
@@ -91,7 +95,7 @@ def drive_regulator(fault: RegulatorFault) -> Report:
         base_url=URL,
         sender=pushes,
         sleep=clock.advance,
-        push_tries=fault.push_tries,
+        push_tries=1 if name == "pushes_once" else 5,
     )
     for seed in range(1, 6):
         regulator.issue(builders.notice(seed))
@@ -104,20 +108,23 @@ def drive_regulator(fault: RegulatorFault) -> Report:
         intake_url=_INTAKE,
         listen_s=0,
     )
-    transport = HandlerTransport(fault.make(regulator))
+    transport = HandlerTransport(MAKES[name](regulator) if name in MAKES else regulator.handle)
     scene = RegulatorScene(target, transport, listener=listener, clock=clock, sleep=clock.advance, run_id="selftest")
-    return run(chosen(REGULATOR_CHECKS, profile=profile), scene, subject=fault.name)
+    return run(chosen(REGULATOR_CHECKS, profile=profile), scene, subject=name)
 
 
-CONTROLS: Final[tuple[Control, ...]] = (
-    *(
-        Control(f"platform.{one.name}", one.what, one.caught_by, partial(drive_platform, one))
-        for one in PLATFORM_FAULTS
-    ),
-    *(
-        Control(f"regulator.{one.name}", one.what, one.caught_by, partial(drive_regulator, one))
-        for one in REGULATOR_FAULTS
-    ),
+_WRITTEN: Final[Mapping[str, Any]] = tomllib.loads(
+    files("kz_compliance_sdk.testing.conformance").joinpath("controls.toml").read_text(encoding="utf-8")
+)
+CONTROLS: Final = tuple(
+    Control(
+        f"{side}.{row['name']}",
+        row["what"],
+        frozenset(f"{driven}.{name}" for name in row["caught_by"]),
+        partial(drive, row["name"], row.get("profile", "rfc9421")),
+    )
+    for side, driven, drive in (("platform", "intake", drive_platform), ("regulator", "regulator", drive_regulator))
+    for row in _WRITTEN[side]
 )
 
 

@@ -1,4 +1,4 @@
-"""What happens in the demonstration: the stories and the script as data, their player, and the books at its end.
+"""What happens in the demonstration: its stories and its script, which `demo.toml` tells, and the books at its end.
 
 The receiver, the worker and the regulator are processes of their own. This one only does what people do.
 """
@@ -11,11 +11,13 @@ import json
 import re
 import shlex
 import sys
+import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partialmethod
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -47,14 +49,18 @@ from kz_compliance_sdk.wire.v1 import MessageData
 MAX_SEED: Final = 9_999
 """The highest seed: each has a hundred notice numbers of its own."""
 
-_LEGAL, _REMOVE, _RESTRICT = VERDICTS["none"], VERDICTS["remove"], VERDICTS["restrict_access"]
-_AGE, _LABEL, _SUSPEND = VERDICTS["age_restrict"], VERDICTS["label"], VERDICTS["suspend_account"]
-_SPEECH: Final = Verdict("none", "refused", "not_illegal", "protected_speech")
-_GONE: Final = Verdict("none", "already_unavailable", "not_assessed")
-_DOUBTED: Final = Verdict("none", "refused", "not_assessed", "not_authentic")
+_WRITTEN: Final[Mapping[str, Any]] = tomllib.loads(
+    files("kz_compliance_sdk.faces.cli").joinpath("demo.toml").read_text(encoding="utf-8")
+)
+_VERDICTS: Final[Mapping[str, Verdict]] = {
+    **{str(action): usual for action, usual in VERDICTS.items()},
+    "speech": Verdict("none", "refused", "not_illegal", "protected_speech"),
+    "gone": Verdict("none", "already_unavailable", "not_assessed"),
+    "doubted": Verdict("none", "refused", "not_assessed", "not_authentic"),
+}
 _MEASURE_OF: Final[Mapping[str, str]] = {outcome: action for action, outcome in OUTCOME_OF_ACTION.items()}
-# The sample notices by their subject: the builder chooses it by the number's rest.
-_GAMBLING, _BULLYING, _DRUGS, _FRAUD, _EXTREMISM, _FALSE, _PERSONAL, _ADULT = range(8)
+_SAMPLES: Final = "gambling bullying drugs fraud extremism false personal adult".split()
+"""The sample notices by their subject: the builder chooses it by the number's rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,73 +98,31 @@ class Story:
         return {object_key(items[name]): _MEASURE_OF.get(self.outcomes[name], "") for name in touched}
 
 
-_AGAIN: Final = (Turn({"1": _LABEL}, "send back"), Turn({"1": _LABEL}))
-_ASKED: Final = (Turn({}, "ask"), Turn({"1": _REMOVE}))
-_UNDONE: Final = (Turn({"1": _REMOVE}, "undo"), Turn({"1": _RESTRICT}))
-_AMENDED: Final = (Turn({"1": _REMOVE, "2": _REMOVE}), Turn({"1": _REMOVE, "3": _RESTRICT}))
-_LIFTED: Final = {"1": "restored"}
-_REVISED: Final = {"2": "restored", "3": "restricted"}
-_STORIES: Final[tuple[tuple[str, str, int, tuple[Verdict, ...], dict[str, Any]], ...]] = (
-    ("plain", "one post, one decision", _GAMBLING, (_REMOVE,), {}),
-    ("partial", "three items, three outcomes", _DRUGS, (_REMOVE, _LEGAL, _RESTRICT), {}),
-    ("four_eyes", "a second person approves", _EXTREMISM, (_REMOVE,), {}),
-    ("sent_back", "the second person sends it back first", _FALSE, (_LABEL,), {"turns": _AGAIN}),
-    ("speech", "political speech: refused", _EXTREMISM, (_SPEECH,), {"category": "unsanctioned_assembly"}),
-    ("duplicate", "pushed twice: one case, one answer", _GAMBLING, (_REMOVE,), {}),
-    ("question", "asked what was meant, then decided", _BULLYING, (_REMOVE,), {"turns": _ASKED}),
-    ("forged", "forged before the true one came", _GAMBLING, (_REMOVE,), {}),
-    ("unreadable", "unusable first: it keeps the earlier clock", _PERSONAL, (_REMOVE,), {}),
-    ("undone", "taken back inside the undo window, decided anew", _DRUGS, (_RESTRICT,), {"turns": _UNDONE}),
-    ("cut", "its receipt is lost: looked up, not sent again", _DRUGS, (_RESTRICT,), {}),
-    ("flaky", "the platform fails once", _ADULT, (_AGE,), {"about": "flaky"}),
-    (
-        "amended",
-        "amended after its decision: decided anew",
-        _PERSONAL,
-        (_REMOVE,) * 2,
-        {"turns": _AMENDED, "ends": _REVISED},
-    ),
-    ("withdrawn", "withdrawn after the measure: lifted", _GAMBLING, (_REMOVE,), {"ends": _LIFTED}),
-    ("annulled", "annulled after the measure: lifted", _DRUGS, (_RESTRICT,), {"ends": _LIFTED}),
-    ("remedied_account", "remedied: the account is lifted", _FRAUD, (_SUSPEND,), {"about": "shop", "ends": _LIFTED}),
-    ("remedied_post", "remedied: the post is not republished", _BULLYING, (_REMOVE,), {}),
-    ("held", "an order about an object that another names", _GAMBLING, (_REMOVE,), {"about": "bet"}),
-    ("held_too", "withdrawn, but another order holds the object", _GAMBLING, (_REMOVE,), {"about": "bet"}),
-    ("early", "withdrawn before any decision", _DRUGS, (), {}),
-    ("first", "its cancellation came before it", _FRAUD, (), {}),
-    ("court", "a court order from the feed", _PERSONAL, (_REMOVE,), {"way": "polled"}),
-    ("adult", "a recommendation: a term of working days", _ADULT, (_AGE,), {"way": "polled"}),
-    ("slow", "the platform needs a while", _DRUGS, (_RESTRICT,), {"way": "polled", "about": "slow"}),
-    ("gone", "gone before the notice came", _FRAUD, (_GONE,), {"way": "polled"}),
-    ("reminded", "the authority reminds", _GAMBLING, (_REMOVE, _REMOVE), {"way": "polled"}),
-    ("both", "pushed, and in the feed as well: one case", _BULLYING, (_REMOVE,), {"way": "both"}),
-    ("letter", "a letter, vouched for and answered by hand", _PERSONAL, (_REMOVE,), {"way": "typed in"}),
-    ("doubted", "an e-mail that nobody vouches for", _GAMBLING, (_DOUBTED,), {"way": "typed in"}),
-    ("down", "answered while the regulator is down", _GAMBLING, (_REMOVE, _RESTRICT), {}),
-)
-
-
 def stories(seed: int, now: int) -> tuple[Story, ...]:
     """Every story of one run. The same `seed` (1 to MAX_SEED) tells the same; `now` is UTC seconds."""
-    return tuple(_story(seed, now, place, *told) for place, told in enumerate(_STORIES))
+    return tuple(_story(seed, now, place, row) for place, row in enumerate(_WRITTEN["stories"]))
 
 
-def _story(
-    seed: int, now: int, place: int, key: str, title: str, theme: int, verdicts: Sequence[Verdict], more: dict[str, Any]
-) -> Story:
-    named = {name: more[name] for name in more.keys() & {"category"}}
-    items: Any = (
-        [_item("1", f"{more['about']}-{seed}", _SUSPEND in verdicts)] if "about" in more else len(verdicts) or 1
-    )
-    number = ((seed - 1) * 100 + place) * 8 + theme + 1
+def _story(seed: int, now: int, place: int, row: Mapping[str, Any]) -> Story:
+    verdicts = [_VERDICTS[name] for name in row.get("verdicts", ())]
+    items: Any = len(verdicts) or 1
+    if "about" in row:
+        items = [_item("1", f"{row['about']}-{seed}", _VERDICTS["suspend_account"] in verdicts)]
+    number = ((seed - 1) * 100 + place) * 8 + _SAMPLES.index(row["sample"]) + 1
+    named = {"category": row["category"]} if "category" in row else {}
     notice = builders.notice(number, items=items, issued_at=now, **named)
     decided = {item.item_id: verdict for item, verdict in zip(notice.items, verdicts, strict=False)}
-    outcomes = {name: verdict.outcome for name, verdict in decided.items()} | more.get("ends", {})
-    turns, revised = more.get("turns", (Turn(decided),) if decided else ()), None
-    if turns is _AMENDED:
+    outcomes = {name: verdict.outcome for name, verdict in decided.items()} | row.get("ends", {})
+    turns = tuple(map(_turn, row["turns"])) if "turns" in row else (Turn(decided),) * bool(decided)
+    revised = None
+    if "revised" in row:
         items = (notice.items[0], _item("3", f"amended-{notice.notice_id}"))
         revised = notice.model_copy(update={"revision": 2, "items": items})
-    return Story(key, title, more.get("way", "pushed"), notice, turns, outcomes, revised)
+    return Story(row["key"], row["title"], row.get("way", "pushed"), notice, turns, outcomes, revised)
+
+
+def _turn(row: Mapping[str, Any]) -> Turn:
+    return Turn({name: _VERDICTS[verdict] for name, verdict in row["verdicts"].items()}, row.get("then", ""))
 
 
 def _item(item_id: str, name: str, account: bool = False) -> Item:
@@ -191,11 +155,11 @@ class Play:
     def perform(self) -> tuple[list[dict[str, Any]], list[Check]]:
         """All of the script, and then both sets of books and the platform held against each other: a row for each
         notice and for what came and is none, and the checks."""
-        for told, act, keys in SCRIPT:
-            about = [self._stories[key] for key in keys.split()]
-            if told:
-                self._step(told, *about)
-            act(self, *about)
+        for row in _WRITTEN["script"]:
+            about = [self._stories[key] for key in row.get("about", "").split()]
+            if "told" in row:
+                self._step(row["told"], *about)
+            getattr(self, row["act"])(*about)
         case_ids = self._desk.store.queries(self._desk.platform_id).case_ids()
         files = {case_id: self._desk.case_file(case_id) for case_id in case_ids}
         every: list[tuple[str, str, str, CaseFile | None]] = [
@@ -407,9 +371,10 @@ class Play:
 
     def _seen(self) -> Iterator[Check]:
         """What was to be seen on the way."""
-        for name, key, kind, expected in SEEN:
+        for row in _WRITTEN["seen"]:
+            key, kind = row["story"], row["kind"]
             told = self._pushes(key) if kind == "push" else " ".join(self._results(self._stories[key], kind))
-            yield Check(name, told, () if re.fullmatch(expected, told) else (f"it came to {told}",))
+            yield Check(row["name"], told, () if re.fullmatch(row["came"], told) else (f"it came to {told}",))
         paths = {f"/v1/reports/{message.id}" for message in self._messages(self._stories["cut"], "report")}
         asked = [request for request in self._regulator.get("requests")["data"] if request["path"] in paths]
         yield Check("an unknown receipt is asked for", f"{len(asked)} look-ups", () if asked else ("nobody asked",))
@@ -514,59 +479,6 @@ def _row(number: int, key: str, title: str, way: str, file: CaseFile | None) -> 
     }
 
 
-SCRIPT: Final[tuple[tuple[str, Callable[..., None], str], ...]] = (
-    ("The receipt for the report on {} will be lost on its way.", Play.lose_receipt, "cut"),
-    (
-        "The regulator pushes its notices: {}",
-        Play.push,
-        "plain partial four_eyes sent_back speech question undone flaky amended withdrawn annulled held held_too early",
-    ),
-    ("And two more, which will be remedied: {}", Play.push, "remedied_account remedied_post"),
-    ("Somebody who is not the regulator sends {} first, in three ways: each gets the same 401.", Play.forge, "forged"),
-    ("{} is pushed twice, as after a lost answer.", Play.push_twice, "duplicate"),
-    ("The cancellation of {} arrives before the notice itself.", Play.push_late, "first"),
-    ("{} is withdrawn before anybody decides.", Play.withdraw, "early"),
-    (
-        "{} comes without its legal basis, and another message is cut off: both go to quarantine.",
-        Play.spoil,
-        "unreadable",
-    ),
-    ("Others stand in its feed, which the worker reads: {}", Play.feed, "court adult slow gone reminded both"),
-    ("The office types in a letter and an e-mail that came an hour ago: {}", Play.type_in, "letter doubted"),
-    ("The lead vouches for {} after calling back; nobody vouches for the e-mail.", Play.vouch, "letter"),
-    ("The lead settles the message that was cut off; the authority sends {} anew.", Play.settle, "unreadable"),
-    ("The authority reminds of {}, and announces a warning.", Play.remind, "reminded"),
-    ("The moderator takes the most urgent case, again and again, until none is free.", Play.moderate, ""),
-    ("The authority answers the question about {}.", Play.answer, "question"),
-    ("", Play.moderate, ""),
-    ("", Play.end_all_but, "cut down"),
-    ("The authority withdraws {}: what rests on it alone is lifted at once.", Play.withdraw, "withdrawn"),
-    ("So is what it annuls: {}.", Play.annul, "annulled"),
-    (
-        "{} are remedied: the account is lifted, the post is not republished.",
-        Play.remedy,
-        "remedied_account remedied_post",
-    ),
-    ("{} is withdrawn too, but another order names the same object: it stays.", Play.withdraw, "held_too"),
-    ("{} is amended: one item gone, one new. It is decided anew.", Play.amend, "amended"),
-    ("", Play.moderate, ""),
-    ("", Play.end_all_but, "down"),
-    ("The regulator's interface goes down: every call gets 503. {} comes and is decided.", Play.go_down, "down"),
-    ("It comes back. Nothing was lost: the outbox goes on trying.", Play.come_back, ""),
-    ("", Play.end_all_but, ""),
-)
-"""What is told, what the player does then, and to which notices."""
-SEEN: Final = (
-    ("forgeries leave nothing behind", "forged", "push", "401 401 401 202, 2 different"),
-    ("a repeat gets the first answer", "duplicate", "push", "202 200, 1 different"),
-    ("the outage was felt and survived", "down", "report", "(retry )+delivered"),
-    ("a lost receipt is looked up", "cut", "report", "unknown delivered"),
-    ("a slow platform is waited for", "slow", "enforce", "pending in_force"),
-    ("a flaky platform is waited for", "flaky", "enforce", "failed in_force"),
-)
-"""What the regulator's pushes of a notice, or the attempts at its messages of a kind, must have come to."""
-
-
 def perform(session: Session, directory: Path, profile: Profile, seed: int, *, paced: bool, serve: bool) -> bool:
     """One run in an empty directory; whether everything agrees. With `paced` it pauses where somebody watches, with
     `serve` it waits for Ctrl-C before it stops the processes.
@@ -575,7 +487,7 @@ def perform(session: Session, directory: Path, profile: Profile, seed: int, *, p
     """
     env = Env.system()
     told = stories(seed, env.clock())
-    screen.say(_PREFACE, stderr=session.json)
+    screen.say(_WRITTEN["preface"].format(undo_s=UNDO_S), stderr=session.json)
     with (
         Stage(directory, env, stderr=session.json, paced=paced) as stage,
         closing(ControlClient(stage.regulator_url)) as regulator,
@@ -596,7 +508,7 @@ def perform(session: Session, directory: Path, profile: Profile, seed: int, *, p
         Answer(Document(document, notices=rows, checks=noted, _verdict=verdict), show_end).show(session)
         if serve:
             sys.stdout.flush()
-            session.tell(_SERVING.format(at=stage, program=_program(stage), first=told[0].notice.notice_id))
+            session.tell(_WRITTEN["serving"].format(at=stage, program=_program(stage), first=told[0].notice.notice_id))
             stage.stay()
             session.tell("Stopping.")
     return agrees
@@ -610,19 +522,3 @@ def _program(stage: Stage) -> str:
 
 
 _VERDICT: Final = {True: "agree", False: "do NOT agree"}
-_PREFACE: Final = (
-    "A mock regulator, the receiver and the worker run as three processes on this machine; nothing leaves it.\n"
-    f"A sandbox: the undo window is {UNDO_S} s, not the policy's; the regulator signs with a published test key;\n"
-    "its notices are invented. The platform's key was made for this run."
-)
-_SERVING: Final = """
-Everything keeps running. Ctrl-C stops it.
-  the regulator's books   {at.regulator_url}/
-  the receiver            {at.intake_url}  (health: {at.intake_url}/health)
-  settings and files      {at.directory}
-Try, in another terminal:
-  {program} cases list
-  {program} cases show {first}
-  {program} audit verify
-  {program} doctor
-  curl -s {at.regulator_url}/control/issue -H 'content-type: application/json' -d '{{"sample": 7, "push": true}}'"""

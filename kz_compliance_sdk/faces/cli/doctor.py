@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+import tomllib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -35,6 +37,11 @@ MOST_SCANNED: Final = 256 * 2**20
 LANE_WAIT_S: Final = 2.0
 
 
+_WORDS: Final[Mapping[str, Mapping[str, Any]]] = tomllib.loads(
+    files("kz_compliance_sdk.faces.cli").joinpath("doctor.toml").read_text(encoding="utf-8")
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Check:
     """What one check found. `remedy` is empty where there is nothing to do."""
@@ -46,19 +53,11 @@ class Check:
     details: tuple[str, ...] = ()
 
 
-def ok(name: str, summary: str, remedy: str = "") -> Check:
-    """What is as it should be."""
-    return Check(name, "ok", summary, remedy)
-
-
-def warn(name: str, summary: str, remedy: str = "", details: tuple[str, ...] = ()) -> Check:
-    """What somebody should look at."""
-    return Check(name, "warn", summary, remedy, details)
-
-
-def fail(name: str, summary: str, remedy: str = "", details: tuple[str, ...] = ()) -> Check:
-    """What keeps notices from being received or answered."""
-    return Check(name, "fail", summary, remedy, details)
+def said(check: str, what: str, details: Sequence[str] = (), /, *, called: str = "", **filled: object) -> Check:
+    """What `doctor.toml` has for a check that found this; `called` is its name where several speak alike."""
+    words = _WORDS[check][what]
+    summary, remedy = (words.get(part, "").format(**filled) for part in ("summary", "remedy"))
+    return Check(called or check, words.get("status", "ok"), summary, remedy, tuple(details))
 
 
 def refused(name: str, error: ComplianceError) -> Check:
@@ -66,7 +65,7 @@ def refused(name: str, error: ComplianceError) -> Check:
     remedy = getattr(error, "remedy", "") or "Nothing can be received or answered before this is mended."
     field = getattr(error, "field", "")
     more = tuple(str(one) for one in getattr(error, "more", ()))
-    return fail(name, f"{field}: {error.message}" if field else error.message, remedy, more)
+    return Check(name, "fail", f"{field}: {error.message}" if field else error.message, remedy, more)
 
 
 def examine(session: Session) -> tuple[Check, ...]:
@@ -77,7 +76,7 @@ def examine(session: Session) -> tuple[Check, ...]:
         settings = session.settings()
     except ComplianceError as error:
         return refused("settings", error), *checks
-    checks.insert(0, ok("settings", f"{settings.platform_id} at {settings.intake_url}"))
+    checks.insert(0, Check("settings", "ok", f"{settings.platform_id} at {settings.intake_url}"))
     checks += [
         sandbox(settings),
         *keys(settings.key_ring().keys, now),
@@ -104,7 +103,7 @@ def _tried(name: str, check: Callable[[], Check]) -> Check:
     except ComplianceError as error:
         return refused(name, error)
     except OSError as error:
-        return fail(name, f"{error.strerror or error}", "Correct the path or its permissions.")
+        return Check(name, "fail", f"{error.strerror or error}", "Correct the path or its permissions.")
 
 
 # --------------------------------------------------------------------------------------- settings and law
@@ -112,31 +111,25 @@ def _tried(name: str, check: Callable[[], Check]) -> Check:
 
 def sandbox(settings: Settings) -> Check:
     """Whether these are the settings of a sandbox."""
-    if settings.allow_test_keys:
-        return warn("sandbox", "published test keys are believed.", "Never in production: drop allow_test_keys.")
-    return ok("sandbox", "published test keys are refused.")
+    return said("sandbox", "believed" if settings.allow_test_keys else "refused")
 
 
 def keys(ring: tuple[Key, ...], now: int) -> Iterator[Check]:
     """Whether each trusted key is valid, and for how long."""
     if not ring:
-        yield warn("keys", "no key is trusted, so nothing that is pushed is authentic.", "Add [[keys]].")
+        yield said("keys", "none")
     for key in ring:
-        name, left = f"key {key.key_id}", key.not_after - now
         if key.is_revoked(now):
-            yield ok(name, f"revoked since {screen.both(key.revoked_at)}.")
+            what = "revoked"
         elif now < key.not_before:
-            yield warn(name, f"not valid before {screen.both(key.not_before)}.")
+            what = "early"
         elif key.is_expired(now):
-            yield fail(
-                name,
-                f"expired {screen.both(key.not_after)}: what it signs goes to quarantine.",
-                f"Ask {key.sender} for its new key.",
-            )
-        elif left < KEY_WARNING_S:
-            yield warn(name, f"expires in {screen.left(left)}.", f"Ask {key.sender} for its next key now.")
+            what = "expired"
         else:
-            yield ok(name, f"valid until {screen.both(key.not_after)}.")
+            what = "ending" if key.not_after - now < KEY_WARNING_S else "valid"
+        times = {name: screen.both(getattr(key, name)) for name in ("not_before", "not_after", "revoked_at")}
+        left = screen.left(key.not_after - now)
+        yield said("key", what, called=f"key {key.key_id}", sender=key.sender, left=left, **times)
 
 
 def account(settings: Settings) -> Check:
@@ -144,35 +137,24 @@ def account(settings: Settings) -> Check:
     try:
         user = system_user()
     except ComplianceError as error:
-        return warn("account", str(error))
+        return said("account", "unknown", why=error)
     actor = settings.actor_of(user)
     if actor is None:
-        return ok("account", f"{user} can only read.", f"To act, it needs the table [actors.{user}].")
-    return ok("account", f"{user} is {actor.id}: {', '.join(sorted(actor.roles)) or 'no role'}.")
+        return said("account", "reads", user=user)
+    return said("account", "acts", user=user, actor=actor.id, roles=", ".join(sorted(actor.roles)) or "no role")
 
 
 def settings_file(path: Path | None) -> Check:
     """Whether the account that asks could make somebody else of itself: write the settings, or replace their file."""
     if path is None:
-        return ok("settings file", "there is none.")
-    if any(os.access(place, os.W_OK) for place in (path, path.absolute().parent)):
-        return warn(
-            "settings file",
-            f"this account can write {path}, and with it who is who.",
-            "Where people act by this account: let another own the file and its folder, and take the right to write.",
-        )
-    return ok("settings file", f"this account cannot write {path}.")
+        return said("settings file", "none")
+    is_open = any(os.access(place, os.W_OK) for place in (path, path.absolute().parent))
+    return said("settings file", "open" if is_open else "kept", path=path)
 
 
 def answering(settings: Settings) -> Check:
     """Whether an answer can be given in somebody's name."""
-    if not settings.letterhead.name:
-        return warn(
-            "letters",
-            "the letterhead has no name, and letters are the way out when the regulator's system is down.",
-            "Set letterhead.name and letterhead.address.",
-        )
-    return ok("letters", f"letters go out as {settings.letterhead.name}.")
+    return said("letters", "named" if settings.letterhead.name else "nameless", name=settings.letterhead.name)
 
 
 def deciders(settings: Settings, policy: Policy) -> Check:
@@ -190,99 +172,56 @@ def deciders(settings: Settings, policy: Policy) -> Check:
         missing.append("nobody can approve: no decision that takes a second person")
     if outside and not any(is_outside(one, policy) for one in approvers):
         missing.append("no approver is outside the country, and the policy asks for one")
-    if not missing:
-        return ok("deciders", f"{len(approvers)} of {len(actors)} accounts can be a second person.")
-    return warn(
-        "deciders",
-        "the accounts of the settings cannot take every decision.",
-        "Add them under [actors], with roles and country, unless your own system supplies these people.",
-        tuple(missing),
-    )
+    return said("deciders", "missing" if missing else "enough", missing, approvers=len(approvers), actors=len(actors))
 
 
 def addressee(settings: Settings) -> Check:
     """Whether it can be seen that a notice is addressed to somebody else."""
-    if settings.addressee.name or settings.addressee.bin:
-        return ok("addressee", "notices are compared with the registered legal representative.")
-    return warn(
-        "addressee",
-        "nobody compares to whom notices are addressed.",
-        "Set addressee.name and addressee.bin as they are registered.",
-    )
+    return said("addressee", "compared" if settings.addressee.name or settings.addressee.bin else "unknown")
 
 
 def user_notices(settings: Settings) -> Check:
     """Whether users are told, and in words that somebody has reviewed."""
-    own = settings.user_notice
-    unreviewed = own.templates().unreviewed
+    own, templates = settings.user_notice, settings.user_notice.templates()
     if not own.enabled:
-        return warn("user notices", f"users are told nothing: {own.off_because}", "Have counsel confirm that.")
-    if unreviewed:
-        return warn(
-            "user notices",
-            f"nobody has reviewed what users are told in {', '.join(unreviewed)}.",
-            "Have them reviewed, and name your own files in user_notice.kk_file, ru_file, en_file.",
-        )
+        return said("user notices", "silence", why=own.off_because)
+    if templates.unreviewed:
+        return said("user notices", "unreviewed", languages=", ".join(templates.unreviewed))
     if own.appeal_url is None:
-        return warn("user notices", "users are not told where to appeal.", "Set user_notice.appeal_url.")
-    by = sorted({template.reviewed_by for template in own.templates().by_lang.values()})
-    return ok("user notices", f"the words were reviewed by {', '.join(by)}.")
+        return said("user notices", "no_appeal")
+    by = sorted({template.reviewed_by for template in templates.by_lang.values()})
+    return said("user notices", "reviewed", by=", ".join(by))
 
 
 def law(policy: Policy) -> Check:
     """Which rules in force nobody has read in the law."""
-    unread = tuple(
-        f"{key}: {source.act} {source.article}".rstrip() for key, source in policy.sources() if not source.verified
-    )
-    if not unread:
-        return ok("law", f"policy {policy.version}: every rule was read in its source.")
-    return warn(
-        "law",
-        f"policy {policy.version}: {len(unread)} rules in force rest on sources that nobody has verified.",
-        "Have a lawyer in Kazakhstan read them, and record it in policy_file. This is not legal advice.",
-        unread,
-    )
+    sources = [(key, source) for key, source in policy.sources() if not source.verified]
+    unread = [f"{key}: {source.act} {source.article}".rstrip() for key, source in sources]
+    return said("law", "unread" if unread else "read", unread, version=policy.version, count=len(unread))
 
 
 def master_key(settings: Settings) -> Check:
     """Whether the keys of the cases are wrapped."""
-    if settings.privacy.master_key is not None:
-        earlier = len(settings.privacy.earlier_keys)
-        more = f"; {earlier} earlier ones can still open: kz-compliance db rewrap ends that" if earlier else ""
-        return ok("master key", f"{settings.privacy.master_key_id} wraps the keys of the cases{more}.")
-    return warn(
-        "master key",
-        "there is none: whoever has the store's file, or a backup of it, has the keys of the cases as well.",
-        "Set privacy.master_key (KZ_COMPLIANCE_PRIVACY__MASTER_KEY_FILE): openssl rand -base64 32",
-    )
+    privacy = settings.privacy
+    what = "none" if privacy.master_key is None else "after" if privacy.earlier_keys else "alone"
+    return said("master key", what, name=privacy.master_key_id, earlier=len(privacy.earlier_keys))
 
 
 def ledger_key(settings: Settings) -> Check:
     """Whether what has happened is proved by a key outside the store."""
     keys = settings.privacy.ledger_keys()
-    if keys.current is not None:
-        earlier = len(keys.keys) - 1
-        more = f"; {earlier} earlier ones prove what was appended before it" if earlier else ""
-        return Check("ledger key", "ok", f"{keys.current.id.hex()} proves what is appended to the ledger{more}.")
-    return Check(
-        "ledger key",
-        "warn",
-        "there is none: whoever can write to the store's file can write a history that nothing tells from a true one.",
-        "Set privacy.ledger_key (KZ_COMPLIANCE_PRIVACY__LEDGER_KEY_FILE): openssl rand -base64 32",
-    )
+    if keys.current is None:
+        return said("ledger key", "none")
+    earlier = len(keys.keys) - 1
+    return said("ledger key", "after" if earlier else "alone", name=keys.current.id.hex(), earlier=earlier)
 
 
 def calendar(policy: Policy, now: int) -> Check:
     """Whether working days can be counted this year and next."""
     year = datetime.fromtimestamp(now, UTC).year
     missing = [str(one) for one in (year, year + 1) if not policy.calendar.covers(one)]
-    if not missing:
-        return ok("calendar", f"holidays are known for {year} and {year + 1}.")
-    return warn(
-        "calendar",
-        f"no holidays are known for {' and '.join(missing)}: every weekday there counts as a working day.",
-        "Give a calendar_file once the government has published them.",
-    )
+    what = "unknown" if missing else "known"
+    return said("calendar", what, years=" and ".join(missing), year=year, next=year + 1)
 
 
 # ------------------------------------------------------------------------------------------ this machine
@@ -301,9 +240,7 @@ def zone_data(now: int) -> Check:
     """Whether the zone data that deadlines are shown with knows today's offset of Kazakhstan."""
     from kz_compliance_sdk.domain.clock import almaty_ok
 
-    if almaty_ok(now):
-        return ok("zone data", "Asia/Almaty is at +05:00.")
-    return fail("zone data", "Asia/Almaty is not at +05:00.", "Upgrade the package tzdata to 2024a or later.")
+    return said("zone data", "right" if almaty_ok(now) else "old")
 
 
 def host_zone(now: int) -> Check:
@@ -314,21 +251,14 @@ def host_zone(now: int) -> Check:
         right = system_zone_ok(ZoneInfo("Asia/Almaty"), now)
     except ZoneInfoNotFoundError:
         right = True
-    if right:
-        return ok("host zone", "this machine's own zone data agrees.")
-    return warn(
-        "host zone",
-        "this machine's zone data is older than 2024-03-01: its other programs are an hour off.",
-        "Upgrade the system's tzdata. This library uses its own.",
-    )
+    return said("host zone", "right" if right else "old")
 
 
 def disk(folder: Path) -> Check:
     """Whether the database can grow."""
     free = shutil.disk_usage(folder).free
-    status: Status = "fail" if free < LEAST_FREE else "warn" if free < LOW_FREE else "ok"
-    remedy = "" if status == "ok" else "Free some space: without it no notice can be accepted."
-    return Check("disk", status, f"{free // 2**20} MiB free in {folder}.", remedy)
+    what = "full" if free < LEAST_FREE else "low" if free < LOW_FREE else "room"
+    return said("disk", what, free=free // 2**20, folder=folder)
 
 
 # ----------------------------------------------------------------------------------------------- the store
@@ -385,13 +315,13 @@ def schema_status(settings: Settings) -> dict[str, Any]:
 def _of_store(settings: Settings, now: int) -> Iterator[Check]:
     path = settings.store.path.absolute()
     if not path.is_file():
-        yield fail("store", f"there is no database at {path}.", "Create it: kz-compliance db upgrade")
+        yield said("store", "missing", path=path)
         return
     opened = _tried("store", lambda: store(settings))
     yield opened
     beside = [Path(f"{path}{end}") for end in ("-wal", "-shm", "-journal", ".lane", ".open")]
-    files = [path, *(one for one in beside if one.exists())]
-    yield _tried("permissions", lambda: half_shared(files) or permissions("the cases", files))
+    kept = [path, *(one for one in beside if one.exists())]
+    yield _tried("permissions", lambda: half_shared(kept) or permissions("the cases", kept))
     yield _tried("lane", lambda: lane(path))
     schema = _tried("schema", lambda: schema_of(settings))
     yield schema
@@ -424,9 +354,8 @@ def store(settings: Settings) -> Check:
         sound = opened.exec_driver_sql("PRAGMA quick_check(1)").scalar_one() if small else "ok"
     full = "FULL" if sync == 2 else str(sync)
     scanned = "every page was looked at" if small else "its pages were not looked at, it is large"
-    if sound != "ok":
-        return fail("store", f"the file is damaged: {sound}.", "Stop everything and restore the last backup.")
-    return ok("store", f"{settings.store.path}: journal_mode {mode}, synchronous {full}, read back; {scanned}.")
+    what = "sound" if sound == "ok" else "damaged"
+    return said("store", what, path=settings.store.path, mode=mode, sync=full, scanned=scanned, sound=sound)
 
 
 def guards(settings: Settings) -> Check:
@@ -435,10 +364,7 @@ def guards(settings: Settings) -> Check:
 
     with connection(settings) as opened:
         found = [*strange_doings(opened), *(f"the guard {name} is gone" for name in lost_guards(opened))]
-    if not found:
-        return ok("guards", "the database has its guards, and no trigger of anybody else.")
-    remedy = "Somebody changed the database. Hold it against a checkpoint kept elsewhere: kz-compliance audit verify"
-    return fail("guards", "the database is not as this release made it.", remedy, tuple(found))
+    return said("guards", "changed" if found else "whole", found)
 
 
 def permissions(what: str, files: Sequence[Path], name: str = "permissions") -> Check:
@@ -446,10 +372,10 @@ def permissions(what: str, files: Sequence[Path], name: str = "permissions") -> 
     open_to_all = [file for file in files if file.stat().st_mode & 0o007]
     if open_to_all:
         modes = ", ".join(f"{file} ({file.stat().st_mode & 0o777:o})" for file in open_to_all)
-        remedy = f"Run: chmod o-rwx {' '.join(map(str, open_to_all))}"
-        return warn(name, f"everybody here can read {what}: {modes}.", remedy)
+        named = " ".join(map(str, open_to_all))
+        return said("permissions", "open", called=name, what=what, modes=modes, files=named)
     modes = ", ".join(sorted({f"{file.stat().st_mode & 0o777:o}" for file in files}))
-    return ok(name, f"{modes} ({len(files)} file{'s' * (len(files) > 1)}).")
+    return said("permissions", "kept", called=name, modes=modes, count=len(files), s="s" * (len(files) > 1))
 
 
 def half_shared(files: Sequence[Path]) -> Check | None:
@@ -458,9 +384,8 @@ def half_shared(files: Sequence[Path]) -> Check | None:
     if not kept or len(kept) == len(files):
         return None
     groups = ", ".join(sorted({_group(file) for file in files if file not in kept}))
-    named = ", ".join(map(str, kept))
-    summary = f"the group {groups} can use some files of the store, and not {named}: its accounts are refused."
-    return warn("permissions", summary, f"Run: chmod g+rw {' '.join(map(str, kept))}")
+    named = [str(file) for file in kept]
+    return said("permissions", "half", groups=groups, named=", ".join(named), files=" ".join(named))
 
 
 def _group(file: Path) -> str:
@@ -475,10 +400,10 @@ def lane(path: Path) -> Check:
     try:
         import fcntl
     except ImportError:
-        return ok("lane", "no lock is used on this system.")
+        return said("lane", "none")
     file = Path(f"{path}.lane")
     if not file.exists():
-        return ok("lane", "nobody has written yet.")
+        return said("lane", "unused")
     until = time.monotonic() + LANE_WAIT_S
     with file.open("rb") as held:
         while True:
@@ -486,15 +411,11 @@ def lane(path: Path) -> Check:
                 fcntl.flock(held, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except OSError:
                 if time.monotonic() > until:
-                    return fail(
-                        "lane",
-                        f"another process has held the writers' lock for {LANE_WAIT_S:g} s.",
-                        f"Find it: fuser {file}",
-                    )
+                    return said("lane", "held", wait=LANE_WAIT_S, file=file)
                 time.sleep(0.02)
             else:
                 fcntl.flock(held, fcntl.LOCK_UN)
-                return ok("lane", "the writers' lock is free.")
+                return said("lane", "free")
 
 
 def master_keys_of(settings: Settings) -> Check:
@@ -506,37 +427,23 @@ def master_keys_of(settings: Settings) -> Check:
         check_master_keys(opened, master_keys(settings))
         check_ledger_keys(opened, ledger_keys := settings.privacy.ledger_keys())
         if is_unproved(opened, settings.platform_id, ledger_keys):
-            told = "the store has its first ledger key: until somebody says so nothing that came before is believed."
-            return fail("master keys", told, "Stop every process, then run: kz-compliance db retire-keys")
-    return ok("master keys", "they open the newest case.")
+            return said("master keys", "unproved")
+    return said("master keys", "fit")
 
 
 def schema_of(settings: Settings) -> Check:
     """Whether the schema is this release's."""
-
     found = schema_status(settings)
-    if not found["pending"]:
-        return ok("schema", f"revision {found['revision']}, up to date.")
-    status: Status = "warn" if settings.store.upgrade_on_start and found["revision"] else "fail"
-    return Check(
-        "schema",
-        status,
-        f"revision {found['revision'] or 'none'}, and this release needs {found['head']}.",
-        "Back the file up, then run: kz-compliance db upgrade",
-        tuple(found["pending"]),
-    )
+    upgrades = settings.store.upgrade_on_start and found["revision"]
+    what = "current" if not found["pending"] else "behind" if upgrades else "old"
+    return said("schema", what, found["pending"], revision=found["revision"] or "none", head=found["head"])
 
 
 def clock(health: Health, now: int) -> Check:
     """Whether this machine's clock has gone back behind what was written."""
     last = max((beat.at for beat in health.heartbeats), default=0)
-    if last > now + CLOCK_SLACK_S:
-        return fail(
-            "clock",
-            f"the clock says {screen.both(now)}, and a heartbeat was written {screen.left(last - now)} later.",
-            "Set the clock by NTP: every deadline hangs on it.",
-        )
-    return ok("clock", f"{screen.both(now)}.")
+    what = "back" if last > now + CLOCK_SLACK_S else "right"
+    return said("clock", what, now=screen.both(now), left=screen.left(last - now))
 
 
 def machinery(health: Health, now: int, *, polls: bool) -> Iterator[Check]:
@@ -546,44 +453,19 @@ def machinery(health: Health, now: int, *, polls: bool) -> Iterator[Check]:
     last = {beat.part: beat.at for beat in health.heartbeats}
     for part in ("watcher", "worker", *(("poller",) if polls else ())):
         at = last.get(part)
-        if at is None:
-            yield fail(part, "has never run.", "Start it: kz-compliance worker")
-        elif now - at > SILENT_AFTER_S:
-            yield fail(part, f"was last seen {screen.left(now - at)} ago.", "Start it: kz-compliance worker")
-        else:
-            yield ok(part, f"ran {screen.left(max(0, now - at))} ago.")
-    for endpoint in health.endpoints:
-        if endpoint.open_until > now:
-            yield warn(
-                f"way to {endpoint.endpoint}",
-                f"{endpoint.failures} failures in a row, next try in {screen.left(endpoint.open_until - now)}.",
-                f"The last one: {endpoint.last_failure}. Near a deadline: kz-compliance cases by-hand CASE",
-            )
+        what = "never" if at is None else "silent" if now - at > SILENT_AFTER_S else "runs"
+        yield said("part", what, called=part, ago=screen.left(max(0, now - (at or now))))
+    for one in health.endpoints:
+        if one.open_until > now:
+            left = screen.left(one.open_until - now)
+            name, last_one = f"way to {one.endpoint}", one.last_failure
+            yield said("way", "shut", called=name, failures=one.failures, left=left, last=last_one)
 
 
 def work(health: Health, now: int) -> Iterator[Check]:
     """Whether anything waits for a person."""
-    if health.overdue:
-        yield fail(
-            "deadlines", f"{health.overdue} cases are overdue.", "Look at them: kz-compliance cases list --overdue"
-        )
-    elif health.oldest_due_at is not None:
-        yield ok("deadlines", f"the next one is in {screen.left(health.oldest_due_at - now)}.")
-    else:
-        yield ok("deadlines", "no case is open.")
-    if health.untold:
-        yield warn(
-            "users",
-            f"{health.untold} users are not told yet of what was done with their content.",
-            "Register a messenger: kz-compliance worker --messenger MODULE:NAME, or on_tell_user.",
-        )
-    else:
-        yield ok("users", "nobody waits to be told.")
-    if health.parked:
-        yield warn(
-            "parked",
-            f"{health.parked} messages wait for a person.",
-            "Find them with kz-compliance cases show CASE, then: kz-compliance cases retry CASE",
-        )
-    else:
-        yield ok("parked", f"no message is parked; {health.undelivered} are on their way.")
+    due_at = health.oldest_due_at
+    what = "overdue" if health.overdue else "none" if due_at is None else "next"
+    yield said("deadlines", what, count=health.overdue, left=screen.left((due_at or now) - now))
+    yield said("users", "waiting" if health.untold else "told", count=health.untold)
+    yield said("parked", "some" if health.parked else "none", count=health.parked or health.undelivered)

@@ -33,6 +33,7 @@ from kz_compliance_sdk.domain.report import (
     Statement,
 )
 from kz_compliance_sdk.domain.values import LocalText
+from kz_compliance_sdk.domain.words import written
 from kz_compliance_sdk.wire.v1 import MessageData, MessageType, write_message
 
 PLATFORM_ID: Final = "social"
@@ -41,31 +42,8 @@ HOST: Final = "https://social.example"
 ISSUED_AT: Final = 1_795_503_600
 """2026-11-24T12:00:00 in Asia/Almaty, in UTC seconds."""
 
-AUTHORITIES: Final[Mapping[str, dict[str, Any]]] = {
-    "sample-authorised-body": {
-        "id": "sample-authorised-body",
-        "name": {
-            "kk": "Уәкілетті орган (үлгі)",
-            "ru": "Уполномоченный орган (образец)",
-            "en": "Authorised body (sample)",
-        },
-        "unit": "Онлайн-платформалар бөлімі",
-        "bin": "000000000001",
-        "type": "authorised_body",
-    },
-    "sample-prosecutor": {
-        "id": "sample-prosecutor",
-        "name": {"kk": "Прокуратура (үлгі)", "ru": "Прокуратура (образец)", "en": "Prosecutor's office (sample)"},
-        "bin": "000000000002",
-        "type": "prosecutor",
-    },
-    "sample-court": {
-        "id": "sample-court",
-        "name": {"kk": "Аудандық сот (үлгі)", "ru": "Районный суд (образец)", "en": "District court (sample)"},
-        "bin": "000000000003",
-        "type": "court",
-    },
-}
+_SAMPLES: Final = written("kz_compliance_sdk.testing", "samples.toml")
+AUTHORITIES: Final[Mapping[str, dict[str, Any]]] = _SAMPLES["authorities"]
 """The authorities that the sample notices come from, by id."""
 
 
@@ -77,57 +55,12 @@ class _Theme:
     act: str
     article: str
     action: str
-    content: tuple[str, ...]
+    content: list[str]
     kk: str
     ru: str
 
 
-_THEMES: Final = (
-    _Theme(
-        "illegal_gambling", "prescription", "sample-authorised-body", "18-VIII", "9", "remove",
-        ("post", "advertisement"),
-        "Жарияланымда лицензиясы жоқ онлайн-казино жарнамаланған.",
-        "В публикации рекламируется онлайн-казино, не имеющее лицензии.",
-    ),
-    _Theme(
-        "cyberbullying_of_child", "prescription", "sample-authorised-body", "18-VIII", "9", "remove",
-        ("video", "comment"),
-        "Сараптама тобы материалды балаға қатысты кибербуллинг деп таныды.",
-        "Экспертная группа признала материал кибербуллингом в отношении ребёнка.",
-    ),
-    _Theme(
-        "drugs", "request", "sample-authorised-body", "18-VIII", "9", "restrict_access", ("channel", "post"),
-        "Арнада есірткі заттарын сату туралы хабарландыру орналастырылған.",
-        "В канале размещено объявление о продаже наркотических средств.",
-    ),
-    _Theme(
-        "fraud", "request", "sample-authorised-body", "18-VIII", "9", "suspend_account", ("account", "page"),
-        "Парақша банк атынан азаматтардың деректерін алдап алуда.",
-        "Страница от имени банка выманивает данные граждан.",
-    ),
-    _Theme(
-        "terrorism_extremism", "submission", "sample-prosecutor", "Law on Communications", "41-1", "remove",
-        ("video", "group"),
-        "Материалда зорлық-зомбылықты насихаттау белгілері бар.",
-        "Материал содержит признаки пропаганды насилия.",
-    ),
-    _Theme(
-        "false_information", "notification", "sample-prosecutor", "Law on Communications", "41-1", "label",
-        ("post", "story"),
-        "Жарияланымдағы мәліметтер шындыққа сәйкес келмейді.",
-        "Сведения в публикации не соответствуют действительности.",
-    ),
-    _Theme(
-        "personal_data", "court_order", "sample-court", "18-VIII", "9", "remove", ("post", "image"),
-        "Сот шешімімен дербес деректер таралған жазбаны жою міндеттелді.",
-        "Решением суда предписано удалить запись с персональными данными.",
-    ),
-    _Theme(
-        "pornography", "recommendation", "sample-authorised-body", "18-VIII", "6", "age_restrict", ("image", "video"),
-        "Материал жас шектеуінсіз қолжетімді.",
-        "Материал доступен без возрастного ограничения.",
-    ),
-)  # fmt: skip
+_THEMES: Final = tuple(_Theme(**row) for row in _SAMPLES["themes"])
 
 
 def notice(

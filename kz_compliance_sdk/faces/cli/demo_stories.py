@@ -11,13 +11,11 @@ import json
 import re
 import shlex
 import sys
-import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partialmethod
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -31,6 +29,7 @@ from kz_compliance_sdk.domain.decision import OUTCOME_OF_ACTION
 from kz_compliance_sdk.domain.messages import BY_HAND, object_key
 from kz_compliance_sdk.domain.notice import Effect, Item, Notice
 from kz_compliance_sdk.domain.report import Question, Statement
+from kz_compliance_sdk.domain.words import written
 from kz_compliance_sdk.errors import ComplianceError
 from kz_compliance_sdk.faces.cli import screen
 from kz_compliance_sdk.faces.cli.command import Answer
@@ -49,9 +48,7 @@ from kz_compliance_sdk.wire.v1 import MessageData
 MAX_SEED: Final = 9_999
 """The highest seed: each has a hundred notice numbers of its own."""
 
-_WRITTEN: Final[Mapping[str, Any]] = tomllib.loads(
-    files("kz_compliance_sdk.faces.cli").joinpath("demo.toml").read_text(encoding="utf-8")
-)
+_WRITTEN: Final[Mapping[str, Any]] = written("kz_compliance_sdk.faces.cli", "demo.toml")
 _VERDICTS: Final[Mapping[str, Verdict]] = {
     **{str(action): usual for action, usual in VERDICTS.items()},
     "speech": Verdict("none", "refused", "not_illegal", "protected_speech"),

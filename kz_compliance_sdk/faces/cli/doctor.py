@@ -5,16 +5,15 @@ from __future__ import annotations
 import os
 import shutil
 import time
-import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from kz_compliance_sdk.domain.words import written
 from kz_compliance_sdk.errors import ComplianceError
 from kz_compliance_sdk.faces.cli import screen
 from kz_compliance_sdk.faces.cli.session import Session, refuse_directory, refuse_missing, system_user
@@ -37,9 +36,7 @@ MOST_SCANNED: Final = 256 * 2**20
 LANE_WAIT_S: Final = 2.0
 
 
-_WORDS: Final[Mapping[str, Mapping[str, Any]]] = tomllib.loads(
-    files("kz_compliance_sdk.faces.cli").joinpath("doctor.toml").read_text(encoding="utf-8")
-)
+_WORDS: Final[Mapping[str, Mapping[str, Any]]] = written("kz_compliance_sdk.faces.cli", "doctor.toml")
 
 
 @dataclass(frozen=True, slots=True)

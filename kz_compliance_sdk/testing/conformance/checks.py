@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import fnmatch
 import time
-import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import Any, Final, Generic, Literal, Protocol, TypeVar
 
+from kz_compliance_sdk.domain.words import written
 from kz_compliance_sdk.errors import InvalidInput
 from kz_compliance_sdk.testing.conformance.transport import Answer, NoAnswer
 from kz_compliance_sdk.wire.signature import Profile
@@ -35,9 +34,7 @@ class Promise:
         return f"{self.page}#{self.section}"
 
 
-WRITTEN: Final[Mapping[str, Any]] = tomllib.loads(
-    files("kz_compliance_sdk.testing.conformance").joinpath("checks.toml").read_text(encoding="utf-8")
-)
+WRITTEN: Final[Mapping[str, Any]] = written("kz_compliance_sdk.testing.conformance", "checks.toml")
 """The words of the checks."""
 
 PROMISES: Final[Mapping[str, Promise]] = {name: Promise(**row) for name, row in WRITTEN["promises"].items()}

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from importlib.resources import files
 from typing import Any, Final
 
+from kz_compliance_sdk.domain.words import written
 from kz_compliance_sdk.ports import Env
 from kz_compliance_sdk.testing import builders
 from kz_compliance_sdk.testing import keys as published
@@ -113,9 +112,7 @@ def drive_regulator(name: str, profile: Profile) -> Report:
     return run(chosen(REGULATOR_CHECKS, profile=profile), scene, subject=name)
 
 
-_WRITTEN: Final[Mapping[str, Any]] = tomllib.loads(
-    files("kz_compliance_sdk.testing.conformance").joinpath("controls.toml").read_text(encoding="utf-8")
-)
+_WRITTEN: Final[Mapping[str, Any]] = written("kz_compliance_sdk.testing.conformance", "controls.toml")
 CONTROLS: Final = tuple(
     Control(
         f"{side}.{row['name']}",

@@ -15,7 +15,7 @@ from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.testing import builders, keys
 from kz_compliance_sdk.testing.frozen import FrozenClock
 from kz_compliance_sdk.testing.mock_regulator import Fault, MockRegulator, Platform, httpx_handler
-from kz_compliance_sdk.testing.mock_regulator.push import Sender
+from kz_compliance_sdk.testing.mock_regulator.exchange import Sender
 from kz_compliance_sdk.wire.signature import Profile
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ import pytest
 from kz_compliance_sdk.faces.cli import main
 from kz_compliance_sdk.ports import Env
 from kz_compliance_sdk.testing import builders, keys
-from kz_compliance_sdk.testing.conformance.broken_platforms import ACTS, Site
 from kz_compliance_sdk.testing.conformance.inspection import INTAKE_URL, sandbox_platform
+from kz_compliance_sdk.testing.conformance.selftest import ACTS, Site
 from kz_compliance_sdk.testing.mock_regulator import MockRegulator, Platform, Reply, Request
 from kz_compliance_sdk.testing.mock_regulator.server import Server, running
 from tests.faces.cli_office import Office

@@ -53,6 +53,8 @@ from kz_compliance_sdk.testing.mock_regulator.books import (
     RegistrationStatus,
 )
 from kz_compliance_sdk.testing.mock_regulator.exchange import (
+    Forgery,
+    Push,
     Refused,
     Reply,
     Request,
@@ -63,7 +65,6 @@ from kz_compliance_sdk.testing.mock_regulator.exchange import (
     refuse_unreadable,
 )
 from kz_compliance_sdk.testing.mock_regulator.faults import Fault, Outage, OutageKind
-from kz_compliance_sdk.testing.mock_regulator.push import Forgery, Push
 from kz_compliance_sdk.testing.mock_regulator.scenarios import SCENARIOS
 from kz_compliance_sdk.wire.signature import SigningKey
 from kz_compliance_sdk.wire.strict_json import loads, validated

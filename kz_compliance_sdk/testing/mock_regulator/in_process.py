@@ -14,8 +14,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from kz_compliance_sdk.testing.mock_regulator.exchange import Reply, Request
-from kz_compliance_sdk.testing.mock_regulator.push import Answer
+from kz_compliance_sdk.testing.mock_regulator.exchange import Answer, Reply, Request
 from kz_compliance_sdk.testing.mock_regulator.regulator import MockRegulator
 
 if TYPE_CHECKING:

@@ -18,17 +18,20 @@ from kz_compliance_sdk.testing.mock_regulator.agenda import MESSAGES, PASSIVE, A
 from kz_compliance_sdk.testing.mock_regulator.app import Interface, Seen, SigningKeys
 from kz_compliance_sdk.testing.mock_regulator.books import Books, IssuedMessage, Recorded, RegistrationStatus
 from kz_compliance_sdk.testing.mock_regulator.control import PREFIX, Control
-from kz_compliance_sdk.testing.mock_regulator.exchange import JSON, Refused, Reply, Request
-from kz_compliance_sdk.testing.mock_regulator.faults import Fault, FaultPlan, Outage
-from kz_compliance_sdk.testing.mock_regulator.push import (
+from kz_compliance_sdk.testing.mock_regulator.exchange import (
+    JSON,
     WAITS_MS,
     Answer,
     Forgery,
     Headers,
     HttpxSender,
     Push,
+    Refused,
+    Reply,
+    Request,
     Sender,
 )
+from kz_compliance_sdk.testing.mock_regulator.faults import Fault, FaultPlan, Outage
 from kz_compliance_sdk.testing.mock_regulator.scenarios import plan_of
 from kz_compliance_sdk.testing.mock_regulator.server import Server, running
 from kz_compliance_sdk.wire.signature import Key, KeyRing, Profile, SigningKey, sign

@@ -14,9 +14,8 @@ from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, PydanticCustomError
 
-from kz_compliance_sdk.config.fields import RULE, Loc
 from kz_compliance_sdk.errors import ConfigError
 
 # -------------------------------------------------------------------------------------------------------------- shape
@@ -28,6 +27,13 @@ PREFIX: Final = "KZ_COMPLIANCE_"
 
 FILE: Final = "_file"
 """`NAME_file` beside a secret `NAME` says where to read it."""
+
+
+Loc = tuple[int | str, ...]
+"""Where a value stands in the settings: names of tables and settings, and places in lists."""
+
+RULE: Final = "setting_rule"
+"""The type of the pydantic errors that `refused` makes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,19 +356,15 @@ def _settled_value(layer: Layer, annotation: Any, value: Any, loc: Loc, base: Pa
         return _absolute(base, value)
     if inner is None:
         return value
+
+    def table(row: Any, *at: int | str) -> Any:
+        return _settled(layer, inner, row, (*loc, *at), base) if isinstance(row, Mapping) else row
+
     if container is None:
-        return _settled(layer, inner, value, loc, base) if isinstance(value, Mapping) else value
+        return table(value)
     if isinstance(value, list | tuple):
-        return [
-            _settled(layer, inner, row, (*loc, index), base) if isinstance(row, Mapping) else row
-            for index, row in enumerate(value)
-        ]
-    if isinstance(value, Mapping):
-        return {
-            name: _settled(layer, inner, row, (*loc, name), base) if isinstance(row, Mapping) else row
-            for name, row in value.items()
-        }
-    return value
+        return [table(row, index) for index, row in enumerate(value)]
+    return {name: table(row, name) for name, row in value.items()} if isinstance(value, Mapping) else value
 
 
 def _absolute(base: Path, value: str | Path) -> Path:
@@ -411,6 +413,11 @@ def _bytes_or_why_not(path: Path, limit: int) -> tuple[bytes | None, str]:
 
 # --------------------------------------------------------------------------------------------------------- complaints
 # What pydantic finds wrong, as a ConfigError in the words of whoever wrote the setting.
+
+
+def refused(message: str, remedy: str, *at: int | str) -> PydanticCustomError:
+    """A broken rule: what is wrong, what to do, and where, counted from the value that is being validated."""
+    return PydanticCustomError(RULE, "{message}", {"message": message, "remedy": remedy, "at": at})
 
 
 def source_of(loc: Loc, layers: Sequence[Layer]) -> Layer | None:

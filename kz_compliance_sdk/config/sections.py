@@ -2,40 +2,196 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from types import MappingProxyType
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args
+from urllib.parse import SplitResult, urlsplit
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
-
-from kz_compliance_sdk.config.fields import (
-    BaseUrl,
-    Flag,
-    LineOrNone,
-    Moment,
-    Names,
-    PlaceOnDisk,
-    ProseOrNone,
-    Seconds,
-    Secret,
-    Section,
-    Wait,
-    Whole,
-    check_secret_url,
-    is_private_line,
-    refused,
-    sentence,
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    SecretStr,
+    StringConstraints,
+    model_validator,
 )
-from kz_compliance_sdk.config.layers import near_miss, read_bytes
+
+from kz_compliance_sdk.config.layers import near_miss, read_bytes, refused
 from kz_compliance_sdk.domain.actor import SYSTEM, Actor
 from kz_compliance_sdk.domain.ledger import LedgerKey, LedgerKeys
+from kz_compliance_sdk.domain.notice import check_link, host_of
 from kz_compliance_sdk.domain.retention import Retention
 from kz_compliance_sdk.domain.review_policy import ROLES
 from kz_compliance_sdk.domain.user_notices import Templates, packaged_templates, with_own
-from kz_compliance_sdk.domain.values import Identifier, Line
+from kz_compliance_sdk.domain.values import Identifier, Instant, Line, Prose
 from kz_compliance_sdk.domain.words import LANGUAGES, Lang
-from kz_compliance_sdk.errors import ConfigError
+from kz_compliance_sdk.errors import ConfigError, InvalidInput
 from kz_compliance_sdk.wire.signature.keyring import Algorithm, Key, SigningKey, material_from_text
+
+# --------------------------------------------------------------------------------------------------------------- fields
+# The kinds of values that settings are made of. No refusal repeats what was written: it may be a secret.
+
+
+T = TypeVar("T")
+
+_URL_ALPHABET = re.compile(r"[!-~]+")
+_PATH = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)+")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Section(BaseModel):
+    """One table of the settings. Frozen; an unknown key is refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=True)
+
+
+def sentence(text: str) -> str:
+    """The text with a capital letter."""
+    return text[:1].upper() + text[1:]
+
+
+def _split(text: str) -> SplitResult:
+    try:
+        parts = urlsplit(text)
+        named = bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        named = False
+    if not named or not _URL_ALPHABET.fullmatch(text) or parts.scheme not in {"http", "https"}:
+        raise refused("This is no address of the web.", "Give one such as https://host.example/path.")
+    if "@" in parts.netloc:
+        raise refused("An address must not carry credentials.", "Remove what stands before the @.")
+    return parts
+
+
+def _base_url(text: str) -> str:
+    parts = _split(text)
+    if "?" in text or "#" in text:
+        raise refused("This address must end with its path.", "Remove the query and the fragment.")
+    return f"{parts.scheme}://{parts.netloc}{parts.path}".rstrip("/")
+
+
+def check_secret_url(url: SecretStr) -> SecretStr:
+    """Refuse what is no http or https URL. The path and the query of a webhook are often its password."""
+    _split(url.get_secret_value())
+    return url
+
+
+def is_private_line(url: str) -> bool:
+    """Whether what goes to this URL cannot be read on the way: https, or it never leaves this machine."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if parts.scheme == "https" or host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _host_name(text: str) -> str:
+    try:
+        if any(mark in text for mark in "/:?#@"):
+            raise InvalidInput("more than a name", field="", remedy="")
+        return host_of(check_link(f"https://{text}/"))
+    except InvalidInput:
+        raise refused("This is no public host name.", "Give a name such as social.example, alone.") from None
+
+
+def _url_path(text: str) -> str:
+    if not _PATH.fullmatch(text):
+        raise refused("This is no path of a URL.", "Begin it with / and end it without one.")
+    return text
+
+
+def _moment(value: Any) -> Any:
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return (value - _EPOCH) // timedelta(seconds=1)
+    if isinstance(value, date):
+        raise refused("This time has no offset from UTC.", "Write it as 2026-01-31T00:00:00Z.")
+    return value
+
+
+def by_name(rows: Mapping[str, T]) -> Mapping[str, T]:
+    """The same rows, and nobody can change them."""
+    return MappingProxyType(dict(rows))
+
+
+Flag = Annotated[bool, Field(strict=True)]
+Whole = Annotated[int, Field(strict=True, ge=1, le=2**31)]
+Seconds = Annotated[int, Field(strict=True, ge=1, le=86_400)]
+Wait = Annotated[float, Field(strict=True, gt=0, le=3_600, allow_inf_nan=False)]
+"""How long to pause, in seconds. A length of time, never a point in it."""
+
+Moment = Annotated[Instant, BeforeValidator(_moment)]
+"""UTC seconds; written as RFC 3339 text, as a TOML date-time with an offset, or as the number itself."""
+
+BaseUrl = Annotated[str, AfterValidator(_base_url)]
+"""An http or https URL without credentials, query, fragment and final slash."""
+
+HostName = Annotated[str, AfterValidator(_host_name)]
+UrlPath = Annotated[str, AfterValidator(_url_path)]
+PlaceOnDisk = Annotated[Path, PlainSerializer(str, return_type=str, when_used="json")]
+
+Secret = Annotated[SecretStr, PlainSerializer(lambda _: "***", return_type=str, when_used="json")]
+Names = Annotated[frozenset[Identifier], PlainSerializer(sorted, when_used="json")]
+
+_line, _prose = (get_args(kind)[1] for kind in (Line, Prose))
+LineOrNone = Annotated[str, StringConstraints(max_length=_line.max_length, pattern=_line.pattern)]
+"""A `Line` that may be empty."""
+
+ProseOrNone = Annotated[str, StringConstraints(max_length=_prose.max_length, pattern=_prose.pattern)]
+"""A `Prose` that may be empty."""
+
+
+def _refuse_at(make: Callable[[], object], *at: str) -> None:
+    try:
+        make()
+    except ConfigError as error:
+        wrong = refused(sentence(error.message), error.remedy, *at)
+    else:
+        return
+    raise wrong
+
+
+def _bytes(secret: SecretStr) -> bytes:
+    return material_from_text(secret.get_secret_value(), setting="secret")
+
+
+def _hmac(name: str, secret: SecretStr) -> SigningKey:
+    return SigningKey(name, "hmac-sha256", _bytes(secret))
+
+
+def _shared(secret: SecretStr) -> SecretStr:
+    _refuse_at(lambda: _hmac("", secret))
+    return secret
+
+
+def _key_of_32(kind: str) -> AfterValidator:
+    def check(secret: SecretStr) -> SecretStr:
+        try:
+            key = _bytes(secret)
+        except ConfigError:
+            key = b""
+        if len(key) != 32:
+            raise refused(f"This is no {kind}.", "Give 32 random bytes in base64: openssl rand -base64 32")
+        return secret
+
+    return AfterValidator(check)
+
+
+SharedSecret = Annotated[Secret, AfterValidator(_shared)]
+"""An HMAC secret: 24 bytes or more, in base64."""
+
+MasterKey = Annotated[Secret, _key_of_32("master key")]
+ProvingKey = Annotated[Secret, _key_of_32("ledger key")]
+
 
 _ALGORITHM = "ed25519, or hmac-sha256 with the profile standard-webhooks."
 
@@ -70,11 +226,7 @@ class SigningKeySettings(Section):
 
     def key(self) -> SigningKey:
         """The key as the wire takes it."""
-        return SigningKey(
-            self.key_id,
-            self.algorithm,
-            material_from_text(self.secret.get_secret_value(), setting="signing_key.secret"),
-        )
+        return SigningKey(self.key_id, self.algorithm, _bytes(self.secret))
 
 
 class TrustedKeySettings(Section):
@@ -102,11 +254,10 @@ class TrustedKeySettings(Section):
 
     def key(self, platform_id: str) -> Key:
         """The key as the wire takes it, bound to a platform."""
-        text = self.secret.get_secret_value() if self.secret is not None else self.public_key or ""
         return Key(
             key_id=self.key_id,
             algorithm=self.algorithm,
-            material=material_from_text(text, setting=f"keys.{self.key_id}"),
+            material=_bytes(self.secret or SecretStr(self.public_key or "")),
             sender=self.sender,
             authorities=self.authorities,
             platform_id=platform_id,
@@ -202,7 +353,7 @@ class NotifierSettings(Section):
     webhook_url: Annotated[Secret, AfterValidator(check_secret_url)] | None = Field(
         default=None, description="Where alerts are posted, signed. Kept secret: such an address is often a password."
     )
-    webhook_secret: Secret | None = Field(
+    webhook_secret: SharedSecret | None = Field(
         default=None, description="The HMAC secret (24 bytes or more, in base64) that signs the alerts."
     )
     log: Flag = Field(default=True, description="Whether alerts also go to the log.")
@@ -211,19 +362,13 @@ class NotifierSettings(Section):
     def _is_signed(self) -> Self:
         if self.webhook_url is not None and self.webhook_secret is None:
             raise refused("Alerts are signed.", "Add webhook_secret: 32 random bytes in base64.", "webhook_secret")
-        _refuse_at(self._key, "webhook_secret")
         return self
 
     def webhook(self) -> tuple[str, SigningKey] | None:
         """Where alerts are posted and the key that signs them, or None."""
-        key = self._key()
-        return None if self.webhook_url is None or key is None else (self.webhook_url.get_secret_value(), key)
-
-    def _key(self) -> SigningKey | None:
-        if self.webhook_secret is None:
+        if self.webhook_url is None or self.webhook_secret is None:
             return None
-        text = self.webhook_secret.get_secret_value()
-        return SigningKey("alerts", "hmac-sha256", material_from_text(text, setting="notifier.webhook_secret"))
+        return self.webhook_url.get_secret_value(), _hmac("alerts", self.webhook_secret)
 
 
 class CheckpointSettings(Section):
@@ -281,22 +426,13 @@ class TransparencySettings(Section):
         description="Days after the end of a period from which no rule that bars telling the user keeps a demand out "
         "of its figures any longer, however far its own day is. Our own choice, and no law.",
     )
-    staff_key: Secret | None = Field(
+    staff_key: SharedSecret | None = Field(
         default=None, description="Random bytes (24 or more, in base64) that turn the ids of staff into pseudonyms."
     )
 
-    @model_validator(mode="after")
-    def _is_a_key(self) -> Self:
-        _refuse_at(self.key, "staff_key")
-        return self
-
     def key(self) -> bytes:
         """The key of the pseudonyms, empty if there is none."""
-        if self.staff_key is None:
-            return b""
-        text = self.staff_key.get_secret_value()
-        setting = "transparency.staff_key"
-        return SigningKey("staff", "hmac-sha256", material_from_text(text, setting=setting)).material
+        return b"" if self.staff_key is None else _hmac("staff", self.staff_key).material
 
 
 class WorkerSettings(Section):
@@ -305,16 +441,6 @@ class WorkerSettings(Section):
     idle_s: Wait = Field(default=1.0, description="Seconds to wait when there is nothing to deliver.")
     watch_interval_s: Seconds = Field(default=15, description="Seconds between two looks at the clocks.")
     heartbeat_s: Seconds = Field(default=30, description="Seconds between two signs of life.")
-
-
-def _refuse_at(make: Callable[[], object], *at: str) -> None:
-    try:
-        make()
-    except ConfigError as error:
-        wrong = refused(sentence(error.message), error.remedy, *at)
-    else:
-        return
-    raise wrong
 
 
 class UserNoticeSettings(Section):
@@ -363,8 +489,6 @@ class UserNoticeSettings(Section):
 
 
 _DAY_S = 86_400
-_SIZE = 32
-
 Days = Annotated[int, Field(strict=True, ge=30, le=36_500)]
 
 
@@ -372,29 +496,19 @@ class MasterKeySettings(Section):
     """A master key that once wrapped data keys, and may still have to open some."""
 
     key_id: Identifier = Field(description="Its id: the one it had as `privacy.master_key_id`.")
-    secret: Secret = Field(description="The key: 32 random bytes in base64.")
-
-    @model_validator(mode="after")
-    def _is_a_key(self) -> Self:
-        _key(self.secret.get_secret_value(), "secret")
-        return self
+    secret: MasterKey = Field(description="The key: 32 random bytes in base64.")
 
 
 class LedgerKeySettings(Section):
     """A ledger key that once proved events, and proves them still."""
 
-    secret: Secret = Field(description="The key: 32 random bytes in base64.")
-
-    @model_validator(mode="after")
-    def _is_a_key(self) -> Self:
-        _key(self.secret.get_secret_value(), "secret", kind="ledger key")
-        return self
+    secret: ProvingKey = Field(description="The key: 32 random bytes in base64.")
 
 
 class PrivacySettings(Section):
     """The master key that the keys of the cases are wrapped with, and the ledger key that proves what has happened."""
 
-    master_key: Secret | None = Field(
+    master_key: MasterKey | None = Field(
         default=None,
         description="32 random bytes in base64. Without it everything is encrypted all the same, and whoever has the "
         "store's file has the keys as well.",
@@ -406,7 +520,7 @@ class PrivacySettings(Section):
         default=(), description="Master keys that it took the place of, until `kz-compliance db rewrap` is through."
     )
 
-    ledger_key: Secret | None = Field(
+    ledger_key: ProvingKey | None = Field(
         default=None,
         description="32 random bytes in base64, by which every event of the ledger is proved. Without it whoever "
         "writes to the store's file can write a history.",
@@ -430,7 +544,6 @@ class PrivacySettings(Section):
             if self.earlier_keys:
                 raise refused("There are earlier keys and no present one.", "Add it.", "master_key")
             return self
-        _key(self.master_key.get_secret_value(), "master_key")
         ids = [self.master_key_id, *(key.key_id for key in self.earlier_keys)]
         for name in ids:
             if ids.count(name) > 1:
@@ -441,17 +554,17 @@ class PrivacySettings(Section):
         """Every master key by its id, the one in use first; none if nothing is wrapped."""
         if self.master_key is None:
             return {}
-        earlier = {key.key_id: _key(key.secret.get_secret_value(), "secret") for key in self.earlier_keys}
-        return {self.master_key_id: _key(self.master_key.get_secret_value(), "master_key"), **earlier}
+        return {
+            self.master_key_id: _bytes(self.master_key),
+            **{one.key_id: _bytes(one.secret) for one in self.earlier_keys},
+        }
 
     def ledger_keys(self) -> LedgerKeys:
         """The ledger keys, the newest first; none if nothing is proved."""
         if self.ledger_key is None:
             return LedgerKeys()
-        given = [self.ledger_key, *(key.secret for key in self.earlier_ledger_keys)]
-        return LedgerKeys(
-            tuple(LedgerKey(_key(key.get_secret_value(), "ledger_key", kind="ledger key")) for key in given)
-        )
+        given = (self.ledger_key, *(one.secret for one in self.earlier_ledger_keys))
+        return LedgerKeys(tuple(LedgerKey(_bytes(key)) for key in given))
 
 
 class RetentionSettings(Section):
@@ -479,21 +592,4 @@ class RetentionSettings(Section):
 
     def retention(self) -> Retention:
         """The same in seconds, as the domain takes it."""
-        return Retention(
-            closed_s=self.closed_days * _DAY_S,
-            in_force_s=self.in_force_days * _DAY_S,
-            cancelled_s=self.cancelled_days * _DAY_S,
-            quarantined_s=self.quarantined_days * _DAY_S,
-            unmatched_s=self.unmatched_days * _DAY_S,
-            sanctioned_s=self.sanctioned_days * _DAY_S,
-        )
-
-
-def _key(text: str, *at: str, kind: str = "master key") -> bytes:
-    try:
-        key = material_from_text(text, setting=f"privacy.{at[0]}")
-    except ConfigError:
-        key = b""
-    if len(key) != _SIZE:
-        raise refused(f"This is no {kind}.", "Give 32 random bytes in base64: openssl rand -base64 32", *at)
-    return key
+        return Retention(**{name.replace("_days", "_s"): days * _DAY_S for name, days in self})

@@ -12,17 +12,6 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, PlainSerializer, PrivateAttr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from kz_compliance_sdk.config.fields import (
-    BaseUrl,
-    Flag,
-    HostName,
-    PlaceOnDisk,
-    UrlPath,
-    by_name,
-    is_private_line,
-    refused,
-    sentence,
-)
 from kz_compliance_sdk.config.layers import (
     CONFIG_VARIABLE,
     Layer,
@@ -31,16 +20,21 @@ from kz_compliance_sdk.config.layers import (
     explained,
     merged,
     read_text,
+    refused,
     source_of,
     toml_file,
 )
 from kz_compliance_sdk.config.sections import (
     ActorSettings,
     AddresseeSettings,
+    BaseUrl,
     CheckpointSettings,
+    Flag,
+    HostName,
     LetterheadSettings,
     LimitSettings,
     NotifierSettings,
+    PlaceOnDisk,
     PrivacySettings,
     RegulatorSettings,
     RespondentSettings,
@@ -49,8 +43,12 @@ from kz_compliance_sdk.config.sections import (
     StoreSettings,
     TransparencySettings,
     TrustedKeySettings,
+    UrlPath,
     UserNoticeSettings,
     WorkerSettings,
+    by_name,
+    is_private_line,
+    sentence,
 )
 from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.policy import Policy, PolicyFragment, kz_policy, of_own_content, parse_calendar, tighten

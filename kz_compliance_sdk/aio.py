@@ -120,7 +120,6 @@ class AsyncPrivacy(Awaited[Privacy]):
     """Privacy for event loops. Its `progress` is called on a thread."""
 
     retention = awaited(Privacy.retention)
-    erased = awaited(Privacy.erased)
     export = awaited(Privacy.export)
 
 

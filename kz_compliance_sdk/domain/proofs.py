@@ -15,7 +15,7 @@ from kz_compliance_sdk.domain.appeals import Appeal
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import Attempt, InboxRow, OutboxMessage
 from kz_compliance_sdk.domain.decision import RecordedCheck
-from kz_compliance_sdk.domain.events.privacy import erased_of
+from kz_compliance_sdk.domain.events.privacy import erasable, erased_of
 from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.lawfulness import Broken, Known, broken
 from kz_compliance_sdk.domain.outgoing import others_than_told, tellings_of
@@ -69,6 +69,12 @@ class Records:
         """Whether a word of its chain cannot be read that was not erased: `damage` says which."""
         gone = erased_of(self.stream.events)
         return any(word is None and (seq not in gone) for (seq, _), word in self.words.items())
+
+    @property
+    def erased(self) -> bool:
+        """Whether its personal data was destroyed, and none came since."""
+        stream = self.stream
+        return stream.fault is None and stream.case.erased_at > 0 and not erasable(stream.events)
 
 
 def check(records: Records, policy: Policy | None = None) -> tuple[Fault, ...]:

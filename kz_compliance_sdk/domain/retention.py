@@ -68,15 +68,6 @@ class Retention:
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
-    """A case that ended at `closed_at` (UTC seconds), as far as a run of the retention must know it beforehand."""
-
-    closed_at: int
-    case_id: str
-    notice_id: str
-
-
-@dataclass(frozen=True, slots=True)
 class Holdings:
     """How much that can be read is held of a case; `under_way` is what is not settled: messages, letters that wait,
     appeals, and what a user is still to be told."""

@@ -37,11 +37,13 @@ CLOCK_TOLERANCE_S: Final = 5
 @dataclass(frozen=True, slots=True)
 class AuditVerdict:
     """What a verification came to: how many cases were checked, every fault found, and, in words, what nothing that was
-    given can prove. No faults means only that there are none in what can be proved."""
+    given can prove. No faults means only that there are none in what can be proved. `erased` says how many of the cases
+    have no personal data any more."""
 
     checked: int
     faults: tuple[Fault, ...]
     not_provable: tuple[str, ...] = ()
+    erased: int = 0
 
     @property
     def intact(self) -> bool:
@@ -178,10 +180,12 @@ def verify(
     inside, faults = _beside(queries)
     log = check_log(queries.log_lines(dated=True), inside, outside, check)
     faults += log.faults
-    checked = 0
+    checked = erased = 0
     for one in [case_id] if case_id is not None else queries.case_ids():
         try:
-            faults += _of_case(queries, one, policy)
+            found, is_erased = _of_case(queries, one, policy)
+            faults += found
+            erased += is_erased
         except NotFound:
             if case_id is not None:
                 raise
@@ -193,16 +197,18 @@ def verify(
         faults += [Fault(NO_CASE, 0, what) for what in (*queries.faults_of_none(), *_wrong_tiles(queries, log))]
         faults += _strays(queries)
     said = [*_not_provable(log, outside, unchecked, case_id), *_told_late(log.late)]
-    return AuditVerdict(checked, tuple(faults), tuple(said))
+    return AuditVerdict(checked, tuple(faults), tuple(said), erased)
 
 
-def _of_case(queries: Queries, case_id: str, policy: Policy | None) -> Sequence[Fault]:
+def _of_case(queries: Queries, case_id: str, policy: Policy | None) -> tuple[Sequence[Fault], bool]:
+    """The faults of a case, and whether it was erased."""
     try:
-        return proofs.check(queries.records(case_id), policy)
+        records = queries.records(case_id)
+        return proofs.check(records, policy), records.erased
     except StoreDamaged as error:
-        return [Fault(case_id, 0, error.message)]
+        return [Fault(case_id, 0, error.message)], False
     except _ODD as error:
-        return [Fault(case_id, 0, f"something of it is not as it was written: {kind_and_place(error)}")]
+        return [Fault(case_id, 0, f"something of it is not as it was written: {kind_and_place(error)}")], False
 
 
 def _beside(queries: Queries) -> tuple[list[Checkpoint], list[Fault]]:

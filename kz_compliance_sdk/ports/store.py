@@ -25,7 +25,6 @@ from kz_compliance_sdk.domain.checkpoints import Checkpoint, LogLine
 from kz_compliance_sdk.domain.fold import Chain, Stream, Tally
 from kz_compliance_sdk.domain.proofs import Records
 from kz_compliance_sdk.domain.received import SanctionNoted
-from kz_compliance_sdk.domain.retention import Ended
 
 T = TypeVar("T")
 Noted = TypeVar("Noted", EndpointState, Heartbeat, CursorMoved)
@@ -99,9 +98,6 @@ class Tx(Known, Protocol):
 
     def words(self, stream: Stream, wanted: Iterable[tuple[int, str]]) -> dict[tuple[int, str], bytes | None]:
         """The bytes of a stream's parts by sequence and name, None for one that was erased. Raises Damage."""
-
-    def logged(self) -> int:
-        """The number of the last line of the platform's log, 0 before the first."""
 
     def cases_of_notice(self, notice_id: str) -> list[Case]:
         """Every case of that notice id: of each authority, and quarantined bodies that seem to speak of it."""
@@ -261,7 +257,9 @@ class Queries(Known, FigureSource, Protocol):
     def kept(self, case_id: str) -> KeptCase:
         """All that is held of a case. Raises as `case`."""
 
-    def case_ids(self) -> Iterable[str]: ...
+    def case_ids(self, *, ended_by: int | None = None) -> Iterable[str]:
+        """The ids of all cases; or of those with personal data that ended by then (UTC seconds), the first ones first.
+        Read in steps: never all at once."""
 
     def records(self, case_id: str) -> Records:
         """All of a case at one moment. Raises NotFound, and StoreDamaged for a row that cannot be read."""
@@ -292,12 +290,5 @@ class Queries(Known, FigureSource, Protocol):
     def appeals(self, *, state: str = "open", cursor: str | None = None, limit: int = 50) -> AppealPage:
         """The appeals in a state, those first that are due first; of one whose chain cannot be read its times and its
         state alone. Raises InvalidInput."""
-
-    def ended_before(self, at: int, after: tuple[int, str], limit: int) -> list[Ended]:
-        """Cases with personal data that ended at `at` (UTC seconds) or before, the first ones first; those that follow
-        `after`, which is when a case ended, and its id."""
-
-    def count_erased(self) -> int:
-        """How many cases have no personal data any more."""
 
     def health(self, now: int) -> Health: ...

@@ -191,37 +191,35 @@ class Privacy:
         cases: list[str] = []
         failed: list[str] = []
         sanctions, unreadable = queries.sanctions()
-        sanctioned = _sanctioned(sanctions)
-        place = (0, "")
-        while found := queries.ended_before(at - self._periods.least_s, place, _AT_ONCE):
-            for ended in found:
-                place = (ended.closed_at, ended.case_id)
-                try:
-                    # A sanction that cannot be read may name any notice.
-                    named_at = at if unreadable else sanctioned.get(ended.notice_id)
-                    why, holdings = self._one(ended.case_id, named_at, at, dry_run=dry_run)
-                except ComplianceError as error:
-                    if isinstance(error, StoreError) and error.retryable:
-                        raise
-                    failed.append(ended.case_id)
-                    continue
-                if why:
-                    kept[why] += 1
-                    continue
-                cases.append(ended.case_id)
-                went.update(messages=holdings.messages, texts=holdings.texts)
-                went.update(decisions=holdings.decisions, outgoing=holdings.outgoing)
-                if progress is not None:
-                    progress(len(cases))
+        # A sanction that cannot be read may name any notice.
+        sanctioned = (lambda _notice_id: at) if unreadable else _sanctioned(sanctions).get
+        for case_id in queries.case_ids(ended_by=at - self._periods.least_s):
+            try:
+                why, holdings = self._one(case_id, sanctioned, at, dry_run=dry_run)
+            except ComplianceError as error:
+                if isinstance(error, StoreError) and error.retryable:
+                    raise
+                failed.append(case_id)
+                continue
+            if why:
+                kept[why] += 1
+                continue
+            cases.append(case_id)
+            went.update(messages=holdings.messages, texts=holdings.texts)
+            went.update(decisions=holdings.decisions, outgoing=holdings.outgoing)
+            if progress is not None:
+                progress(len(cases))
         unmatched = self._unmatched(at - self._periods.unmatched_s, dry_run=dry_run)
         emptied = True if dry_run or not (cases or unmatched) else self.empty_log()
         return RetentionRun(at, dry_run, tuple(cases), dict(went), unmatched, dict(kept), tuple(failed), emptied)
 
-    def _one(self, case_id: str, sanctioned_at: int | None, at: int, *, dry_run: bool) -> tuple[str, Holdings]:
+    def _one(
+        self, case_id: str, sanctioned: Callable[[str], int | None], at: int, *, dry_run: bool
+    ) -> tuple[str, Holdings]:
         def work(tx: Tx) -> tuple[Change, tuple[str, Holdings]]:
             case, stream = tx.case(case_id), stream_in(tx, case_id)
             holdings = retention.holdings_of(stream)
-            why = retention.why_kept(case, holdings, self._periods, sanctioned_at, at)
+            why = retention.why_kept(case, holdings, self._periods, sanctioned(case.notice_id), at)
             if why or dry_run:
                 return (), (why, holdings)
             objects, stamp = objects_of(tx, case), tx.stamp()
@@ -243,10 +241,6 @@ class Privacy:
             gone += over
             if not after:
                 return gone
-
-    def erased(self) -> int:
-        """How many cases have no personal data any more."""
-        return self._store.queries(self._platform).count_erased()
 
     # --------------------------------------------------------------------------------------------- by people
 

@@ -52,7 +52,7 @@ def test_what_is_erased_changes_nothing_that_a_checkpoint_saw(desk: Desk) -> Non
     assert len(desk.privacy.retention().cases) == len(cases)
     assert {case.id: desk.host.proof.prove(case.id) for case in cases} == before
     verdict = _verify(desk)
-    assert (verdict.intact, verdict.checked, desk.privacy.erased()) == (True, len(cases), len(cases))
+    assert (verdict.intact, verdict.checked, verdict.erased) == (True, len(cases), len(cases))
     desk.later(1)
     second = desk.host.proof.checkpoint()
     assert second.size > first.size

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import ColumnElement, Connection, Select, Table, and_, exists, func, literal, select, text, tuple_
+from sqlalchemy import ColumnElement, Connection, Select, Table, and_, exists, func, literal, or_, select, text, tuple_
 from sqlalchemy import case as sql_case
 
 from kz_compliance_sdk.adapters.sql import derived, inbox, ledger, rows
@@ -35,7 +35,6 @@ from kz_compliance_sdk.domain.outgoing import as_far_as_told, as_told
 from kz_compliance_sdk.domain.proofs import Records
 from kz_compliance_sdk.domain.received import Opens, SanctionNoted, received_in, repeats_of
 from kz_compliance_sdk.domain.references import object_stream, stream_of
-from kz_compliance_sdk.domain.retention import Ended
 from kz_compliance_sdk.domain.user_notices import MESSENGER
 from kz_compliance_sdk.errors import NotFound, StoreDamaged
 from kz_compliance_sdk.ports import AppealPage, Health, KeptCase, Page
@@ -161,6 +160,7 @@ def _is_of(content: bytes, start: int, end: int) -> bool:
 
 T = TypeVar("T")
 _ENDED = ("closed", "cancelled")
+_IDS_AT_ONCE = 1_000
 
 
 class SqlQueries(FigureReads, CheckpointReads):
@@ -279,21 +279,22 @@ class SqlQueries(FigureReads, CheckpointReads):
         statement = select(t.cases).where(*filters)
         return self._all(statement.order_by(t.cases.c.urgent_at, t.cases.c.id).limit(limit + 1))
 
-    def case_ids(self) -> Iterator[str]:
-        """Every case id, in order, read in short steps so that no reader holds the file back."""
-        last = ""
+    def case_ids(self, *, ended_by: int | None = None) -> Iterator[str]:
+        """Read in short steps, so that no reader holds the file back."""
+        c = t.cases.c
+        wanted: tuple[Any, ...] = (c.platform_id == self._platform,)
+        order: tuple[Any, ...] = (c.id,)
+        if ended_by is not None:
+            wanted += (text("closed_at IS NOT NULL"), c.closed_at <= ended_by, _holds_something())
+            order = (c.closed_at, c.id)
+        following: tuple[Any, ...] = ()
         while True:
-            found = self._all(
-                select(t.cases.c.id)
-                .where(t.cases.c.platform_id == self._platform, t.cases.c.id > last)
-                .order_by(t.cases.c.id)
-                .limit(1000)
-            )
-            for (case_id,) in found:
+            found = self._all(select(*order).where(*wanted, *following).order_by(*order).limit(_IDS_AT_ONCE))
+            for *_, case_id in found:
                 yield case_id
-            if len(found) < 1000:
+            if len(found) < _IDS_AT_ONCE:
                 return
-            last = found[-1][0]
+            following = (tuple_(*order) > tuple(found[-1]),)
 
     def records(self, case_id: str) -> Records:
         with self._reading() as connection:
@@ -357,22 +358,6 @@ class SqlQueries(FigureReads, CheckpointReads):
         about = [(item, chain[item.number].object) for item in case.items if item.object_key and item.number in chain]
         other = [item.item_id for item, name in about if object_stream(item.object_key, keyed) != name]
         return [f"the item {name} is about another object than its chain names" for name in other]
-
-    def ended_before(self, at: int, after: tuple[int, str], limit: int) -> list[Ended]:
-        c = t.cases.c
-        mine = (
-            c.platform_id == self._platform,
-            text("closed_at IS NOT NULL"),
-            c.closed_at <= at,
-            ~_nothing_left(),
-        )
-        statement = select(c.closed_at, c.id, c.notice_id).where(*mine, tuple_(c.closed_at, c.id) > after)
-        return [Ended(*row) for row in self._all(statement.order_by(c.closed_at, c.id).limit(limit))]
-
-    def count_erased(self) -> int:
-        c = t.cases.c
-        erased = select(func.count()).where(c.platform_id == self._platform, _nothing_left())
-        return int(self._all(erased)[0][0])
 
     def sanctions(self) -> tuple[list[SanctionNoted], list[str]]:
         with self._moment() as (connection, ledger):
@@ -516,11 +501,11 @@ def _shown(row: Sequence[Any], stream: Stream, opens: Opens) -> Case:
         return rows.bare_case(row)
 
 
-def _nothing_left() -> ColumnElement[bool]:
-    """A case was erased, and nothing came to it since: what comes late brings a key with it, and is erased in its
+def _holds_something() -> ColumnElement[bool]:
+    """A case was not erased, or something came to it since: what comes late brings a key with it, and is erased in its
     turn."""
     c = t.cases.c
     s, k = streams.c, keys.c
     of_case = s.platform == c.platform_id, s.name == literal(stream_of("")) + c.id
     has_key = exists().where(*of_case, k.stream == s.n, k["class"] == "erasable")
-    return and_(c.erased_at.is_not(None), ~has_key)
+    return or_(c.erased_at.is_(None), has_key)

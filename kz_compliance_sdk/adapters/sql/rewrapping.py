@@ -56,6 +56,7 @@ _WRAPPED = (
     ),
 )
 _NEXT_PLATFORM = select(func.min(streams.c.platform)).where(streams.c.platform > bindparam("after"))
+_LAST_LINE = select(func.max(log.c.n)).where(log.c.platform == bindparam("platform"))
 _LEDGER_KEY_IDS = tuple(
     select(cast(events.c.key_id, LargeBinary))
     .select_from(join(log, events, and_(events.c.stream == log.c.stream, events.c.seq == log.c.seq)))
@@ -119,12 +120,13 @@ def retire_ledger_keys(
     earlier = [key.id.hex() for key in ledger_keys.keys[1:]]
     if ledger_keys.keys and b"" in _first_and_last(connection, platform_id)[:1]:
         earlier.append("")
+    last = connection.scalar(_LAST_LINE, {"platform": platform_id}) or 0
 
     def work(tx: Tx) -> tuple[Change, list[str]]:
         stream = tx.streams((KEYS,))[KEYS].whole()
         said = {on.event.key for on in stream.events if isinstance(on.event, LedgerKeyRetired)}
         left = [key for key in earlier if key not in said]
-        told = [LedgerKeyRetired(key=key, last=tx.logged()) for key in left]
+        told = [LedgerKeyRetired(key=key, last=last) for key in left]
         return tuple(Happened(platform_id, KEYS, event, tx.now, stream.seq) for event in told), left
 
     return list(submit(platform_id, work).result())

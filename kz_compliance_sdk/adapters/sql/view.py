@@ -101,9 +101,6 @@ class View:
     def words(self, stream: Stream, wanted: Iterable[tuple[int, str]]) -> dict[tuple[int, str], bytes | None]:
         return self._tx.ledger.words(stream, wanted)
 
-    def logged(self) -> int:
-        return self._tx.ledger.logged(self._platform)
-
     def case(self, case_id: str) -> Case:
         row = self._tx.one(self._s.case, k_platform_id=self._platform, k_id=case_id)
         if row is None:

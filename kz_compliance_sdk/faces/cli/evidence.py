@@ -129,9 +129,8 @@ def verify(
         with counting() as progress:
             verdict = desk.verify_audit(case_id, progress, checkpoint=kept)
         erased_at = None if case_id is None or verdict.faults else desk.case(case_id).erased_at
-        erased = desk.privacy.erased() if case_id is None else int(erased_at is not None)
     faults = [fields(fault, "case:case_id seq what") for fault in verdict.faults]
-    told = fields(verdict, "checked intact erased faults not_provable", erased=erased, faults=faults)
+    told = fields(verdict, "checked intact erased faults not_provable", faults=faults)
     document = Document(told, _erased_at=erased_at)
     return Answer(document, views.verified, FOUND if verdict.faults else OK)
 

@@ -220,12 +220,9 @@ class Running:
 class FigureSource(Protocol):
     """Where the figures are read from. Times are UTC seconds; a period ends before `end`."""
 
-    def tallies(self, start: int, end: int) -> Iterator[Tally]:
-        """The cases received from `start` up to `end` that have ended, or had ended before they were reopened, by
-        receipt. Read in steps: never all at once."""
-
-    def running(self, start: int, end: int) -> Iterator[Running]:
-        """The cases received in that time that have never ended."""
+    def demands(self, start: int, end: int) -> Iterator[Running | Tally]:
+        """The cases received from `start` up to `end`: those that have never ended, and then, by receipt, those
+        that have, or had before they were reopened. One that ends meanwhile may come twice. Read in steps: never all at once."""
 
     def user_figures(self, start: int, end: int) -> Mapping[str, Mapping[str, int]]:
         """`user_notices` and `appeals` of that time, each by state; what this store has no records of is not in it. No

@@ -18,6 +18,7 @@ from kz_compliance_sdk.domain.fold import Tally
 from kz_compliance_sdk.domain.values import instant_text
 from kz_compliance_sdk.errors import ConfigError, InvalidInput
 from kz_compliance_sdk.ports import Queries, Store
+from kz_compliance_sdk.ports.store import Running
 from kz_compliance_sdk.transparency.counting import Counting, Demand, demand_of
 from kz_compliance_sdk.transparency.figures import FIGURES, OTHER, Figure
 from kz_compliance_sdk.transparency.hiding import LEAST_THRESHOLD, Hidden, Key, hide
@@ -397,11 +398,12 @@ class Transparency:
         """Every case of the period that has ended, once; with `until` (UTC seconds), not what was answered after it.
         What runs is counted first: what ends meanwhile runs in this report."""
         seen: set[str] = set()
-        if counting is not None:
-            for running in queries.running(period.start, period.end):
-                seen.add(running.case_id)
-                counting.run(running)
-        for row in queries.tallies(period.start, period.end):
+        for row in queries.demands(period.start, period.end):
+            if isinstance(row, Running):
+                if counting is not None:
+                    seen.add(row.case_id)
+                    counting.run(row)
+                continue
             answered = row.receipt_at
             if until is not None and answered is not None and answered > until:
                 continue

@@ -13,6 +13,7 @@ from kz_compliance_sdk.adapters.sql.view import CASE_TABLES
 from kz_compliance_sdk.domain.proofs import Fault
 from kz_compliance_sdk.evidence.verify_store import verify
 from tests.journey.scene import PLATFORM
+from tests.journey.tallies import tallies_of
 from tests.journey.tampering.scenery import DRIVER, Scenery, build
 from tests.unguarded import unguard
 from tests.variants import variants
@@ -79,7 +80,7 @@ FIGURES = {
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_public_figure_that_was_changed_is_named(name: str, scenery: Scenery) -> None:
     queries = scenery.host.store.queries(PLATFORM)
-    tallies = [row.case_id for row in queries.tallies(0, 2**40)]
+    tallies = [row.case_id for row in tallies_of(queries)]
     assert len(tallies) >= 4
     for case_id in tallies:
         faults = _after(scenery, FIGURES[name].format(case_id), "")

@@ -15,7 +15,7 @@ from kz_compliance_sdk.transparency.counting import demand_of
 from kz_compliance_sdk.wire.v1 import MessageData
 from tests.journey.demands import marked_later
 from tests.journey.scene import LEGAL, M1, PLATFORM, Host
-from tests.journey.tallies import counted_anew
+from tests.journey.tallies import counted_anew, tallies_of
 from tests.journey.test_second_messages import about
 from tests.unit.case_makers import measure, proposal
 
@@ -85,7 +85,7 @@ def test_a_question_that_may_have_arrived_is_followed_up(host: Host) -> None:
 def clarified(host: Host, case_id: str) -> str:
     """What the public figures say of it, by the row that its end left and by its chain."""
     queries = host.store.queries(PLATFORM)
-    (kept,) = queries.tallies(0, 1 << 40)
+    (kept,) = tallies_of(queries)
     assert kept == counted_anew(queries, case_id)
     (said,) = demand_of(kept.facts, ()).values["demands_by_clarification"]
     return said

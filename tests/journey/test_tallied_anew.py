@@ -12,6 +12,7 @@ from kz_compliance_sdk.services import outcomes
 from kz_compliance_sdk.testing import builders
 from tests.contract.conftest import raw
 from tests.journey.scene import LEGAL, PLATFORM, Host
+from tests.journey.tallies import tallies_of
 from tests.journey.test_appeals import appealed, removed
 from tests.journey.test_retention import Desk
 from tests.unit.case_makers import a_notice, measure, proposal, refusal
@@ -77,6 +78,6 @@ def test_what_waited_for_its_notice_names_its_items_in_the_figures(host: Host) -
     host.push(builders.clarification(notice, "ask-1", items=(named,)), "m-1")
     host.push(builders.cancellation(notice, "remedied"), "m-2")
     host.push(notice, "m-3")
-    (kept,) = host.store.queries(PLATFORM).tallies(0, 1 << 40)
+    (kept,) = tallies_of(host.store.queries(PLATFORM))
     assert "unknown" not in {item[0] for item in json.loads(kept.facts)["items"]}
     host.check_chains()

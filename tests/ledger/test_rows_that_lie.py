@@ -29,6 +29,7 @@ from kz_compliance_sdk.testing import builders
 from tests.driver import LEAD, Driver, Person
 from tests.driver import M1 as MODERATOR
 from tests.journey.scene import LEGAL, M1, M2, PLATFORM, Host, World
+from tests.journey.tallies import tallies_of
 from tests.journey.test_appeals import appealed, removed
 from tests.journey.test_one_account import BOX, FIRST, SECOND, STEPS, Second, refusal
 from tests.ledger.otherwise import attack as lie
@@ -335,17 +336,17 @@ TALLIES_LIE = {
 def test_a_row_of_the_public_figures_that_lies_is_named_and_mended(host: Host, how: str) -> None:
     case_id, _ = (removed(host, name=f"m-{seed}", seed=seed) for seed in (1, 2))
     queries = host.store.queries(PLATFORM)
-    true = list(queries.tallies(0, 1 << 40))
+    true = tallies_of(queries)
     assert len(true) == 2
     assert (faults(host), sweep(host).mended) == ([], ()), "the control: untouched"
     edit(host, TALLIES_LIE[how].format(case_id))
-    assert list(queries.tallies(0, 1 << 40)) != true
+    assert tallies_of(queries) != true
     (said,) = faults(host)
     assert (said.case_id, said.what) == (case_id, "its rows in tallies are not those of its chain")
     assert sweep(host).lies == ((case_id, ("tallies",)),)
     assert "row_mended" in pages(host)
     assert (faults(host), sweep(host).mended) == ([], ())
-    assert list(queries.tallies(0, 1 << 40)) == true
+    assert tallies_of(queries) == true
 
 
 def test_figures_of_a_case_that_has_not_ended_are_taken_out(host: Host) -> None:
@@ -361,7 +362,7 @@ def test_figures_of_a_case_that_has_not_ended_are_taken_out(host: Host) -> None:
         (running, "its rows in tallies are not those of its chain")
     ]
     assert sweep(host).lies == ((running, ("tallies",)),)
-    assert [row.case_id for row in host.store.queries(PLATFORM).tallies(0, 1 << 40)] == [case_id]
+    assert [row.case_id for row in tallies_of(host.store.queries(PLATFORM))] == [case_id]
 
 
 def test_an_appeal_that_was_given_to_another_case_is_decided_in_neither(host: Host) -> None:

@@ -54,7 +54,11 @@ _log = logging.getLogger("kz_compliance_sdk.transparency")
 class FigureReads(Reads):
     """The part of the queries that the figures need."""
 
-    def tallies(self, start: int, end: int) -> Iterator[Tally]:
+    def demands(self, start: int, end: int) -> Iterator[Running | Tally]:
+        yield from self._running_from(start, end)
+        yield from self._tallies(start, end)
+
+    def _tallies(self, start: int, end: int) -> Iterator[Tally]:
         c = tallies.c
         last: tuple[int, str] = (start, "")
         while True:
@@ -67,7 +71,7 @@ class FigureReads(Reads):
                 return
             last = found[-1][2], found[-1][1]
 
-    def running(self, start: int, end: int) -> Iterator[Running]:
+    def _running_from(self, start: int, end: int) -> Iterator[Running]:
         c = t.cases.c
         wanted = (c.id, c.urgent_at, c.received_at, c.due_at, c.revision, tallies.c.case_id)
         for where in ("state = 'queued'", "closed_at IS NULL AND state <> 'queued'"):

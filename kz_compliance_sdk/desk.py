@@ -341,7 +341,7 @@ class ComplianceDesk(Groups):
     def letter(self, message_id: str, lang: str, *, case_id: str | None = None) -> str:
         """The letter for a message that waits for a person, in `kk` or `ru`; with its `case_id` also for one that was
         delivered. Raises NotFound, InvalidInput."""
-        held = [] if case_id is None else self.store.queries(self.platform_id).kept(case_id).messages
+        held = [] if case_id is None else self.store.queries(self.platform_id).records(case_id).messages
         known = next((message for message in held if message.id == message_id), None)
 
         def read(tx: Tx) -> tuple[OutboxMessage, Mapping[str, Item]]:

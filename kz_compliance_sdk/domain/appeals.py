@@ -77,13 +77,8 @@ class AppealFile:
     text: str
 
 
-def appeals_of(stream: Stream, case: Case, words: Words) -> list[Appeal]:
-    """Every appeal of a case by its `stream`, in the order in which they came. Raises Damage or NewerRelease."""
-    return [_told(stream, case, held, words) for held in stream.case.appeals.values()]
-
-
 def appeal_of(stream: Stream, case: Case, appeal_id: str, words: Words) -> Appeal:
-    """The appeal of that id. Raises StoreDamaged where the chain of its case knows none, and as `appeals_of`."""
+    """The appeal of that id. Raises StoreDamaged where the chain of its case knows none, and Damage or NewerRelease."""
     return _told(stream, case, _held(stream, appeal_id, case), words)
 
 

@@ -37,7 +37,7 @@ Opens = Callable[[Stream, Iterable[tuple[int, str]]], Mapping[tuple[int, str], b
 def true_case(stream: Stream, opens: Opens, beside: Mapping[str, Any]) -> Case:
     """The case of a stream, with what is not in it from `beside`: the fields of PLANNED. Raises
     StoreDamaged where the chain or a word of it cannot be read."""
-    case = _folded(stream)
+    case = folded(stream)
     said = told(case, stream.roster, _words_of(stream, opens))
     return Case.of(platform_id=stream.platform, id=stream.reference, **{**beside, **said})
 
@@ -48,14 +48,14 @@ def read_case(stream: Stream, opens: Opens, beside: Mapping[str, Any]) -> Case:
     try:
         return true_case(stream, opens, beside)
     except StoreDamaged:
-        said = told(_folded(stream), stream.roster, _words_left(stream, opens))
+        said = told(folded(stream), stream.roster, _words_left(stream, opens))
         return Case.of(platform_id=stream.platform, id=stream.reference, **{**beside, **said})
 
 
 def planned_anew(stream: Stream) -> dict[str, Any]:
     """The fields of PLANNED of a case whose row says nothing: it is watched at once, and whatever of its ladder has not
     fired yet is due. Raises StoreDamaged."""
-    case = _folded(stream)
+    case = folded(stream)
     last = max((one.fired_at for one in case.steps.values() if one.step not in case.unsure), default=-1)
     return {"urgent_at": case.due_at, "watch_at": last + 1, "running_watch_at": None}
 
@@ -63,7 +63,7 @@ def planned_anew(stream: Stream) -> dict[str, Any]:
 def leaving(stream: Stream, message: OutboxMessage, now: int) -> OutboxMessage:
     """A message that is to leave, as far as its chain knows it: whether it may have arrived is not for a row to say.
     Raises StoreDamaged for one that the case does not owe, not yet, or not like this."""
-    owed = _folded(stream).messages.get(message.id)
+    owed = folded(stream).messages.get(message.id)
     if owed is None or owed.settled or (owed.state == "owed" and owed.not_before > now):
         said = "does not owe" if owed is None else "has settled" if owed.settled else "does not let out yet"
         raise StoreDamaged(f"a row would send what its chain {said}.", reference=message.case_id or message.id)
@@ -76,7 +76,7 @@ def leaving(stream: Stream, message: OutboxMessage, now: int) -> OutboxMessage:
 
 def check_held(stream: Stream, message: OutboxMessage) -> None:
     """Raise StoreDamaged for a message that waits for a person, and does not by the chain of its case."""
-    held = _folded(stream).messages.get(message.id)
+    held = folded(stream).messages.get(message.id)
     if held is None or (held.state, held.endpoint) != (message.state, message.endpoint):
         raise StoreDamaged("a row would have a person send what its chain does not.", reference=message.case_id)
 
@@ -91,7 +91,8 @@ def _in_its_lane(message: OutboxMessage, owed: fold.Message) -> bool:
     return (message.lane, message.lane_seq) == (owed.object, owed.number)
 
 
-def _folded(stream: Stream) -> fold.Case:
+def folded(stream: Stream) -> fold.Case:
+    """What a chain tells of a case. Raises StoreDamaged."""
     if stream.fault is not None:
         fault = stream.fault
         raise StoreDamaged(str(fault), code=fault.code, reference=stream.reference) from fault

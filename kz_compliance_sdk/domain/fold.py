@@ -540,12 +540,14 @@ class Stream:
 @dataclass(frozen=True, slots=True)
 class Chain:
     """A stream with the exact bytes of its events, and with its parts by sequence and name. Those that were erased are
-    not among them, nor those that do not open: of these `damage` says why."""
+    not among them, nor those that do not open: of these `damage` says why. `faults` are whatever is wrong with it and
+    its parts, as sentences."""
 
     stream: Stream
-    links: Sequence[Link]
-    parts: Mapping[tuple[int, str], Part]
-    damage: Mapping[tuple[int, str], Damage]
+    links: Sequence[Link] = ()
+    parts: Mapping[tuple[int, str], Part] = one_each(default_factory=dict)
+    damage: Mapping[tuple[int, str], Damage] = one_each(default_factory=dict)
+    faults: Sequence[str] = ()
 
     @property
     def events(self) -> list[Stamped]:
@@ -562,6 +564,10 @@ class Chain:
     def opened(self, _stream: Stream, wanted: Iterable[tuple[int, str]]) -> dict[tuple[int, str], bytes | None]:
         """The bytes of these parts, None for one that was erased or does not open."""
         return {one: self.parts[one].data if one in self.parts else None for one in wanted}
+
+    def all_words(self) -> dict[tuple[int, str], bytes | None]:
+        """The bytes of every part, None for one that was erased or does not open."""
+        return self.opened(self.stream, ((on.seq, name) for on in self.events for name in on.event.parts))
 
     def said(self, seq: int) -> dict[str, str]:
         """What was written in an event: its parts by name, as text."""

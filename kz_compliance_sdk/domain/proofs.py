@@ -7,21 +7,18 @@ laws (`lawfulness.py`).
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
 
 from kz_compliance_sdk.domain import fold, outgoing
-from kz_compliance_sdk.domain.appeals import Appeal
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import Attempt, InboxRow, OutboxMessage
-from kz_compliance_sdk.domain.decision import RecordedCheck
 from kz_compliance_sdk.domain.events.privacy import erasable, erased_of
-from kz_compliance_sdk.domain.fold import Stream
+from kz_compliance_sdk.domain.fold import Chain, Stream
 from kz_compliance_sdk.domain.lawfulness import Broken, Known, broken
 from kz_compliance_sdk.domain.outgoing import others_than_told, tellings_of
 from kz_compliance_sdk.domain.policy import Policy
-from kz_compliance_sdk.domain.reviewed import ContentSeen, ToldDecision
-from kz_compliance_sdk.domain.user_notices import UserNoticeState
+from kz_compliance_sdk.domain.received import received_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,23 +36,17 @@ def _no_key(*_what: object) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """Everything that is stored of one case at one moment: its row and its chain, the words that lie beside the chain
-    by sequence and name, and what else is stored. `inbox` holds the messages of which its chain tells; `lies` says in
-    words where rows that are made of the chain are not as it has them, `unreadable` which cells do not open with the
-    key of the case, `damage` what is wrong with its stream of the ledger and the parts of it. `keyed` gives a digest
-    under the platform's object key. `messages` are what left as the chain has it, `rows` as the table does."""
+    """Everything that is stored of one case at one moment: its chain, the case by that, as far as it can be read, and
+    the rows beside it. `messages` are what left as the chain has it, `rows` as the table does; `repeats` says how often
+    a message came again, by its key and its body. `lies` says in words where rows that are made of the chain are not as
+    it has them, `unreadable` which rows, or cells of them, cannot be read, `damage` what is wrong with its stream and
+    the parts of it. `keyed` gives a digest under the platform's object key."""
 
     case: Case
-    stream: Stream
-    decisions: Sequence[ToldDecision]
-    inbox: Sequence[InboxRow]
+    chain: Chain
     messages: Sequence[OutboxMessage]
     attempts: Sequence[Attempt]
-    words: Mapping[tuple[int, str], bytes | None] = field(default_factory=dict)
-    checks: Sequence[RecordedCheck] = ()
-    seen: Sequence[ContentSeen] = ()
-    appeals: Sequence[Appeal] = ()
-    user_notices: Sequence[UserNoticeState] = ()
+    repeats: Callable[[str, str], int]
     lies: Sequence[str] = ()
     unreadable: Sequence[str] = ()
     damage: Sequence[str] = ()
@@ -63,6 +54,20 @@ class Records:
     """The numbers of the items that hold their object, by the streams of these; None where one cannot be believed."""
     keyed: Callable[..., str] = _no_key
     rows: Sequence[OutboxMessage] = ()
+
+    @property
+    def stream(self) -> Stream:
+        return self.chain.stream
+
+    @property
+    def words(self) -> dict[tuple[int, str], bytes | None]:
+        """What lies beside the chain, None for what was erased or cannot be read."""
+        return self.chain.all_words()
+
+    @property
+    def inbox(self) -> list[InboxRow]:
+        """The messages of which the chain tells, as far as they can be read."""
+        return [] if self.stream.fault is not None else received_in(self.stream, self.chain.opened, self.repeats)
 
     @property
     def lost(self) -> bool:

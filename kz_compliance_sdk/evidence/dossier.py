@@ -27,14 +27,13 @@ from kz_compliance_sdk.domain.events.review import ContentChanged, Looked
 from kz_compliance_sdk.domain.fold import Case, Decision, steps_of
 from kz_compliance_sdk.domain.ledger import Link, Stamped
 from kz_compliance_sdk.domain.notice import Cancellation, Clarification, Item, Notice, Reminder
-from kz_compliance_sdk.domain.proofs import Fault
+from kz_compliance_sdk.domain.proofs import Fault, Records
 from kz_compliance_sdk.domain.proposal_checks import asked_for, in_words
 from kz_compliance_sdk.domain.references import stream_of
 from kz_compliance_sdk.domain.review_policy import Form
 from kz_compliance_sdk.domain.reviewed import PROPOSAL, checks_of, decisions_of, looks_of
 from kz_compliance_sdk.domain.user_notices import name_of
 from kz_compliance_sdk.domain.values import instant_text
-from kz_compliance_sdk.ports import KeptCase
 
 # --------------------------------------------------------------------------------------------------------------- told
 # What the events of a case tell, in the shape of the documents of a pack.
@@ -248,7 +247,7 @@ class Dossier:
     """Everything that is held of a case at `made_at` (UTC seconds), as it is stored, with every fault that was found in
     it. `checkpoint` proves the case's place among all cases, where there is one."""
 
-    kept: KeptCase
+    records: Records
     received: tuple[Received, ...]
     clock: ClockView
     faults: tuple[Fault, ...]
@@ -275,7 +274,7 @@ def contents(dossier: Dossier, form: Form) -> Contents:
 class _Pack:
     def __init__(self, dossier: Dossier, form: Form) -> None:
         self._dossier, self._form, self._full = dossier, form, form == "full"
-        self._case, self._chain = dossier.kept.case, dossier.kept.chain
+        self._case, self._chain = dossier.records.case, dossier.records.chain
         self._stream, self._fold = self._chain.stream, self._chain.stream.case
         self._items = {item.number: item for item in self._case.items}
         self._paths: dict[bytes, str] = {}
@@ -362,10 +361,10 @@ class _Pack:
 
     def _messages(self, owed: Rows) -> Iterator[dict[str, Json]]:
         """What the case owed, each with the row of it: what left is told by the chain, where it holds it."""
-        rows = {row.id: row for row in self._dossier.kept.messages}
+        rows = {row.id: row for row in self._dossier.records.messages}
         receipts = {on.event.message: on.seq for on in self._chain.events if isinstance(on.event, Receipt)}
         attempts: dict[str, list[Attempt]] = {}
-        for attempt in self._dossier.kept.attempts:
+        for attempt in self._dossier.records.attempts:
             attempts.setdefault(attempt.message_id, []).append(attempt)
         for number, one in enumerate(owed, 1):
             row, at_seq, path = rows.get(one["id"]), self._fold.messages[one["id"]].at_seq, f"messages/{number:03}"

@@ -17,6 +17,7 @@ from kz_compliance_sdk.domain.canonical import Json, canonical
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import Change, InboxRow
 from kz_compliance_sdk.domain.notice import Sanction
+from kz_compliance_sdk.domain.received import received_in
 from kz_compliance_sdk.domain.review_policy import Form
 from kz_compliance_sdk.domain.running_time import clock_of
 from kz_compliance_sdk.domain.values import instant_text
@@ -54,7 +55,7 @@ class Evidence:
 
         Raises NotFound.
         """
-        events = self._store.queries(self._platform).kept(case_id).chain.events
+        events = self._store.queries(self._platform).records(case_id).stream.events
         if review_policy.is_seen(events, actor, self._store.now()):
             return False
         self._write(actor, lambda tx, stamp: review_policy.view(tx.case(case_id), stamp=stamp))
@@ -70,14 +71,14 @@ class Evidence:
             return review_policy.disclose(tx.case(case_id), form, lang, reason, stamp=stamp)
 
         made_at = self._write(actor, work)
-        queries = self._store.queries(self._platform)
-        kept = queries.kept(case_id)
+        records = self._store.queries(self._platform).records(case_id)
+        came = received_in(records.stream, records.chain.words, records.repeats)
         return contents(
             Dossier(
-                kept=kept,
-                received=tuple(self._received(row, made_at) for row in sorted(kept.inbox, key=_in_order)),
-                clock=clock_of(kept.case, kept.messages, made_at),
-                faults=proofs.check(queries.records(case_id)),
+                records=records,
+                received=tuple(self._received(row, made_at) for row in sorted(came, key=_in_order)),
+                clock=clock_of(records.case, records.messages, made_at),
+                faults=proofs.check(records),
                 made_at=made_at,
                 checkpoint=self._checkpoint(case_id),
             ),

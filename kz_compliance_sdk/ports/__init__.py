@@ -36,7 +36,6 @@ from kz_compliance_sdk.ports.store import AppealPage as AppealPage
 from kz_compliance_sdk.ports.store import Due as Due
 from kz_compliance_sdk.ports.store import Found as Found
 from kz_compliance_sdk.ports.store import Health as Health
-from kz_compliance_sdk.ports.store import KeptCase as KeptCase
 from kz_compliance_sdk.ports.store import Page as Page
 from kz_compliance_sdk.ports.store import Queries as Queries
 from kz_compliance_sdk.ports.store import Store as Store

@@ -22,7 +22,7 @@ from kz_compliance_sdk.domain.change import (
     RefusalsCounted,
 )
 from kz_compliance_sdk.domain.checkpoints import Checkpoint, LogLine
-from kz_compliance_sdk.domain.fold import Chain, Stream, Tally
+from kz_compliance_sdk.domain.fold import Stream, Tally
 from kz_compliance_sdk.domain.proofs import Records
 from kz_compliance_sdk.domain.received import SanctionNoted
 
@@ -42,19 +42,6 @@ class Found:
     lies: tuple[str, ...] = ()
     messages: tuple[OutboxMessage, ...] = ()
     lost: tuple[OutboxMessage, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class KeptCase:
-    """A case at one moment, by its chain, and the rows beside it as they are stored; `unreadable` says which of their
-    cells do not open."""
-
-    case: Case
-    chain: Chain
-    inbox: tuple[InboxRow, ...]
-    messages: tuple[OutboxMessage, ...]
-    attempts: tuple[Attempt, ...]
-    unreadable: tuple[str, ...]
 
 
 class Due(Enum):
@@ -222,7 +209,8 @@ class FigureSource(Protocol):
 
     def demands(self, start: int, end: int) -> Iterator[Running | Tally]:
         """The cases received from `start` up to `end`: those that have never ended, and then, by receipt, those
-        that have, or had before they were reopened. One that ends meanwhile may come twice. Read in steps: never all at once."""
+        that have, or had before they were reopened. One that ends meanwhile may come twice. Read in
+        steps: never all at once."""
 
     def user_figures(self, start: int, end: int) -> Mapping[str, Mapping[str, int]]:
         """`user_notices` and `appeals` of that time, each by state; what this store has no records of is not in it. No
@@ -251,15 +239,12 @@ class Queries(Known, FigureSource, Protocol):
         limit: int = 50,
     ) -> Page: ...
 
-    def kept(self, case_id: str) -> KeptCase:
-        """All that is held of a case. Raises as `case`."""
-
     def case_ids(self, *, ended_by: int | None = None) -> Iterable[str]:
         """The ids of all cases; or of those with personal data that ended by then (UTC seconds), the first ones first.
         Read in steps: never all at once."""
 
     def records(self, case_id: str) -> Records:
-        """All of a case at one moment. Raises NotFound, and StoreDamaged for a row that cannot be read."""
+        """All that is held of a case, at one moment, and what is wrong with it. Raises NotFound."""
 
     def strays(self) -> Iterator[tuple[str, str]]:
         """What is there of cases and streams that are not, and what is wrong with what no case has taken: the id of the

@@ -13,6 +13,7 @@ from pydantic import Field
 from kz_compliance_sdk.domain import user_notices
 from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.arrivals import Arrival, Standing
+from kz_compliance_sdk.domain.believed import folded
 from kz_compliance_sdk.domain.case import Case, ItemState
 from kz_compliance_sdk.domain.change import (
     NOTHING,
@@ -335,23 +336,24 @@ class CaseFile:
 def case_file_of(queries: Queries, case_id: str, now: int) -> CaseFile:
     """The file of a case, with its clocks at `now` (UTC seconds). Raises NotFound, and StoreDamaged where a part of it
     cannot be read."""
-    kept = queries.kept(case_id)
-    if kept.unreadable:
-        what = f"{kept.unreadable[0]}: it was changed from outside, or belongs to another row."
+    held = queries.records(case_id)
+    case, chain, stream = held.case, held.chain, held.stream
+    told = folded(stream)
+    if held.unreadable:
+        what = f"{held.unreadable[0]}: it was changed from outside, or belongs to another row."
         raise StoreDamaged(what, reference=case_id)
-    case, chain, stream = kept.case, kept.chain, kept.chain.stream
     return CaseFile(
         case=case,
-        clock=clock_of(case, kept.messages, now),
+        clock=clock_of(case, held.messages, now),
         chain=chain,
-        inbox=kept.inbox,
+        inbox=tuple(received_in(stream, chain.words, held.repeats)),
         legal_checks=tuple(checks_of(stream, case_id)),
         content=tuple(looks_of(stream, case, chain.words)),
         decisions=decisions_by_version(stream, chain.words),
-        messages=kept.messages,
-        attempts={one.id: tuple(a for a in kept.attempts if a.message_id == one.id) for one in kept.messages},
-        escalations=tuple(steps_of(stream.case)),
-        user_notices=tuple(tellings(case, stream.case)),
+        messages=tuple(held.messages),
+        attempts={one.id: tuple(a for a in held.attempts if a.message_id == one.id) for one in held.messages},
+        escalations=tuple(steps_of(told)),
+        user_notices=tuple(tellings(case, told)),
     )
 
 

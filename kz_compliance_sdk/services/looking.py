@@ -116,8 +116,8 @@ class Appeals:
 
     def show(self, appeal_id: str) -> AppealFile:
         """An appeal with what the user wrote. Raises NotFound, and StoreDamaged for one that cannot be read."""
-        kept = self._store.queries(self._platform).kept(self.case_of(appeal_id))
-        return appeals.file_of(kept.chain.stream, kept.case, appeal_id, kept.chain.words)
+        held = self._store.queries(self._platform).records(self.case_of(appeal_id))
+        return appeals.file_of(held.stream, held.case, appeal_id, held.chain.words)
 
 
 # ----------------------------------------------------------------------------------------------------- answered times

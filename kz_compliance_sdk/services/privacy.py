@@ -19,6 +19,7 @@ from kz_compliance_sdk.domain.proofs import Records
 from kz_compliance_sdk.domain.received import SanctionNoted, erased, lodging_in
 from kz_compliance_sdk.domain.retention import AT_END, Holdings, Retention
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
+from kz_compliance_sdk.domain.reviewed import decisions_of
 from kz_compliance_sdk.domain.values import instant_text
 from kz_compliance_sdk.errors import ComplianceError, IllegalMove, StoreError
 from kz_compliance_sdk.ports import Store, Tx
@@ -76,7 +77,7 @@ def export_document(case: Case, records: Records, *, with_staff: bool) -> dict[s
                 "proposed_by": who(row.proposed_by),
                 "approved_by": who(row.approved_by),
             }
-            for row in records.decisions
+            for row in decisions_of(records.stream, records.chain.opened)
         ],
         "written_by_people": [
             {

@@ -26,7 +26,7 @@ class CapturedOutbox:
 
     def __iter__(self) -> Iterator[OutboxMessage]:
         queries = self._desk.store.queries(self._desk.platform_id)
-        found = [message for case_id in queries.case_ids() for message in queries.kept(case_id).messages]
+        found = [message for case_id in queries.case_ids() for message in queries.records(case_id).messages]
         return iter(sorted(found, key=lambda message: (message.created_at, message.case_id, message.lane_seq)))
 
     def __len__(self) -> int:
@@ -45,7 +45,7 @@ class CapturedOutbox:
         queries = self._desk.store.queries(self._desk.platform_id)
         wanted = {message.id: message.case_id for message in self.of_kind(kind)}
         cases = dict.fromkeys(wanted.values())
-        return [each for case_id in cases for each in queries.kept(case_id).attempts if each.message_id in wanted]
+        return [each for case_id in cases for each in queries.records(case_id).attempts if each.message_id in wanted]
 
     def deliver_due(self) -> int:
         """Deliver what is due now, and what falls due by it. How many messages were settled."""
@@ -88,6 +88,6 @@ class CapturedOutbox:
 
     def _told(self, message: OutboxMessage) -> str:
         queries = self._desk.store.queries(self._desk.platform_id)
-        tries = [each for each in queries.kept(message.case_id).attempts if each.message_id == message.id]
+        tries = [each for each in queries.records(message.case_id).attempts if each.message_id == message.id]
         last = f", last: {tries[-1].result} {tries[-1].detail}" if tries else ""
         return f"{message.kind} of case {message.case_id} ({message.attempts} tries{last})"

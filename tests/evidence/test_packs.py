@@ -53,7 +53,7 @@ def test_the_full_form_holds_every_byte_of_the_case(at: Scene) -> None:
     case_id = at.case()
     at.desk.record_view(LEAD, case_id)
     files = opened(full(at, case_id))
-    held = at.desk.store.queries(at.desk.platform_id).kept(case_id)
+    held = at.desk.store.queries(at.desk.platform_id).records(case_id)
     kept = set(files.values())
     assert {row.body for row in held.inbox} | {row.proof for row in held.inbox} <= kept
     assert {message.body for message in held.messages} <= kept

@@ -109,7 +109,7 @@ def test_it_says_when_each_came_and_what_became_of_it(pressed: tuple[Scene, str]
     at.clock.advance(60)
     at.desk.take(LEAD, case_id, commands.SettleContest(1, "rejected", at.clock(), "planted words of the court"))
     found, now = told(full(at, case_id)), instant_text(at.clock() - 60)
-    held = at.desk.store.queries(at.desk.platform_id).records(case_id)
+    held = at.desk.case_file(case_id)
     (contest,), (suspension,), (appeal,) = found["contests"], found["suspensions"], found["appeals"]
     assert (contest["number"], contest["filed_at"], contest["recorded_by"]) == (1, now, LEAD.id)
     assert (contest["result"], contest["result_at"]) == ("rejected", instant_text(at.clock()))
@@ -118,7 +118,8 @@ def test_it_says_when_each_came_and_what_became_of_it(pressed: tuple[Scene, str]
     assert suspension["until_at"] == instant_text(at.clock() + 3540)
     assert (appeal["item_id"], appeal["received_at"], appeal["decision_version"]) == ("1", now, 1)
     assert (appeal["decided_by"], appeal["decided_at"]) == (LAWYER.id, now)
-    assert appeal["due_at"] == instant_text(held.appeals[0].due_at)
+    (filed,) = at.desk.appeals.list(appeal["state"]).appeals
+    assert appeal["due_at"] == instant_text(filed.due_at)
     rows = {(row.item_id, row.kind): row for row in held.user_notices}
     for one in found["user_notices"]:
         row = rows[one["item_id"], one["kind"]]

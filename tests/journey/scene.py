@@ -323,7 +323,7 @@ class Host:
         return self.store.queries(PLATFORM).records(case_id)
 
     def decisions(self, case_id: str) -> dict[int, Decision]:
-        chain = self.store.queries(PLATFORM).kept(case_id).chain
+        chain = self.records(case_id).chain
         return decisions_by_version(chain.stream, chain.words)
 
     def history(self, case_id: str) -> list[str]:

@@ -279,7 +279,7 @@ def test_without_the_key_of_the_objects_alerts_and_acknowledgements_leave_all_th
     host = Host(host.world)
     host.drain()
     (case,) = host.cases()
-    left = {one.kind: one.state for one in host.store.queries(PLATFORM).kept(case.id).messages}
+    left = {one.kind: one.state for one in host.store.queries(PLATFORM).records(case.id).messages}
     assert left["acknowledgement"] == "done"
     assert "stuck" in [alert.reason for alert in host.world.pager.alerts]
     host.store.close()

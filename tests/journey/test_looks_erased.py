@@ -46,11 +46,11 @@ def test_no_object_is_named_in_the_clear_and_none_at_all_after_the_end(desk: Des
     case_id = removed(desk)
     assert OBJECT.encode() not in desk.bytes
     queries = desk.store.queries(PLATFORM)
-    assert [(one.item_id, bool(one.lane)) for one in queries.records(case_id).user_notices] == [("1", True)]
+    assert [(one.item_id, bool(one.lane)) for one in case_file_of(queries, case_id, 0).user_notices] == [("1", True)]
     desk.later(1200)
     assert desk.privacy.retention().cases == (case_id,)
     assert raw(desk.store, "SELECT DISTINCT bytes FROM parts WHERE name = 'objects'") == [(None,)]
-    assert [(one.item_id, one.lane) for one in queries.records(case_id).user_notices] == [("1", "")]
+    assert [(one.item_id, one.lane) for one in case_file_of(queries, case_id, 0).user_notices] == [("1", "")]
     looks = case_file_of(queries, case_id, 0).content
     assert {(seen.item_id, seen.object_id, seen.digest) for seen in looks} == {("1", "", "")}
     assert OBJECT not in repr(queries.records(case_id).stream.events)

@@ -13,6 +13,7 @@ from kz_compliance_sdk.adapters.sql.keys import MasterKeys
 from kz_compliance_sdk.adapters.sql.rewrapping import Rewrapped, rewrap
 from kz_compliance_sdk.errors import StoreDamaged, StoreUnusable
 from kz_compliance_sdk.evidence.verify_store import verify
+from kz_compliance_sdk.services.loading import case_file_of
 from tests.journey.scene import PLATFORM, lodged
 from tests.journey.tampering.scenery import DRIVER
 from tests.journey.test_lost_keys import of
@@ -120,7 +121,7 @@ def test_a_case_whose_key_is_of_another_master_key_fails_alone(tmp_path: Path) -
     desk.open(TWO)  # its newest key opens
     first, second = (case.id for case in desk.host.cases())
     with pytest.raises(StoreDamaged, match="its part message does not open") as refused:
-        desk.store.queries(PLATFORM).kept(first)
+        case_file_of(desk.store.queries(PLATFORM), first, desk.store.now())
     assert refused.value.reference == f"case/{first}"
     assert desk.store.queries(PLATFORM).records(second).inbox[0].body
 

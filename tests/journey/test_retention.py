@@ -22,9 +22,11 @@ from kz_compliance_sdk.domain.clock import FiledContest
 from kz_compliance_sdk.domain.ledger import Stamped
 from kz_compliance_sdk.domain.notice import Item, Notice
 from kz_compliance_sdk.domain.retention import Holdings, Retention, why_kept
+from kz_compliance_sdk.domain.reviewed import decisions_of
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput, NotAllowed, StoreDamaged
 from kz_compliance_sdk.ports import Failed
 from kz_compliance_sdk.services.letters import Proof
+from kz_compliance_sdk.services.loading import case_file_of
 from kz_compliance_sdk.services.privacy import Privacy
 from kz_compliance_sdk.testing import builders
 from tests.journey.scene import HEAD, LEAD, M1, PLATFORM, Host, World, lodged
@@ -173,7 +175,7 @@ def test_after_its_end_personal_data_is_gone_and_the_chain_holds(desk: Desk) -> 
         assert proofs.check(left) == ()
         assert left.case.erased_at == desk.world.clock()
         assert not any(row.body or row.message_id or row.body_sha256 for row in left.inbox)
-        assert not any(row.body for row in left.decisions)
+        assert not any(row.body for row in decisions_of(left.stream, left.chain.opened))
         assert not any(message.body or message.receipt or message.item_id for message in left.messages)
         assert not any(left.words[on.seq, name] for on in left.stream.events for name in _erasable(on))
         assert not any(item.url or item.account_ref or item.object_key or item.object_id for item in left.case.items)
@@ -501,7 +503,7 @@ def test_nothing_is_written_in_the_clear_for_a_case_whose_key_was_taken_away(des
         unguard(raw)
         raw.execute("UPDATE parts SET bytes = ? WHERE name = 'message'", (row.body,))
     with pytest.raises(StoreDamaged, match="its part message does not open"):
-        desk.store.queries(PLATFORM).kept(row.case_id)
+        case_file_of(desk.store.queries(PLATFORM), row.case_id, desk.store.now())
 
 
 def test_what_still_has_to_leave_bars_an_erasure_whatever_its_row_says(desk: Desk) -> None:

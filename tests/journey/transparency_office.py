@@ -292,7 +292,7 @@ def _outcomes(queries: Queries, case_id: str, last: list[Told], notice: Any) -> 
     )
     reports = [json.loads(message.body) for message in sent if message.id in receipted]
     grounds: dict[str, str] = {}
-    chain = queries.kept(case_id).chain
+    chain = queries.records(case_id).chain
     for _, made in sorted(decisions_by_version(chain.stream, chain.words).items()):
         decision = json.loads(made.body)
         grounds |= {item["item_id"]: item["ground"] or "" for item in decision["proposal"]["items"]}

@@ -64,7 +64,7 @@ class CheckpointReads(Reads):
                 faults = [
                     one
                     for name, stream in ledger.streams(self._platform, found).items()
-                    for one in dict.fromkeys((inbox.lies_of(stream, found[name]), *ledger.what_opens(stream)[1]))
+                    for one in dict.fromkeys((inbox.lies_of(stream, found[name]), *ledger.chain(stream).faults))
                     if one
                 ]
                 if not found:
@@ -82,7 +82,7 @@ class CheckpointReads(Reads):
             names = [bytes(name or b"").decode("utf-8", "replace") for _, name in found]
             with self._moment() as (_, ledger):
                 streams = ledger.streams(self._platform, names).values()
-                told = [(stream, ledger.what_opens(stream)[1]) for stream in streams]
+                told = [(stream, [*ledger.chain(stream).faults]) for stream in streams]
             yield from told
             after = found[-1][0]
 

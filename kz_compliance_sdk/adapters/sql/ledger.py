@@ -301,34 +301,28 @@ class Ledger:
         opened = {one: self._part(stream, *one, said[one], found.get(one), gone) for one in asked}
         return {one: None if part is None else part.data for one, part in opened.items()}
 
-    def what_opens(self, stream: Stream) -> tuple[dict[tuple[int, str], bytes | None], list[str]]:
-        """All words of a stream by sequence and name, None for those that were erased or cannot be read, and what is
-        wrong with it and with each of them, as sentences."""
+    def chain(self, stream: Stream) -> Chain:
+        """A stream with the bytes of its events, and whatever opens of its parts; none of it where nothing may be
+        decided on the stream."""
         if stream.fault is not None:
-            return {}, [str(stream.fault)]
+            return Chain(stream, faults=[str(stream.fault)])
         parts, damage = self._parts(stream)
-        said = dict.fromkeys((on.seq, name) for on in stream.events for name in on.event.parts)
-        rows = self._all(self._s.parts, k_stream=stream.number)
-        held = ((seq, bytes(name).decode("utf-8", "replace")) for seq, name in rows)
+        said = {(on.seq, name) for on in stream.events for name in on.event.parts}
+        held = self._all(self._s.parts, k_stream=stream.number)
+        stored = ((seq, bytes(name).decode("utf-8", "replace")) for seq, name in held)
         strays = [
             Damage(stream.name, seq or 0, f"it does not speak of its part {name}")
-            for seq, name in held
+            for seq, name in stored
             if (seq, name) not in said
         ]
-        words = {one: parts[one].data if one in parts else None for one in said}
         found = [*strays, *damage.values()]
         # What comes after an erasure brings another key.
         erased_last = bool(stream.events) and isinstance(stream.events[-1].event, Erased)
         if erased_last and self._part_keys.holds(stream.platform, stream.name, "erasable"):
             found.append(Damage(stream.name, stream.seq, "the key of what it erased is there"))
-        return words, [str(one) for one in found]
-
-    def chain(self, stream: Stream) -> Chain:
-        """A stream with the bytes of its events, and whatever opens of its parts. Raises Damage or NewerRelease."""
-        parts, damage = self._parts(stream.whole())
         rows = self._all(self._s.load[1], k_platform=stream.platform, k_name_0=stream.name)
         links = [_link(stream.platform, stream.name, row) for row in sorted(rows, key=_seq_of)]
-        return Chain(stream, links, parts, damage)
+        return Chain(stream, links, parts, damage, list(map(str, found)))
 
     def _parts(self, stream: Stream) -> tuple[dict[tuple[int, str], Part], dict[tuple[int, str], Damage]]:
         """The parts of a stream that open, by sequence and name, and what is wrong with the others."""

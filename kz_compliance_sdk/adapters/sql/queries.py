@@ -4,8 +4,9 @@ to one case."""
 from __future__ import annotations
 
 import logging
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
@@ -20,15 +21,24 @@ from kz_compliance_sdk.adapters.sql.derived import tallies
 from kz_compliance_sdk.adapters.sql.guards import strange_doings
 from kz_compliance_sdk.adapters.sql.ledger import Ledger, keys, streams
 from kz_compliance_sdk.adapters.sql.paging import check_limit, read_cursor, write_cursor
-from kz_compliance_sdk.adapters.sql.view import Reads
-from kz_compliance_sdk.domain import fold, reviewed, user_notices
-from kz_compliance_sdk.domain.appeals import Appeal, appeal_of, appeals_of
-from kz_compliance_sdk.domain.believed import read_case, true_case
+from kz_compliance_sdk.adapters.sql.private import PrivateRows
+from kz_compliance_sdk.adapters.sql.statements import sqlite_statements
+from kz_compliance_sdk.adapters.sql.view import Reads, ask
+from kz_compliance_sdk.domain import fold, reviewed
+from kz_compliance_sdk.domain.appeals import Appeal, appeal_of
+from kz_compliance_sdk.domain.believed import read_case
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import EndpointState, Heartbeat, InboxRow, OutboxMessage, RefusalsCounted
+from kz_compliance_sdk.domain.change import (
+    CursorMoved,
+    EndpointState,
+    Heartbeat,
+    InboxRow,
+    OutboxMessage,
+    RefusalsCounted,
+)
 from kz_compliance_sdk.domain.events.delivery import UserNoticeDelayed, UserNoticeOwed
 from kz_compliance_sdk.domain.events.remedies import Appealed
-from kz_compliance_sdk.domain.fold import PlatformObject, Stream, Tally
+from kz_compliance_sdk.domain.fold import Chain, PlatformObject, Stream, Tally
 from kz_compliance_sdk.domain.holding import believed_objects, names_of
 from kz_compliance_sdk.domain.ledger import NewerRelease, who_is
 from kz_compliance_sdk.domain.outgoing import as_far_as_told, as_told
@@ -37,7 +47,7 @@ from kz_compliance_sdk.domain.received import Opens, SanctionNoted, received_in,
 from kz_compliance_sdk.domain.references import object_stream, stream_of
 from kz_compliance_sdk.domain.user_notices import MESSENGER
 from kz_compliance_sdk.errors import NotFound, StoreDamaged
-from kz_compliance_sdk.ports import AppealPage, Health, KeptCase, Page
+from kz_compliance_sdk.ports import AppealPage, Health, Page
 from kz_compliance_sdk.ports.store import Running
 
 # ------------------------------------------------------------------------------------------------------------ figures
@@ -174,20 +184,6 @@ class SqlQueries(FigureReads, CheckpointReads):
         with self._reading() as connection:
             return self._case(connection, self._ledger(connection), case_id)[0]
 
-    def kept(self, case_id: str) -> KeptCase:
-        unreadable: list[str] = []
-        with self._reading() as connection:
-            ledger = self._ledger(connection)
-            case, stream = self._case(connection, ledger, case_id)
-            private = self._private(connection, ledger, unreadable)
-            messages = self._readable(connection, "outbox", case_id, rows.message_from, unreadable)
-            attempts = self._readable(connection, "attempts", case_id, private.attempt_from, unreadable)
-            chain = ledger.chain(stream)
-            came = tuple(self._received(connection, stream, ledger.words))
-            words = defaultdict[tuple[int, str], bytes | None](bytes, {one: it.data for one, it in chain.parts.items()})
-            left = _left(stream, words, ledger.words, messages, whole=not chain.damage)
-            return KeptCase(case, chain, came, left, tuple(attempts), tuple(unreadable))
-
     def _readable(
         self, connection: Connection, table: str, case_id: str, read: Callable[[Any], T], unreadable: list[str]
     ) -> list[T]:
@@ -309,55 +305,60 @@ class SqlQueries(FigureReads, CheckpointReads):
             unreadable: list[str] = []
             ledger = self._ledger(connection)
             private = self._private(connection, ledger, unreadable)
-
-            def keyed(*what: object) -> str:
-                return private.object_name(self._platform, "\x1f".join(map(str, what)))[:32]
-
-            keyed()  # the key is read now, and lasts longer than this connection
             row = found[0]
             stream = self._stream(ledger, case_id)
-            words, damage = ledger.what_opens(stream)
+            chain = ledger.chain(stream)
             held: frozenset[int] | None = None
-            case, told = rows.bare_case(row), list[str]()
+            case, lies, damage = rows.bare_case(row), list[str](), [*chain.faults]
             try:
-                case = true_case(stream, lambda _stream, _wanted: words, rows.plan_of(row))
-                told += self._lies(row, stream)
+                case = read_case(stream, chain.words, rows.plan_of(row))
+                lies += self._lies(row, stream)
             except StoreDamaged as error:
-                told += [] if stream.fault else [error.message]
+                lies += [] if stream.fault else [error.message]
             try:
                 objects = self._objects(ledger, stream).values()
                 held = frozenset(number for one in objects for owner, number in one.holds if owner == case_id)
                 stored = {table.name: self._rows(connection, table.name, case_id) for table in derived.DERIVED}
                 lying = derived.lies_of(stored, stream.case, objects)
-                told += (f"its rows in {name} are not those of its chain" for name in lying)
+                lies += (f"its rows in {name} are not those of its chain" for name in lying)
             except (StoreDamaged, NewerRelease) as error:
                 damage += [] if stream.fault is error else [str(error)]
-            damage += self._misnamed(case, stream, keyed)
-            stored_messages = self._readable(connection, "outbox", case_id, rows.message_from, told)
-            decisions = [] if stream.fault else reviewed.decisions_of(stream, lambda _stream, _wanted: words)
+            keyed = self._keyed(private)
+            try:
+                damage += self._misnamed(case, stream, keyed)
+            except StoreDamaged as error:
+                damage.append(error.message)
+            stored_messages = self._readable(connection, "outbox", case_id, rows.message_from, unreadable)
             return Records(
-                case,
-                stream,
-                decisions,
-                [] if stream.fault else self._received(connection, stream, lambda _stream, _wanted: words),
-                _left(stream, words, ledger.words, stored_messages, whole=not damage),
-                self._readable(connection, "attempts", case_id, private.attempt_from, told),
-                words,
-                [] if stream.fault else reviewed.checks_of(stream, case_id),
-                [] if stream.fault else reviewed.looks_of(stream, case, lambda _stream, _wanted: words),
-                [] if stream.fault else appeals_of(stream, case, lambda _stream, _wanted: words),
-                [] if stream.fault else user_notices.tellings(case, stream.case),
-                told,
-                unreadable,
-                damage,
-                held,
-                keyed,
-                stored_messages,
+                case=case,
+                chain=chain,
+                messages=_left(chain, stored_messages),
+                attempts=self._readable(connection, "attempts", case_id, private.attempt_from, unreadable),
+                repeats=self._repeats(connection, stream),
+                lies=lies,
+                unreadable=unreadable,
+                damage=damage,
+                held=held,
+                keyed=keyed,
+                rows=stored_messages,
             )
+
+    def _keyed(self, private: PrivateRows) -> Callable[..., str]:
+        """A digest under the platform's object key, which raises StoreDamaged where that does not open."""
+
+        def keyed(*what: object) -> str:
+            return private.object_name(self._platform, "\x1f".join(map(str, what)))[:32]
+
+        try:
+            keyed()  # the key is read now, and lasts longer than this connection
+        except StoreDamaged as error:
+            return partial(_not_opened, error)
+        return keyed
 
     def _misnamed(self, case: Case, stream: Stream, keyed: Callable[..., str]) -> list[str]:
         """The items that are about another object than their chain names, by the platform's key of these names. Raises
         StoreDamaged where that does not open."""
+        keyed()
         chain = {} if stream.fault else stream.case.items
         about = [(item, chain[item.number].object) for item in case.items if item.object_key and item.number in chain]
         other = [item.item_id for item, name in about if object_stream(item.object_key, keyed) != name]
@@ -418,17 +419,19 @@ class SqlQueries(FigureReads, CheckpointReads):
             told = [
                 row
                 for stream in ledger.streams(self._platform, names).values()
-                for row in self._received(connection, stream, ledger.words)
+                for row in received_in(stream, ledger.words, self._repeats(connection, stream))
                 if row.body_sha256 == body_sha256
             ]
         return sorted(told, key=lambda one: (one.received_at, one.message_id))
 
-    def _received(self, connection: Connection, stream: Stream, opens: Opens) -> list[InboxRow]:
-        c = t.cursors.c
-        names = {repeats_of(*key): key for key in stream.case.took}
-        counted = select(c.feed, c.cursor).where(c.platform_id == self._platform, c.feed.in_(names))
-        counts = {names[feed]: int(count) for feed, count in connection.execute(counted) if str(count).isdecimal()}
-        return received_in(stream, opens, lambda *key: counts.get(key, 0))
+    def _repeats(self, connection: Connection, stream: Stream) -> Callable[[str, str], int]:
+        """How often each message of a stream came again, by its key and its body."""
+        read, counts = sqlite_statements().noted[CursorMoved], dict[tuple[str, str], int]()
+        for key in () if stream.fault is not None else stream.case.took:
+            for row in ask(connection, read, k_platform_id=self._platform, k_name=repeats_of(*key)):
+                noted = rows.noted_from(CursorMoved, row)
+                counts[key] = int(noted.cursor) if noted is not None and noted.cursor.isdecimal() else 0
+        return lambda *key: counts.get(key, 0)
 
     def health(self, now: int) -> Health:
         c, o = t.cases.c, t.outbox.c
@@ -484,18 +487,17 @@ class SqlQueries(FigureReads, CheckpointReads):
         return tuple(one for row in found if (one := rows.noted_from(kind, row)) is not None)
 
 
-def _left(
-    stream: Stream,
-    words: Mapping[tuple[int, str], bytes | None],
-    opens: Opens,
-    stored: Sequence[OutboxMessage],
-    *,
-    whole: bool,
-) -> tuple[OutboxMessage, ...]:
+def _not_opened(error: StoreDamaged, *_what: object) -> str:
+    raise error
+
+
+def _left(chain: Chain, stored: Sequence[OutboxMessage]) -> tuple[OutboxMessage, ...]:
     """The messages of a case as its chain has them, as far as it can be read."""
-    if stream.fault is not None:
+    if chain.stream.fault is not None:
         return tuple(stored)
-    return as_told(stream, words, stored) if whole else tuple(as_far_as_told(stream, opens, stored))
+    if chain.damage:
+        return tuple(as_far_as_told(chain.stream, chain.words, stored))
+    return as_told(chain.stream, chain.all_words(), stored)
 
 
 def _shown(row: Sequence[Any], stream: Stream, opens: Opens) -> Case:

@@ -66,12 +66,12 @@ def run(size: Size) -> list[Row]:
     ]
 
 
-def filled(path: Path, count: int, *, acknowledged: bool = False) -> None:
+def filled(path: Path, count: int, *, acknowledged: bool = False, items: int = 3) -> None:
     """A file with so many open cases; with their acknowledgements delivered if nothing else is to be."""
     store = SqliteStore(path, Env.system())
 
     def opened(tx: Tx, number: int) -> tuple[Change, None]:
-        (ready,) = samples.ready(number, 1, keyed=tx.stamp().keyed)
+        (ready,) = samples.ready(number, 1, keyed=tx.stamp().keyed, items=items)
         case = next(one.case for one in ready.change if isinstance(one, CaseWrite))
         told = [happened_to(samples.PLATFORM, case.id, Done(message=one), tx.stamp()) for one in case.chain.messages]
         return (*ready.change, *(told if acknowledged else ())), None
@@ -105,8 +105,8 @@ def review_of(store: Any, seal: Callable[[bytes], ReportSignature] | None = None
     return Taking(store, samples.PLATFORM, policy, respondent, Telling(policy.users))
 
 
-def proposal(*, measure: bool) -> Proposal:
-    """A decision on the three items of the sample notice: all removed, or all refused."""
+def proposal(*, measure: bool, items: int = 3) -> Proposal:
+    """A decision on the items of the sample notice: all removed, or all refused."""
     text = (Statement(lang="ru", text="Материал рассмотрен, решение принято."),)
     wording = (
         Wording(outcome="removed", statement_of_reasons=text)
@@ -123,7 +123,7 @@ def proposal(*, measure: bool) -> Proposal:
                 ground="local_law" if measure else None,
                 wording=wording,
             )
-            for number in (1, 2, 3)
+            for number in range(1, items + 1)
         ),
         legal_check=LegalCheck(
             authority="yes",

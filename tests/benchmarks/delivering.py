@@ -1,11 +1,16 @@
-"""Deliveries of signed reports by the worker, their durable record included, against bare httpx in eight threads."""
+"""Deliveries of signed reports by the worker, their durable record included, against bare httpx in eight threads.
+
+And what carrying out an effect costs in a case of many items, against one of a single item.
+"""
 
 from __future__ import annotations
 
 import shutil
 import threading
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -13,20 +18,29 @@ import httpx
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.desk import ComplianceDesk
 from kz_compliance_sdk.domain.change import OutboxMessage
+from kz_compliance_sdk.domain.messages import Respondent
 from kz_compliance_sdk.faces.worker import Worker
-from kz_compliance_sdk.ports import Delivered, Env, FeedPage, Regulator, RetryAt, Sent
+from kz_compliance_sdk.domain.user_notices import Telling
+from kz_compliance_sdk.ports import Alert, Delivered, Effect, EffectResult, Env, FeedPage, InForce, Regulator, RetryAt, Sent
+from kz_compliance_sdk.services.delivery import Delivery, Ways
 from kz_compliance_sdk.testing import keys
 from kz_compliance_sdk.wire.signature import sign
 from tests.benchmarks import apps, deciding, samples
 from tests.benchmarks.http import serving
 from tests.benchmarks.rows import Row, Size, compared, interleaved
 
-NAMES = ("deliver.8",)
+NAMES = ("deliver.8", "deliver.items")
 IN_FLIGHT = 8
+ITEMS = 200
 
 
 def run(size: Size) -> list[Row]:
-    """The row. Each measure of the worker begins on a copy of the same file of reports that are due."""
+    """Both rows."""
+    return [*_reports(size), *_effects(size)]
+
+
+def _reports(size: Size) -> list[Row]:
+    """Each measure of the worker begins on a copy of the same file of reports that are due."""
     count = size.pick(200, 3_000)
     with size.place() as folder, serving("regulator", folder / "unused.sqlite3", core=1) as server:
         base = folder / "base.sqlite3"
@@ -50,6 +64,85 @@ def run(size: Size) -> list[Row]:
             note="8 in flight; lease, signature, receipt check, case closed and attempt recorded durably",
         )
     ]
+
+
+def _effects(size: Size) -> list[Row]:
+    """CPU time of an effect, whatever else the machine does."""
+    with size.place() as folder:
+        cases = {"many": ITEMS, "one": 1}
+        for name, items in cases.items():
+            decided(folder / f"{name}.sqlite3", items, ITEMS // items)
+        found = interleaved(
+            {name: partial(carry_out, folder / f"{name}.sqlite3") for name in cases}, size.pick(2, 5)
+        )
+    return [
+        compared(
+            NAMES[1],
+            {name: [took / ITEMS * 1e6 for took in rounds] for name, rounds in found.items()},
+            "many",
+            "one",
+            unit="us",
+            against="an effect of a case with 1 item",
+            bar=3.0,
+            sense="most",
+            note=f"CPU of an effect of a case with {ITEMS} items: lease, call and durable record, 8 at once",
+        )
+    ]
+
+
+def decided(path: Path, items: int, cases: int) -> None:
+    """A file of so many cases of so many items, with a measure decided on each, and nothing else to be sent."""
+    deciding.filled(path, cases, acknowledged=True, items=items)
+    store = SqliteStore(path, Env.system())
+    deciding.decide_in(deciding.review_of(store), cases, 1, deciding.proposal(measure=True, items=items))
+    store.close()
+
+
+class _Obeying:
+    """A platform that does at once what it is asked to."""
+
+    def enforce(self, effect: Effect) -> EffectResult:
+        return InForce(int(time.time()))
+
+    def restore(self, effect: Effect) -> EffectResult:
+        raise AssertionError("nothing is lifted here")
+
+
+class _OnlyEffects(Ways):
+    def endpoints(self) -> list[str]:
+        return ["enforcer"]
+
+
+def carry_out(base: Path) -> float:
+    """CPU seconds until every measure is in force and recorded."""
+    store, policy = SqliteStore(_copy(base), Env.system()), deciding.sandbox_policy()
+    no_regulator: Mapping[str, Regulator] = {}
+    ways = _OnlyEffects(no_regulator, _Obeying(), lambda: True, _Silent(), str)
+    with ThreadPoolExecutor(IN_FLIGHT) as pool:
+        delivery = Delivery(
+            store,
+            samples.PLATFORM,
+            policy,
+            Respondent("head of office", "Үлгі Б. С.", None),
+            ways,
+            clock=store.now,
+            random=lambda: 0.5,
+            spawn=pool.submit,
+            telling=Telling(policy.users),
+            in_flight=IN_FLIGHT,
+        )
+        started, settled = time.process_time(), 0
+        while (drained := delivery.drain_once()).leased:
+            settled += drained.settled
+        took = time.process_time() - started
+    store.close()
+    assert settled == ITEMS, f"{settled} measures are in force, not {ITEMS}"
+    return took
+
+
+class _Silent:
+    def notify(self, alert: Alert) -> None:
+        raise AssertionError("nobody is paged here")
 
 
 def prepare(path: Path, count: int) -> list[OutboxMessage]:

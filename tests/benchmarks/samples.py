@@ -27,7 +27,7 @@ _MARK = "KZ-2026-MARK000000"
 _SEED = 1
 
 
-def _items() -> tuple[Item, ...]:
+def _items(count: int) -> tuple[Item, ...]:
     # Objects of each notice's own: effects on one object wait for each other, and that is not what is measured.
     return tuple(
         Item(
@@ -37,15 +37,15 @@ def _items() -> tuple[Item, ...]:
             content_type="post",
             evidence_sha256=hashlib.sha256(str(number).encode()).hexdigest(),
         )
-        for number in (1, 2, 3)
+        for number in range(1, count + 1)
     )
 
 
 @cache
-def _template() -> bytes:
+def _template(items: int) -> bytes:
     for length in range(1, BYTES):
         long = builders.notice(_SEED, notice_id=_MARK, urgency_reason="т" * length)
-        whole = long.model_copy(update={"items": _items()})
+        whole = long.model_copy(update={"items": _items(items)})
         body = builders.message_bytes(whole, message_id=f"msg-{_MARK}", sent_at=int(time.time()))
         if len(body) >= BYTES:
             return body
@@ -56,9 +56,9 @@ def _name(number: int) -> str:
     return f"KZ-2026-B{number:09d}"
 
 
-def body(number: int) -> bytes:
-    """The message with the notice of that number."""
-    return _template().replace(_MARK.encode(), _name(number).encode())
+def body(number: int, items: int = 3) -> bytes:
+    """The message with the notice of that number, of so many items."""
+    return _template(items).replace(_MARK.encode(), _name(number).encode())
 
 
 @cache
@@ -98,7 +98,7 @@ class Ready:
 
 
 def ready(
-    first: int, count: int, *, received_at: int | None = None, keyed: Callable[..., str] = keyed
+    first: int, count: int, *, received_at: int | None = None, keyed: Callable[..., str] = keyed, items: int = 3
 ) -> Iterator[Ready]:
     """Decided intakes: the case, its first events with the message's own bytes, and the acknowledgement. `keyed` is the
     store's, for cases that are decided later."""
@@ -107,7 +107,7 @@ def ready(
     stamp = Stamp(now, SYSTEM, keyed=keyed)
     proof = b'{"headers":[["webhook-id","msg"],["webhook-signature","v1,' + base64.b64encode(b"s" * 32) + b'"]]}'
     for number in range(first, first + count):
-        data, name, case_id = body(number), _name(number), ids()
+        data, name, case_id = body(number, items), _name(number), ids()
         named = read_message(data).data
         assert isinstance(named, Notice)
         message = (keys.SENDER, f"msg-{name}", hashlib.sha256(data).hexdigest())

@@ -11,9 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from dataclasses import field as one_each
-from typing import Literal
+from types import MappingProxyType
+from typing import Any, Literal, TypeVar
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from kz_compliance_sdk.domain.clock import ContestResult, Pause, paused_due_at, urgent_at
 from kz_compliance_sdk.domain.ledger import FIRST, Damage, Link, NewerRelease, Part, Roster, Stamped
@@ -27,13 +29,14 @@ UserNoticeKind = Literal["measure", "restored", "appeal_decided"]
 UserNoticeStatus = Literal["due", "delayed", "sent", "failed", "void", "off"]
 SilenceBasis = Literal["", "notice", "person", "platform"]
 MessageState = Literal["owed", "begun", "unknown", "waiting", "parked", "voided", "done"]
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 PENDING: frozenset[str] = frozenset({"decided", "lifting"})
 OPEN: frozenset[str] = frozenset({"open", "failed"})
 FINAL: frozenset[str] = frozenset({"in_force", "settled", "lifted", "gone", "kept"})
 SETTLED: frozenset[str] = frozenset({"voided", "done"})
 
 
-class Item(Struct):
+class Item(Struct, frozen=True):
     """One item, by the number that the case gave it. `object` is the stream of the platform's object. Where the
     authority's id of it names another object since, `renamed` is the number of that one. `fell` is the effect with
     which its order fell, empty while it stands. Its measure came into force by the decision `rests_on` (0: nobody said
@@ -85,7 +88,7 @@ class Said(Struct, frozen=True):
     content: str = ""
 
 
-class Decision(Struct):
+class Decision(Struct, frozen=True):
     """A proposal, and what became of it. `at_seq` is the event that holds its words; `rules` says what asked for a
     second person under `policy`."""
 
@@ -138,7 +141,7 @@ class Tries(Struct, frozen=True):
     digest: str = ""
 
 
-class Message(Struct):
+class Message(Struct, frozen=True):
     """What the case owes somebody outside since the event `seq`, and where that stands. `at_seq` is the event that
     holds its bytes, 0 where an encoder makes them. `due_at` orders; nothing leaves before `not_before`. An alert names
     the time `about_at`."""
@@ -182,7 +185,7 @@ class Letter(Struct, frozen=True):
     account: int
 
 
-class Contest(Struct):
+class Contest(Struct, frozen=True):
     """A contest of the order. It pauses nothing."""
 
     number: int
@@ -193,7 +196,7 @@ class Contest(Struct):
     result_at: int = 0
 
 
-class Suspension(Struct):
+class Suspension(Struct, frozen=True):
     """An order that suspends the case's order. It has effect once another person has confirmed it."""
 
     number: int
@@ -216,7 +219,7 @@ class Suspension(Struct):
         return bool(self.confirmed_by) and self.from_at <= at and (ends_at is None or at < ends_at)
 
 
-class Appeal(Struct):
+class Appeal(Struct, frozen=True):
     """A user's appeal against the measure on one item. `at_seq` is the event that holds its words."""
 
     id: str
@@ -231,7 +234,7 @@ class Appeal(Struct):
     decided_at: int = 0
 
 
-class Telling(Struct):
+class Telling(Struct, frozen=True):
     """Where the telling of an item's user stands. `due_at` is when it leaves, and `delay_until` when a delay ends.
     `basis` says whose legal basis keeps the user from being told: the `notice`'s, that of a `person` of the platform,
     the `platform`'s own for telling nobody, or empty."""
@@ -249,7 +252,7 @@ class Telling(Struct):
     sent_at: int = 0
 
 
-class Step(Struct):
+class Step(Struct, frozen=True):
     """A step of the ladder that fired last at `fired_at`, to whom, and who has seen it."""
 
     step: str
@@ -395,8 +398,9 @@ class Case(Struct):
         name: str = "",
         at_seq: int = 0,
         final: bool = False,
-    ) -> Message:
-        """From now on the case owes this message."""
+        about: Mapping[str, Any] = NOTHING,
+    ) -> None:
+        """From now on the case owes this message; `about` is what else it says of itself."""
         made = Message(
             id=message_id(self.stream, name or kind, decision, number, item),
             kind=kind,
@@ -409,25 +413,32 @@ class Case(Struct):
             item=item,
             number=number,
             final=final,
+            **about,
         )
         self.messages[made.id] = made
-        return made
 
     def owe_effect(
         self, item: Item, kind: Literal["enforce", "restore"], on: Stamped, *, not_before: int = 0, due_at: int = 0
     ) -> None:
         """From now on the case owes the platform this effect on the item's object."""
-        made = self.owe(
-            kind, "enforcer", on, number=item.version, item=item.number, not_before=not_before, due_at=due_at
+        self.owe(
+            kind,
+            "enforcer",
+            on,
+            number=item.version,
+            item=item.number,
+            not_before=not_before,
+            due_at=due_at,
+            about={"object": item.object},
         )
-        made.object = item.object
 
     def page(
         self, reason: str, audience: tuple[str, ...], level: int, on: Stamped, *, not_before: int = 0, number: int = 0
     ) -> None:
         """From now on the case owes people an alert: a reason and a time, no content and no names."""
         self.pages += 1
-        made = self.owe(
+        about_at = self.appeals[number].due_at if number else self.lift_due_at or self.urgent_at(on.at)
+        self.owe(
             "page",
             "notifier",
             on,
@@ -435,16 +446,15 @@ class Case(Struct):
             name=f"page/{reason}",
             not_before=not_before,
             due_at=not_before,
+            about={"reason": reason, "audience": audience, "level": level, "about_at": about_at},
         )
-        made.reason, made.audience, made.level = reason, audience, level
-        made.about_at = self.appeals[number].due_at if number else self.lift_due_at or self.urgent_at(on.at)
 
     def void(self, *kinds: MessageKind, target: str = "", item: int = 0) -> None:
         """Messages of these kinds that have not begun leave no more."""
-        for one in self.messages.values():
+        for name, one in self.messages.items():
             about = (not target or one.object == target) and (not item or one.item == item)
             if one.kind in kinds and about and one.state in ("owed", "waiting") and not one.tries:
-                one.state = "voided"
+                alter(self.messages, name, state="voided")
 
     def back_to_review(self) -> None:
         self.state, self.lease = CaseState.QUEUED, None
@@ -456,12 +466,21 @@ class Case(Struct):
             self.state = after.get(self.state, self.state)
 
 
+K = TypeVar("K")
+V = TypeVar("V", bound=Struct)
+
+
+def alter(held: dict[K, V], key: K, **to: Any) -> V:
+    """Put another value in the place of one: no value in a case ever changes, because cases share them."""
+    held[key] = new = replace(held[key], **to)
+    return new
+
+
 def evolve(case: Case, *events: Stamped) -> Case:
     """The case after these events too. The case that is given stays as it was."""
     after = copy(case)
-    after.flags, after.unsure = dict(case.flags), dict(case.unsure)
     for name in _MAPS:
-        setattr(after, name, {key: copy(value) for key, value in getattr(case, name).items()})
+        setattr(after, name, getattr(case, name).copy())
     for on in events:
         apply(after, on)
     return after
@@ -581,6 +600,8 @@ def steps_of(case: Case) -> list[Step]:
 
 
 _MAPS = (
+    "flags",
+    "unsure",
     "items",
     "decisions",
     "checks",

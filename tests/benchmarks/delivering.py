@@ -21,7 +21,18 @@ from kz_compliance_sdk.domain.change import OutboxMessage
 from kz_compliance_sdk.domain.messages import Respondent
 from kz_compliance_sdk.faces.worker import Worker
 from kz_compliance_sdk.domain.user_notices import Telling
-from kz_compliance_sdk.ports import Alert, Delivered, Effect, EffectResult, Env, FeedPage, InForce, Regulator, RetryAt, Sent
+from kz_compliance_sdk.ports import (
+    Alert,
+    Delivered,
+    Effect,
+    EffectResult,
+    Env,
+    FeedPage,
+    InForce,
+    Regulator,
+    RetryAt,
+    Sent,
+)
 from kz_compliance_sdk.services.delivery import Delivery, Ways
 from kz_compliance_sdk.testing import keys
 from kz_compliance_sdk.wire.signature import sign
@@ -72,9 +83,7 @@ def _effects(size: Size) -> list[Row]:
         cases = {"many": ITEMS, "one": 1}
         for name, items in cases.items():
             decided(folder / f"{name}.sqlite3", items, ITEMS // items)
-        found = interleaved(
-            {name: partial(carry_out, folder / f"{name}.sqlite3") for name in cases}, size.pick(2, 5)
-        )
+        found = interleaved({name: partial(carry_out, folder / f"{name}.sqlite3") for name in cases}, size.pick(2, 5))
     return [
         compared(
             NAMES[1],

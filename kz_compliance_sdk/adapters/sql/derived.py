@@ -17,7 +17,7 @@ from kz_compliance_sdk.adapters.sql import inbox
 from kz_compliance_sdk.adapters.sql.ledger import Ledger
 from kz_compliance_sdk.adapters.sql.tables import Time, new_table, of_platform
 from kz_compliance_sdk.domain import fold
-from kz_compliance_sdk.domain.fold import PlatformObject, object_in
+from kz_compliance_sdk.domain.fold import PlatformObject, Stream, object_in
 from kz_compliance_sdk.domain.holding import names_of
 from kz_compliance_sdk.domain.references import stream_of
 
@@ -97,6 +97,7 @@ DERIVED: Final[Mapping[Table, Callable[[fold.Case, Collection[PlatformObject]], 
     tallies: _tallies_of,
     inbox.inbox: inbox.rows_of,
 }
+_BY_NAME: Final = {table.name: table for table in DERIVED}
 
 
 class DerivedStatements:
@@ -119,6 +120,9 @@ class DerivedStatements:
             rest = [column.name for column in table.columns if column.name not in keys]
             # What somebody gave to another case comes back to its own, whichever of the two is mended first.
             self.put[table.name] = upsert(table, keys, *rest)
+        p = preserved.c
+        own = (getattr(p, name) == bindparam(f"k_{name}") for name in ("platform_id", "case_id", "object"))
+        self.clear_object = compiled(delete(preserved).where(*own))
 
 
 def found_between(
@@ -144,17 +148,46 @@ def lies_of(
     )
 
 
+def changed(before: fold.Case, after: fold.Case) -> list[Table]:
+    """The tables whose rows of a case are others since something was appended to its chain. What its objects make is
+    written with these, and what tells of messages that came with the message."""
+    made: dict[Table, Callable[[fold.Case, object], list[_Row]]] = {appeals: _appeals_of, tallies: _tallies_of}
+    return [table for table, rows_of in made.items() if rows_of(before, ()) != rows_of(after, ())]
+
+
 def write(
-    of: Collection[tuple[str, str]], ledger: Ledger, statements: DerivedStatements, execute: Callable[[str, _Row], Any]
+    of: Collection[tuple[str, str, str]],
+    ledger: Ledger,
+    statements: DerivedStatements,
+    execute: Callable[[str, _Row], Any],
 ) -> None:
-    """Write the rows of these cases anew, each named by its platform and its id."""
-    for platform, case_id in sorted(of):
-        name = stream_of(case_id)
-        chain = ledger.streams(platform, [name])[name].case
-        # Of an object that cannot be read people are told.
-        streams = ledger.streams(platform, names_of(chain)).values()
-        objects = [object_in(stream) for stream in streams if stream.fault is None]
-        for table, rows_of in DERIVED.items():
-            execute(statements.clear[table.name].sql, (platform, case_id))
-            for row in rows_of(chain, objects):
-                execute(statements.put[table.name].sql, row)
+    """Write rows of cases anew: of each, named by its platform and its id, those in the table of this name."""
+    for platform, case_id, name in sorted(of):
+        table, chain = _BY_NAME[name], _stream(ledger, platform, stream_of(case_id)).case
+        execute(statements.clear[name].sql, (platform, case_id))
+        for row in DERIVED[table](chain, _objects_of(ledger, chain) if table is preserved else ()):
+            execute(statements.put[name].sql, row)
+
+
+def write_preserved(
+    of: Collection[tuple[str, str, str]],
+    ledger: Ledger,
+    statements: DerivedStatements,
+    execute: Callable[[str, _Row], Any],
+) -> None:
+    """Write anew what is kept of an object for a case: each named by platform, case and the stream of the object."""
+    for platform, case_id, name in sorted(of):
+        chain, held = (_stream(ledger, platform, one) for one in (stream_of(case_id), name))
+        execute(statements.clear_object.sql, (platform, case_id, name))
+        for row in _preserved_of(chain.case, [object_in(held)]):
+            execute(statements.put[preserved.name].sql, row)
+
+
+def _stream(ledger: Ledger, platform: str, name: str) -> Stream:
+    return ledger.streams(platform, [name])[name]
+
+
+def _objects_of(ledger: Ledger, chain: fold.Case) -> list[PlatformObject]:
+    """The objects of a case, but for one that cannot be read: of that people are told."""
+    streams = ledger.streams(chain.platform, names_of(chain)).values()
+    return [object_in(stream) for stream in streams if stream.fault is None]

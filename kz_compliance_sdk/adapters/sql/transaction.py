@@ -60,7 +60,6 @@ from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.ledger import LedgerKeys
 from kz_compliance_sdk.domain.messages import as_owed
 from kz_compliance_sdk.domain.references import MESSAGES, stream_of
-from kz_compliance_sdk.domain.transitions import ENDED
 from kz_compliance_sdk.errors import CommitUnknown, Conflict, LeaseLost, StoreError, StoreUnusable
 from kz_compliance_sdk.ports import Env
 
@@ -98,7 +97,8 @@ class SqliteTransaction:
         self._open()
         self._lock = FileLock(path)
         self._staged: list[Change] = []
-        self._indexed: set[tuple[str, str]] = set()
+        self._indexed: set[tuple[str, str, str]] = set()
+        self._preserved: set[tuple[str, str, str]] = set()
         self._lodged: set[tuple[str, str]] = set()
         self._came: dict[tuple[str, str, str, str], int] = {}
         self._owed: list[OutboxMessage] = []
@@ -123,6 +123,7 @@ class SqliteTransaction:
     def begin(self, waiting: int) -> None:
         self._staged, self._written, self.keys = [], [], set()
         self._indexed.clear()
+        self._preserved.clear()
         self._lodged.clear()
         self._came.clear()
         self._owed.clear()
@@ -169,14 +170,17 @@ class SqliteTransaction:
             before = [self._stream(*name) for name in names]
             self._note_came(happened, self.ledger.append(happened))
             self.shared.volumes.add(happened)
-            keys |= {f"m{message}" for stream in before for message in self._note_messages_of(stream)}
+            for stream in before:
+                keys |= {f"m{message}" for message in self._note_messages_of(stream)}
+            self._preserved |= {
+                (one.platform_id, one.event.case, one.stream) for one in happened if isinstance(one.event, ObjectEvent)
+            }
         for write in change:
             # Where nothing happened, rows that lied are written anew: what lies beside them is too.
             if type(write) is LodgedAnew:
                 self._lodged.add((write.platform_id, write.stream))
-            if type(write) is CaseWrite and (write.case.appeals or write.case.state in ENDED or not happened):
-                self._indexed.add((write.case.platform_id, write.case.id))
-        self._indexed |= {(one.platform_id, one.event.case) for one in happened if isinstance(one.event, ObjectEvent)}
+            if type(write) is CaseWrite and not happened:
+                self._indexed |= {(write.case.platform_id, write.case.id, table.name) for table in derived.DERIVED}
         self.keys |= keys
         if change:
             self._staged.append(change)
@@ -191,7 +195,10 @@ class SqliteTransaction:
         after, were = self._stream(before.platform, before.name), before.case.messages
         platform_id, case_id, at = before.platform, before.reference, after.events[-1].at
         changed: list[str] = []
+        self._indexed |= {(platform_id, case_id, one.name) for one in derived.changed(before.case, after.case)}
         for name, one in after.case.messages.items():
+            if one is were.get(name):
+                continue
             if name not in were:
                 self._owed.append(as_owed(platform_id, case_id, one))
             elif one.state != "voided" or were[name].state == "voided":
@@ -239,6 +246,9 @@ class SqliteTransaction:
             if self._indexed:
                 derived.write(self._indexed, self.ledger, self.statements.derived, self._execute)
                 self._indexed.clear()
+            if self._preserved:
+                derived.write_preserved(self._preserved, self.ledger, self.statements.derived, self._execute)
+                self._preserved.clear()
             if self._lodged:
                 inbox.write(self._lodged, self.ledger, self.statements.inbox, self._execute)
                 self._lodged.clear()

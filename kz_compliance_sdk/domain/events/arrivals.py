@@ -21,7 +21,7 @@ from kz_compliance_sdk.domain.events.base import (
     Value,
     words,
 )
-from kz_compliance_sdk.domain.fold import OPEN, Case, Item, Letter
+from kz_compliance_sdk.domain.fold import OPEN, Case, Item, Letter, alter
 from kz_compliance_sdk.domain.ledger import Stamped
 from kz_compliance_sdk.domain.transitions import UNDECIDED, CaseState
 
@@ -217,7 +217,7 @@ class Answered(Event, frozen=True, kw_only=True):
         fall(case, self.fallen, "withdrawn", self.lift_due_at, on)
         _name_anew(case, self.items)
         for number in self.asked:
-            case.items[number].status = "open"
+            alter(case.items, number, status="open")
         case.back_to_review()
         case.closed_at = 0
         case.flag(*self.flags, "clarified")
@@ -376,18 +376,18 @@ def _vouch(case: Case, body: str) -> None:
 def fall(case: Case, fallen: tuple[Fallen, ...], effect: str, lift_due_at: int, on: Stamped) -> None:
     """What becomes of items whose order fell, or whose measure an appeal takes back."""
     for one in fallen:
-        item = case.items[one.item]
-        item.fell = item.fell or (effect if one.order else "")
+        was = case.items[one.item]
+        item = alter(case.items, one.item, fell=was.fell or (effect if one.order else ""))
         if one.fate == "stays":
             continue
         case.void("enforce", target=item.object, item=item.number)
-        item.status = one.fate
+        alter(case.items, one.item, status=one.fate)
         if one.fate == "kept" and not one.held:
-            item.measure = ""
+            alter(case.items, one.item, measure="")
         if one.fate == "lifting" and not one.version:
-            item.action = item.measure
+            alter(case.items, one.item, action=item.measure)
         elif one.fate == "lifting":
-            item.version, item.measure = one.version, item.measure or item.action
+            item = alter(case.items, one.item, version=one.version, measure=item.measure or item.action)
             case.owe_effect(item, "restore", on, due_at=case.lift_due_at or lift_due_at)
 
 
@@ -395,16 +395,15 @@ def _name_anew(case: Case, named: tuple[Named, ...]) -> None:
     """Open what a message names. An id that now names another object is another item, under a number of its own."""
     for one in named:
         if one.instead_of:
-            case.items[one.instead_of].renamed = one.number
+            alter(case.items, one.instead_of, renamed=one.number)
         case.named = max(case.named, one.number)
         held = case.items.get(one.number)
         if held is None:
             case.items[one.number] = Item(one.number, one.object)
             continue
-        if one.begun and not held.measure:
-            held.measure = held.action
+        measure = held.action if one.begun and not held.measure else held.measure
         case.void("enforce", target=held.object, item=held.number)
-        held.object, held.status, held.fell = one.object, "open", ""
+        alter(case.items, one.number, object=one.object, status="open", fell="", measure=measure)
 
 
 def _after_cancelling(case: Case, lift_due_at: int, *, touched: bool, beside: bool, on: Stamped) -> None:

@@ -18,7 +18,16 @@ from kz_compliance_sdk.domain.events.base import (
     words,
 )
 from kz_compliance_sdk.domain.events.office import settled
-from kz_compliance_sdk.domain.fold import FINAL, Case, PlatformObject, SilenceBasis, Telling, Tries, UserNoticeKind
+from kz_compliance_sdk.domain.fold import (
+    FINAL,
+    Case,
+    PlatformObject,
+    SilenceBasis,
+    Telling,
+    Tries,
+    UserNoticeKind,
+    alter,
+)
 from kz_compliance_sdk.domain.ledger import Stamped
 from kz_compliance_sdk.domain.references import message_id
 from kz_compliance_sdk.domain.transitions import ENDED, CaseState
@@ -55,7 +64,7 @@ class Begun(Event, frozen=True, kw_only=True):
 
     def apply(self, case: Case, on: Stamped) -> None:
         held = case.messages[self.message]
-        held.state, held.tries = "begun", max(held.tries, 1)
+        alter(case.messages, self.message, state="begun", tries=max(held.tries, 1))
 
 
 class Tried(Event, frozen=True, kw_only=True):
@@ -69,8 +78,8 @@ class Tried(Event, frozen=True, kw_only=True):
     attempts: Keyed
 
     def apply(self, case: Case, on: Stamped) -> None:
-        held = case.messages[self.message]
-        held.tries, held.tried = self.count, Tries(self.count, self.result, self.attempts)
+        tried = Tries(self.count, self.result, self.attempts)
+        alter(case.messages, self.message, tries=self.count, tried=tried)
 
 
 class OutcomeUnknown(Event, frozen=True, kw_only=True):
@@ -79,7 +88,7 @@ class OutcomeUnknown(Event, frozen=True, kw_only=True):
     message: Name
 
     def apply(self, case: Case, on: Stamped) -> None:
-        case.messages[self.message].state = "unknown"
+        alter(case.messages, self.message, state="unknown")
 
 
 class Waiting(Event, frozen=True, kw_only=True):
@@ -88,7 +97,7 @@ class Waiting(Event, frozen=True, kw_only=True):
     message: Name
 
     def apply(self, case: Case, on: Stamped) -> None:
-        case.messages[self.message].state = "waiting"
+        alter(case.messages, self.message, state="waiting")
 
 
 class Parked(Event, frozen=True, kw_only=True):
@@ -97,7 +106,7 @@ class Parked(Event, frozen=True, kw_only=True):
     message: Name
 
     def apply(self, case: Case, on: Stamped) -> None:
-        case.messages[self.message].state = "parked"
+        alter(case.messages, self.message, state="parked")
 
 
 class Retried(Event, frozen=True, kw_only=True):
@@ -106,7 +115,7 @@ class Retried(Event, frozen=True, kw_only=True):
     message: Name
 
     def apply(self, case: Case, on: Stamped) -> None:
-        case.messages[self.message].state = "begun"
+        alter(case.messages, self.message, state="begun")
 
 
 class Voided(Event, frozen=True, kw_only=True):
@@ -115,7 +124,7 @@ class Voided(Event, frozen=True, kw_only=True):
     message: Name
 
     def apply(self, case: Case, on: Stamped) -> None:
-        case.messages[self.message].state = "voided"
+        alter(case.messages, self.message, state="voided")
 
 
 class Done(Event, frozen=True, kw_only=True):
@@ -124,7 +133,7 @@ class Done(Event, frozen=True, kw_only=True):
     message: Name
 
     def apply(self, case: Case, on: Stamped) -> None:
-        case.messages[self.message].state = "done"
+        alter(case.messages, self.message, state="done")
 
 
 class MeasureInForce(Event, frozen=True, kw_only=True):
@@ -136,9 +145,15 @@ class MeasureInForce(Event, frozen=True, kw_only=True):
 
     def apply(self, case: Case, on: Stamped) -> None:
         item = case.items[self.item]
-        case.messages[self.message].state = "done"
-        item.status = "in_force" if item.status == "decided" else item.status
-        item.measure, item.effective_at, item.rests_on = item.action, self.at_platform, item.decision
+        alter(case.messages, self.message, state="done")
+        alter(
+            case.items,
+            self.item,
+            status="in_force" if item.status == "decided" else item.status,
+            measure=item.action,
+            effective_at=self.at_platform,
+            rests_on=item.decision,
+        )
         case.after_last()
 
 
@@ -151,11 +166,10 @@ class MeasureLifted(Event, frozen=True, kw_only=True):
     kept: bool = False
 
     def apply(self, case: Case, on: Stamped) -> None:
-        item = case.items[self.item]
-        case.messages[self.message].state = "voided" if self.kept else "done"
+        alter(case.messages, self.message, state="voided" if self.kept else "done")
+        item = alter(case.items, self.item, measure="", effective_at=self.at_platform)
         if item.status == "lifting":
-            item.status = "kept" if self.kept else "lifted"
-        item.measure, item.effective_at = "", self.at_platform
+            alter(case.items, self.item, status="kept" if self.kept else "lifted")
         if case.state not in ENDED:
             case.after_last()
 
@@ -173,9 +187,9 @@ class MeasureFailed(Event, frozen=True, kw_only=True):
         held, item = case.messages[self.message], case.items[self.item]
         back = False
         if self.final and held.kind == "enforce":
-            held.state = "parked"
+            alter(case.messages, self.message, state="parked")
             if item.status == "decided":
-                item.status = "failed"
+                alter(case.items, self.item, status="failed")
                 back = case.state in (CaseState.DECIDED, CaseState.LIFTING, CaseState.IN_APPROVAL)
         if back:
             case.back_to_review()
@@ -190,7 +204,7 @@ class AnswerUnusable(Event, frozen=True, kw_only=True):
     message: Name
 
     def apply(self, case: Case, on: Stamped) -> None:
-        case.messages[self.message].state = "parked"
+        alter(case.messages, self.message, state="parked")
         case.page("answer_unusable", REVIEWERS, 50, on)
 
 
@@ -201,13 +215,12 @@ class Receipt(Event, frozen=True, kw_only=True):
     message: Name
 
     def apply(self, case: Case, on: Stamped) -> None:
-        held = case.messages[self.message]
-        held.state = "done"
+        held = alter(case.messages, self.message, state="done")
         if held.kind != "report":
             return
-        for one in case.messages.values():
+        for name, one in case.messages.items():
             if one.kind == "report" and one.number < held.number and one.state == "parked":
-                one.state = "voided"
+                alter(case.messages, name, state="voided")
         ends = case.state in (CaseState.DECIDED, CaseState.ENFORCED, CaseState.LIFTED)
         if held.final and held.number == case.sequence and ends and not case.pending:
             case.state, case.closed_at, case.lift_due_at = CaseState.CLOSED, on.at, 0
@@ -221,13 +234,12 @@ class Rejected(Event, frozen=True, kw_only=True):
     code: Code
 
     def apply(self, case: Case, on: Stamped) -> None:
-        held = case.messages[self.message]
-        held.state = "parked"
+        held = alter(case.messages, self.message, state="parked")
         ends = case.state in (CaseState.DECIDED, CaseState.ENFORCED, CaseState.LIFTED)
         if held.kind == "report" and held.final and held.number == case.sequence and ends and not case.pending:
             again = [one for one in case.items.values() if one.status in FINAL and not one.renamed and not one.fell]
             for item in again:
-                item.status = "open"
+                alter(case.items, item.number, status="open")
             if again:
                 case.back_to_review()
                 case.flag("report_rejected")
@@ -308,9 +320,9 @@ class UserNoticeVoided(Event, frozen=True, kw_only=True):
 
     def apply(self, case: Case, on: Stamped) -> None:
         for name in self.messages:
-            case.tellings[name].state = "void"
+            alter(case.tellings, name, state="void")
             if name in case.messages and case.messages[name].state == "owed":
-                case.messages[name].state = "voided"
+                alter(case.messages, name, state="voided")
 
 
 class UserNoticeDelayed(Event, frozen=True, kw_only=True):
@@ -322,9 +334,9 @@ class UserNoticeDelayed(Event, frozen=True, kw_only=True):
 
     def apply(self, case: Case, on: Stamped) -> None:
         for name in self.messages:
-            told, message = case.tellings[name], case.messages[name]
-            told.state, told.due_at, told.delay_until, told.basis = "delayed", self.until, self.until, "person"
-            message.not_before = message.due_at = self.until
+            until = self.until
+            alter(case.tellings, name, state="delayed", due_at=until, delay_until=until, basis="person")
+            alter(case.messages, name, not_before=until, due_at=until)
 
 
 class UserTold(Event, frozen=True, kw_only=True):
@@ -334,9 +346,8 @@ class UserTold(Event, frozen=True, kw_only=True):
     at_platform: At
 
     def apply(self, case: Case, on: Stamped) -> None:
-        case.messages[self.message].state = "done"
-        told = case.tellings[self.message]
-        told.state, told.sent_at = "sent", self.at_platform
+        alter(case.messages, self.message, state="done")
+        alter(case.tellings, self.message, state="sent", sent_at=self.at_platform)
 
 
 class UserNeverTold(Event, frozen=True, kw_only=True):
@@ -345,8 +356,8 @@ class UserNeverTold(Event, frozen=True, kw_only=True):
     message: Name
 
     def apply(self, case: Case, on: Stamped) -> None:
-        case.messages[self.message].state = "voided"
-        case.tellings[self.message].state = "failed"
+        alter(case.messages, self.message, state="voided")
+        alter(case.tellings, self.message, state="failed")
         case.page("user_notice_failed", REVIEWERS, 20, on)
 
 

@@ -19,7 +19,7 @@ from kz_compliance_sdk.domain.events.base import (
     Value,
     words,
 )
-from kz_compliance_sdk.domain.fold import FINAL, Case, Lease, Message, Step
+from kz_compliance_sdk.domain.fold import FINAL, Case, Lease, Message, Step, alter
 from kz_compliance_sdk.domain.ledger import Stamped
 from kz_compliance_sdk.domain.transitions import CaseState
 
@@ -63,8 +63,8 @@ class UndoableRecorded(Event, frozen=True, kw_only=True):
     def apply(self, case: Case, on: Stamped) -> None:
         item = case.items[self.item]
         if (restore := case.effect_of(item, "restore")) is not None:
-            restore.state = "voided"
-        item.status, item.measure, item.effective_at = "gone", "", on.at
+            alter(case.messages, restore.id, state="voided")
+        alter(case.items, self.item, status="gone", measure="", effective_at=on.at)
         case.after_last()
 
 
@@ -75,7 +75,7 @@ class AnsweredByHand(Event, frozen=True, kw_only=True):
         case.channel = "by_hand"
         for one in case.owed:
             if one.kind in ("report", "clarification"):
-                one.endpoint, one.not_before = "by_hand", max(on.at, case.undo_until)
+                alter(case.messages, one.id, endpoint="by_hand", not_before=max(on.at, case.undo_until))
 
 
 class NoteKept(Event, frozen=True, kw_only=True):
@@ -128,7 +128,7 @@ class HandedOver(Event, frozen=True, kw_only=True):
 
     def apply(self, case: Case, on: Stamped) -> None:
         for number in case.undecided:
-            case.items[number].status = "in_force" if number in self.stay else "stopped"
+            alter(case.items, number, status="in_force" if number in self.stay else "stopped")
         case.void("clarification", "report")
         case.state, case.closed_at, case.lease, case.lift_due_at = CaseState.CLOSED, on.at, None, 0
 
@@ -191,7 +191,7 @@ class ClockStepped(Event, frozen=True, kw_only=True):
         case.clock_shift = self.shift_s
         for message in case.messages.values():
             if message.state == "owed":
-                self._keep_waiting(message, on.at)
+                alter(case.messages, message.id, not_before=self._kept_waiting(message, on.at))
         case.unflag("clock_stepped")
         if case.clock_shift:
             case.flag("clock_stepped")
@@ -199,25 +199,27 @@ class ClockStepped(Event, frozen=True, kw_only=True):
             case.lease = Lease(case.lease.token, case.lease.person, case.lease.account, self.lease_until)
         case.unsure.update(dict.fromkeys(self.unsure))
 
-    def _keep_waiting(self, one: Message, now: int) -> None:
-        """What waited keeps the time that was left. A day until which a user must not be told is a date."""
+    def _kept_waiting(self, one: Message, now: int) -> int:
+        """Until when it waits now: what waited keeps the time that was left. A day until which a user must not be told
+        is a date."""
         is_dated = one.kind == "user_notice"
         if self.step_s > 0:
             jumped_over = one.not_before < self.since + self.step_s
             if one.not_before > self.since and (jumped_over or (one.at <= self.since and not is_dated)):
-                one.not_before += self.step_s
+                return one.not_before + self.step_s
         elif one.not_before > now and not self.since + self.step_s < one.at <= now:
             dated = one.due_at if is_dated and one.not_before >= one.due_at else 0
-            one.not_before = max(one.not_before + self.step_s, dated)
+            return max(one.not_before + self.step_s, dated)
+        return one.not_before
 
 
 class EscalationSeen(Event, frozen=True, kw_only=True):
     """A person has seen the escalations so far."""
 
     def apply(self, case: Case, on: Stamped) -> None:
-        for step in case.steps.values():
+        for name, step in case.steps.items():
             if not step.seen_at:
-                step.seen_by, step.seen_at = on.person, on.at
+                alter(case.steps, name, seen_by=on.person, seen_at=on.at)
 
 
 class SuspensionWatched(Event, frozen=True, kw_only=True):
@@ -242,7 +244,7 @@ class PreservationEnded(Event, frozen=True, kw_only=True):
     def apply(self, case: Case, on: Stamped) -> None:
         for number in self.items:
             if number in case.items:
-                case.items[number].preservation_over = True
+                alter(case.items, number, preservation_over=True)
         case.page("preservation_ended", ("lead", "head"), 20, on)
 
 

@@ -8,7 +8,7 @@ from kz_compliance_sdk.domain.events.arrivals import Fallen, fall
 from kz_compliance_sdk.domain.events.base import EVERYBODY, REVIEWERS, At, Event, Keyed, Number, words
 from kz_compliance_sdk.domain.events.office import mark_suspensions
 from kz_compliance_sdk.domain.events.review import Judged, said_of
-from kz_compliance_sdk.domain.fold import Appeal, Case, Contest, Decision, Suspension
+from kz_compliance_sdk.domain.fold import Appeal, Case, Contest, Decision, Suspension, alter
 from kz_compliance_sdk.domain.ledger import Stamped
 from kz_compliance_sdk.domain.references import appeal_id_of
 from kz_compliance_sdk.domain.transitions import CaseState
@@ -38,8 +38,7 @@ class ContestSettled(Event, frozen=True, kw_only=True):
     result_at: At
 
     def apply(self, case: Case, on: Stamped) -> None:
-        held = case.contests[self.contest]
-        held.result, held.result_at = self.result, self.result_at
+        alter(case.contests, self.contest, result=self.result, result_at=self.result_at)
         if all(one.result for one in case.contests.values()):
             case.unflag("contested")
         case.page(f"contest.{self.result}", EVERYBODY, 50 if self.result in ("granted", "partly") else 20, on)
@@ -67,7 +66,7 @@ class SuspensionConfirmed(Event, frozen=True, kw_only=True):
     suspension: Number
 
     def apply(self, case: Case, on: Stamped) -> None:
-        case.suspensions[self.suspension].confirmed_by = on.person
+        alter(case.suspensions, self.suspension, confirmed_by=on.person)
         mark_suspensions(case, on.at)
         case.page("suspended", EVERYBODY, 60, on)
 
@@ -80,8 +79,7 @@ class SuspensionEnded(Event, frozen=True, kw_only=True):
     ended_at: At
 
     def apply(self, case: Case, on: Stamped) -> None:
-        held = case.suspensions[self.suspension]
-        held.ended_at = self.ended_at
+        held = alter(case.suspensions, self.suspension, ended_at=self.ended_at)
         mark_suspensions(case, on.at)
         if held.confirmed_by:
             case.page("suspension_over", EVERYBODY, 50, on)
@@ -154,12 +152,11 @@ class AppealReversed(Event, frozen=True, kw_only=True):
 
 def _settle(case: Case, number: int, state: Literal["upheld", "reversed", "withdrawn"], on: Stamped) -> None:
     """The appeal is decided, unless it was withdrawn, and nobody needs to be reminded of it."""
-    held = case.appeals[number]
-    held.state, held.decided_at = state, on.at
-    held.decided_by = on.person if state != "withdrawn" else 0
-    for one in case.messages.values():
+    decided_by = on.person if state != "withdrawn" else 0
+    alter(case.appeals, number, state=state, decided_at=on.at, decided_by=decided_by)
+    for name, one in case.messages.items():
         if one.reason in APPEAL_REMINDERS and one.number == number and one.state == "owed":
-            one.state = "voided"
+            alter(case.messages, name, state="voided")
 
 
 def _reverse(case: Case, said: AppealReversed, on: Stamped) -> None:
@@ -179,8 +176,7 @@ def _reverse(case: Case, said: AppealReversed, on: Stamped) -> None:
     )
     fall(case, said.lifted, "", said.lift_due_at, on)
     for one in said.lifted:
-        item = case.items[one.item]
-        item.decision, item.action, item.ground = said.decision, "none", ""
+        alter(case.items, one.item, decision=said.decision, action="none", ground="")
     if was is CaseState.CLOSED and not said.reports:
         return
     if any(item.status == "lifting" for item in case.items.values()):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from kz_compliance_sdk.domain.events.base import REVIEWERS, At, Code, Event, Keyed, Number, Scope, Value, words
-from kz_compliance_sdk.domain.fold import Case, Check, Decision, Lease, Look, Said
+from kz_compliance_sdk.domain.fold import Case, Check, Decision, Lease, Look, Said, alter
 from kz_compliance_sdk.domain.ledger import Stamped
 from kz_compliance_sdk.domain.transitions import CaseState
 
@@ -87,7 +87,7 @@ class ContentChanged(Event, frozen=True, kw_only=True):
             if self.version and one.item in case.items:
                 item = case.items[one.item]
                 case.void("enforce", target=item.object, item=item.number)
-                item.status = "failed"
+                alter(case.items, one.item, status="failed")
         if case.state in (CaseState.DECIDED, CaseState.LIFTING, CaseState.IN_APPROVAL):
             case.back_to_review()
         case.page("content_changed", REVIEWERS, 50, on)
@@ -167,8 +167,8 @@ class Approved(Event, frozen=True, kw_only=True):
     digest: Keyed
 
     def apply(self, case: Case, on: Stamped) -> None:
-        held = case.decisions[self.decision]
-        held.approved_by, held.approved_account, held.approved_at = on.person, on.account, on.at
+        who, account = on.person, on.account
+        alter(case.decisions, self.decision, approved_by=who, approved_account=account, approved_at=on.at)
 
 
 Setting = Literal["decided", "lifting", "settled"]
@@ -197,16 +197,22 @@ class Decided(Event, frozen=True, kw_only=True):
         case.unflag("withheld")
         said = case.decisions[self.decision].items
         for one in self.items:
-            item, word = case.items[one.item], said[one.item]
-            item.status, item.decision, item.action = one.status, self.decision, word.action
-            item.ground, item.scope = word.ground, word.scope
-            item.preserve_until = one.preserve_until or item.preserve_until
-            if one.status == "settled":
-                item.measure = ""
-                continue
-            item.version = one.version
-            kind: Literal["enforce", "restore"] = "enforce" if one.status == "decided" else "restore"
-            case.owe_effect(item, kind, on, not_before=self.not_before)
+            was, word, settled = case.items[one.item], said[one.item], one.status == "settled"
+            item = alter(
+                case.items,
+                one.item,
+                status=one.status,
+                decision=self.decision,
+                action=word.action,
+                ground=word.ground,
+                scope=word.scope,
+                preserve_until=one.preserve_until or was.preserve_until,
+                measure="" if settled else was.measure,
+                version=was.version if settled else one.version,
+            )
+            if not settled:
+                kind: Literal["enforce", "restore"] = "enforce" if one.status == "decided" else "restore"
+                case.owe_effect(item, kind, on, not_before=self.not_before)
 
 
 class SentBack(Event, frozen=True, kw_only=True):
@@ -229,7 +235,7 @@ class Undone(Event, frozen=True, kw_only=True):
         for number in self.items:
             item = case.items[number]
             case.void("enforce", "restore", target=item.object, item=number)
-            item.status = "open"
+            alter(case.items, number, status="open")
         case.void("report")
         case.back_to_review()
         case.lift_due_at = case.decided_at = 0
@@ -245,7 +251,7 @@ class Withheld(Event, frozen=True, kw_only=True):
         latest = all(item.decision == case.decision for item in held)
         for item in held:
             case.void("enforce", target=item.object, item=item.number)
-            item.status = "open"
+            alter(case.items, item.number, status="open")
         if case.state in (CaseState.DECIDED, CaseState.LIFTING):
             one_person = not case.decisions[case.decision].approved_at
             case.state = CaseState.IN_APPROVAL if latest and one_person else CaseState.QUEUED
@@ -284,7 +290,7 @@ class Reopened(Event, frozen=True, kw_only=True):
     def apply(self, case: Case, on: Stamped) -> None:
         for item in case.items.values():
             if not item.renamed and (not item.fell or item.number in self.named):
-                item.status = "open"
+                alter(case.items, item.number, status="open")
         case.back_to_review()
         case.closed_at = case.decided_at = case.lift_due_at = 0
         case.reopened += 1

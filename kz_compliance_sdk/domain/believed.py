@@ -286,8 +286,11 @@ class Reading:
             self.called[one.number] = item.item_id
 
     def items(self) -> dict[int, ItemState]:
-        known = {number: ItemState(name, number) for number, name in self.called.items()}
-        return known | {number: known[number].but(**named_by(item)) for number, item in self.objects.items()}
+        return {
+            number: ItemState.of(item_id=name, number=number, **named_by(item) if item is not None else {})
+            for number, name in self.called.items()
+            for item in (self.objects.get(number),)
+        }
 
     def id_of(self, body: bytes) -> str:
         """The id under which a message that could be read came; empty for one that is erased."""

@@ -39,7 +39,7 @@ class ItemState(Changeable):
     `fell` is the effect by which its order fell, empty while that stands: no step of people changes it, only a later
     order of the authority that names the item.
     A sealed copy is kept until `preserve_until` (UTC seconds, 0 if none is). `number` is its own in the case, and never
-    another's."""
+    another's. `held` is the item of the fold of which this is the reading."""
 
     item_id: str
     number: int
@@ -58,6 +58,7 @@ class ItemState(Changeable):
     was: str = ""
     preserve_until: int = 0
     fell: str = ""
+    held: fold.Item | None = field(default=None, compare=False, repr=False)
 
     @property
     def order_stands(self) -> bool:
@@ -270,9 +271,12 @@ def _items(case: fold.Case, words: Words) -> Iterator[ItemState]:
         held = case.items[number]
         if held.is_gone:
             continue
+        item = words.items.get(number)
+        if item is not None and item.held is held:
+            yield item
+            continue
         name = _name(number, case, words)
-        item = words.items.get(number) or ItemState(name, number)
-        yield item.but(
+        yield (item or ItemState(name, number)).but(
             item_id=f"{name}~{number}" if held.renamed else name,
             status=held.status,
             action=held.action,
@@ -285,6 +289,7 @@ def _items(case: fold.Case, words: Words) -> Iterator[ItemState]:
             preserve_until=held.preserve_until,
             was=name if held.renamed else "",
             fell=held.fell,
+            held=held,
         )
 
 
@@ -341,7 +346,7 @@ def moved(
     table has no such row."""
     if verb is not None and case.state not in SOURCES.get(verb, ()):
         raise _illegal(case, verb)
-    roster = Roster(dict(case.roster.persons), dict(case.roster.accounts))
+    roster = case.roster.copy()
     own = (one for one in tells if one.stream == case.chain.stream)
     chain = evolve(case.chain, *(_stamped(one, seq, roster) for seq, one in enumerate(own, case.chain.seq + 1)))
     if verb is not None:

@@ -533,6 +533,12 @@ class Stream:
     def head(self) -> bytes:
         return self.events[-1].hash if self.events else FIRST
 
+    def at(self, seq: int) -> Stamped:
+        """Its event of this sequence. Raises KeyError where there is none, and as `whole`."""
+        if not 0 < seq <= len(self.whole().events):
+            raise KeyError(seq)
+        return self.events[seq - 1]
+
     def whole(self) -> Stream:
         """Itself. Raises Damage or NewerRelease where nothing may be decided on it."""
         if self.fault is not None:
@@ -552,7 +558,7 @@ class Stream:
 
     def then(self, number: int, more: list[Stamped], roster: Roster) -> Stream:
         """The stream after these events too; this one stays as it was."""
-        events = [*self.events, *more]
+        events = [*self.events, *more] if self.events else more
         return Stream(self.platform, self.name, number, events, roster, None, self._case, self._folded)
 
 

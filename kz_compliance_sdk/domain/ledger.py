@@ -174,6 +174,10 @@ class Roster:
     persons: dict[str, int] = field(default_factory=dict)
     accounts: dict[str, int] = field(default_factory=dict)
 
+    def copy(self) -> Roster:
+        """The same people, to which others can be added."""
+        return Roster(dict(self.persons), dict(self.accounts))
+
     def numbers(self, actor: Actor | None) -> tuple[int, int]:
         """The person's number and the account's; None is the machine. Somebody new gets the next one."""
         if actor is None:

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from msgspec import MsgspecError, Struct, json
 from pydantic_core import from_json
 
 from kz_compliance_sdk.domain.believed import READ, Opens, Reading, planned_anew, read_case
 from kz_compliance_sdk.domain.change import Attempt, OutboxMessage, tries_digest
-from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.events.delivery import Receipt, Tried
 from kz_compliance_sdk.domain.events.privacy import Erased
 from kz_compliance_sdk.domain.events.review import Decided
@@ -45,39 +45,29 @@ class Leaving:
 
 def outgoing(stream: Stream, words: _Words) -> dict[str, Leaving]:
     """Every message that a case ever owed, by its id. Raises Damage or NewerRelease."""
-    return _made(stream, words, stream.case.messages.values())
-
-
-def _made(stream: Stream, words: _Words, messages: Iterable[Message]) -> dict[str, Leaving]:
     owed: dict[int, list[Message]] = defaultdict(list)
-    for message in messages:
+    for message in stream.case.messages.values():
         owed[message.seq].append(message)
     found: dict[str, Leaving] = {}
-    reading, case = Reading(stream.reference), Case(stream.platform, stream.name)
-    for on in stream.events:
-        before = {name: case.messages[name].settled for name in found}
-        here = owed.get(on.seq, ())
-        renamed = {number for number, item in case.items.items() if item.renamed} if here else set()
-        reading.read(on.event, {name: words.get((on.seq, name)) or b"" for name in READ.get(type(on.event), ())})
-        apply(case, on)
-        making = _Making(stream, case, reading, words, renamed)
-        found |= {message.id: making.leaving(message, on) for message in here}
-        found |= dict(_ended(found, before, case, on, words))
+    for making in _makings(stream, words):
+        on, before = making.on, {name: making.before[name].settled for name in found}
+        found |= {message.id: making.leaving(message) for message in owed.get(on.seq, ())}
+        found |= dict(_ended(found, before, making.case, on, words))
         if isinstance(on.event, Erased):
             found = {name: Leaving(one.message, settled_at=one.settled_at, erased=True) for name, one in found.items()}
     return found
 
 
-def as_made(stream: Stream, row: OutboxMessage, opens: Opens) -> OutboxMessage:
+def as_made(stream: Stream, row: OutboxMessage, opens: Opens, makings: Makings | None = None) -> OutboxMessage:
     """A message with the bytes that its chain makes, whatever its row says; one of which no event tells stays as it is.
+    What one event has several messages made of is read once for all that share their `makings`.
     Raises StoreDamaged where they cannot be made: a measure is lifted then by what other words call its object."""
     owed = stream.case.messages.get(row.id)
     if owed is None:
         return row
-    until = replace(stream, events=stream.events[: owed.seq])
     try:
-        told = _made(until, opens(stream, _made_of(owed, until)), (owed,))[row.id]
-    except (Damage, LookupError, ValueError) as error:
+        told = _leaving(stream, owed, opens, {} if makings is None else makings)
+    except (Damage, LookupError, ValueError, MsgspecError) as error:
         told = _lifting(stream, owed, opens)
         if not told.body:
             what = "what it should send cannot be made of its chain."
@@ -85,6 +75,19 @@ def as_made(stream: Stream, row: OutboxMessage, opens: Opens) -> OutboxMessage:
     if not told.body:
         raise StoreDamaged("what it should send was erased.", reference=stream.reference)
     return row.but(body=told.body, item_id=told.item_id, created_at=owed.at, deadline_at=owed.due_at)
+
+
+def _leaving(stream: Stream, owed: Message, opens: Opens, makings: Makings) -> Leaving:
+    if owed.kind == "page":
+        return Leaving(owed, as_owed(stream.platform, stream.reference, owed).body)
+    if owed.at_seq:
+        return Leaving(owed, opens(stream, [(owed.at_seq, "body")])[owed.at_seq, "body"] or b"")
+    known, making = makings.get((stream.name, owed.seq), (None, None))
+    if making is None or known is not stream:
+        until = replace(stream, events=stream.events[: owed.seq])
+        *_, making = _makings(until, opens(stream, _made_of(until)))
+        makings[stream.name, owed.seq] = stream, making
+    return making.leaving(owed)
 
 
 def _lifting(stream: Stream, owed: Message, opens: Opens) -> Leaving:
@@ -133,13 +136,8 @@ def _told(row: OutboxMessage | None, told: Leaving, stream: Stream) -> OutboxMes
     return row.but(state=_ENDED[one.state], settled_at=told.settled_at) if one.settled else row
 
 
-def _made_of(owed: Message, until: Stream) -> Iterator[tuple[int, str]]:
-    """The parts that the bytes of a message are made of."""
-    if owed.kind == "page":
-        return
-    if owed.at_seq:
-        yield owed.at_seq, "body"
-        return
+def _made_of(until: Stream) -> Iterator[tuple[int, str]]:
+    """The parts that an encoder makes the bytes of a message of."""
     for on in until.events:
         names = (*READ.get(type(on.event), ()), PROPOSAL, OBJECTS)
         yield from ((on.seq, name) for name in names if name in on.event.parts)
@@ -160,53 +158,90 @@ def _ended(
         )
 
 
+class _Judged(Struct, frozen=True):
+    """An item as a decision names it, and the content that was decided about."""
+
+    item_id: str
+    content_sha256: str | None = None
+
+
+class _Proposal(Struct, frozen=True):
+    items: tuple[_Judged, ...]
+
+
+class _Decision(Struct, frozen=True):
+    """What the bytes of an effect need of a decision."""
+
+    proposal: _Proposal
+
+
+_read_decision = json.Decoder(_Decision).decode
+
+
 @dataclass(frozen=True, slots=True)
-class _Making:
-    """What the bytes of a message are made of: the case behind the event that owes it, and the words until then. The
-    ids of the items that were `renamed` before had gone on to other objects."""
+class Making:
+    """What the bytes of a message are made of: the case behind the event `on` that owes it, its messages `before` that,
+    and the words until then. The ids of the `items` that were renamed before had gone on to other objects."""
 
     stream: Stream
+    on: Stamped
     case: Case
+    before: Mapping[str, Message]
+    items: Mapping[int, Item]
     reading: Reading
     words: _Words
-    renamed: set[int]
 
-    def leaving(self, message: Message, on: Stamped) -> Leaving:
+    def leaving(self, message: Message) -> Leaving:
         """A message as it is made."""
         if message.kind in _OWN_BYTES:
             body = self.words[message.at_seq, "body"] or b""
             return Leaving(message, body, self.reading.called.get(message.item, ""))
         if message.kind == "acknowledgement":
-            return Leaving(message, self._acknowledgement(on))
+            return Leaving(message, self._acknowledgement())
         if message.kind == "page":
             return Leaving(message, as_owed(self.stream.platform, self.stream.reference, message).body)
         named = self.reading.objects.get(message.item)
         if named is None:
             return Leaving(message)
-        return Leaving(message, self._effect(message, on), self._item_id(message))
+        return Leaving(message, self._effect(message), self._item_id(message))
 
     def _item_id(self, message: Message) -> str:
         name = self.reading.called.get(message.item, "")
-        return f"{name}~{message.item}" if message.item in self.renamed else name
+        was = self.items.get(message.item)
+        return f"{name}~{message.item}" if was is not None and was.renamed else name
 
-    def _acknowledgement(self, on: Stamped) -> bytes:
-        came = self.reading.id_of(self.words[on.seq, "message"] or b"")
+    def _acknowledgement(self) -> bytes:
+        came = self.reading.id_of(self.words[self.on.seq, "message"] or b"")
         return acknowledgement_body(self.case, self.stream.reference, came)
 
-    def _effect(self, message: Message, on: Stamped) -> bytes:
+    def _effect(self, message: Message) -> bytes:
         item, named = self.case.items[message.item], named_by(self.reading.objects[message.item])
-        seen = self._seen(item, message) if isinstance(on.event, Decided) else ("", "")
+        seen = self._seen(item, message) if isinstance(self.on.event, Decided) else ("", "")
         return effect_body(self.stream.reference, message, item, named, self._item_id(message), *seen)
 
     def _seen(self, item: Item, message: Message) -> tuple[str, str]:
         """The digest of the content that was decided about, and the object that it was found to be."""
         proposal = self.words[self.case.decisions[item.decision].at_seq, PROPOSAL] or b""
-        said = Decision.model_validate_json(proposal).item(self._item_id(message))
-        content = (said.content_sha256 if said is not None else None) or ""
+        items, item_id = _read_decision(proposal).proposal.items, self._item_id(message)
+        content = next((one.content_sha256 for one in items if one.item_id == item_id), None) or ""
         look = self.case.looks.get(item.number)
         seen = from_json(self.words[look.at_seq, OBJECTS] or b"{}") if look is not None else {}
         _, found, digest = seen.get(str(item.number), ("", "", ""))
         return content, found if digest == content else ""
+
+
+Makings = dict[tuple[str, int], tuple[Stream, Making]]
+"""By the name of a stream and the sequence of an event."""
+
+
+def _makings(stream: Stream, words: _Words) -> Iterator[Making]:
+    """What messages are made of, behind each event of a stream."""
+    reading, case = Reading(stream.reference), Case(stream.platform, stream.name)
+    for on in stream.events:
+        before, items = case.messages.copy(), case.items.copy()
+        reading.read(on.event, {name: words.get((on.seq, name)) or b"" for name in READ.get(type(on.event), ())})
+        apply(case, on)
+        yield Making(stream, on, case, before, items, reading, words)
 
 
 def lies(stored: Iterable[OutboxMessage], chain: Mapping[str, Leaving], case: Case) -> Iterator[str]:

@@ -19,8 +19,8 @@ from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.desk import ComplianceDesk
 from kz_compliance_sdk.domain.change import OutboxMessage
 from kz_compliance_sdk.domain.messages import Respondent
-from kz_compliance_sdk.faces.worker import Worker
 from kz_compliance_sdk.domain.user_notices import Telling
+from kz_compliance_sdk.faces.worker import Worker
 from kz_compliance_sdk.ports import (
     Alert,
     Delivered,

@@ -46,6 +46,7 @@ from kz_compliance_sdk.domain.events.office import LedgerKeyRetired
 from kz_compliance_sdk.domain.events.privacy import Erased, erasable, erased_of
 from kz_compliance_sdk.domain.fold import Chain, Stream
 from kz_compliance_sdk.domain.ledger import (
+    FIRST,
     SALT_BYTES,
     Damage,
     LedgerKeys,
@@ -53,7 +54,6 @@ from kz_compliance_sdk.domain.ledger import (
     NewerRelease,
     Part,
     PartClass,
-    Roster,
     Sealed,
     Stamped,
     check_order,
@@ -72,8 +72,12 @@ KEYS: Final = "keys"
 """The stream that says which ledger key was retired when."""
 
 _CLASSES: Final[tuple[PartClass, PartClass]] = ("erasable", "kept")
-_AT_ONCE = (1, 8, 64)
-"""For so many streams or parts at once there is a statement; what is less is filled up."""
+_LONG: Final = 100
+"""A stream of more events than these is kept between transactions."""
+_MOST_KEPT: Final = 16_384
+"""How many events of kept streams there are at most."""
+_ALL: Final = -(2**63)
+"""From here on is every event, whatever number somebody gave to one."""
 
 _Number = BigInteger().with_variant(Integer, "sqlite")
 
@@ -193,33 +197,28 @@ class LedgerStatements:
             of_class = and_(keys.c.stream == s.n, keys.c["class"] == literal_column(f"'{cls}'"))
             return select(_raw(keys.c.wrapped)).where(of_class).scalar_subquery()
 
-        def wanted(size: int) -> Any:
-            """Each stream once with what is asked of it once: without the word each of its events would ask again."""
-            names = s.name.in_([bindparam(f"k_name_{n}") for n in range(size)])
-            asked = (
-                last(_raw(log.c.hash)).label("head"),
-                last(_whole(log.c.n)).label("logged"),
-                last(_whole(log.c.seq)).label("ends"),
-            )
-            found = select(s.n, s.name, *asked, *(key(cls).label(cls) for cls in _CLASSES)).where(
-                s.platform == bindparam("k_platform"), names
-            )
-            return found.cte("wanted").prefix_with("MATERIALIZED")
-
-        def load(size: int) -> Any:
-            w = wanted(size)
-            of_stream = (_whole(w.c.n), *list(w.c)[1:])
-            link_ = (_whole(e.seq), _whole(e.at), *map(_raw, (e.kind, e.content, e.people, e.hash, e.mac, e.key_id)))
-            return compiled(select(*of_stream, *link_).select_from(w.outerjoin(events, e.stream == w.c.n)))
-
-        def words(size: int) -> Any:
-            seqs: list[Any] = [bindparam(f"k_seq_{n}") for n in range(size)]
-            names: list[Any] = [bindparam(f"k_name_{n}") for n in range(size)]
-            found = select(p.seq, p.name, _raw(p["class"]), _raw(p.bytes))
-            return compiled(found.where(p.stream == bindparam("k_stream"), p.seq.in_(seqs), p.name.in_(names)))
-
-        self.load = {size: load(size) for size in _AT_ONCE}
-        self.words = {size: words(size) for size in _AT_ONCE}
+        # A list is one parameter, JSON: of streams the names with the event from which each is read.
+        names = func.json_each(bindparam("k_names")).table_valued("key", "value")
+        # Each stream once with what is asked of it once: without the word each of its events would ask again.
+        asked = (
+            last(_raw(log.c.hash)).label("head"),
+            last(_whole(log.c.n)).label("logged"),
+            last(_whole(log.c.seq)).label("ends"),
+            *(key(cls).label(cls) for cls in _CLASSES),
+            names.c.value.label("since"),
+        )
+        found_names = names.join(streams, and_(s.platform == bindparam("k_platform"), s.name == names.c.key))
+        w = select(s.n, s.name, *asked).select_from(found_names).cte("wanted").prefix_with("MATERIALIZED")
+        of_stream = (_whole(w.c.n), *list(w.c)[1:-1])
+        link_ = (_whole(e.seq), _whole(e.at), *map(_raw, (e.kind, e.content, e.people, e.hash, e.mac, e.key_id)))
+        behind = and_(e.stream == w.c.n, e.seq >= w.c.since)
+        self.load = compiled(select(*of_stream, *link_).select_from(w.outerjoin(events, behind)))
+        wanted = func.json_each(bindparam("k_wanted")).table_valued("value")
+        seq, name = (func.json_extract(wanted.c.value, literal_column(f"'$[{n}]'")) for n in range(2))
+        of_these = and_(p.stream == bindparam("k_stream"), p.seq == seq, p.name == name)
+        # From the list to the parts: the other way round every part of the stream would be read.
+        each = wanted.outerjoin(parts, of_these)
+        self.words = compiled(select(p.seq, p.name, _raw(p["class"]), _raw(p.bytes)).select_from(each))
         self.parts = compiled(select(_whole(p.seq), _raw(p.name)).where(p.stream == bindparam("k_stream")))
         of_event = log.c.stream == bindparam("k_stream"), log.c.seq == bindparam("k_seq")
         self.place = compiled(select(_whole(log.c.n)).where(*of_event))
@@ -241,8 +240,7 @@ class LedgerStatements:
         )
         held = (_raw(s.name), _raw(log.c.hash), _raw(e.hash), first, ahead.limit(ONLY_ONE).scalar_subquery())
         told = select(*which, *held).select_from(found)
-        behind = told.where(mine, log.c.n > bindparam("k_n")).order_by(log.c.n).limit(AT_MOST)
-        self.walk = compiled(behind)
+        self.walk = compiled(told.where(mine, log.c.n > bindparam("k_n")).order_by(log.c.n).limit(AT_MOST))
         here = e.stream == bindparam("k_stream"), e.seq == bindparam("k_seq")
         self.hash = compiled(select(_raw(e.hash)).where(*here))
         gone = p.stream == bindparam("k_stream"), p["class"] == text("'erasable'"), p.bytes.is_not(None)
@@ -257,6 +255,41 @@ Execute = Callable[[str, tuple[Any, ...]], int]
 ExecuteMany = Callable[[Any, list[tuple[Any, ...]]], None]
 
 
+class _Kept:
+    """Long streams as they were read, proved and committed, from one transaction to the next: what follows is read
+    behind them. No word of anybody is in one, so none outlives an erasure."""
+
+    def __init__(self) -> None:
+        self._streams: dict[tuple[str, str], Stream] = {}
+        self._retired: dict[str, dict[str, int] | None] = {}
+
+    def of(self, platform: str, name: str) -> Stream:
+        """A stream as far as it need not be read again; empty where nothing is kept."""
+        return self._streams.get((platform, name)) or Stream(platform, name)
+
+    def keep(self, streams: Iterable[Stream]) -> None:
+        """Keep those that are long, and let go of those that were read longest ago where they are too many."""
+        for stream in streams:
+            if len(stream.events) > _LONG and stream.name != KEYS:
+                self._streams.pop((stream.platform, stream.name), None)
+                self._streams[stream.platform, stream.name] = stream
+        many = sum(len(stream.events) for stream in self._streams.values())
+        while many > _MOST_KEPT:
+            many -= len(self._streams.pop(next(iter(self._streams))).events)
+
+    def drop(self, platform: str, name: str) -> None:
+        """Have a stream read whole."""
+        self._streams.pop((platform, name), None)
+
+    def judge(self, platform: str, retired: dict[str, int] | None) -> bool:
+        """Whether the same ledger keys are retired as when these were proved. Where they are not all are let go of."""
+        if self._retired.get(platform) == retired:
+            return True
+        self._retired[platform] = retired
+        self._streams = {key: stream for key, stream in self._streams.items() if key[0] != platform}
+        return False
+
+
 class Ledger:
     """The streams of one moment, such as a transaction: each is read once and remembered until `begin`."""
 
@@ -266,12 +299,15 @@ class Ledger:
         self._streams: dict[tuple[str, str], Stream] = {}
         self._retired: dict[str, dict[str, int]] = {}
         self._logged: dict[str, int] = {}
+        self._words: dict[tuple[str, str], dict[tuple[int, str], bytes | None]] = {}
+        self._kept = _Kept()
 
-    def begin(self) -> None:
-        """Read everything anew."""
+    def forget(self) -> None:
+        """Read everything anew: no word that was opened is held any longer."""
         self._streams.clear()
         self._retired.clear()
         self._logged.clear()
+        self._words.clear()
         self._part_keys.begin()
 
     def streams(self, platform: str, names: Iterable[str]) -> dict[str, Stream]:
@@ -285,6 +321,13 @@ class Ledger:
             self._load(platform, missing)
         return {name: self._streams[platform, name] for name in asked}
 
+    def anew(self, platform: str, names: Iterable[str]) -> None:
+        """Have these streams read whole, whatever is kept of them. All that was appended must be written."""
+        for name in names:
+            self._kept.drop(platform, name)
+            self._streams.pop((platform, name), None)
+            self._words.pop((platform, name), None)
+
     def last_named(self, platform: str, begins: str) -> str:
         """The last name of those stored streams whose names begin so; empty where none does."""
         ((name,),) = self._all(self._s.last_named, k_platform=platform, k_after=begins, k_before=f"{begins}~")
@@ -293,13 +336,15 @@ class Ledger:
     def words(self, stream: Stream, wanted: Iterable[tuple[int, str]]) -> dict[tuple[int, str], bytes | None]:
         """The bytes of these parts by sequence and name, in one statement; None for one that was erased. Raises Damage
         for one that is missing or is not what its event speaks of, KeyError for one of which no event speaks."""
-        asked = list(dict.fromkeys(wanted))
-        by_seq = {on.seq: on.event for on in stream.whole().events}
-        said: dict[tuple[int, str], Sealed] = {(seq, name): by_seq[seq].parts[name] for seq, name in asked}
-        found = self._stored_parts(stream.number, asked)
-        gone = erased_of(stream.events)
-        opened = {one: self._part(stream, *one, said[one], found.get(one), gone) for one in asked}
-        return {one: None if part is None else part.data for one, part in opened.items()}
+        asked, known = list(dict.fromkeys(wanted)), self._words.setdefault((stream.platform, stream.name), {})
+        missing = [one for one in asked if one not in known]
+        if missing:
+            said = {(seq, name): stream.at(seq).event.parts[name] for seq, name in missing}
+            found = self._stored_parts(stream.number, missing)
+            for one in missing:
+                part = self._part(stream, *one, said[one], found.get(one))
+                known[one] = None if part is None else part.data
+        return {one: known[one] for one in asked}
 
     def chain(self, stream: Stream) -> Chain:
         """A stream with the bytes of its events, and whatever opens of its parts; none of it where nothing may be
@@ -320,7 +365,7 @@ class Ledger:
         erased_last = bool(stream.events) and isinstance(stream.events[-1].event, Erased)
         if erased_last and self._part_keys.holds(stream.platform, stream.name, "erasable"):
             found.append(Damage(stream.name, stream.seq, "the key of what it erased is there"))
-        rows = self._all(self._s.load[1], k_platform=stream.platform, k_name_0=stream.name)
+        rows = self._rows_of(stream.platform, {stream.name: _ALL})[stream.name]
         links = [_link(stream.platform, stream.name, row) for row in sorted(rows, key=_seq_of)]
         return Chain(stream, links, parts, damage, list(map(str, found)))
 
@@ -332,7 +377,7 @@ class Ledger:
         found, gone = self._stored_parts(stream.number, list(said)), erased_of(stream.events)
         for (seq, name), sealed in said.items():
             try:
-                part = self._part(stream, seq, name, sealed, found.get((seq, name)), gone)
+                part = self._part(stream, seq, name, sealed, found.get((seq, name)))
                 if part is None:
                     continue
                 parts[seq, name] = part
@@ -384,55 +429,73 @@ class Ledger:
     # ------------------------------------------------------------------------------------------------- reading
 
     def _load(self, platform: str, names: list[str]) -> None:
-        rows: dict[str, list[Any]] = {name: [] for name in names}
-        while names:
-            size = next((one for one in _AT_ONCE if one >= len(names)), _AT_ONCE[-1])
-            some, names = names[:size], names[size:]
-            filled = some + some[-1:] * (size - len(some))
-            given = {f"k_name_{n}": name for n, name in enumerate(filled)}
-            for row in self._all(self._s.load[size], k_platform=platform, **given):
-                rows[row[1]].append(row)
+        rows = self._rows_of(platform, {name: self._kept.of(platform, name).seq or _ALL for name in names})
         if KEYS in rows:
             stream = self._streams[platform, KEYS] = self._stream(platform, KEYS, rows.pop(KEYS))
             if stream.fault is None:
                 told = [on.event for on in stream.events if isinstance(on.event, LedgerKeyRetired)]
                 # What was retired once stays so from there: whoever says it again gives nothing back.
                 self._retired[platform] = {one.key: one.last for one in reversed(told)}
+            if not self._kept.judge(platform, self._retired.get(platform)):
+                rows = self._rows_of(platform, dict.fromkeys(rows, _ALL))
         for name, found in rows.items():
             self._streams[platform, name] = self._stream(platform, name, found)
 
+    def _rows_of(self, platform: str, since: Mapping[str, int]) -> dict[str, list[Any]]:
+        """The rows of streams by name, of each from its event of this sequence on."""
+        rows: dict[str, list[Any]] = {name: [] for name in since}
+        for row in self._all(self._s.load, k_platform=platform, k_names=msgspec.json.encode(since).decode()):
+            rows[row[1]].append(row)
+        return rows
+
     def _stream(self, platform: str, name: str, rows: list[Any]) -> Stream:
-        if not rows:
-            return Stream(platform, name)
-        number, _, head, logged, ends, *wrapped = rows[0][:7]
-        for cls, stored in zip(_CLASSES, wrapped, strict=True):
-            if stored is not None:
-                self._part_keys.stored(platform, name, cls, stored)
-        stream = Stream(platform, name, number or 0)
+        """The stream of these rows, the first of which is the last that is kept of it where anything is."""
+        kept = self._kept.of(platform, name)
+        if not rows and not kept.seq:
+            return kept
+        number = rows[0][0] if rows else kept.number
         try:
-            links = [_link(platform, name, row) for row in sorted(rows, key=_seq_of)]
-            stream.events = self._read(stream, links, logged or 0)
+            if kept.seq and (not rows or number != kept.number):
+                raise Damage(name, kept.seq, "what was read of it before is gone")
+            _, _, head, logged, ends, *wrapped = rows[0][:7]
+            for cls, stored in zip(_CLASSES, wrapped, strict=True):
+                if stored is not None:
+                    self._part_keys.stored(platform, name, cls, stored)
+            stream = self._read(
+                kept, number or 0, [_link(platform, name, row) for row in sorted(rows, key=_seq_of)], logged or 0
+            )
             if (stream.head, stream.seq) != (head, ends) or logged is None:
                 raise Damage(name, stream.seq + 1, "the log does not end with the stream")
         except (Damage, NewerRelease) as fault:
             return Stream(platform, name, number or 0, fault=fault)
         return stream
 
-    def _read(self, stream: Stream, links: list[Link], logged: int) -> list[Stamped]:
-        retired = self._retired.get(stream.platform, {})
-        known = {**self._by_id, b"": None} if "" in retired else self._by_id
-        found = read(links, READERS, known, platform=stream.platform, stream=stream.name, roster=stream.roster)
+    def _read(self, kept: Stream, number: int, links: list[Link], logged: int) -> Stream:
+        retired = self._retired.get(kept.platform, {})
+        keys_ = {**self._by_id, b"": None} if "" in retired else self._by_id
+        roster, after = kept.roster.copy(), kept.events[-2:-1]
+        found = read(
+            links,
+            READERS,
+            keys_,
+            platform=kept.platform,
+            stream=kept.name,
+            after=(after[0].seq, after[0].hash) if after else (0, FIRST),
+            roster=roster,
+        )
+        if kept.seq and found[0].hash != kept.head:
+            raise Damage(kept.name, kept.seq, "it is another event than was read before")
         last_of = check_order(links, self._ledger_keys)
         current = self._ledger_keys.current
         others = last_of.keys() - {current.id if current is not None else b""}
-        if others and stream.name != KEYS and stream.platform not in self._retired:
-            raise Damage(stream.name, 1, "whether its ledger key is retired cannot be read from the stream `keys`")
+        if others and kept.name != KEYS and kept.platform not in self._retired:
+            raise Damage(kept.name, 1, "whether its ledger key is retired cannot be read from the stream `keys`")
         for key_id, seq in last_of.items():
             last = retired.get(key_id.hex(), logged)
             # Where the whole stream was logged by then no event need be looked up.
-            if logged > last and self._place(stream.number, seq) > last:
-                raise Damage(stream.name, seq, "it was appended under a ledger key that had been retired")
-        return found
+            if logged > last and self._place(number, seq) > last:
+                raise Damage(kept.name, seq, "it was appended under a ledger key that had been retired")
+        return kept.then(number, found[1:] if kept.seq else found, roster)
 
     def _place(self, number: int, seq: int) -> int:
         """The number of an event in the log; one that is not there stands behind everything."""
@@ -440,25 +503,16 @@ class Ledger:
         return found[0][0] or 2**63 if found else 2**63
 
     def _stored_parts(self, number: int, asked: Sequence[tuple[int, str]]) -> dict[tuple[int, str], tuple[Any, Any]]:
-        found: dict[tuple[int, str], tuple[Any, Any]] = {}
-        left = list(asked)
-        while left:
-            size = next((one for one in _AT_ONCE if one >= len(left)), _AT_ONCE[-1])
-            some, left = left[:size], left[size:]
-            given: dict[str, Any] = {}
-            for n, (seq, name) in enumerate(some + some[-1:] * (size - len(some))):
-                given |= {f"k_seq_{n}": seq, f"k_name_{n}": name}
-            for seq, name, cls, data in self._all(self._s.words[size], k_stream=number, **given):
-                found[seq, name] = cls, data
-        return found
+        if not asked:
+            return {}
+        rows = self._all(self._s.words, k_stream=number, k_wanted=msgspec.json.encode(asked).decode())
+        return {(seq, name): (cls, data) for seq, name, cls, data in rows if seq is not None}
 
-    def _part(
-        self, stream: Stream, seq: int, name: str, said: Sealed, found: tuple[Any, Any] | None, gone: frozenset[int]
-    ) -> Part | None:
+    def _part(self, stream: Stream, seq: int, name: str, said: Sealed, found: tuple[Any, Any] | None) -> Part | None:
         if found is None or found[0] != said.cls.encode():
             raise Damage(stream.name, seq, f"its part {name} is missing, or of another class")
         if found[1] is None:
-            if said.cls == "erasable" and seq in gone:
+            if said.cls == "erasable" and seq in erased_of(stream.events):
                 return None
             raise Damage(stream.name, seq, f"its part {name} was emptied, and no event says so")
         part = self._part_keys.open(stream.platform, stream.name, seq, name, said, found[1])
@@ -496,7 +550,8 @@ class Appending(Ledger):
         self.begin()
 
     def begin(self) -> None:
-        super().begin()
+        """Nothing is appended yet."""
+        self.forget()
         self._next_stream = 0
         self._last: tuple[int, int, bytes] | None = None
         self._forget()
@@ -548,6 +603,10 @@ class Appending(Ledger):
         insert("parts", [(*key, *row) for key, row in self._new_parts.items()])
         insert("log", self._rows["log"])
         self._forget()
+
+    def committed(self) -> None:
+        """What was read and written stands: what is long of it is kept."""
+        self._kept.keep(self._streams.values())
 
     def landed(self) -> bool | None:
         """After a commit of unknown outcome: whether the last event that was written stands; None if none was."""
@@ -645,6 +704,7 @@ class Appending(Ledger):
     def _erase(self, number: int, platform: str, stream: str) -> None:
         """What is not stored yet never will be; the rest goes when the batch is written."""
         self._erased[number] = None
+        self._words.pop((platform, stream), None)
         self._new_keys.pop((number, "erasable"), None)
         self._part_keys.destroyed(platform, stream)
         for key, (cls, _) in self._new_parts.items():
@@ -665,5 +725,5 @@ class _Grown:
 
     def __init__(self, stream: Stream) -> None:
         self.stream = stream
-        self.roster = Roster(dict(stream.roster.persons), dict(stream.roster.accounts))
+        self.roster = stream.roster.copy()
         self.events: list[Stamped] = []

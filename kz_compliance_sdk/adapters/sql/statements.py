@@ -56,6 +56,8 @@ from kz_compliance_sdk.domain.change import ClockSet, CursorMoved, EndpointState
 from kz_compliance_sdk.domain.checkpoints import CHECKPOINTS, Checkpoint, LogLine, checkpoint_in
 from kz_compliance_sdk.domain.events.arrivals import Opened
 from kz_compliance_sdk.domain.events.base import Happened
+from kz_compliance_sdk.domain.fold import Stream
+from kz_compliance_sdk.domain.outgoing import Makings
 from kz_compliance_sdk.domain.references import stream_of
 from kz_compliance_sdk.errors import StoreDamaged
 from kz_compliance_sdk.ports.store import Noted
@@ -444,12 +446,21 @@ class Shared:
         self._any_waiting: dict[str, bool] = {}
         self._checkpoints: dict[str, Checkpoint | None] = {}
         self._noted: dict[tuple[type, str, str], object] = {}
+        self._cases: dict[tuple[str, str], tuple[Stream, dict[str, Any], Case]] = {}
+        self.makings: Makings = {}
 
     def check_written(self, *keys: str) -> None:
         """Raise Behind if an earlier work of the batch has staged something about this: rows would be older than their
         chains."""
         if not self._tx.keys.isdisjoint(keys):
             raise Behind
+
+    def whole(self, platform_id: str, names: Iterable[str]) -> dict[str, Stream]:
+        """These streams, read and proved from their first event on, whatever is kept of them."""
+        asked = list(names)
+        self._tx.flush()
+        self._tx.ledger.anew(platform_id, asked)
+        return self._tx.ledger.streams(platform_id, asked)
 
     def cases_from(self, platform_id: str, found: Sequence[Any]) -> list[Case]:
         """The cases of these rows, each as its chain has it. Raises StoreDamaged."""
@@ -460,7 +471,12 @@ class Shared:
         """The case of a row, as its chain has it. Raises StoreDamaged."""
         self.check_written(f"c{row[1]}")
         plan, name = plan_of(row), stream_of(row[1])
-        return read_case(self._tx.ledger.streams(row[0], [name])[name], self._tx.ledger.words, plan)
+        stream = self._tx.ledger.streams(row[0], [name])[name]
+        read, planned, case = self._cases.get((row[0], name), (None, None, None))
+        if case is None or read is not stream or planned != plan:
+            case = read_case(stream, self._tx.ledger.words, plan)
+            self._cases[row[0], name] = stream, plan, case
+        return case
 
     def expired_leases(self, platform_id: str, now: int, limit: int, unreadable: list[str]) -> list[Case]:
         """If there are none at the time of the batch, there are none for the whole of it: its clock stands still."""

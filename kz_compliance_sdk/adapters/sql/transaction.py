@@ -277,6 +277,8 @@ class SqliteTransaction:
             raise failure from error
         self._files.after(self._lock)
         self._lock.release()
+        self.ledger.committed()
+        self._forget()
 
     def rollback(self) -> None:
         try:
@@ -287,6 +289,12 @@ class SqliteTransaction:
             self._open()
         finally:
             self._lock.release()
+            self._forget()
+
+    def _forget(self) -> None:
+        """No word that was opened outlives its transaction."""
+        self.ledger.forget()
+        self.shared.forget()
 
     def landed(self) -> bool | None:
         """Whether the batch is in the file all the same: its last event is looked up. None if nobody can tell."""

@@ -122,8 +122,9 @@ class View:
         lost = self._tx.all(self._s.lost, k_platform_id=self._platform, n=limit, **between)
         known = {row[1]: row for row in found} | {case_id: None for (case_id,) in lost}
         ids = sorted(known)[:limit]
-        chains = self.streams(map(stream_of, ids)).values()
-        self.streams(name for chain in chains if chain.fault is None for name in names_of(chain.case))
+        chains = self._tx.shared.whole(self._platform, map(stream_of, ids)).values()
+        objects = {name for chain in chains if chain.fault is None for name in names_of(chain.case)}
+        self._tx.shared.whole(self._platform, objects)
         last = ids[-1] if ids else after
         stored = derived.found_between(self._tx.all, self._s.derived, self._platform, after, last)
         messages = self._messages_between(after, last)
@@ -272,7 +273,7 @@ class View:
         return leaving(chain, self._as_made(chain, message), self._tx.now)
 
     def _as_made(self, chain: Stream, message: OutboxMessage) -> OutboxMessage:
-        return message if chain.fault is not None else as_made(chain, message, self.words)
+        return message if chain.fault is not None else as_made(chain, message, self.words, self._tx.shared.makings)
 
     def _alert(self, message: OutboxMessage) -> OutboxMessage:
         """An alert as its chain has it, as its row has it where that cannot be read."""

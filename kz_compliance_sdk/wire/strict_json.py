@@ -13,6 +13,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final, NoReturn, TypeVar
 
+import msgspec
 from pydantic import BaseModel, ValidationError
 
 from kz_compliance_sdk.domain.values import CONTROL_PATTERNS, FROM_WIRE
@@ -38,14 +39,13 @@ def loads(body: bytes, *, max_nodes: int = MAX_NODES) -> dict[str, Any]:
     Raises Unreadable and nothing else, with one of the codes `json_empty`, `json_utf8`, `json_syntax`,
     `json_not_object`, `json_number`, `json_duplicate_key`, `json_unicode`, `json_depth`, `json_nodes`.
     """
-    text = _text(body)
     # No object or array without its bracket, no other value without a bracket or a comma before it: while
     # these counts stay low, so do depth and nodes, and no walk is needed. They count what stands inside
     # texts as well, so they can only be too high.
     brackets = body.count(b"{") + body.count(b"[")
-    if brackets > MAX_DEPTH and _deeper_than(text, MAX_DEPTH):
+    if brackets > MAX_DEPTH and _deeper_than(_text(body), MAX_DEPTH):
         raise _refused("json_depth", f"the JSON is nested more than {MAX_DEPTH} levels deep")
-    value = _parse(text)
+    value = _plain(body) or _parse(_text(body))
     if type(value) is not dict:
         raise _refused("json_not_object", "the body is not a JSON object")
     # As a value takes a byte at least, there is nothing to count in a body that is short.
@@ -55,6 +55,24 @@ def loads(body: bytes, *, max_nodes: int = MAX_NODES) -> dict[str, Any]:
     if b"\\u" in body and _holds_surrogate(value):
         raise _refused("json_unicode", "a text holds half of a surrogate pair")
     return value
+
+
+_fast = msgspec.json.Decoder().decode
+_written = msgspec.json.Encoder().encode
+_AS_ZEROS: Final = bytes.maketrans(b"123456789", b"000000000")
+_TOO_LONG: Final = b"0" * (MAX_DIGITS + 1)
+
+
+def _plain(body: bytes) -> Any:
+    """What the fast reader makes of a body, if that writes it back to the same bytes: what is read so reads in one way
+    only. None for a body that the strict reader has to judge, and for one with a long run of digits."""
+    if _TOO_LONG in body.translate(_AS_ZEROS):
+        return None
+    try:
+        value = _fast(body)
+        return value if _written(value) == body else None
+    except (ValueError, RecursionError):
+        return None
 
 
 def _text(body: bytes) -> str:

@@ -8,6 +8,7 @@ import random
 import pytest
 
 from kz_compliance_sdk.errors import Unreadable
+from kz_compliance_sdk.wire import strict_json
 from kz_compliance_sdk.wire.strict_json import MAX_DEPTH, MAX_NODES, loads
 
 REFUSED = {
@@ -111,3 +112,27 @@ def test_no_mutation_of_a_body_raises_anything_else() -> None:
         except Unreadable as refused:
             outcomes.add(refused.code)
     assert {"ok", "json_syntax", "json_utf8"} <= outcomes
+
+
+def _outcome(body: bytes) -> object:
+    try:
+        return repr(loads(body))
+    except Unreadable as refused:
+        return refused.code
+
+
+def test_the_fast_reader_lets_nothing_through_that_the_strict_one_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = random.Random(20_261_201)
+    said = {"a": ["ж𝄞\x7f", 1.5, -0.0, 10**40, None, {"b": "A\\\u0001"}], "b": True, "c": 1e16}
+    body = json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode().replace(b"e+", b"e")
+    bodies = [body, *(one for one, _ in REFUSED.values()), *(one for one, _ in ACCEPTED.values())]
+    for _ in range(10_000):
+        mutant = bytearray(body)
+        for _ in range(rng.randint(1, 3)):
+            mutant[rng.randrange(len(mutant))] = rng.choice(b'{}[]",:\\u0e9-.\xff\xed\x00d8abc')
+        bodies.append(bytes(mutant))
+    fast = [strict_json._plain(one) is not None for one in bodies]
+    found = [_outcome(one) for one in bodies]
+    monkeypatch.setattr(strict_json, "_plain", lambda _body: None)
+    assert found == [_outcome(one) for one in bodies]
+    assert 50 < sum(fast) < len(bodies) / 2

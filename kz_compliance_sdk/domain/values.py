@@ -10,9 +10,12 @@ notice would cost more than all the rest of its validation.
 from __future__ import annotations
 
 import re
+import tomllib
+from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from importlib.resources import files
 from typing import Annotated, Any, Final, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, PlainSerializer, PlainValidator, StringConstraints, WithJsonSchema
@@ -102,6 +105,35 @@ def utc_offset_minutes(text: str) -> int | None:
 def instant_text(seconds: int) -> str:
     """UTC seconds as RFC 3339 text that ends in Z."""
     return f"{(_EPOCH + seconds * _SECOND).isoformat()[:19]}Z"
+
+
+def written(package: str, name: str) -> Mapping[str, Any]:
+    """What a TOML file says that lies in a package."""
+    return tomllib.loads(files(package).joinpath(name).read_text(encoding="utf-8"))
+
+
+def is_time(name: str) -> bool:
+    """Whether a field of this name is a time."""
+    return name in ("at", "until") or name.endswith(("_at", "_until"))
+
+
+def fields_of(value: object, names: str, **more: Any) -> dict[str, Any]:
+    """What a value holds under these names, in their order: the fields of a document.
+
+    `name:field` renames a field, `name?` is null where it is empty, and what `more` has under a name stands there.
+    """
+    found = {}
+    for each in names.split():
+        name, _, field = each.rstrip("?").partition(":")
+        held = more[name] if name in more else getattr(value, field or name)
+        found[name] = None if each.endswith("?") and not held else held
+    return found
+
+
+def json_of(value: object, names: str, **more: Any) -> dict[str, Any]:
+    """As `fields_of`, with times as RFC 3339 text."""
+    found = fields_of(value, names, **more)
+    return {name: instant_text(held) if type(held) is int and is_time(name) else held for name, held in found.items()}
 
 
 def _bad_form() -> PydanticCustomError:

@@ -7,13 +7,11 @@ its name, so that a code which nobody has put into words yet stands there as a c
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Mapping
 from functools import cache
 from gettext import GNUTranslations
 from importlib.resources import files
 from io import BytesIO
-from typing import Any, Final, Literal, get_args
+from typing import Final, Literal, get_args
 
 Lang = Literal["kk", "ru", "en"]
 LANGUAGES: Final[tuple[Lang, ...]] = get_args(Lang)
@@ -48,8 +46,3 @@ def words(lang: str, *subjects: str) -> Words:
 def compiled(lang: str, subject: str) -> bytes:
     """A packaged catalogue as gettext reads it."""
     return files("kz_compliance_sdk").joinpath("locale", lang, "LC_MESSAGES", f"{subject}.mo").read_bytes()
-
-
-def written(package: str, name: str) -> Mapping[str, Any]:
-    """What a TOML file says that lies in a package."""
-    return tomllib.loads(files(package).joinpath(name).read_text(encoding="utf-8"))

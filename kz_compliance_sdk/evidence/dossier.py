@@ -33,7 +33,7 @@ from kz_compliance_sdk.domain.references import stream_of
 from kz_compliance_sdk.domain.review_policy import Form
 from kz_compliance_sdk.domain.reviewed import PROPOSAL, checks_of, decisions_of, looks_of
 from kz_compliance_sdk.domain.user_notices import name_of
-from kz_compliance_sdk.domain.values import instant_text
+from kz_compliance_sdk.domain.values import fields_of, instant_text, is_time
 
 # --------------------------------------------------------------------------------------------------------------- told
 # What the events of a case tell, in the shape of the documents of a pack.
@@ -114,23 +114,16 @@ def told(events: Sequence[Stamped], case: Case, name: Name) -> dict[str, Json]:
 
 def shown(value: Any, names: str, name: Name = str) -> dict[str, Json]:
     """What a value holds under these names, as the documents have it; `name:field` renames a field."""
-    found: dict[str, Json] = {}
-    for each in names.split():
-        field, _, own = each.partition(":")
-        held = getattr(value, own or field)
-        found[field] = name(held) if field.endswith("_by") else _shown(field, held)
-    return found
+    found = fields_of(value, names)
+    return {field: name(held) if field.endswith("_by") else _shown(field, held) for field, held in found.items()}
 
 
 def _shown(field: str, held: Any) -> Json:
-    if field.endswith(("_at", "until")):
+    if is_time(field):
         return instant_text(held) if held else None
-    if isinstance(held, tuple):
-        return list(held)
     if isinstance(held, str):
         return str(held) or None
-    number: int = held
-    return number
+    return list(held) if isinstance(held, tuple) else held
 
 
 def _looks(events: Sequence[Stamped]) -> Iterator[tuple[Stamped, Any, int]]:

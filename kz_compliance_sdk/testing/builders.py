@@ -32,8 +32,7 @@ from kz_compliance_sdk.domain.report import (
     ReportItem,
     Statement,
 )
-from kz_compliance_sdk.domain.values import LocalText
-from kz_compliance_sdk.domain.words import written
+from kz_compliance_sdk.domain.values import LocalText, written
 from kz_compliance_sdk.wire.v1 import MessageData, MessageType, write_message
 
 PLATFORM_ID: Final = "social"

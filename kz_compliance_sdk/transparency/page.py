@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from kz_compliance_sdk.adapters.html import template
 from kz_compliance_sdk.domain.clock import local
-from kz_compliance_sdk.domain.values import instant_text
+from kz_compliance_sdk.domain.values import instant_text, json_of
 from kz_compliance_sdk.domain.words import Lang, Words, words
 from kz_compliance_sdk.transparency.publication import PublishedFigure, PublishedTime, TransparencyReport, Value
 
@@ -108,27 +108,16 @@ def document(report: TransparencyReport) -> dict[str, Any]:
         "platform_id": report.platform_id,
         "period": {"from": instant_text(report.period.start), "until": instant_text(report.period.end)},
         "as_of": instant_text(report.as_of),
-        "threshold": report.threshold,
-        "embargo_days": report.embargo_days,
-        "withheld_until": instant_text(report.withheld_until),
-        "unrecorded": list(report.unrecorded),
-        "left_out": list(report.left_out),
+        **json_of(report, "threshold embargo_days withheld_until unrecorded left_out"),
         "authorities": {name: dict(label) for name, label in report.names.items()},
         "figures": [
             {
-                "figure": one.figure.id,
-                "unit": one.figure.unit,
-                "definition": one.figure.definition,
-                "adds_up_to": one.figure.of or None,
-                "counts_several_times": one.figure.many,
-                "values": [{"value": v.value, "count": v.count, "shown": v.shown} for v in one.values],
+                **json_of(one.figure, "figure:id unit definition adds_up_to:of? counts_several_times:many"),
+                "values": [json_of(value, "value count shown") for value in one.values],
             }
             for one in report.figures
         ],
-        "times": [
-            {"until": t.of, "by": t.by, "value": t.value, "median_s": t.median_s, "p95_s": t.p95_s}
-            for t in report.times
-        ],
+        "times": [json_of(time, "until:of by value median_s p95_s") for time in report.times],
     }
 
 

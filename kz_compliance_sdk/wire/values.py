@@ -23,6 +23,7 @@ from kz_compliance_sdk.domain.values import (
     LocalText,
     ValueModel,
     instant_text,
+    json_of,
     parse_instant,
 )
 
@@ -45,5 +46,6 @@ __all__ = [
     "ValueModel",
     "canonical",
     "instant_text",
+    "json_of",
     "parse_instant",
 ]

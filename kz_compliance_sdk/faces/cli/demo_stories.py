@@ -29,7 +29,7 @@ from kz_compliance_sdk.domain.decision import OUTCOME_OF_ACTION
 from kz_compliance_sdk.domain.messages import BY_HAND, object_key
 from kz_compliance_sdk.domain.notice import Effect, Item, Notice
 from kz_compliance_sdk.domain.report import Question, Statement
-from kz_compliance_sdk.domain.words import written
+from kz_compliance_sdk.domain.values import written
 from kz_compliance_sdk.errors import ComplianceError
 from kz_compliance_sdk.faces.cli import screen
 from kz_compliance_sdk.faces.cli.command import Answer

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from kz_compliance_sdk.domain.words import written
+from kz_compliance_sdk.domain.values import written
 from kz_compliance_sdk.errors import ComplianceError
 from kz_compliance_sdk.faces.cli import screen
 from kz_compliance_sdk.faces.cli.session import Session, refuse_directory, refuse_missing, system_user

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from kz_compliance_sdk.domain.values import instant_text
+from kz_compliance_sdk.domain.values import fields_of, instant_text, is_time
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.desk import CaseFile
@@ -57,22 +57,9 @@ def rendered(value: Any) -> Any:
     return [rendered(one) for one in value] if isinstance(value, list | tuple) else value
 
 
-def is_time(name: str) -> bool:
-    """Whether a field of this name is a time."""
-    return name == "at" or name.endswith(("_at", "_until"))
-
-
 def fields(value: object, names: str, **more: Any) -> Document:
-    """What a value holds under these names, in their order.
-
-    `name:field` renames a field, `name?` is null where it is empty, and what `more` has under a name stands there.
-    """
-    found = Document()
-    for each in names.split():
-        name, _, field = each.rstrip("?").partition(":")
-        held = more[name] if name in more else getattr(value, field or name)
-        found[name] = None if each.endswith("?") and not held else held
-    return found
+    """A part of a document: as `fields_of`, and its names are ours."""
+    return Document(fields_of(value, names, **more))
 
 
 def gaps(found: Iterable[Gap]) -> list[Document]:

@@ -9,8 +9,9 @@ from typing import Any
 from rich.text import Text
 
 from kz_compliance_sdk.domain.transitions import CaseState
+from kz_compliance_sdk.domain.values import is_time
 from kz_compliance_sdk.faces.cli import screen
-from kz_compliance_sdk.faces.cli.documents import is_time, said
+from kz_compliance_sdk.faces.cli.documents import said
 from kz_compliance_sdk.faces.cli.screen import both, say
 
 Shown = Mapping[str, Any]

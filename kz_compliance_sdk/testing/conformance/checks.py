@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, Literal, Protocol, TypeVar
 
-from kz_compliance_sdk.domain.words import written
+from kz_compliance_sdk.domain.values import written
 from kz_compliance_sdk.errors import InvalidInput
 from kz_compliance_sdk.testing.conformance.transport import Answer, NoAnswer
 from kz_compliance_sdk.wire.signature import Profile

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeVar
 from urllib.parse import parse_qsl, quote
@@ -14,9 +14,8 @@ from pydantic import BaseModel, Field
 
 from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.desk import ComplianceDesk
-from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import InboxRow
-from kz_compliance_sdk.domain.values import Instant, ValueModel, instant_text
+from kz_compliance_sdk.domain.values import Instant, ValueModel, json_of
 from kz_compliance_sdk.errors import ComplianceError, ConfigError, Unreadable
 from kz_compliance_sdk.ports import Env
 from kz_compliance_sdk.services.response import refused
@@ -73,6 +72,8 @@ class Cases(ValueModel):
 
 
 _M = TypeVar("_M", bound=BaseModel)
+_MESSAGE: Final = "body_sha256 exit case_reference:case_id? received_at"
+_CASE: Final = "case_reference:id notice_id quarantined received_at due_at"
 
 
 class Inspector:
@@ -113,13 +114,15 @@ def inspect_handler(desk: ComplianceDesk, *, anywhere: bool = False) -> Callable
             field="allow_test_keys",
             remedy="Set it in a sandbox. Never show in production what was received.",
         )
-    routes: Mapping[str, tuple[str, Callable[[str], dict[str, Any]]]] = {
-        "messages": (
-            "body_sha256",
-            lambda asked: {"messages": [_message(row) for row in _received(desk, asked.lower())]},
-        ),
-        "cases": ("notice_id", lambda asked: {"cases": [_case(case) for case in desk.cases(notice_id=asked).cases]}),
-    }
+
+    def messages(digest: str) -> list[dict[str, Any]]:
+        return [json_of(row, _MESSAGE) for row in desk.store.queries(desk.platform_id).received(digest.lower())]
+
+    def cases(notice_id: str) -> list[dict[str, Any]]:
+        found = desk.cases(notice_id=notice_id).cases
+        return [json_of(case, _CASE, quarantined=case.state == "quarantined") for case in found]
+
+    routes = {"messages": ("body_sha256", messages), "cases": ("notice_id", cases)}
 
     def handle(request: Request) -> Reply:
         try:
@@ -134,36 +137,13 @@ def inspect_handler(desk: ComplianceDesk, *, anywhere: bool = False) -> Callable
             asked = dict(parse_qsl(request.target.partition("?")[2])).get(field)
             if asked is None:
                 raise refuse(400, "query_invalid", f"Say which: {field}=...", field=field)
-            return json_reply(ask(asked))
+            return json_reply({name: ask(asked)})
         except Refused as refused:
             return refused.reply()
         except ComplianceError as error:
             return refuse(503, error.code, error.message).reply()
 
     return handle
-
-
-def _received(desk: ComplianceDesk, body_sha256: str) -> Sequence[InboxRow]:
-    return desk.store.queries(desk.platform_id).received(body_sha256)
-
-
-def _message(row: InboxRow) -> dict[str, Any]:
-    return {
-        "body_sha256": row.body_sha256,
-        "exit": row.exit,
-        "case_reference": row.case_id or None,
-        "received_at": instant_text(row.received_at),
-    }
-
-
-def _case(case: Case) -> dict[str, Any]:
-    return {
-        "case_reference": case.id,
-        "notice_id": case.notice_id,
-        "quarantined": case.state == "quarantined",
-        "received_at": instant_text(case.received_at),
-        "due_at": instant_text(case.due_at),
-    }
 
 
 INTAKE_URL: Final = "https://social.example/notices"
@@ -193,7 +173,7 @@ class SandboxPlatform:
 
     def held(self, body_sha256: str) -> Sequence[InboxRow]:
         """What it holds of a message, by the SHA-256 of its bytes in hex."""
-        return _received(self.desk, body_sha256)
+        return self.desk.store.queries(self.desk.platform_id).received(body_sha256)
 
     def handle(self, request: Request) -> Reply:
         """The reply to one request."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, get_args
 
-from kz_compliance_sdk.testing.conformance.checks import Report, Result
+from kz_compliance_sdk.domain.values import fields_of
+from kz_compliance_sdk.testing.conformance.checks import Report, Result, Verdict
 from kz_compliance_sdk.testing.conformance.selftest import Outcome
 
 _DOCS: Final = "docs/"
@@ -15,30 +16,16 @@ _DOCS: Final = "docs/"
 
 def report_document(report: Report) -> dict[str, Any]:
     """The report as one JSON document. Seconds are those that each check took."""
-    return {
-        "subject": report.subject,
-        "profile": report.profile,
-        "all_hold": report.all_hold,
-        "held": len(report.of("held")),
-        "broken": len(report.of("broken")),
-        "skipped": len(report.of("skipped")),
-        "checks": [_row(result) for result in report.results],
-    }
+    counts = {verdict: len(report.of(verdict)) for verdict in get_args(Verdict)}
+    checks = [_row(result) for result in report.results]
+    return fields_of(report, "subject profile all_hold held broken skipped checks", **counts, checks=checks)
 
 
 def _row(result: Result) -> dict[str, Any]:
-    failed = result.verdict == "broken"
-    return {
-        "name": result.name,
-        "verdict": result.verdict,
-        "sends": result.sends,
-        "wanted": result.wanted,
-        "came": result.came if failed else None,
-        "remedy": result.remedy if failed else None,
-        "why": result.why or None,
-        "contract": {"page": _DOCS + result.promise.where, "quote": result.promise.quote},
-        "seconds": result.seconds,
-    }
+    failed = {} if result.verdict == "broken" else {"came": None, "remedy": None}
+    contract = {"page": _DOCS + result.promise.where, "quote": result.promise.quote}
+    names = "name verdict sends wanted came remedy why? contract seconds"
+    return fields_of(result, names, contract=contract, **failed)
 
 
 def junit(report: Report) -> str:
@@ -87,12 +74,8 @@ def selftest_document(outcomes: Sequence[Outcome]) -> dict[str, Any]:
         "all_right": all(outcome.is_right for outcome in outcomes),
         "controls": [
             {
-                "name": outcome.control.name,
-                "what": outcome.control.what,
-                "is_right": outcome.is_right,
-                "caught_by": sorted(set(outcome.report.broken) & outcome.control.must_break),
-                "missed": list(outcome.missed),
-                "blamed": list(outcome.blamed),
+                **fields_of(outcome.control, "name what"),
+                **fields_of(outcome, "is_right caught_by missed blamed"),
             }
             for outcome in outcomes
         ],

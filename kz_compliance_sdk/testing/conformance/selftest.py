@@ -11,8 +11,7 @@ from functools import partial
 from typing import Any, Final
 
 from kz_compliance_sdk.domain.canonical import canonical
-from kz_compliance_sdk.domain.values import instant_text
-from kz_compliance_sdk.domain.words import written
+from kz_compliance_sdk.domain.values import instant_text, written
 from kz_compliance_sdk.errors import ComplianceError, NotAuthentic
 from kz_compliance_sdk.ports import Env
 from kz_compliance_sdk.services.response import NOT_AUTHENTIC
@@ -496,6 +495,11 @@ class Outcome:
 
     control: Control
     report: Report
+
+    @property
+    def caught_by(self) -> tuple[str, ...]:
+        """The checks that found it, as they ought."""
+        return tuple(sorted(set(self.report.broken) & self.control.must_break))
 
     @property
     def missed(self) -> tuple[str, ...]:

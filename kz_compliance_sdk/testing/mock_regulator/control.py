@@ -51,6 +51,7 @@ from kz_compliance_sdk.testing.mock_regulator.books import (
     NoticeRecord,
     Recorded,
     RegistrationStatus,
+    Submission,
 )
 from kz_compliance_sdk.testing.mock_regulator.exchange import (
     Forgery,
@@ -69,7 +70,7 @@ from kz_compliance_sdk.testing.mock_regulator.scenarios import SCENARIOS
 from kz_compliance_sdk.wire.signature import SigningKey
 from kz_compliance_sdk.wire.strict_json import loads, validated
 from kz_compliance_sdk.wire.v1 import API_VERSION, Message, read_message
-from kz_compliance_sdk.wire.values import Instant, ValueModel, instant_text
+from kz_compliance_sdk.wire.values import Instant, ValueModel, instant_text, json_of
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -182,7 +183,7 @@ class Control:
     def _requests(self) -> dict[str, Any]:
         with self._regulator.locked():
             newest = list(self._regulator.seen)[-_NEWEST:]
-        return {"data": [{**dataclasses.asdict(each), "at": instant_text(each.at)} for each in newest]}
+        return {"data": [json_of(each, "at method path status ending faults") for each in newest]}
 
     @_command("POST", "issue")
     def _issue(
@@ -287,8 +288,7 @@ class Control:
 
     @_command("GET", "scenarios")
     def _scenarios(self) -> dict[str, Any]:
-        names = ("name", "told", "seconds", "notices")
-        return {"scenarios": [{name: getattr(each, name) for name in names} for each in SCENARIOS.values()]}
+        return {"scenarios": [json_of(each, "name told seconds notices") for each in SCENARIOS.values()]}
 
     @_command("POST", "play")
     def _play(
@@ -358,7 +358,7 @@ def _done_json(done: Done) -> dict[str, Any]:
 
 def _key_json(key: SigningKey) -> dict[str, Any]:
     """Of a shared secret only its id: a page that shows it would be the place to steal it."""
-    told = {"key_id": key.key_id, "algorithm": key.algorithm}
+    told = json_of(key, "key_id algorithm")
     if key.algorithm == "ed25519":
         told["public_key"] = base64.b64encode(key.verification_material()).decode("ascii")
     return told
@@ -416,47 +416,29 @@ def books_json(books: Books, pushes: Iterable[Push]) -> dict[str, Any]:
 
 def message_json(message: IssuedMessage) -> dict[str, Any]:
     """One message as it was issued, without its body."""
-    return {
-        "message_id": message.id,
-        "type": message.type,
-        "sequence": message.sequence,
-        "notice_id": message.notice_id,
-        "issued_at": instant_text(message.issued_at),
-        "body_sha256": hashlib.sha256(message.body).hexdigest(),
-    }
+    names = "message_id:id type sequence notice_id issued_at body_sha256"
+    return json_of(message, names, body_sha256=hashlib.sha256(message.body).hexdigest())
 
 
 def push_json(push: Push) -> dict[str, Any]:
     """One push and the answer to every try."""
-    return {
-        "message_id": push.message_id,
-        "what": push.what,
-        "at": instant_text(push.at),
-        "status": push.status,
-        "was_taken": push.was_taken,
-        "body": push.body.decode("utf-8", "replace"),
-        "tries": [{"status": answer.status, "error": answer.error} for answer in push.answers],
-    }
+    body, tries = push.body.decode("utf-8", "replace"), [json_of(answer, "status error") for answer in push.answers]
+    return json_of(push, "message_id what at status was_taken body tries", body=body, tries=tries)
 
 
 def _notice_json(record: NoticeRecord) -> dict[str, Any]:
+    kinds: tuple[Submission, ...] = ("acknowledgement", "clarification_request", "report")
     return {
         "notice": record.notice.model_dump(mode="json", exclude_none=True),
         "revision": record.notice.revision,
-        "due_at": instant_text(record.due_at) if record.due_at is not None else None,
-        "is_owed": record.is_owed,
+        **json_of(record, "due_at is_owed"),
         "messages": [message_json(message) for message in record.messages],
-        "acknowledgements": [_recorded_json(each) for each in record.of_kind("acknowledgement")],
-        "clarification_requests": [_recorded_json(each) for each in record.of_kind("clarification_request")],
-        "reports": [_recorded_json(each) for each in record.of_kind("report")],
+        **{f"{kind}s": [_recorded_json(each) for each in record.of_kind(kind)] for kind in kinds},
         "outcomes": record.outcomes(),
     }
 
 
 def _recorded_json(recorded: Recorded) -> dict[str, Any]:
-    return {
-        "idempotency_key": recorded.key,
-        "body": recorded.value.model_dump(mode="json", exclude_none=True),
-        "body_sha256": recorded.receipt.body_sha256,
-        "receipt": recorded.receipt.model_dump(mode="json", exclude_none=True),
-    }
+    body, receipt = (one.model_dump(mode="json", exclude_none=True) for one in (recorded.value, recorded.receipt))
+    names = "idempotency_key:key body body_sha256 receipt"
+    return json_of(recorded, names, body=body, body_sha256=recorded.receipt.body_sha256, receipt=receipt)

@@ -9,6 +9,7 @@ notice would cost more than all the rest of its validation.
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from collections.abc import Mapping
@@ -110,6 +111,15 @@ def instant_text(seconds: int) -> str:
 def written(package: str, name: str) -> Mapping[str, Any]:
     """What a TOML file says that lies in a package."""
     return tomllib.loads(files(package).joinpath(name).read_text(encoding="utf-8"))
+
+
+def document_in(body: bytes | str | None) -> dict[str, Any]:
+    """The JSON object of a body; empty if it is none."""
+    try:
+        value = json.loads(body or "")
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
 
 
 def is_time(name: str) -> bool:

@@ -33,7 +33,7 @@ from kz_compliance_sdk.domain.references import stream_of
 from kz_compliance_sdk.domain.review_policy import Form
 from kz_compliance_sdk.domain.reviewed import PROPOSAL, checks_of, decisions_of, looks_of
 from kz_compliance_sdk.domain.user_notices import name_of
-from kz_compliance_sdk.domain.values import fields_of, instant_text, is_time
+from kz_compliance_sdk.domain.values import document_in, fields_of, instant_text, is_time
 
 # --------------------------------------------------------------------------------------------------------------- told
 # What the events of a case tell, in the shape of the documents of a pack.
@@ -334,7 +334,7 @@ class _Pack:
 
     def _received(self, number: int, one: Received) -> Json:
         row = one.row
-        proof = _object(row.proof)
+        proof = document_in(row.proof)
         told: dict[str, Json] = {
             "number": number,
             **shown(row, "type sender message_id source received_at exit status deliveries"),
@@ -396,7 +396,7 @@ class _Pack:
             one |= shown(look, "item_id digest object_id")
         for one in document["decisions"]:
             seq = self._fold.decisions[one["version"]].at_seq
-            said = _object(self._part(seq, PROPOSAL)).get("proposal", {}).get("items", ())
+            said = document_in(self._part(seq, PROPOSAL)).get("proposal", {}).get("items", ())
             for decided, words in zip(one["items"], said, strict=False):
                 decided |= words
         for name, held in (("contests", fold.contests), ("suspensions", fold.suspensions)):
@@ -474,15 +474,6 @@ def _both(at: int | None) -> Json:
 
 def _instant(at: int | None) -> str | None:
     return None if at is None else instant_text(at)
-
-
-def _object(body: bytes) -> Mapping[str, Any]:
-    """One of our own documents; empty if it was erased or cannot be read."""
-    try:
-        value = json.loads(body)
-    except (ValueError, TypeError):
-        return {}
-    return value if isinstance(value, dict) else {}
 
 
 def _sha256(data: bytes) -> str:

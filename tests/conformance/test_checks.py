@@ -13,10 +13,21 @@ import pytest
 
 from kz_compliance_sdk.errors import InvalidInput
 from kz_compliance_sdk.testing.conformance.bad_inputs import CASES
-from kz_compliance_sdk.testing.conformance.checks import PROMISES, Broken, Check, Promise, Report, Skipped, chosen, run
+from kz_compliance_sdk.testing.conformance.checks import (
+    PROMISES,
+    Broken,
+    Check,
+    Promise,
+    Report,
+    Skipped,
+    chosen,
+    junit,
+    report_document,
+    run,
+    skip_reasons,
+)
 from kz_compliance_sdk.testing.conformance.intake import ELSEWHERE, INTAKE_CHECKS
 from kz_compliance_sdk.testing.conformance.regulator import REGULATOR_CHECKS
-from kz_compliance_sdk.testing.conformance.render import junit, report_document, skip_reasons
 from kz_compliance_sdk.testing.conformance.selftest import CONTROLS
 from kz_compliance_sdk.testing.conformance.transport import NoAnswer
 from kz_compliance_sdk.wire.signature import Profile

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 from kz_compliance_sdk import errors
 from kz_compliance_sdk.errors import ComplianceError
 from kz_compliance_sdk.faces import cli
-from kz_compliance_sdk.faces.cli import doctor, exits, platform_parts, screen
+from kz_compliance_sdk.faces.cli import doctor, exits, screen, session
 from kz_compliance_sdk.faces.cli.app import app
 from kz_compliance_sdk.faces.cli.session import Session
 from tests.faces.cli_office import SECRET, WEBHOOK, Office
@@ -316,7 +316,7 @@ def test_a_damaged_file_is_no_traceback(office: Office) -> None:
 def test_an_enforcer_is_an_object_a_class_or_a_factory(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     office.enforcer(monkeypatch)
     for name in ("takedown:made", "takedown:Carried"):
-        assert callable(platform_parts.load("--enforcer", name).enforce)
+        assert callable(session.load("--enforcer", name).enforce)
     office.ok("db", "upgrade")
     for name, said in (
         ("takedown", "MODULE:NAME"),

@@ -172,8 +172,7 @@ def regulator(
 @command(conformance, "selftest")
 def selftest(session: Session) -> Answer:
     """Drive the kit's own controls, honest ones and broken ones. Exit code 4 if one is misjudged."""
-    from kz_compliance_sdk.testing.conformance.render import selftest_document
-    from kz_compliance_sdk.testing.conformance.selftest import CONTROLS
+    from kz_compliance_sdk.testing.conformance.selftest import CONTROLS, selftest_document
     from kz_compliance_sdk.testing.conformance.selftest import selftest as driven
 
     with _checking(len(CONTROLS)) as progress:
@@ -314,8 +313,8 @@ def _is_there(transport: Any) -> None:
 
 
 def _end(session: Session, report: Report, junit: Path | None) -> Answer:
-    from kz_compliance_sdk.testing.conformance.render import junit as as_junit
-    from kz_compliance_sdk.testing.conformance.render import report_document, skip_reasons
+    from kz_compliance_sdk.testing.conformance.checks import junit as as_junit
+    from kz_compliance_sdk.testing.conformance.checks import report_document, skip_reasons
 
     if junit is not None:
         with at_file("--junit", junit, "written", "Name a file that can be."):

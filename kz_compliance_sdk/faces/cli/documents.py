@@ -7,11 +7,10 @@ underscore is for people alone. In JSON a time is RFC 3339 text in UTC. A field 
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from kz_compliance_sdk.domain.values import fields_of, instant_text, is_time
+from kz_compliance_sdk.domain.values import document_in, fields_of, instant_text, is_time
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.desk import CaseFile
@@ -106,7 +105,7 @@ def case_document(file: CaseFile, notice: Notice | None) -> Document:
                 row,
                 _RECEIVED,
                 body_base64=base64.b64encode(row.body).decode("ascii"),
-                _detail=str(said(row.reply).get("detail", "")),
+                _detail=str(document_in(row.reply).get("detail", "")),
             )
             for row in file.inbox
         ],
@@ -221,12 +220,3 @@ def _event(chain: Chain, on: Stamped) -> Document:
         texts={name: said[name] for name in texts_in(on) if name in said},
         account=who.account,
     )
-
-
-def said(body: bytes | str | None) -> dict[str, Any]:
-    """The fields of one of our own messages, none if it is no JSON object."""
-    try:
-        value = json.loads(body or "")
-    except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}

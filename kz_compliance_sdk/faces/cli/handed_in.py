@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from kz_compliance_sdk.errors import InvalidInput, Unreadable
 from kz_compliance_sdk.faces.cli.session import read_bytes, wrong
@@ -38,36 +40,32 @@ def read_document(model: type[_M], file: str, option: str, hint: str = "") -> _M
         ) from None
 
 
+class HandedIn(BaseModel):
+    """What a command reads as JSON and the contract has no form for."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+
+def _skeleton(name: str) -> dict[str, Any]:
+    text = files("kz_compliance_sdk.faces.cli").joinpath("skeletons.json").read_text(encoding="utf-8")
+    found: dict[str, Any] = json.loads(text)[name]
+    return found
+
+
 def proposal_skeleton(file: CaseFile, languages: tuple[str, ...]) -> dict[str, Any]:
     """A proposal for every open item in which a person has still to decide everything: as it is, it is refused. It
     names the content that was last seen."""
     case, seen = file.case, {row.item_id: row.digest or None for row in file.content}
-    return {
-        "items": [
-            {
-                "item_id": item.item_id,
-                "finding": "",
-                "reasons": "",
-                "action": "",
-                "ground": None,
-                "scope": ["KZ"],
-                **({"content_sha256": seen.get(item.item_id)} if seen else {}),
-                "wording": {
-                    "outcome": "",
-                    "statement_of_reasons": [{"lang": lang, "text": ""} for lang in languages],
-                    "legal_provision": None,
-                    "refusal_code": None,
-                    "cannot_comply": None,
-                    "contest": None,
-                    "appeal_available": True,
-                },
-            }
-            for item in case.items
-            if item.item_id in case.open_items
-        ],
-        "legal_check": legal_check_skeleton(),
-        "text_checked": False,
-    }
+    words = _skeleton("wording") | {"statement_of_reasons": [{"lang": lang, "text": ""} for lang in languages]}
+    items = [
+        _skeleton("item")
+        | {"item_id": item.item_id}
+        | ({"content_sha256": seen.get(item.item_id)} if seen else {})
+        | {"wording": words}
+        for item in case.items
+        if item.item_id in case.open_items
+    ]
+    return {"items": items, "legal_check": legal_check_skeleton(), "text_checked": False}
 
 
 def legal_check_skeleton() -> dict[str, str]:
@@ -109,22 +107,7 @@ def proposal_choices() -> list[tuple[str, str]]:
 
 def notice_skeleton(platform_id: str) -> dict[str, Any]:
     """A notice to type in, with what no notice is without: as it is, it is refused."""
-    return {
-        "notice_id": "",
-        "revision": 1,
-        "kind": "",
-        "reference_number": "",
-        "issuing_authority": {"id": "", "name": {"kk": "", "ru": ""}, "type": ""},
-        "platform_id": platform_id,
-        "issued_at": "",
-        "languages": ["kk", "ru"],
-        "legal_basis": [{"act": "", "article": ""}],
-        "category": "",
-        "statement_of_reasons": [{"lang": "ru", "text": ""}],
-        "items": [{"item_id": "1", "url": "", "content_type": "post"}],
-        "requested_action": "",
-        "territorial_scope": ["KZ"],
-    }
+    return _skeleton("notice") | {"platform_id": platform_id}
 
 
 def notice_choices(categories: Iterable[str]) -> list[tuple[str, str]]:

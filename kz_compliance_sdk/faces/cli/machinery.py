@@ -18,8 +18,7 @@ from kz_compliance_sdk.faces.cli import screen
 from kz_compliance_sdk.faces.cli.command import Answer, ContentOption, Option, command, root
 from kz_compliance_sdk.faces.cli.documents import Document
 from kz_compliance_sdk.faces.cli.exits import OK, exit_code
-from kz_compliance_sdk.faces.cli.platform_parts import load
-from kz_compliance_sdk.faces.cli.session import Session, install, refuse_directory
+from kz_compliance_sdk.faces.cli.session import Session, install, load, refuse_directory
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.config import Settings

@@ -28,9 +28,8 @@ from kz_compliance_sdk.faces.cli.handed_in import (
     proposal_skeleton,
     read_document,
 )
-from kz_compliance_sdk.faces.cli.platform_parts import load
 from kz_compliance_sdk.faces.cli.screen import show_template
-from kz_compliance_sdk.faces.cli.session import Acting, CaseArgument, Session, case_id_of, system_user, wrong
+from kz_compliance_sdk.faces.cli.session import Acting, CaseArgument, Session, case_id_of, load, system_user, wrong
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.desk import ComplianceDesk

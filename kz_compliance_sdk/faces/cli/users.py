@@ -20,7 +20,7 @@ from kz_compliance_sdk.faces.cli.command import (
     step,
 )
 from kz_compliance_sdk.faces.cli.documents import Document
-from kz_compliance_sdk.faces.cli.handed_in import read_document
+from kz_compliance_sdk.faces.cli.handed_in import HandedIn, read_document
 from kz_compliance_sdk.faces.cli.session import Acting, CaseArgument, Session, new_file
 
 if TYPE_CHECKING:
@@ -154,14 +154,11 @@ def decide(
 
 
 def _reversal(file: str) -> Reversal:
-    from pydantic import BaseModel, ConfigDict
-
     from kz_compliance_sdk.domain.appeals import Reversal
     from kz_compliance_sdk.domain.decision import Finding
     from kz_compliance_sdk.domain.report import RefusalCode, Statement
 
-    class Words(BaseModel):
-        model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+    class Words(HandedIn):
         finding: Finding
         refusal_code: RefusalCode
         statement: tuple[Statement, ...]

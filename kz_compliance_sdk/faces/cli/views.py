@@ -9,9 +9,8 @@ from typing import Any
 from rich.text import Text
 
 from kz_compliance_sdk.domain.transitions import CaseState
-from kz_compliance_sdk.domain.values import is_time
+from kz_compliance_sdk.domain.values import document_in, is_time
 from kz_compliance_sdk.faces.cli import screen
-from kz_compliance_sdk.faces.cli.documents import said
 from kz_compliance_sdk.faces.cli.screen import both, say
 
 Shown = Mapping[str, Any]
@@ -318,7 +317,7 @@ def _where(item: Shown) -> str | None:
 def _messages(messages: Iterable[Shown]) -> None:
     rows = []
     for one in messages:
-        tried, receipt = one["attempts"], said(one["receipt"])
+        tried, receipt = one["attempts"], document_in(one["receipt"])
         row = told(
             one,
             "message to:endpoint state attempts last_attempt receipt id:message",

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, Final
 
 from kz_compliance_sdk.domain.canonical import canonical
-from kz_compliance_sdk.domain.values import instant_text, written
+from kz_compliance_sdk.domain.values import document_in, fields_of, instant_text, written
 from kz_compliance_sdk.errors import ComplianceError, NotAuthentic
 from kz_compliance_sdk.ports import Env
 from kz_compliance_sdk.services.response import NOT_AUTHENTIC
@@ -28,7 +28,7 @@ from kz_compliance_sdk.testing.conformance.scenes import IntakeScene, IntakeTarg
 from kz_compliance_sdk.testing.conformance.transport import HandlerTransport, Listener
 from kz_compliance_sdk.testing.frozen import FrozenClock
 from kz_compliance_sdk.testing.mock_regulator import InProcessSender, MockRegulator, Platform
-from kz_compliance_sdk.testing.mock_regulator.exchange import JSON, Reply, Request, document_of, json_reply, refuse
+from kz_compliance_sdk.testing.mock_regulator.exchange import JSON, Reply, Request, json_reply, refuse
 from kz_compliance_sdk.testing.mock_regulator.faults import Fault, FaultKind
 from kz_compliance_sdk.wire.signature import KeyRing, Profile, SigningKey, sign_response, verify
 from kz_compliance_sdk.wire.strict_json import loads
@@ -94,7 +94,7 @@ def _records(what: Callable[[Reply, dict[str, Any]], bool]) -> Callable[[MockReg
     """Gives a receipt where this says so of the reply and its document, and records nothing."""
     return _answers(
         lambda regulator, request, reply: (
-            _new_receipt(regulator, request) if what(reply, document_of(reply.body)) else reply
+            _new_receipt(regulator, request) if what(reply, document_in(reply.body)) else reply
         )
     )
 
@@ -148,7 +148,7 @@ def _ignores_limit(regulator: MockRegulator, request: Request) -> Request:
 
 
 def _without_type(_regulator: MockRegulator, _request: Request, reply: Reply) -> Reply:
-    told = {name: value for name, value in document_of(reply.body).items() if name != "type"}
+    told = {name: value for name, value in document_in(reply.body).items() if name != "type"}
     return replace(reply, body=canonical(told)) if reply.status >= 400 else reply
 
 
@@ -253,7 +253,7 @@ Act = Callable[[Site, Request], Reply]
 
 def id_of(body: bytes) -> str | None:
     """The message id that a body states."""
-    name = document_of(body).get("id")
+    name = document_in(body).get("id")
     return name if isinstance(name, str) else None
 
 
@@ -295,7 +295,7 @@ def restates(statuses: Mapping[int, int]) -> Act:
 
 
 def _saying(reply: Reply, **fields: Any) -> Reply:
-    return replace(reply, body=json.dumps(document_of(reply.body) | fields).encode())
+    return replace(reply, body=json.dumps(document_in(reply.body) | fields).encode())
 
 
 # ------------------------------------------------------------------------------------------- one function, one fault
@@ -312,7 +312,7 @@ def _stores_later(site: Site, request: Request) -> Reply:
     cases = {row.case_id for row in site.good.held(digest)}
     kept = {
         name: [row for row in rows if row.get("body_sha256") != digest and row["case_reference"] not in cases]
-        for name, rows in document_of(reply.body).items()
+        for name, rows in document_in(reply.body).items()
     }
     return replace(reply, body=json.dumps(kept).encode())
 
@@ -340,7 +340,7 @@ def _covers_no_address(site: Site, request: Request) -> Request:
 
 def _two_cases(site: Site, request: Request) -> Reply:
     if request.path == "/inspect/cases":
-        first, second = (document_of(one.handle(request).body)["cases"] for one in (site.good, site.scratch))
+        first, second = (document_in(one.handle(request).body)["cases"] for one in (site.good, site.scratch))
         return json_reply({"cases": first + second})
     if not is_push(request) or site.authentic(request) is not None:
         return site.good.handle(request)
@@ -360,7 +360,7 @@ def _last_key(site: Site, request: Request) -> Request:
         loads(request.body)
     except ComplianceError as error:
         if error.code == "json_duplicate_key":
-            return site.signed_anew(request, json.dumps(document_of(request.body)).encode())
+            return site.signed_anew(request, json.dumps(document_in(request.body)).encode())
     return request
 
 
@@ -382,13 +382,13 @@ def _any_type(_site: Site, request: Request) -> Request:
 def _keeps_what_it_parsed(site: Site, request: Request) -> Reply:
     held = site.good.held(request.target.rpartition("=")[2]) if request.path == "/inspect/messages" else ()
     # What it writes has its keys sorted, so nothing is held under the digest of what was signed.
-    if any(document_of(row.body) for row in held):
+    if any(document_in(row.body) for row in held):
         return json_reply({"messages": []})
     return site.good.handle(request)
 
 
 def _reads_first(_site: Site, request: Request, reply: Reply) -> Reply:
-    return replace(reply, status=400) if reply.status == 401 and not document_of(request.body) else reply
+    return replace(reply, status=400) if reply.status == 401 and not document_in(request.body) else reply
 
 
 def _by_message_id(site: Site, request: Request) -> Reply:
@@ -404,14 +404,14 @@ def _by_message_id(site: Site, request: Request) -> Reply:
 
 
 def _refuses_early(_site: Site, request: Request, reply: Reply) -> Reply:
-    is_early = reply.status == 202 and document_of(reply.body).get("case_reference", "") is None
-    if not is_early or document_of(request.body).get("type") != "notice.cancelled":
+    is_early = reply.status == 202 and document_in(reply.body).get("case_reference", "") is None
+    if not is_early or document_in(request.body).get("type") != "notice.cancelled":
         return reply
     return refuse(404, "notice_unknown", "No such notice is known.").reply()
 
 
 def _restarts_the_clock(site: Site, _request: Request, reply: Reply) -> Reply:
-    told = document_of(reply.body)
+    told = document_in(reply.body)
     if reply.status != 202 or not told.get("case_reference"):
         return reply
     return _saying(reply, received_at=instant_text(site.clock()))
@@ -454,7 +454,7 @@ ACTS: Final[Mapping[str, Act]] = {
     "200_instead_of_202": restates({202: 200}),
     "forgets_quarantine": drops(lambda reply: reply.status == 422),
     "trusts_the_host_header": answers(_trusts_host),
-    "stale_is_not_authentic": drops(lambda reply: document_of(reply.body).get("code") == "stale", _UNPROVED),
+    "stale_is_not_authentic": drops(lambda reply: document_in(reply.body).get("code") == "stale", _UNPROVED),
     "no_409_on_conflict": restates({409: 200}),
     "drops_the_second_of_a_conflict": drops(lambda reply: reply.status == 409),
     "ignores_the_content_type": takes(_any_type),
@@ -585,3 +585,17 @@ def selftest(progress: Callable[[str], None] = lambda _name: None) -> Iterator[O
     for control in CONTROLS:
         progress(control.name)
         yield Outcome(control, control.drive())
+
+
+def selftest_document(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """What the kit found in its own controls, as one JSON document."""
+    return {
+        "all_right": all(outcome.is_right for outcome in outcomes),
+        "controls": [
+            {
+                **fields_of(outcome.control, "name what"),
+                **fields_of(outcome, "is_right caught_by missed blamed"),
+            }
+            for outcome in outcomes
+        ],
+    }

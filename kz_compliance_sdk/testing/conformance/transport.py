@@ -23,9 +23,9 @@ from urllib.parse import urlsplit
 import httpx
 
 from kz_compliance_sdk.domain.canonical import canonical
-from kz_compliance_sdk.domain.values import instant_text
+from kz_compliance_sdk.domain.values import document_in, instant_text
 from kz_compliance_sdk.errors import ConfigError, InvalidInput
-from kz_compliance_sdk.testing.mock_regulator.exchange import JSON, Reply, Request, document_of, refuse, refuse_method
+from kz_compliance_sdk.testing.mock_regulator.exchange import JSON, Reply, Request, refuse, refuse_method
 from kz_compliance_sdk.testing.mock_regulator.server import Server, running
 from kz_compliance_sdk.wire.signature import Profile, SigningKey
 
@@ -55,7 +55,7 @@ class Answer:
 
     def document(self) -> dict[str, Any]:
         """The JSON object of the body; empty if it is none."""
-        return document_of(self.body)
+        return document_in(self.body)
 
     def __str__(self) -> str:
         code = self.document().get("code")

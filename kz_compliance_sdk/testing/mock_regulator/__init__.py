@@ -12,13 +12,23 @@ cannot be wrong together.
 
 from __future__ import annotations
 
-from kz_compliance_sdk.testing.mock_regulator.agenda import PASSIVE, STRICT, Chase, Conduct, Done, Rotation, Step
+from kz_compliance_sdk.testing.mock_regulator.agenda import (
+    PASSIVE,
+    SCENARIOS,
+    STRICT,
+    Chase,
+    Conduct,
+    Done,
+    Rotation,
+    Scenario,
+    Step,
+    plan_of,
+)
 from kz_compliance_sdk.testing.mock_regulator.books import Books, IssuedMessage, NoticeRecord, Recorded
 from kz_compliance_sdk.testing.mock_regulator.exchange import Answer, Push, Refused, Reply, Request
 from kz_compliance_sdk.testing.mock_regulator.faults import Fault, Outage
 from kz_compliance_sdk.testing.mock_regulator.in_process import InProcessSender, httpx_handler, respx_routes
 from kz_compliance_sdk.testing.mock_regulator.regulator import MockRegulator, Platform
-from kz_compliance_sdk.testing.mock_regulator.scenarios import SCENARIOS, Scenario, plan_of
 from kz_compliance_sdk.testing.mock_regulator.server import asgi_app
 from kz_compliance_sdk.testing.mock_regulator.serving import ControlClient, MockSettings, serve
 

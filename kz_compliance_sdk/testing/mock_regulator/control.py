@@ -44,7 +44,7 @@ from pydantic import ConfigDict, Field, create_model
 
 from kz_compliance_sdk.errors import Unreadable
 from kz_compliance_sdk.testing import builders
-from kz_compliance_sdk.testing.mock_regulator.agenda import Conduct, Done, read_as, read_step, step_json
+from kz_compliance_sdk.testing.mock_regulator.agenda import SCENARIOS, Conduct, Done, read_as, read_step, step_json
 from kz_compliance_sdk.testing.mock_regulator.books import (
     Books,
     IssuedMessage,
@@ -66,7 +66,6 @@ from kz_compliance_sdk.testing.mock_regulator.exchange import (
     refuse_unreadable,
 )
 from kz_compliance_sdk.testing.mock_regulator.faults import Fault, Outage, OutageKind
-from kz_compliance_sdk.testing.mock_regulator.scenarios import SCENARIOS
 from kz_compliance_sdk.wire.signature import SigningKey
 from kz_compliance_sdk.wire.strict_json import loads, validated
 from kz_compliance_sdk.wire.v1 import API_VERSION, Message, read_message

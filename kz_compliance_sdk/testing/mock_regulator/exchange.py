@@ -7,7 +7,7 @@ import json
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal, Protocol
+from typing import Final, Literal, Protocol
 
 import httpx
 
@@ -23,15 +23,6 @@ GARBAGE: Final = b"\x15\x03\x03\x00\x02\x02\x46 HTTP/1.l 2OO 0K\r\n\r\n"
 
 JSON: Final = ("content-type", "application/json")
 _PROBLEM: Final = ("content-type", PROBLEM_MEDIA_TYPE)
-
-
-def document_of(body: bytes) -> dict[str, Any]:
-    """The JSON object of a body; empty if it is none."""
-    try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
 
 
 @dataclass(frozen=True, slots=True)

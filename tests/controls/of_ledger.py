@@ -13,6 +13,7 @@ from tests.controls.ways import RELIABILITY, Control, gives, instead
 
 _PAGE = "concepts/ledger.md"
 _FORMAT, _ROWS = "tests/ledger/test_format.py::", "tests/ledger/test_rows_that_lie.py::"
+_KEPT = "tests/ledger/test_kept.py::"
 _REBUILT, _ATTACKS = "tests/ledger/test_rows_rebuilt.py::", "tests/ledger/test_attacks.py::"
 _MEET = "tests/journey/test_orders_that_meet.py::"
 
@@ -52,7 +53,72 @@ def _folded(_case: Any, streams: Any) -> Any:
     return {name: object_in(stream) for name, stream in streams.items()}
 
 
+def _believed(real: Any) -> Any:
+    """What is kept is taken for the chain, whatever lies in the file by now."""
+
+    def stream(held: Any, base: Any, rows: Any) -> Any:
+        found, kept = real(held, base, rows), held._kept.of(base.platform, base.name)
+        return kept if kept.seq and (found.fault is not None or found.seq < kept.seq) else found
+
+    return stream
+
+
+def _not_read_on(real: Any) -> Any:
+    def stream(held: Any, base: Any, rows: Any) -> Any:
+        kept = held._kept.of(base.platform, base.name)
+        return kept if kept.seq else real(held, base, rows)
+
+    return stream
+
+
+def _kept_at_once(real: Any) -> Any:
+    def append(held: Any, happened: Any) -> Any:
+        seqs = real(held, happened)
+        held.committed()
+        return seqs
+
+    return append
+
+
 CONTROLS: tuple[Control, ...] = (
+    *(
+        Control(
+            f"what was kept is believed: {how}",
+            "a long chain that is kept is held against the file whenever it is read",
+            _PAGE,
+            instead("adapters.sql.ledger.Ledger._stream", made=_believed),
+            f"{_KEPT}test_a_tail_that_was_cut_or_rewritten_is_noticed[{how}]",
+        )
+        for how in ("a tail that was cut with its log", "its head rewritten")
+    ),
+    Control(
+        "nothing is read behind what is kept",
+        "what another process appended is read behind what is kept",
+        _PAGE,
+        instead("adapters.sql.ledger.Ledger._stream", made=_not_read_on),
+        f"{_KEPT}test_another_process_that_appends_is_seen",
+    ),
+    Control(
+        "what was rolled back is kept",
+        "nothing is kept before it is committed",
+        _PAGE,
+        instead("adapters.sql.ledger.Appending.append", made=_kept_at_once),
+        f"{_KEPT}test_nothing_is_kept_of_what_was_rolled_back",
+    ),
+    Control(
+        "opened words stay",
+        "no word that was opened outlives its transaction",
+        _PAGE,
+        gives("adapters.sql.transaction.SqliteTransaction._forget"),
+        f"{_KEPT}test_no_word_outlives_its_erasure[another]",
+    ),
+    Control(
+        "the sweep believes what is kept",
+        "the sweep reads each chain whole",
+        _PAGE,
+        gives("adapters.sql.ledger.Ledger.anew"),
+        f"{_KEPT}test_an_event_that_was_rewritten_behind_the_head_decides_nothing_and_is_named_within_the_hour",
+    ),
     Control(
         "a forged tail with right hashes",
         "whoever writes to the database cannot append: each event carries a MAC under a key outside it",
@@ -92,7 +158,7 @@ CONTROLS: tuple[Control, ...] = (
         "a row has the bytes that leave",
         "the bytes that leave are made of the chain",
         _PAGE,
-        instead("adapters.sql.view.as_made", made=lambda _real: lambda _stream, message, _opens: message),
+        instead("adapters.sql.view.as_made", made=lambda _real: lambda _stream, message, *_: message),
         "tests/ledger/test_what_leaves.py::test_an_alert_goes_to_whom_the_ladder_names_whatever_its_row_says",
     ),
     Control(

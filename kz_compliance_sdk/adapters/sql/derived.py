@@ -148,13 +148,6 @@ def lies_of(
     )
 
 
-def changed(before: fold.Case, after: fold.Case) -> list[Table]:
-    """The tables whose rows of a case are others since something was appended to its chain. What its objects make is
-    written with these, and what tells of messages that came with the message."""
-    made: dict[Table, Callable[[fold.Case, object], list[_Row]]] = {appeals: _appeals_of, tallies: _tallies_of}
-    return [table for table, rows_of in made.items() if rows_of(before, ()) != rows_of(after, ())]
-
-
 def write(
     of: Collection[tuple[str, str, str]],
     ledger: Ledger,

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -46,7 +47,6 @@ from kz_compliance_sdk.domain.events.office import LedgerKeyRetired
 from kz_compliance_sdk.domain.events.privacy import Erased, erasable, erased_of
 from kz_compliance_sdk.domain.fold import Chain, Stream
 from kz_compliance_sdk.domain.ledger import (
-    FIRST,
     SALT_BYTES,
     Damage,
     LedgerKeys,
@@ -256,38 +256,34 @@ ExecuteMany = Callable[[Any, list[tuple[Any, ...]]], None]
 
 
 class _Kept:
-    """Long streams as they were read, proved and committed, from one transaction to the next: what follows is read
-    behind them. No word of anybody is in one, so none outlives an erasure."""
+    """Long streams as they were read, proved and committed, from one transaction to the next, each with the ledger keys
+    that were retired then: what follows is read behind them. No word of anybody is in one, so none outlives an erasure.
+    """
 
     def __init__(self) -> None:
-        self._streams: dict[tuple[str, str], Stream] = {}
-        self._retired: dict[str, dict[str, int] | None] = {}
+        self._streams: dict[tuple[str, str], tuple[Stream, Mapping[str, int]]] = {}
 
     def of(self, platform: str, name: str) -> Stream:
-        """A stream as far as it need not be read again; empty where nothing is kept."""
-        return self._streams.get((platform, name)) or Stream(platform, name)
+        """A stream as it was when it was kept; empty where nothing is."""
+        return self._streams.get((platform, name), (Stream(platform, name), {}))[0]
 
-    def keep(self, streams: Iterable[Stream]) -> None:
+    def still(self, platform: str, name: str, retired: Mapping[str, int]) -> Stream:
+        """What need not be read again of a stream: all but its last event, by which the rest is known again. Nothing
+        once other keys are retired."""
+        stream, then = self._streams.get((platform, name), (None, {}))
+        if stream is None or then != retired:
+            return Stream(platform, name)
+        return replace(stream, events=stream.events[:-1])
+
+    def keep(self, streams: Iterable[Stream], retired: Mapping[str, Mapping[str, int]]) -> None:
         """Keep those that are long, and let go of those that were read longest ago where they are too many."""
         for stream in streams:
             if len(stream.events) > _LONG and stream.name != KEYS:
                 self._streams.pop((stream.platform, stream.name), None)
-                self._streams[stream.platform, stream.name] = stream
-        many = sum(len(stream.events) for stream in self._streams.values())
+                self._streams[stream.platform, stream.name] = stream, retired.get(stream.platform, {})
+        many = sum(len(stream.events) for stream, _ in self._streams.values())
         while many > _MOST_KEPT:
-            many -= len(self._streams.pop(next(iter(self._streams))).events)
-
-    def drop(self, platform: str, name: str) -> None:
-        """Have a stream read whole."""
-        self._streams.pop((platform, name), None)
-
-    def judge(self, platform: str, retired: dict[str, int] | None) -> bool:
-        """Whether the same ledger keys are retired as when these were proved. Where they are not all are let go of."""
-        if self._retired.get(platform) == retired:
-            return True
-        self._retired[platform] = retired
-        self._streams = {key: stream for key, stream in self._streams.items() if key[0] != platform}
-        return False
+            many -= len(self._streams.pop(next(iter(self._streams)))[0].events)
 
 
 class Ledger:
@@ -298,16 +294,20 @@ class Ledger:
         self._by_id = ledger_keys.by_id()
         self._streams: dict[tuple[str, str], Stream] = {}
         self._retired: dict[str, dict[str, int]] = {}
+        self._judged: dict[str, Mapping[str, int]] = {}
         self._logged: dict[str, int] = {}
         self._words: dict[tuple[str, str], dict[tuple[int, str], bytes | None]] = {}
         self._kept = _Kept()
+        self._whole: set[tuple[str, str]] = set()
 
     def forget(self) -> None:
         """Read everything anew: no word that was opened is held any longer."""
         self._streams.clear()
         self._retired.clear()
+        self._judged.clear()
         self._logged.clear()
         self._words.clear()
+        self._whole.clear()
         self._part_keys.begin()
 
     def streams(self, platform: str, names: Iterable[str]) -> dict[str, Stream]:
@@ -324,7 +324,7 @@ class Ledger:
     def anew(self, platform: str, names: Iterable[str]) -> None:
         """Have these streams read whole, whatever is kept of them. All that was appended must be written."""
         for name in names:
-            self._kept.drop(platform, name)
+            self._whole.add((platform, name))
             self._streams.pop((platform, name), None)
             self._words.pop((platform, name), None)
 
@@ -429,17 +429,29 @@ class Ledger:
     # ------------------------------------------------------------------------------------------------- reading
 
     def _load(self, platform: str, names: list[str]) -> None:
-        rows = self._rows_of(platform, {name: self._kept.of(platform, name).seq or _ALL for name in names})
-        if KEYS in rows:
-            stream = self._streams[platform, KEYS] = self._stream(platform, KEYS, rows.pop(KEYS))
-            if stream.fault is None:
-                told = [on.event for on in stream.events if isinstance(on.event, LedgerKeyRetired)]
-                # What was retired once stays so from there: whoever says it again gives nothing back.
-                self._retired[platform] = {one.key: one.last for one in reversed(told)}
-            if not self._kept.judge(platform, self._retired.get(platform)):
-                rows = self._rows_of(platform, dict.fromkeys(rows, _ALL))
+        if KEYS in names:
+            names.remove(KEYS)
+            self._load_keys(platform)
+        bases = {name: self._base(platform, name) for name in names}
+        rows = self._rows_of(platform, {name: base.seq + 1 if base.seq else _ALL for name, base in bases.items()})
         for name, found in rows.items():
-            self._streams[platform, name] = self._stream(platform, name, found)
+            self._streams[platform, name] = self._stream(bases[name], found)
+
+    def _load_keys(self, platform: str) -> None:
+        stream = self._streams[platform, KEYS] = self._stream(
+            Stream(platform, KEYS), self._rows_of(platform, {KEYS: _ALL})[KEYS]
+        )
+        if stream.fault is None:
+            told = [on.event for on in stream.events if isinstance(on.event, LedgerKeyRetired)]
+            # What was retired once stays so from there: whoever says it again gives nothing back.
+            self._retired[platform] = {one.key: one.last for one in reversed(told)}
+            self._judged[platform] = self._retired[platform]
+
+    def _base(self, platform: str, name: str) -> Stream:
+        """Behind what of a stream it is read."""
+        if (platform, name) in self._whole or platform not in self._retired:
+            return Stream(platform, name)
+        return self._kept.still(platform, name, self._retired[platform])
 
     def _rows_of(self, platform: str, since: Mapping[str, int]) -> dict[str, list[Any]]:
         """The rows of streams by name, of each from its event of this sequence on."""
@@ -448,54 +460,51 @@ class Ledger:
             rows[row[1]].append(row)
         return rows
 
-    def _stream(self, platform: str, name: str, rows: list[Any]) -> Stream:
-        """The stream of these rows, the first of which is the last that is kept of it where anything is."""
-        kept = self._kept.of(platform, name)
-        if not rows and not kept.seq:
-            return kept
-        number = rows[0][0] if rows else kept.number
+    def _stream(self, base: Stream, rows: list[Any]) -> Stream:
+        """The stream of these rows, which follow what is known of it. Where it was kept once, that is still in it."""
+        platform, name, kept = base.platform, base.name, self._kept.of(base.platform, base.name)
+        number = rows[0][0] or 0 if rows else kept.number
+        stream = Stream(platform, name, number)
         try:
-            if kept.seq and (not rows or number != kept.number):
-                raise Damage(name, kept.seq, "what was read of it before is gone")
-            _, _, head, logged, ends, *wrapped = rows[0][:7]
-            for cls, stored in zip(_CLASSES, wrapped, strict=True):
-                if stored is not None:
-                    self._part_keys.stored(platform, name, cls, stored)
-            stream = self._read(
-                kept, number or 0, [_link(platform, name, row) for row in sorted(rows, key=_seq_of)], logged or 0
-            )
-            if (stream.head, stream.seq) != (head, ends) or logged is None:
-                raise Damage(name, stream.seq + 1, "the log does not end with the stream")
+            if rows:
+                for cls, stored in zip(_CLASSES, rows[0][5:7], strict=True):
+                    if stored is not None:
+                        self._part_keys.stored(platform, name, cls, stored)
+                _, _, head, logged, ends = rows[0][:5]
+                links = [_link(platform, name, row) for row in sorted(rows, key=_seq_of)]
+                stream = self._read(base, number, links, logged or 0)
+                if (stream.head, stream.seq) != (head, ends) or logged is None:
+                    raise Damage(name, stream.seq + 1, "the log does not end with the stream")
+            if kept.seq and (stream.seq < kept.seq or stream.at(kept.seq).hash != kept.head):
+                raise Damage(name, kept.seq, "it is gone, or another one than was read before")
         except (Damage, NewerRelease) as fault:
-            return Stream(platform, name, number or 0, fault=fault)
+            return Stream(platform, name, number, fault=fault)
         return stream
 
-    def _read(self, kept: Stream, number: int, links: list[Link], logged: int) -> Stream:
-        retired = self._retired.get(kept.platform, {})
+    def _read(self, base: Stream, number: int, links: list[Link], logged: int) -> Stream:
+        retired = self._retired.get(base.platform, {})
         keys_ = {**self._by_id, b"": None} if "" in retired else self._by_id
-        roster, after = kept.roster.copy(), kept.events[-2:-1]
+        roster = base.roster.copy()
         found = read(
             links,
             READERS,
             keys_,
-            platform=kept.platform,
-            stream=kept.name,
-            after=(after[0].seq, after[0].hash) if after else (0, FIRST),
+            platform=base.platform,
+            stream=base.name,
+            after=(base.seq, base.head),
             roster=roster,
         )
-        if kept.seq and found[0].hash != kept.head:
-            raise Damage(kept.name, kept.seq, "it is another event than was read before")
         last_of = check_order(links, self._ledger_keys)
         current = self._ledger_keys.current
         others = last_of.keys() - {current.id if current is not None else b""}
-        if others and kept.name != KEYS and kept.platform not in self._retired:
-            raise Damage(kept.name, 1, "whether its ledger key is retired cannot be read from the stream `keys`")
+        if others and base.name != KEYS and base.platform not in self._retired:
+            raise Damage(base.name, 1, "whether its ledger key is retired cannot be read from the stream `keys`")
         for key_id, seq in last_of.items():
             last = retired.get(key_id.hex(), logged)
             # Where the whole stream was logged by then no event need be looked up.
             if logged > last and self._place(number, seq) > last:
-                raise Damage(kept.name, seq, "it was appended under a ledger key that had been retired")
-        return kept.then(number, found[1:] if kept.seq else found, roster)
+                raise Damage(base.name, seq, "it was appended under a ledger key that had been retired")
+        return base.then(number, found, roster)
 
     def _place(self, number: int, seq: int) -> int:
         """The number of an event in the log; one that is not there stands behind everything."""
@@ -606,7 +615,7 @@ class Appending(Ledger):
 
     def committed(self) -> None:
         """What was read and written stands: what is long of it is kept."""
-        self._kept.keep(self._streams.values())
+        self._kept.keep(self._streams.values(), self._judged)
 
     def landed(self) -> bool | None:
         """After a commit of unknown outcome: whether the last event that was written stands; None if none was."""
@@ -699,7 +708,7 @@ class Appending(Ledger):
         if isinstance(event, Erased):
             self._erase(number, platform, stream)
         if isinstance(event, LedgerKeyRetired) and stream == KEYS:
-            self._retired[platform].setdefault(event.key, event.last)
+            self._retired[platform] = {event.key: event.last, **self._retired[platform]}
 
     def _erase(self, number: int, platform: str, stream: str) -> None:
         """What is not stored yet never will be; the rest goes when the batch is written."""

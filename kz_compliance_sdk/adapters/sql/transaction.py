@@ -171,6 +171,7 @@ class SqliteTransaction:
             self._note_came(happened, self.ledger.append(happened))
             self.shared.volumes.add(happened)
             for stream in before:
+                self._note_rows_of(stream)
                 keys |= {f"m{message}" for message in self._note_messages_of(stream)}
             self._preserved |= {
                 (one.platform_id, one.event.case, one.stream) for one in happened if isinstance(one.event, ObjectEvent)
@@ -189,13 +190,21 @@ class SqliteTransaction:
     def _stream(self, platform_id: str, name: str) -> Stream:
         return self.ledger.streams(platform_id, [name])[name]
 
+    def _note_rows_of(self, before: Stream) -> None:
+        """Which rows beside that of the case are others since something was appended to its stream. What its objects
+        make is noted with these, and what tells of a message that came with the message."""
+        was, case = before.case, self._stream(before.platform, before.name).case
+        if case.appeals != was.appeals:
+            self._indexed.add((before.platform, before.reference, derived.appeals.name))
+        if case.tally != was.tally:
+            self._indexed.add((before.platform, before.reference, derived.tallies.name))
+
     def _note_messages_of(self, before: Stream) -> list[str]:
         """The messages that their case owes since something was appended to its stream, and those that it owes no more:
         these leave no more."""
         after, were = self._stream(before.platform, before.name), before.case.messages
         platform_id, case_id, at = before.platform, before.reference, after.events[-1].at
         changed: list[str] = []
-        self._indexed |= {(platform_id, case_id, one.name) for one in derived.changed(before.case, after.case)}
         for name, one in after.case.messages.items():
             if one is were.get(name):
                 continue

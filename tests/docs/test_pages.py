@@ -306,7 +306,8 @@ def test_the_table_of_the_demonstration_is_its_stories() -> None:
     command = get_command(app).commands["demo"]  # type: ignore[attr-defined]
     options = {option for parameter in command.params for option in parameter.opts}
     assert set(re.findall(r"^\| `(--[a-z]+)", page, re.MULTILINE)) == options - {"--help"}
-    code = "".join(path.read_text(encoding="utf-8") for path in Path(demo_stories.__file__).parent.glob("demo_*.py"))
+    demo = Path(demo_stories.__file__).parent.glob("demo*.*")
+    code = "".join(path.read_text(encoding="utf-8") for path in demo)
     code += Path(agreement.__file__).read_text(encoding="utf-8")
     shelves = {f"{shelf.replace('_', ' ')} agree" for shelf in agreement._SHELVES.values()}
     checks = re.findall(r"^\| ([a-z][^|]+?) \|", page[page.index("| Check |") : page.index("## Exit")], re.MULTILINE)

@@ -4,7 +4,7 @@
 `log` holds the order of everything, without gaps; on SQLite the writer numbers it, because it alone writes.
 """
 
-# Over 700 lines because what appends goes on with the very streams that were read and proved, and both keep the same rules.
+# Over 700 lines because what appends goes on with the very streams that were read and proved, by the same rules.
 
 from __future__ import annotations
 

@@ -133,7 +133,7 @@ def _answered(told: Happened, status: int, reply: bytes) -> Happened:
     if not isinstance(how, Came):
         return told
     event = structs.replace(told.event, came=structs.replace(how, status=status))
-    return replace(told, event=event, words={**told.words, "reply": reply})
+    return structs.replace(told, event=event, words={**told.words, "reply": reply})
 
 
 def flags_told(flags: Iterable[str], items: Iterable[ItemState]) -> tuple[str, ...]:

@@ -179,7 +179,7 @@ _NOT_PLANNED: dict[str, None] = {"watch_at": None, "running_watch_at": None}
 
 def told(case: fold.Case, roster: Roster, words: Words) -> dict[str, Any]:
     """Every field of a case that its chain tells."""
-    persons = roster.names
+    name_of = roster.name
     return {
         "authority_id": case.authority,
         "notice_id": case.notice,
@@ -200,7 +200,7 @@ def told(case: fold.Case, roster: Roster, words: Words) -> dict[str, Any]:
         "requested_due_at": case.requested_due_at or None,
         "quarantine_no": case.quarantine,
         "lease_token": case.token,
-        "lease_owner": persons[case.lease.person] if case.lease else "",
+        "lease_owner": name_of(case.lease.person) if case.lease else "",
         "lease_expires_at": case.lease.until if case.lease else None,
         "decision_version": case.decision,
         "sequence": case.sequence,
@@ -209,13 +209,13 @@ def told(case: fold.Case, roster: Roster, words: Words) -> dict[str, Any]:
         "undo_until": case.undo_until or None,
         "lift_due_at": case.lift_due_at or None,
         "closed_at": case.closed_at or None,
-        "entered_by": persons[case.typist[0]],
+        "entered_by": name_of(case.typist[0]),
         "was_claimed": case.was_claimed,
         "interim_items": case.interim,
         "flags": tuple(dict.fromkeys(_flag(flag, case, words) for flag in case.flags)),
         "items": tuple(_items(case, words)),
         "contests": tuple(
-            FiledContest(one.number, one.filed_at, persons[one.person], one.result, one.result_at or None)
+            FiledContest(one.number, one.filed_at, name_of(one.person), one.result, one.result_at or None)
             for one in case.contests.values()
         ),
         "suspensions": tuple(
@@ -224,8 +224,8 @@ def told(case: fold.Case, roster: Roster, words: Words) -> dict[str, Any]:
                 one.from_at,
                 one.until_at or None,
                 words.proofs.get(one.number, ""),
-                persons[one.person],
-                persons[one.confirmed_by],
+                name_of(one.person),
+                name_of(one.confirmed_by),
                 one.ended_at or None,
             )
             for one in case.suspensions.values()
@@ -234,7 +234,7 @@ def told(case: fold.Case, roster: Roster, words: Words) -> dict[str, Any]:
         "unsure_steps": tuple(case.unsure),
         "erased_at": case.erased_at or None,
         "held_until": case.held_until or None,
-        "erasure_asked": (persons[case.erasure_asked[0]], case.erasure_asked[2]) if case.erasure_asked else (),
+        "erasure_asked": (name_of(case.erasure_asked[0]), case.erasure_asked[2]) if case.erasure_asked else (),
         "pages": case.pages,
         "questions": case.questions,
         "appeals": len(case.appeals),

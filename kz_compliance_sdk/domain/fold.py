@@ -11,8 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from dataclasses import field as one_each
+from dataclasses import replace as changed
 from types import MappingProxyType
-from typing import Any, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -560,6 +561,43 @@ class Stream:
         """The stream after these events too; this one stays as it was."""
         events = [*self.events, *more] if self.events else more
         return Stream(self.platform, self.name, number, events, roster, None, self._case, self._folded)
+
+
+_LONG: Final = 100
+"""A stream of more events than these is kept between transactions."""
+_MOST_KEPT: Final = 16_384
+"""How many events of kept streams there are at most."""
+
+
+class Kept:
+    """Long streams as they were read, proved and committed, from one transaction to the next, each with the ledger keys
+    that were retired then: what follows is read behind them. No word of anybody is in one, so none outlives an erasure.
+    """
+
+    def __init__(self) -> None:
+        self._streams: dict[tuple[str, str], tuple[Stream, Mapping[str, int]]] = {}
+
+    def of(self, platform: str, name: str) -> Stream:
+        """A stream as it was when it was kept; empty where nothing is."""
+        return self._streams.get((platform, name), (Stream(platform, name), {}))[0]
+
+    def still(self, platform: str, name: str, retired: Mapping[str, int]) -> Stream:
+        """What need not be read again of a stream: all but its last event, by which the rest is known again. Nothing
+        once other keys are retired."""
+        stream, then = self._streams.get((platform, name), (None, {}))
+        if stream is None or then != retired:
+            return Stream(platform, name)
+        return changed(stream, events=stream.events[:-1])
+
+    def keep(self, streams: Iterable[Stream], retired: Mapping[str, Mapping[str, int]]) -> None:
+        """Keep those that are long, and let go of those that were read longest ago where they are too many."""
+        for stream in streams:
+            if len(stream.events) > _LONG:
+                self._streams.pop((stream.platform, stream.name), None)
+                self._streams[stream.platform, stream.name] = stream, retired.get(stream.platform, {})
+        many = sum(len(stream.events) for stream, _ in self._streams.values())
+        while many > _MOST_KEPT:
+            many -= len(self._streams.pop(next(iter(self._streams)))[0].events)
 
 
 @dataclass(frozen=True, slots=True)

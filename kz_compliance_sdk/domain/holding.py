@@ -163,10 +163,13 @@ def settle(case: Case, verb: str | None, told: Happened, answering: Answering, s
     return written(after, *tells), after
 
 
-def is_current(case: Case, message: OutboxMessage) -> bool:
+def is_current(case: fold.Case, message: OutboxMessage) -> bool:
     """Whether an effect is still the latest that was decided for its item. A superseded one must not be carried out."""
-    item = item_of(case, message)
-    return item is not None and (message.kind == "restore" or item.status == "decided")
+    owed = case.messages.get(message.id)
+    item = case.items.get(owed.item) if owed is not None else None
+    if item is None or item.is_gone or item.version != message.lane_seq:
+        return False
+    return message.kind == "restore" or item.status == "decided"
 
 
 def measure_in_force(

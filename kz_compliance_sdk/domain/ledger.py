@@ -91,8 +91,7 @@ class Sealed(Struct, frozen=True, forbid_unknown_fields=True):
     mac: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """A text or a body beside a link. Without salt and bytes nobody can tell what it was."""
 
     name: str
@@ -115,8 +114,7 @@ def opens(sealed: Sealed, part: Part) -> bool:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(Struct, frozen=True):
     """One stored event. `content` and `people` are the bytes that were hashed; the columns beside them repeat what the
     content says, so that rows can be found, and are compared with it whenever it is read. Where the people were taken
     out of a copy that is handed on, `redacted` is the SHA-256 of what stood there."""
@@ -190,6 +188,10 @@ class Roster:
         """Each person's id by number; the machine's is empty."""
         return {0: "", **{number: name for name, number in self.persons.items()}}
 
+    def name(self, person: int) -> str:
+        """A person's id by number; the machine's is empty."""
+        return _name(self.persons, person) if person else ""
+
     def who(self, person: int, account: int) -> Actor:
         """Who these numbers stand for, by id and account alone; the machine has neither."""
         return Actor(_name(self.persons, person), account=_name(self.accounts, account))
@@ -229,8 +231,7 @@ def link(
     return Link(platform, stream, seq, at, kind, content, people, hash_, mac, key_id)
 
 
-@dataclass(frozen=True, slots=True)
-class Stamped:
+class Stamped(Struct, frozen=True):
     """An event as it was read from a link that proves itself. `person` 0 is the machine, `account` 0 one that nobody
     named; `who` says who they are, None for the machine and where the people were redacted."""
 

@@ -152,7 +152,7 @@ def as_owed(platform_id: str, reference: str, owed: fold.Message) -> OutboxMessa
     of the chain when it does."""
     lane = report_lane(reference) if owed.kind == "report" else owed.object
     body = alert_body(reference, owed.reason, owed.about_at, owed.audience, owed.level) if owed.kind == "page" else b""
-    return OutboxMessage(
+    return OutboxMessage.of(
         id=owed.id,
         platform_id=platform_id,
         case_id=reference,
@@ -362,7 +362,7 @@ def _fixed(name: Literal["lifted", "kept", "gone"], case: Case) -> tuple[Stateme
 _NOTHING_TO_REPORT = frozenset({*UNDECIDED, CaseState.CANCELLED})
 
 
-def is_superseded(case: Case, message: OutboxMessage) -> bool:
+def is_superseded(case: fold.Case, message: OutboxMessage) -> bool:
     """Whether a later report has taken the place of this one, or it is final and its case is being decided or carried
     out anew. Only reports are superseded like this; effects carry a version."""
     if message.kind != "report":
@@ -370,5 +370,5 @@ def is_superseded(case: Case, message: OutboxMessage) -> bool:
     if message.lane_seq < case.sequence:
         return True
     anew = case.state in _NOTHING_TO_REPORT or case.pending
-    owed = case.chain.messages.get(message.id)
+    owed = case.messages.get(message.id)
     return anew and owed is not None and owed.final

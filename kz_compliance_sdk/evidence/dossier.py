@@ -12,9 +12,11 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
+
+from msgspec import structs
 
 from kz_compliance_sdk.domain.appeals import REFERENCE
 from kz_compliance_sdk.domain.canonical import Json
@@ -275,7 +277,7 @@ class _Pack:
     def contents(self) -> Contents:
         events: Sequence[Stamped] = self._chain.events
         if not self._full:
-            events = [replace(on, who=None) for on in events]
+            events = [structs.replace(on, who=None) for on in events]
         document: dict[str, Any] = told(events, self._fold, self._name)
         document |= {
             "format": "kz-compliance/evidence-case/v1",

@@ -49,7 +49,7 @@ from kz_compliance_sdk.ports import (
     Tx,
     Unknown,
 )
-from kz_compliance_sdk.services.loading import answering_of, objects_of
+from kz_compliance_sdk.services.loading import answering_of, objects_of, stream_in
 from kz_compliance_sdk.services.outcomes import (
     WITH_BREAKER,
     ContentChanged,
@@ -223,14 +223,15 @@ class Delivery:
             return wanted, [] if wanted else gone(change)
         if message.kind not in ("enforce", "restore", "report"):
             return True, []
-        case = tx.case(message.case_id)
+        chain = stream_in(tx, message.case_id).case
         if message.kind == "report":
             unseen = not message.maybe_arrived and message.state != "leased"
-            overtaken = unseen and is_superseded(case, message)
+            overtaken = unseen and is_superseded(chain, message)
             return not overtaken, gone() if overtaken else []
-        if not holding.is_current(case, message):
+        if not holding.is_current(chain, message):
             return False, gone()
         if message.kind == "restore":
+            case = tx.case(message.case_id)
             item = item_of(case, message)
             if item is not None and objects_of(tx, case, of=(item,)).held_beside(case, item.object_key, item.number):
                 answering = answering_of(tx, case, item, self._respondent)
@@ -322,7 +323,7 @@ class Delivery:
 
     def _is_superseded(self, message: OutboxMessage) -> bool:
         try:
-            return is_superseded(self._store.queries(self._platform).case(message.case_id), message)
+            return is_superseded(self._store.queries(self._platform).case(message.case_id).chain, message)
         except NotFound:
             return False
 

@@ -6,6 +6,8 @@ import json
 from dataclasses import replace
 from typing import Any
 
+from msgspec import structs
+
 from kz_compliance_sdk.domain.events.base import AS_READ
 from kz_compliance_sdk.domain.fold import object_in
 from kz_compliance_sdk.errors import StoreDamaged
@@ -19,7 +21,7 @@ _MEET = "tests/journey/test_orders_that_meet.py::"
 
 
 def _time_of_its_content(real: Any) -> Any:
-    return lambda one, *rest: real(replace(one, at=json.loads(one.content)["at"]), *rest)
+    return lambda one, *rest: real(structs.replace(one, at=json.loads(one.content)["at"]), *rest)
 
 
 def _none_behind_it(real: Any) -> Any:
@@ -38,7 +40,7 @@ def _nothing_to_go_by(_real: Any) -> Any:
 
 
 def _as_if_read(real: Any) -> Any:
-    return lambda *given: replace(real(*given), read=AS_READ)
+    return lambda *given: structs.replace(real(*given), read=AS_READ)
 
 
 def _as_its_row_says(real: Any) -> Any:

@@ -153,7 +153,7 @@ def test_a_message_that_cannot_even_be_leased_keeps_no_other_from_leaving(
     is_current, case_id = holding.is_current, host.case(poisoned).id
 
     def failing(case: Any, message: OutboxMessage) -> bool:
-        if case.id == case_id:
+        if message.case_id == case_id:
             raise ValueError("whatever")
         return is_current(case, message)
 

@@ -9,12 +9,13 @@ went on meanwhile, nothing is written and the step is decided anew.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import permutations, product
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.change import Change, happenings
@@ -101,7 +102,11 @@ class Office:
 
 
 def _not_looking(write: Any) -> Any:
-    return replace(write, read=AS_READ) if type(write) is Happened and isinstance(write.event, ObjectEvent) else write
+    return (
+        structs.replace(write, read=AS_READ)
+        if type(write) is Happened and isinstance(write.event, ObjectEvent)
+        else write
+    )
 
 
 def annul(seed: int) -> Callable[[Host], Any]:

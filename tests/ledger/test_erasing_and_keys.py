@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from kz_compliance_sdk.adapters.sql.keys import MasterKeys
@@ -136,7 +136,7 @@ def test_the_step_that_erases_a_case_tells_what_its_stream_holds(path: Path) -> 
         change, _ = retention.erase(case, Holdings(), stream, "retention", stamp=tx.stamp())
         (happening,) = happenings(change)
         told.append(happening.event)
-        return (replace(happening, read=stream.seq),), None
+        return (msgspec.structs.replace(happening, read=stream.seq),), None
 
     store.submit(PLATFORM, erased).result(10)
     appended(store, happened(name, "held", read=1), viewed(name, 1), happened(name, "instructed", read=1))

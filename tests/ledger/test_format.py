@@ -6,11 +6,11 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.events import READERS

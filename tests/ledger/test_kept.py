@@ -13,6 +13,7 @@ import pytest
 
 from kz_compliance_sdk.adapters.sql import ledger
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
+from kz_compliance_sdk.domain import fold
 from kz_compliance_sdk.domain.change import Change, Happened, MessageWrite, OutboxMessage
 from kz_compliance_sdk.domain.events.office import LedgerKeyRetired
 from kz_compliance_sdk.domain.events.privacy import Erased, erasable
@@ -221,7 +222,7 @@ def test_where_a_key_was_retired_since_all_of_it_is_judged_again(tmp_path: Path)
 
 
 def test_there_is_a_bound_to_what_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ledger, "_MOST_KEPT", 2 * MANY)
+    monkeypatch.setattr(fold, "_MOST_KEPT", 2 * MANY)
     store = long_store(tmp_path / "desk.sqlite3")
     appended(store, *(viewed(TWO, 0) for _ in range(MANY)))
     one(store)

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec import structs
 
 from kz_compliance_sdk.domain import deciding, fold
 from kz_compliance_sdk.domain.actor import Actor
@@ -240,7 +241,7 @@ def test_the_events_tell_what_asked_and_how_many_notices_had_come() -> None:
 def test_that_the_head_proposed_is_told_where_the_people_are_and_nowhere_else() -> None:
     known = _told(OPENED, _proposed(1, "2026", "category", by=HEAD))
     assert asked_for(CASE_FOLD, known, 1)["rules"] == ["head_of_office", "category"]
-    assert asked_for(CASE_FOLD, [replace(on, who=None) for on in known], 1)["rules"] == ["category"]
+    assert asked_for(CASE_FOLD, [structs.replace(on, who=None) for on in known], 1)["rules"] == ["category"]
     assert said_openly(("head_of_office", "category")) == ("category",)
 
 

@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -47,7 +46,7 @@ from kz_compliance_sdk.domain.events import READERS
 from kz_compliance_sdk.domain.events.base import AS_READ, Event, Happened
 from kz_compliance_sdk.domain.events.office import LedgerKeyRetired
 from kz_compliance_sdk.domain.events.privacy import Erased, erasable, erased_of
-from kz_compliance_sdk.domain.fold import Chain, Stream
+from kz_compliance_sdk.domain.fold import Chain, Kept, Stream
 from kz_compliance_sdk.domain.ledger import (
     SALT_BYTES,
     Damage,
@@ -74,10 +73,6 @@ KEYS: Final = "keys"
 """The stream that says which ledger key was retired when."""
 
 _CLASSES: Final[tuple[PartClass, PartClass]] = ("erasable", "kept")
-_LONG: Final = 100
-"""A stream of more events than these is kept between transactions."""
-_MOST_KEPT: Final = 16_384
-"""How many events of kept streams there are at most."""
 _ALL: Final = -(2**63)
 """From here on is every event, whatever number somebody gave to one."""
 
@@ -257,37 +252,6 @@ Execute = Callable[[str, tuple[Any, ...]], int]
 ExecuteMany = Callable[[Any, list[tuple[Any, ...]]], None]
 
 
-class _Kept:
-    """Long streams as they were read, proved and committed, from one transaction to the next, each with the ledger keys
-    that were retired then: what follows is read behind them. No word of anybody is in one, so none outlives an erasure.
-    """
-
-    def __init__(self) -> None:
-        self._streams: dict[tuple[str, str], tuple[Stream, Mapping[str, int]]] = {}
-
-    def of(self, platform: str, name: str) -> Stream:
-        """A stream as it was when it was kept; empty where nothing is."""
-        return self._streams.get((platform, name), (Stream(platform, name), {}))[0]
-
-    def still(self, platform: str, name: str, retired: Mapping[str, int]) -> Stream:
-        """What need not be read again of a stream: all but its last event, by which the rest is known again. Nothing
-        once other keys are retired."""
-        stream, then = self._streams.get((platform, name), (None, {}))
-        if stream is None or then != retired:
-            return Stream(platform, name)
-        return replace(stream, events=stream.events[:-1])
-
-    def keep(self, streams: Iterable[Stream], retired: Mapping[str, Mapping[str, int]]) -> None:
-        """Keep those that are long, and let go of those that were read longest ago where they are too many."""
-        for stream in streams:
-            if len(stream.events) > _LONG and stream.name != KEYS:
-                self._streams.pop((stream.platform, stream.name), None)
-                self._streams[stream.platform, stream.name] = stream, retired.get(stream.platform, {})
-        many = sum(len(stream.events) for stream, _ in self._streams.values())
-        while many > _MOST_KEPT:
-            many -= len(self._streams.pop(next(iter(self._streams)))[0].events)
-
-
 class Ledger:
     """The streams of one moment, such as a transaction: each is read once and remembered until `begin`."""
 
@@ -299,7 +263,7 @@ class Ledger:
         self._judged: dict[str, Mapping[str, int]] = {}
         self._logged: dict[str, int] = {}
         self._words: dict[tuple[str, str], dict[tuple[int, str], bytes | None]] = {}
-        self._kept = _Kept()
+        self._kept = Kept()
         self._whole: set[tuple[str, str]] = set()
 
     def forget(self) -> None:
@@ -315,20 +279,20 @@ class Ledger:
     def streams(self, platform: str, names: Iterable[str]) -> dict[str, Stream]:
         """These streams by name, in one statement. One that does not prove itself has a `fault`, and holds up no other;
         one of which nothing is stored is empty."""
-        asked = dict.fromkeys(names)
-        missing = [name for name in asked if (platform, name) not in self._streams]
+        read = self._streams
+        found = {name: read.get((platform, name)) for name in names}
+        missing = [name for name, stream in found.items() if stream is None]
         if missing:
-            if (platform, KEYS) not in self._streams and KEYS not in asked:
+            if (platform, KEYS) not in read and KEYS not in found:
                 missing.append(KEYS)  # every other key is judged by it
             self._load(platform, missing)
-        return {name: self._streams[platform, name] for name in asked}
+        return {name: stream or read[platform, name] for name, stream in found.items()}
 
     def anew(self, platform: str, names: Iterable[str]) -> None:
         """Have these streams read whole, whatever is kept of them. All that was appended must be written."""
         for name in names:
             self._whole.add((platform, name))
             self._streams.pop((platform, name), None)
-            self._words.pop((platform, name), None)
 
     def last_named(self, platform: str, begins: str) -> str:
         """The last name of those stored streams whose names begin so; empty where none does."""
@@ -431,18 +395,19 @@ class Ledger:
     # ------------------------------------------------------------------------------------------------- reading
 
     def _load(self, platform: str, names: list[str]) -> None:
-        if KEYS in names:
+        if KEYS in names and any(self._kept.of(platform, name).seq for name in names):
             names.remove(KEYS)
-            self._load_keys(platform)
+            self._load(platform, [KEYS])  # what is kept is judged by it
         bases = {name: self._base(platform, name) for name in names}
         rows = self._rows_of(platform, {name: base.seq + 1 if base.seq else _ALL for name, base in bases.items()})
+        if KEYS in rows:
+            self._judge_by(platform, self._stream(bases[KEYS], rows.pop(KEYS)))
         for name, found in rows.items():
             self._streams[platform, name] = self._stream(bases[name], found)
 
-    def _load_keys(self, platform: str) -> None:
-        stream = self._streams[platform, KEYS] = self._stream(
-            Stream(platform, KEYS), self._rows_of(platform, {KEYS: _ALL})[KEYS]
-        )
+    def _judge_by(self, platform: str, stream: Stream) -> None:
+        """From now on these ledger keys are retired."""
+        self._streams[platform, KEYS] = stream
         if stream.fault is None:
             told = [on.event for on in stream.events if isinstance(on.event, LedgerKeyRetired)]
             # What was retired once stays so from there: whoever says it again gives nothing back.
@@ -486,19 +451,10 @@ class Ledger:
     def _read(self, base: Stream, number: int, links: list[Link], logged: int) -> Stream:
         retired = self._retired.get(base.platform, {})
         keys_ = {**self._by_id, b"": None} if "" in retired else self._by_id
-        roster = base.roster.copy()
-        found = read(
-            links,
-            READERS,
-            keys_,
-            platform=base.platform,
-            stream=base.name,
-            after=(base.seq, base.head),
-            roster=roster,
-        )
+        roster, after = base.roster.copy(), (base.seq, base.head)
+        found = read(links, READERS, keys_, platform=base.platform, stream=base.name, after=after, roster=roster)
         last_of = check_order(links, self._ledger_keys)
-        current = self._ledger_keys.current
-        others = last_of.keys() - {current.id if current is not None else b""}
+        others = last_of.keys() - {current.id if (current := self._ledger_keys.current) is not None else b""}
         if others and base.name != KEYS and base.platform not in self._retired:
             raise Damage(base.name, 1, "whether its ledger key is retired cannot be read from the stream `keys`")
         for key_id, seq in last_of.items():
@@ -617,7 +573,7 @@ class Appending(Ledger):
 
     def committed(self) -> None:
         """What was read and written stands: what is long of it is kept."""
-        self._kept.keep(self._streams.values(), self._judged)
+        self._kept.keep((one for one in self._streams.values() if one.name != KEYS), self._judged)
 
     def landed(self) -> bool | None:
         """After a commit of unknown outcome: whether the last event that was written stands; None if none was."""

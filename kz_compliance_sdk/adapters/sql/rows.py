@@ -104,7 +104,7 @@ def case_row(stream: Stream, plan: Mapping[str, Any]) -> tuple[Any, ...]:
         planned["watch_at"],
         case.closed_at or None,
         case.token,
-        stream.roster.names[lease.person] if lease is not None else "",
+        stream.roster.name(lease.person) if lease is not None else "",
         lease.until if lease is not None else None,
         planned["running_watch_at"],
         case.erased_at or None,

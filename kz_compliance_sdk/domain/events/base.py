@@ -12,7 +12,6 @@ No `apply` holds a rule: it reads whatever is written. What may happen is for th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -22,7 +21,7 @@ import re
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 from kz_compliance_sdk.domain.fold import Case, Owner, PlatformObject
 from kz_compliance_sdk.domain.ledger import PartClass, Sealed, Stamped
@@ -115,8 +114,7 @@ AS_READ: Final = -2
 count to."""
 
 
-@dataclass(frozen=True, slots=True)
-class Happened:
+class Happened(Struct, frozen=True):
     """One event of a stream of the ledger. `read` is the sequence of the last event that the decision knew of the
     stream, 0 for a new one: events of one change follow each other, and all of a stream name the same. `at` is UTC
     seconds, `actor` None for the machine. `words` are the bytes of the event's parts by name; its field `parts` is

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any, Literal
 from unittest import mock
 
+from msgspec import structs
+
 from kz_compliance_sdk.adapters.sql import sqlite as sqlite_adapter
 from kz_compliance_sdk.adapters.sql.ledger import Appending
 from kz_compliance_sdk.domain import deciding
@@ -45,7 +47,7 @@ def _unchecked(stack: ExitStack) -> None:
     linked = Appending._linked
 
     def blindly(self: Appending, grown: Any, one: Happened) -> Any:
-        return linked(self, grown, replace(one, read=AS_READ))
+        return linked(self, grown, structs.replace(one, read=AS_READ))
 
     stack.enter_context(mock.patch.object(Appending, "_linked", blindly))
 

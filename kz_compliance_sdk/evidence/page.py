@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 from kz_compliance_sdk.adapters.html import template
@@ -49,28 +49,13 @@ _REMEDIES: Final[Mapping[str, tuple[str, str, str, str, str]]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class _Line:
-    """A line of a cell, after what stands `before` it: text, a hash, or the time `at`. What turns text is replaced."""
-
-    text: str
-    before: str = ""
-    at: str = ""
-    is_hash: bool = False
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "text", _harmless(self.text))
-        object.__setattr__(self, "before", _harmless(self.before))
-
-
-_Cell = Sequence[_Line]
-
-
-@dataclass(frozen=True, slots=True)
 class _Table:
-    """Rows of cells under their `head`; without one, rows of a name and its cell."""
+    """Rows of cells under their `head`, and the table of the words of each; without one, rows of a name, its cell and
+    that table. A cell is a value of the documents: the template says how it reads."""
 
     rows: Sequence[Any]
     head: Sequence[str] = ()
+    codes: Sequence[str] = ()
     title: str = ""
 
 
@@ -79,9 +64,13 @@ def rendered(contents: Contents, words: Words) -> str:
     return _Page(contents, words).html()
 
 
-def _harmless(text: str) -> str:
+def _harmless(value: Any) -> Any:
     """Nothing in it turns or hides what stands beside it."""
-    return _BAD.sub("\ufffd", text)
+    if isinstance(value, str):
+        return _BAD.sub("\ufffd", value)
+    if isinstance(value, Mapping):
+        return {_harmless(name): _harmless(one) for name, one in value.items()}
+    return [_harmless(one) for one in value] if isinstance(value, list) else value
 
 
 class _Page:
@@ -95,6 +84,9 @@ class _Page:
         say, case_id = self._words, str(self._doc["case"]["id"])
         return template("kz_compliance_sdk.evidence", "page.html").render(
             say=say,
+            is_instant=_INSTANT.fullmatch,
+            is_hash=_HASH.fullmatch,
+            both=self._both,
             form=self._contents.form,
             title=_harmless(say("page", "title", case=case_id)),
             case_id=case_id if _CASE_ID.fullmatch(case_id) else "",
@@ -109,59 +101,26 @@ class _Page:
                 "remedies": [self._remedies()],
                 "messages": [self._messages()],
                 "attempts": [self._attempts()],
-                "escalations": [self._escalations()],
+                "escalations": [self._table("step fired_at level audience", self._doc["escalations"])],
                 "views": [self._views()],
-                "events": [self._events()],
+                "events": [self._table("number at event actor facts hash", map(self._event, self._told))],
             },
             note=" ".join([say("page", "files"), *([say("page", "unreviewed")] if say.is_draft else [])]),
         )
 
     # ---------------------------------------------------------------------------------------- building blocks
 
-    def _text(self, value: Any, table: str | None = None) -> _Cell:
-        """One value as a cell shows it."""
-        say = self._words
-        if isinstance(value, list) and value and isinstance(value[0], _Line):
-            return value
-        if value is None or value == "" or value == []:
-            return [_Line(say("page", "none"))]
-        if isinstance(value, bool):
-            return [_Line(say("page", "yes" if value else "no"))]
-        if isinstance(value, str) and _INSTANT.fullmatch(value):
-            return [self._instant(value)]
-        if isinstance(value, str) and table:
-            return [_Line(say(table, value))]
-        if isinstance(value, str) and _HASH.fullmatch(value):
-            return [_Line(value, is_hash=True)]
-        if isinstance(value, list):
-            return [line for one in value for line in self._text(one, table)]
-        if isinstance(value, dict):
-            return [line for name, one in value.items() for line in self._after(f"{name}: ", one)]
-        return [_Line(str(value))]
-
-    def _after(self, before: str, value: Any) -> _Cell:
-        first, *rest = self._text(value)
-        return [replace(first, before=before + first.before), *rest]
-
-    def _coded(self, value: Any, table: str | None) -> _Cell:
-        """A value in words, and beside them the code that the documents hold."""
-        told = self._text(value, table)
-        if not table or not value or told[0].text == _harmless(str(value)):
-            return told
-        return [_Line(f"{told[0].text} ({value})")]
-
-    def _instant(self, text: str) -> _Line:
+    def _both(self, text: str) -> str:
         """Both times: the one that is kept, and the one that people live by."""
         try:
             there = local(parse_instant(text))
         except (ValueError, OverflowError):
-            return _Line(text)
-        shown = text.replace("T", " ").replace("Z", " UTC")
-        return _Line(f"{shown}\n{there} {self._words('page', 'almaty')}", at=text)
+            return text
+        return f"{text.replace('T', ' ').replace('Z', ' UTC')}\n{there} {self._words('page', 'almaty')}"
 
     def _fields(self, values: Mapping[str, Any], title: str = "") -> _Table:
         """A table of values by their labels."""
-        rows = [(self._words("label", name), self._coded(value, _CODES.get(name))) for name, value in values.items()]
+        rows = [(self._words("label", name), _harmless(one), _CODES.get(name, "")) for name, one in values.items()]
         return _Table(rows, title=title)
 
     def _table(self, names: str, rows: Iterable[Mapping[str, Any]]) -> _Table:
@@ -170,9 +129,9 @@ class _Page:
         for name in names.split():
             named, _, table = name.partition("@")
             label, _, field = named.partition(":")
-            columns.append((label, field or label, table or None))
-        cells = [[self._text(row.get(field), table) for _, field, table in columns] for row in rows]
-        return _Table(cells, [self._words("label", label) for label, _, _ in columns])
+            columns.append((label, field or label, table))
+        cells = [[_harmless(row.get(field)) for _, field, _ in columns] for row in rows]
+        return _Table(cells, [self._words("label", label) for label, _, _ in columns], [table for *_, table in columns])
 
     def _answers(self, check: Mapping[str, str | None]) -> list[str]:
         """The answered questions of a legal check, as they were asked in this language."""
@@ -186,15 +145,17 @@ class _Page:
     def _withheld(self, value: Any) -> Any:
         return value or self._words("page", "withheld")
 
-    def _exact(self, kept: Mapping[str, Any] | None) -> _Cell:
+    def _exact(self, kept: Mapping[str, Any] | None) -> list[str]:
         """Exact bytes: where they lie, or that they are withheld."""
-        if not kept:
-            return self._text(None)
-        return [_Line(self._withheld(kept["file"])), *(self._text(kept["sha256"]) if kept["sha256"] else ())]
+        return [self._withheld(kept["file"]), *([kept["sha256"]] if kept["sha256"] else [])] if kept else []
+
+    def _each(self, **codes: str | None) -> list[str]:
+        """These codes in words, each of its own table; not what there is not."""
+        return [self._words(table, code) for table, code in codes.items() if code]
 
     # ----------------------------------------------------------------------------------------------- sections
 
-    def _head(self) -> list[tuple[str, _Cell]]:
+    def _head(self) -> list[tuple[str, Any, str]]:
         doc, say = self._doc, self._words
         told = "\n".join(f"{one['seq']}: {self._withheld(one['what'])}" for one in doc["audit"]["faults"])
         rows = {
@@ -206,7 +167,7 @@ class _Page:
             "ledger_keys": doc["audit"]["ledger_keys"] or say("page", "no_ledger_key"),
             "faults": told or say("page", "no_faults"),
         }
-        return [(say("page", name), self._text(value)) for name, value in rows.items()]
+        return [(say("page", name), _harmless(value), "") for name, value in rows.items()]
 
     def _summary(self) -> _Table:
         case = self._doc["case"]
@@ -277,8 +238,7 @@ class _Page:
         for item in items:
             wording = item.get("wording") or {}
             refusal = item.get("refusal_code") or wording.get("refusal_code")
-            outcome = self._text(item.get("outcome") or wording.get("outcome"), "outcome")
-            told = [*outcome, *(self._text(refusal, "refusal_code") if refusal else ())]
+            told = self._each(outcome=item.get("outcome") or wording.get("outcome"), refusal_code=refusal)
             rows.append({**item, "told": told, "reasoned": wording.get("statement_of_reasons")})
         names = "item_id finding@finding action@action ground@ground outcome:told"
         return self._table(names + " reasons wording:reasoned" * self._full, rows)
@@ -303,7 +263,7 @@ class _Page:
         rows = [
             {
                 **one,
-                "type": [*self._text(one["kind"], "kind"), *(self._text(one["item_id"]) if one["item_id"] else ())],
+                "type": [*self._each(kind=one["kind"]), *([one["item_id"]] if one["item_id"] else [])],
                 "at": one["settled_at"] or one["created_at"],
                 "body": self._exact(one["body"]),
                 "receipt": self._exact(one["receipt"]),
@@ -320,15 +280,9 @@ class _Page:
         ]
         return self._table("message_id number started_at ended_at result" + " detail" * self._full, rows)
 
-    def _escalations(self) -> _Table:
-        return self._table("step fired_at level audience", self._doc["escalations"])
-
     def _views(self) -> _Table:
         seen = [self._event(event) for event in self._told if event["kind"] in ("viewed", "disclosed")]
         return self._table("at event actor facts", seen)
-
-    def _events(self) -> _Table:
-        return self._table("number at event actor facts hash", map(self._event, self._told))
 
     def _event(self, event: Mapping[str, Any]) -> dict[str, Any]:
         facts = {name: value for name, value in event["data"].items() if name != "parts"}
@@ -338,8 +292,8 @@ class _Page:
             **event,
             "number": event["seq"],
             "at": local(event["at"]),
-            "event": self._text(event["kind"], "verb"),
-            "facts": [_Line("\n".join(told))],
+            "event": self._words("verb", event["kind"]),
+            "facts": "\n".join(told),
         }
 
     def _word(self, part: Mapping[str, Any] | None) -> str:

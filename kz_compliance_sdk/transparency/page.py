@@ -5,16 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 from kz_compliance_sdk.adapters.html import template
 from kz_compliance_sdk.domain.clock import local
 from kz_compliance_sdk.domain.values import instant_text, json_of
 from kz_compliance_sdk.domain.words import Lang, Words, words
-from kz_compliance_sdk.transparency.publication import PublishedFigure, PublishedTime, TransparencyReport, Value
+from kz_compliance_sdk.transparency.publication import TransparencyReport, Value
 
-_BAR, _GAP, _NAMES, _WIDE = 22, 8, 260, 720
 _MOST_BARS = 25
 
 
@@ -28,69 +28,22 @@ def page(report: TransparencyReport, lang: Lang) -> bytes:
         as_of=local(report.as_of),
         withheld=report.value("demands_not_told", "withheld").shown != "0",
         withheld_until=local(report.withheld_until)[:10],
-        figures=[_figure(report, one, say) for one in report.figures],
-        times=[_time(report, one, say) for one in report.times],
+        named=partial(_name, report=report, say=say),
+        largest_of=_largest,
     )
     return text.encode()
 
 
-def _figure(report: TransparencyReport, one: PublishedFigure, say: Words) -> Mapping[str, Any]:
-    rows = [(_name(value, report, say), value) for value in one.values]
-    return {
-        "id": one.figure.id,
-        "title": say("figure", one.figure.id),
-        "definition": say("definition", one.figure.id),
-        "alone": one.values[0] if len(one.values) == 1 and not one.values[0].value else None,
-        "rows": rows,
-        "chart": _chart(rows),
-    }
-
-
-def _name(value: Value, report: TransparencyReport, say: Words) -> str:
-    parts = value.value.split(" / ")
-    label = value.label or report.names.get(parts[0], {})
-    found = [label.get(say.lang) or label.get("ru") or label.get("en") or say("value", parts[0])]
+def _name(value: str, label: Mapping[str, str] | None = None, *, report: TransparencyReport, say: Words) -> str:
+    parts = value.split(" / ")
+    known = label or report.names.get(parts[0], {})
+    found = [known.get(say.lang) or known.get("ru") or known.get("en") or say("value", parts[0])]
     return " / ".join([*found, *(say("value", part) for part in parts[1:])]) or say("page", "total")
 
 
-def _chart(rows: list[tuple[str, Value]]) -> Mapping[str, Any] | None:
-    """Bars for the largest values. A hidden count has no bar, whose length would tell it."""
-    largest = sorted(rows, key=lambda row: -(row[1].count or 0))[:_MOST_BARS]
-    most = max((value.count or 0 for _, value in largest), default=0)
-    if not most:
-        return None
-    bars = [
-        {
-            "y": number * (_BAR + _GAP),
-            "label": label if len(label) <= 36 else f"{label[:35]}…",
-            "width": round(value.count / most * (_WIDE - _NAMES - 90)) if value.count else None,
-            "shown": value.shown,
-        }
-        for number, (label, value) in enumerate(largest)
-    ]
-    return {
-        "wide": _WIDE,
-        "height": len(largest) * (_BAR + _GAP),
-        "left": _NAMES,
-        "bar": _BAR,
-        "bars": bars,
-        "told": "; ".join(f"{label}: {value.shown}" for label, value in largest),
-    }
-
-
-def _time(report: TransparencyReport, one: PublishedTime, say: Words) -> Mapping[str, str]:
-    value = f": {_name(Value(one.value, 0, ''), report, say)}" if one.value else ""
-    return {
-        "until": say("page", f"until_{one.of}"),
-        "of": f"{say('page', f'by_{one.by}')}{value}",
-        "median": _span(one.median_s, say),
-        "p95": _span(one.p95_s, say),
-    }
-
-
-def _span(seconds: int, say: Words) -> str:
-    hours, minutes = divmod(seconds // 60, 60)
-    return f"{hours} {say('page', 'hours')} {minutes:02} {say('page', 'minutes')}"
+def _largest(values: Sequence[Value]) -> list[Value]:
+    """Those of which a chart has bars, the largest first."""
+    return sorted(values, key=lambda value: -(value.count or 0))[:_MOST_BARS]
 
 
 # -------------------------------------------------------------------------------------------------------------- forms

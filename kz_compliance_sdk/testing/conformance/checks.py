@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import fnmatch
 import time
-import xml.etree.ElementTree as ET
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, Literal, Protocol, TypeVar, get_args
 
+from kz_compliance_sdk.adapters.html import template
 from kz_compliance_sdk.domain.values import fields_of, written
 from kz_compliance_sdk.errors import InvalidInput
 from kz_compliance_sdk.testing.conformance.transport import Answer, NoAnswer
@@ -232,32 +232,8 @@ def _row(result: Result) -> dict[str, Any]:
 
 def junit(report: Report) -> str:
     """The report as JUnit XML: one test case for each check, in a class for each group."""
-    root = ET.Element("testsuites", {"name": "kz-compliance conformance"})
-    suite = ET.SubElement(
-        root,
-        "testsuite",
-        {
-            "name": _clean(report.subject),
-            "tests": str(len(report.results)),
-            "failures": str(len(report.of("broken"))),
-            "errors": "0",
-            "skipped": str(len(report.of("skipped"))),
-            "time": f"{sum(result.seconds for result in report.results):.3f}",
-        },
-    )
-    for result in report.results:
-        group, _, name = result.name.rpartition(".")
-        case = ET.SubElement(suite, "testcase", {"classname": group, "name": name, "time": f"{result.seconds:.3f}"})
-        if result.verdict == "skipped":
-            ET.SubElement(case, "skipped", {"message": _clean(result.why)})
-        elif result.verdict == "broken":
-            failure = ET.SubElement(case, "failure", {"message": _clean(f"came: {result.came}"), "type": "conformance"})
-            failure.text = _clean(
-                f"sent: {result.sends}\nwanted: {result.wanted}\ncame: {result.came}\nremedy: {result.remedy}\n"
-                f"contract: {_DOCS}{result.promise.where}: {result.promise.quote}\n"
-            )
-    ET.indent(root)
-    return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
+    page = template("kz_compliance_sdk.testing.conformance", "junit.xml")
+    return page.render(report=report, docs=_DOCS, clean=_clean) + "\n"
 
 
 def _clean(text: str) -> str:

@@ -7,8 +7,8 @@ from typing import Any
 
 import typer
 
+from kz_compliance_sdk.faces.cli import exits
 from kz_compliance_sdk.faces.cli.app import PROGRAM, app
-from kz_compliance_sdk.faces.cli.exits import EXITS
 
 __all__ = ["cli_page", "exit_codes_page"]
 
@@ -143,12 +143,47 @@ def cli_page() -> str:
     return "\n".join([*lines, _DOCUMENTS])
 
 
+EXITS = {
+    exits.OK: ("done", "nothing"),
+    exits.UNEXPECTED: ("a fault of this program", "run it again with `--debug` before the command, and report it"),
+    exits.USAGE: ("the command line is wrong", "read the `--help` of the command"),
+    3: (
+        "the configuration or the installation is wrong, or the store cannot be trusted as it is",
+        "do what the message says",
+    ),
+    exits.FOUND: (
+        (
+            "a check found something: `audit verify`, `conformance`, `db rebuild`, `db rewrap`, `demo`, `doctor`, "
+            "`evidence verify`, `health`"
+        ),
+        "read what it found",
+    ),
+    5: ("there is no such case or message", "check the reference"),
+    6: ("this person may not do this", "somebody else must, or `actors` must say who you are"),
+    7: (
+        "refused: what was given is wrong, or the case is in another state; nothing was written",
+        "do what the message says",
+    ),
+    8: (
+        "somebody was faster: the lease ran out or the case has changed; nothing was written",
+        "read the case again",
+    ),
+    9: (
+        "the store or the regulator's system does not answer now, or there is no room to write",
+        "do what the message says, or try again; nothing is lost",
+    ),
+    exits.INTERRUPTED: ("interrupted", "nothing"),
+    exits.NO_READER: ("whoever read the answer went away before its end, such as `head`", "nothing"),
+}
+"""Each exit code: what it says, and what to do."""
+
+
 def exit_codes_page() -> str:
     """Return the page with the exit codes and the errors that end in each."""
     rows = []
-    for row in EXITS:
-        kinds = ", ".join(f"`{kind.__name__}`" for kind in row.errors) or "none"
-        rows.append(f"| {row.code} | {row.meaning} | {row.remedy} | {kinds} |")
+    for code, (meaning, remedy) in EXITS.items():
+        kinds = ", ".join(f"`{kind.__name__}`" for kind, ends in exits.CODE_OF.items() if ends == code) or "none"
+        rows.append(f"| {code} | {meaning} | {remedy} | {kinds} |")
     return "\n".join(
         [
             "<!-- Made from EXITS by `python -m tests.generate`. Do not edit. -->",

@@ -22,6 +22,7 @@ from kz_compliance_sdk.faces import cli
 from kz_compliance_sdk.faces.cli import doctor, exits, screen, session
 from kz_compliance_sdk.faces.cli.app import app
 from kz_compliance_sdk.faces.cli.session import Session
+from tests.faces import cli_pages
 from tests.faces.cli_office import SECRET, WEBHOOK, Office
 from tests.unguarded import unguard
 
@@ -113,8 +114,10 @@ def test_every_error_of_the_library_has_its_exit_code() -> None:
 
 
 def test_exit_codes_are_told_apart() -> None:
-    codes = [row.code for row in exits.EXITS]
-    assert len(set(codes)) == len(codes)
+    named = [exits.OK, exits.UNEXPECTED, exits.USAGE, exits.FOUND, exits.INTERRUPTED, exits.NO_READER]
+    of_errors = set(exits.CODE_OF.values())
+    assert len({*named, *of_errors}) == len(named) + len(of_errors)
+    assert cli_pages.EXITS.keys() == {*named, *of_errors}, "the page tells of each"
 
 
 def test_without_the_extra_one_line_says_what_to_install(

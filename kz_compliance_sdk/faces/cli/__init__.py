@@ -13,7 +13,7 @@ _CONFIGURATION = 3
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run one command, by default that of `sys.argv`, and exit with its code (`exits.EXITS` lists them)."""
+    """Run one command, by default that of `sys.argv`, and exit with its code (`exits` names them)."""
     if find_spec("typer") is None or find_spec("rich") is None:
         sys.stderr.write(_MISSING)
         raise SystemExit(_CONFIGURATION)

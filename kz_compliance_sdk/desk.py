@@ -55,7 +55,7 @@ from kz_compliance_sdk.services.intake import Headers, Intake, Pending
 from kz_compliance_sdk.services.letters import Letters, Proof
 from kz_compliance_sdk.services.loading import CaseFile as CaseFile
 from kz_compliance_sdk.services.loading import Letter as Letter
-from kz_compliance_sdk.services.loading import case_file_of, items_named, letters_of, notice_of, stream_in
+from kz_compliance_sdk.services.loading import case_file_of, items_named, letters_of, notice_of, sanctions_of, stream_in
 from kz_compliance_sdk.services.looking import Appeals, Care, Seen
 from kz_compliance_sdk.services.polling import Polled
 from kz_compliance_sdk.services.privacy import Privacy
@@ -437,7 +437,7 @@ class ComplianceDesk(Groups):
     def sanctions(self) -> list[SanctionNoted]:
         """Every sanction that was announced, oldest first. One that cannot be read is not among them: people are told
         of `log`, and `verify` says which."""
-        told, _ = self.store.queries(self.platform_id).sanctions()
+        told, _ = sanctions_of(self.store.queries(self.platform_id))
         return told
 
     def health(self) -> Health:

@@ -31,8 +31,8 @@ from kz_compliance_sdk.domain.events.arrivals import (
 )
 from kz_compliance_sdk.domain.events.base import AS_READ, Happened
 from kz_compliance_sdk.domain.events.privacy import Erased, erasable, erased_of
-from kz_compliance_sdk.domain.fold import Case, Stream, apply, fold
-from kz_compliance_sdk.domain.ledger import Damage, Stamped
+from kz_compliance_sdk.domain.fold import Case, Chain, Stream, apply, fold
+from kz_compliance_sdk.domain.ledger import Damage, NewerRelease, Stamped
 from kz_compliance_sdk.domain.references import message_stream
 
 # ------------------------------------------------------------------------------------------------------------ lodging
@@ -136,6 +136,18 @@ def sanction_in(stream: Stream, opens: Callable[..., Mapping[tuple[int, str], by
         reference_number,
         events[0].at,
     )
+
+
+def sanctions_in(chains: Iterable[Chain]) -> tuple[list[SanctionNoted], list[str]]:
+    """The sanctions that these streams tell of, oldest first, and what is wrong with each that tells of none."""
+    told: list[SanctionNoted] = []
+    faults: list[str] = []
+    for chain in chains:
+        try:
+            told.append(sanction_in(chain.stream, chain.words))
+        except (Damage, NewerRelease) as error:
+            faults.append(str(error))
+    return sorted(told, key=lambda one: (one.received_at, one.sanction_id)), faults
 
 
 # ----------------------------------------------------------------------------------------------------------- received

@@ -24,7 +24,7 @@ from kz_compliance_sdk.domain.ledger import Damage
 from kz_compliance_sdk.domain.merkle import Frontier, leaf_hash
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.proofs import Fault
-from kz_compliance_sdk.domain.references import stream_of
+from kz_compliance_sdk.domain.references import MESSAGES, stream_of
 from kz_compliance_sdk.errors import NotFound, StoreDamaged, kind_and_place
 from kz_compliance_sdk.ports import Queries
 
@@ -194,8 +194,8 @@ def verify(
         if progress is not None:
             progress(checked)
     if case_id is None:
-        faults += [Fault(NO_CASE, 0, what) for what in (*queries.faults_of_none(), *_wrong_tiles(queries, log))]
-        faults += _strays(queries)
+        faults += [Fault(NO_CASE, 0, what) for what in _wrong_tiles(queries, log)]
+        faults += [Fault(NO_CASE if of.startswith(MESSAGES) else of, 0, what) for of, what in queries.strays()]
     said = [*_not_provable(log, outside, unchecked, case_id), *_told_late(log.late)]
     return AuditVerdict(checked, tuple(faults), tuple(said), erased)
 
@@ -215,7 +215,8 @@ def _beside(queries: Queries) -> tuple[list[Checkpoint], list[Fault]]:
     """The checkpoints by number, and what is wrong with any stream that is of no case."""
     made: list[Checkpoint] = []
     faults: list[Fault] = []
-    for stream, wrong in queries.streams_beside():
+    for chain in queries.streams_beside():
+        stream, wrong = chain.stream, chain.faults
         if stream.fault is None and not stream.events:
             wrong = [f"the stream {stream.name} is there, and nothing ever happened in it"]
         elif stream.fault is None and stream.name.startswith(CHECKPOINTS):
@@ -225,17 +226,6 @@ def _beside(queries: Queries) -> tuple[list[Checkpoint], list[Fault]]:
                 wrong = [*wrong, str(damage)]
         faults += [Fault(NO_CASE, 0, what) for what in wrong]
     return sorted(made, key=lambda one: one.number), faults
-
-
-def _strays(queries: Queries) -> Iterator[Fault]:
-    """What is there of cases that are not, and the faults of what belongs to none."""
-    try:
-        for case_id, what in queries.strays():
-            yield Fault(case_id, 0, what)
-    except StoreDamaged as error:
-        yield Fault(NO_CASE, 0, f"the rows of no case cannot be read: {error.message}")
-    except _ODD as error:
-        yield Fault(NO_CASE, 0, f"the rows of no case cannot be read: {kind_and_place(error)}")
 
 
 def _wrong_tiles(queries: Queries, log: LogRead) -> Iterator[str]:

@@ -38,6 +38,8 @@ from kz_compliance_sdk.ports.store import Found as Found
 from kz_compliance_sdk.ports.store import Health as Health
 from kz_compliance_sdk.ports.store import Page as Page
 from kz_compliance_sdk.ports.store import Queries as Queries
+from kz_compliance_sdk.ports.store import SentAs as SentAs
 from kz_compliance_sdk.ports.store import Store as Store
 from kz_compliance_sdk.ports.store import Tx as Tx
+from kz_compliance_sdk.ports.store import WaitsFor as WaitsFor
 from kz_compliance_sdk.ports.store import Work as Work

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from enum import Enum
@@ -17,14 +17,12 @@ from kz_compliance_sdk.domain.change import (
     CursorMoved,
     EndpointState,
     Heartbeat,
-    InboxRow,
     OutboxMessage,
     RefusalsCounted,
 )
 from kz_compliance_sdk.domain.checkpoints import Checkpoint, LogLine
-from kz_compliance_sdk.domain.fold import Stream, Tally
+from kz_compliance_sdk.domain.fold import Chain, Stream, Tally
 from kz_compliance_sdk.domain.proofs import Records
-from kz_compliance_sdk.domain.received import SanctionNoted
 
 T = TypeVar("T")
 Noted = TypeVar("Noted", EndpointState, Heartbeat, CursorMoved)
@@ -32,12 +30,13 @@ Noted = TypeVar("Noted", EndpointState, Heartbeat, CursorMoved)
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A case as its chain has it. `fault` says why the chain tells nothing; then
-    `true` is None. `lies` names the columns in which its row, and the tables in which the rows beside it, are not those
-    of its chain; `messages` are those whose rows lie, `lost` those that have none, as the chain has them."""
+    """A case, or a message that no case took when it came; `about` is its id, or the name of its stream. `true` is the
+    case as its chain has it. `fault` says why a chain tells nothing; then there is no `true`. `lies` names the columns
+    in which a row, and the tables in which the rows beside it, are not those of the chain; `messages` are those whose
+    rows lie, `lost` those that have none, as the chain has them."""
 
-    case_id: str
-    true: Case | None
+    about: str
+    true: Case | None = None
     fault: str = ""
     lies: tuple[str, ...] = ()
     messages: tuple[OutboxMessage, ...] = ()
@@ -50,6 +49,21 @@ class Due(Enum):
     LEASE = "a lease runs out"
     STEP = "its next step of the ladder"
     COPY = "a sealed copy behind a measure need not be kept any longer, and people were not told of it yet"
+
+
+@dataclass(frozen=True, slots=True)
+class SentAs:
+    """The messages that came from a sender under an id."""
+
+    sender: str
+    message_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class WaitsFor:
+    """The messages that came before the notice they speak of, and wait for it."""
+
+    notice_id: str
 
 
 class Known(Protocol):
@@ -76,8 +90,9 @@ class Tx(Known, Protocol):
         """What is done now, and by whom."""
 
     @property
-    def unreadable(self) -> tuple[str, ...]:
-        """The cases of what this work was not given, because it cannot be read: it must hold up no other."""
+    def unreadable(self) -> list[str]:
+        """The cases, and the streams of messages, that this work was not given because they cannot be read: they must
+        hold up no other. Whoever cannot read the words of another adds it."""
 
     def streams(self, names: Iterable[str]) -> dict[str, Stream]:
         """These streams of the ledger by name, as the works before in this transaction have left them. One that is
@@ -93,23 +108,15 @@ class Tx(Known, Protocol):
         """The most urgent free case that nobody else in this transaction has been given, and that has not this flag."""
 
     def found(self, after: str, limit: int) -> list[Found]:
-        """The cases whose id follows `after`, in their order, by their rows and by their chains. `unreadable` has those
-        whose chain tells nothing."""
+        """The cases by their ids, and then the messages that no case took when they came by their streams, those that
+        follow `after`, held against their chains. `unreadable` has those whose chain tells nothing."""
 
     def due_cases(self, what: Due, now: int, limit: int) -> list[Case]:
         """Cases of which something is due at `now` (UTC seconds), by their rows."""
 
-    def came(self, sender: str, message_id: str) -> list[tuple[Stream, int]]:
-        """The streams that tell of the messages of this sender and id, each with the event that does. `unreadable` has
-        those of which a row alone says so, or that are damaged."""
-
-    def waiting_for(self, notice_id: str) -> list[InboxRow]:
-        """Messages that came before the notice they speak of, in their order, each as its stream has it. `unreadable`
-        has the streams of those that a row alone makes wait, or that are damaged."""
-
-    def lodged(self, after: str, limit: int) -> list[tuple[str, str]]:
-        """The streams of the messages behind `after` that no case took when they came, in their order; and what is
-        wrong with the row of each, in words, empty if nothing is. `unreadable` has those that tell nothing."""
+    def came(self, asked: SentAs | WaitsFor) -> list[tuple[Stream, int]]:
+        """The streams that tell of the messages asked for, in the order in which they began, each with the event that
+        does. `unreadable` has those of which a row alone says so, or that are damaged."""
 
     def notices_counted(self, name: str, over: int, most: int) -> int:
         """How many notices were counted under a name after `over` (UTC seconds), those of earlier works of the same
@@ -131,9 +138,6 @@ class Tx(Known, Protocol):
 
     def next_deadline(self, endpoint: str, now: int) -> int | None:
         """The first deadline after `now` of what is still to leave for an endpoint."""
-
-    def is_waited_for(self, lane: str, lane_seq: int, now: int) -> bool:
-        """Whether a later message of this lane is due, and waits until the one of this number is settled."""
 
     def known(self, kind: type[Noted], name: str) -> Noted:
         """What the machinery last noted of the endpoint, the part of itself or the feed of this name; where that is
@@ -212,20 +216,13 @@ class FigureSource(Protocol):
         that have, or had before they were reopened. One that ends meanwhile may come twice. Read in
         steps: never all at once."""
 
-    def user_figures(self, start: int, end: int) -> Mapping[str, Mapping[str, int]]:
-        """`user_notices` and `appeals` of that time, each by state; what this store has no records of is not in it. No
-        index serves it."""
-
-    def workloads(self, start: int, end: int) -> Mapping[str, tuple[int, int]]:
-        """How many decisions each person proposed and approved in that time. No index serves it."""
+    def streams_telling(self, kinds: Collection[str], start: int, end: int) -> Iterator[Stream]:
+        """The streams in which an event of one of these kinds happened in that time, or tells a time in it, each once,
+        a damaged one with its `fault`. No index serves it."""
 
 
 class Queries(Known, FigureSource, Protocol):
     """Reads for lists, pages and reports."""
-
-    def faults_of_none(self) -> list[str]:
-        """What is wrong with what belongs to no case, each in words: the order of the ledger, sanctions, and
-        what the database does by itself that this release did not tell it to, such as a trigger."""
 
     def cases(
         self,
@@ -234,10 +231,13 @@ class Queries(Known, FigureSource, Protocol):
         category: str | None = None,
         authority_id: str | None = None,
         notice_id: str | None = None,
+        body_sha256: str | None = None,
         overdue_at: int | None = None,
         cursor: str | None = None,
         limit: int = 50,
-    ) -> Page: ...
+    ) -> Page:
+        """Running cases, most urgent first; for the state of an ended one, those that ended last first; all of a notice
+        at once. `body_sha256` is that of a message of the case: no index serves it."""
 
     def case_ids(self, *, ended_by: int | None = None) -> Iterable[str]:
         """The ids of all cases; or of those with personal data that ended by then (UTC seconds), the first ones first.
@@ -247,12 +247,14 @@ class Queries(Known, FigureSource, Protocol):
         """All that is held of a case, at one moment, and what is wrong with it. Raises NotFound."""
 
     def strays(self) -> Iterator[tuple[str, str]]:
-        """What is there of cases and streams that are not, and what is wrong with what no case has taken: the id of the
-        case, empty for none, and that in words. Raises StoreDamaged at the rows that cannot be read."""
+        """What is wrong with what belongs to no case that is there, in words: with the order of the ledger, with
+        sanctions, what is left of cases and streams that are gone, and what the database does by itself that this
+        release did not tell it to, such as a trigger. Behind the id of the case, or the name of the
+        stream of a message that no case took, where it is about one."""
 
-    def streams_beside(self) -> Iterable[tuple[Stream, list[str]]]:
-        """Every stream that is of no case, in the order in which they began, and what is wrong with it and its parts,
-        in words."""
+    def streams_beside(self, named: str = "", began: str = "") -> Iterable[Chain]:
+        """The streams that are of no case, in the order in which they began; or only those whose name begins so, and
+        whatever began with an event of this kind."""
 
     def log_lines(
         self, after: int = 0, until: int | None = None, *, stream: str | None = None, dated: bool = False
@@ -262,12 +264,6 @@ class Queries(Known, FigureSource, Protocol):
 
     def tiles(self, level: int, first: int, many: int) -> list[bytes]:
         """The kept nodes of a level of the tree over the log, as many of these as there are."""
-
-    def received(self, body_sha256: str) -> list[InboxRow]:
-        """What came with exactly these bytes. No index serves it: it is for sandboxes."""
-
-    def sanctions(self) -> tuple[list[SanctionNoted], list[str]]:
-        """The sanctions as their streams tell them, and what is wrong with each stream that tells of none, in words."""
 
     def appeals(self, *, state: str = "open", cursor: str | None = None, limit: int = 50) -> AppealPage:
         """The appeals in a state, those first that are due first; of one whose chain cannot be read its times and its

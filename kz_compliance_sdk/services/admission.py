@@ -16,6 +16,7 @@ from kz_compliance_sdk.domain.change import (
     NOTHING,
     Change,
     CursorMoved,
+    InboxRow,
     OutboxMessage,
     Write,
     case_after,
@@ -31,8 +32,8 @@ from kz_compliance_sdk.domain.policy import Policy, Safeguards
 from kz_compliance_sdk.domain.received import SanctionNoted, answer_to, is_wordless, repeats_of, sanctioned
 from kz_compliance_sdk.domain.references import free_reference, stream_of
 from kz_compliance_sdk.domain.retention import begin_anew
-from kz_compliance_sdk.errors import Unreadable
-from kz_compliance_sdk.ports import Tx
+from kz_compliance_sdk.errors import StoreDamaged, Unreadable
+from kz_compliance_sdk.ports import SentAs, Tx, WaitsFor
 from kz_compliance_sdk.services import sweep
 from kz_compliance_sdk.services.loading import (
     arrival_in,
@@ -305,7 +306,7 @@ def _earlier(tx: Tx, arrival: Arrival, stamp: Stamp) -> tuple[_Earlier | None, b
     the one that it waited or is noted by, else the last by which it could be used."""
     found = [
         _Earlier(stream, stream.events[seq - 1], arrival.platform_id)
-        for stream, seq in tx.came(arrival.sender, arrival.message_id)
+        for stream, seq in tx.came(SentAs(arrival.sender, arrival.message_id))
     ]
     body = stamp.keyed(arrival.body_sha256)
     same = [one for one in found if one.on.event.came.body == body]
@@ -400,7 +401,7 @@ def follow_waiting(
 ) -> tuple[Change, Case]:
     """What came before its notice takes effect now, in the order in which it came."""
     writes: list[Write] = list(change)
-    for row in tx.waiting_for(case.notice_id):
+    for row in _waiting_for(tx, case.notice_id):
         if case.authority_id not in json.loads(row.proof)["authorities"]:
             continue
         message = read_message(row.body)
@@ -414,3 +415,14 @@ def follow_waiting(
         writes += more
         writes.append(received.joined(row, case.id, stamp))
     return tuple(writes), case
+
+
+def _waiting_for(tx: Tx, notice_id: str) -> list[InboxRow]:
+    """What waits for a notice, in the order in which it came."""
+    rows: list[InboxRow] = []
+    for stream, _ in tx.came(WaitsFor(notice_id)):
+        try:
+            rows += received.received_in(stream, tx.words)
+        except StoreDamaged:
+            tx.unreadable.append(stream.name)
+    return rows

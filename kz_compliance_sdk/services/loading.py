@@ -28,7 +28,7 @@ from kz_compliance_sdk.domain.change import (
 from kz_compliance_sdk.domain.clock import ClockView
 from kz_compliance_sdk.domain.deciding import Context
 from kz_compliance_sdk.domain.decision import Decision, RecordedCheck
-from kz_compliance_sdk.domain.events.arrivals import Admitted, Amended, Answered, Confirmed, Opened
+from kz_compliance_sdk.domain.events.arrivals import Admitted, Amended, Answered, Confirmed, Opened, Sanctioned
 from kz_compliance_sdk.domain.events.base import AS_READ, Event, Source
 from kz_compliance_sdk.domain.events.privacy import Counted, NamedBy, erasable
 from kz_compliance_sdk.domain.fold import Chain, Step, Stream, evolve, steps_of
@@ -48,7 +48,7 @@ from kz_compliance_sdk.domain.notice import (
     is_account,
 )
 from kz_compliance_sdk.domain.policy import Policy
-from kz_compliance_sdk.domain.received import messages_of, received_in
+from kz_compliance_sdk.domain.received import SANCTIONS, SanctionNoted, messages_of, received_in, sanctions_in
 from kz_compliance_sdk.domain.references import message_stream, object_stream, stream_of
 from kz_compliance_sdk.domain.report import UserNotified
 from kz_compliance_sdk.domain.reviewed import ContentSeen, checks_of, decisions_by_version, looks_of
@@ -314,6 +314,12 @@ def with_checkpoint(tx: Tx, respondent: Respondent) -> Respondent:
     except (StoreDamaged, NewerRelease):
         return respondent  # the verification says what is wrong
     return respondent if last is None else replace(respondent, checkpoint=last.head)
+
+
+def sanctions_of(queries: Queries) -> tuple[list[SanctionNoted], list[str]]:
+    """The sanctions that were announced, oldest first, and what is wrong with each stream that tells of none. One of
+    another name began as a sanction all the same, and is damaged by it."""
+    return sanctions_in(queries.streams_beside(SANCTIONS, Sanctioned.called))
 
 
 @dataclass(frozen=True, slots=True)

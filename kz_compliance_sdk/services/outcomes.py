@@ -22,6 +22,7 @@ from kz_compliance_sdk.domain.change import (
 )
 from kz_compliance_sdk.domain.content import Looked, content_changed
 from kz_compliance_sdk.domain.events.base import Audience, Happened
+from kz_compliance_sdk.domain.fold import object_in
 from kz_compliance_sdk.domain.message_states import moved
 from kz_compliance_sdk.domain.messages import ENFORCER, NOTIFIER, REGULATOR, Respondent, item_of, notify, stuck
 from kz_compliance_sdk.domain.outgoing import telling
@@ -267,9 +268,7 @@ class Outcomes:
                 return self._rejected(tx, case, message, result, stamp)
             case Failed() if result.permanent and message.kind == "enforce" and case is not None:
                 return list(holding.measure_failed(case, message, result.reason, stamp)), message.but(state="parked")
-            case Failed() if (
-                result.permanent and case is not None and tx.is_waited_for(message.lane, message.lane_seq, now)
-            ):
+            case Failed() if result.permanent and case is not None and _is_waited_for(tx, message, now):
                 # It can never be lifted, and something else is to be done with the object now: that must not wait.
                 answering = answering_of(tx, case, item_of(case, message), self._respondent)
                 kept = holding.measure_lifted(case, message, now, answering, stamp, kept=True)
@@ -367,6 +366,18 @@ def _case(tx: Tx, message: OutboxMessage) -> Case | None:
         if message.kind == "page":
             return None
         raise
+
+
+def _is_waited_for(tx: Tx, message: OutboxMessage, now: int) -> bool:
+    """Whether a later effect on the same object is due, and waits until this one is settled."""
+    stream = tx.streams([message.lane])[message.lane]
+    if stream.fault is not None:
+        return False
+    owners = {case_id for version, case_id, _ in object_in(stream).handed_out if version > message.lane_seq}
+    behind = (one for case_id in owners for one in tx.open_messages(case_id) if one.lane == message.lane)
+    return any(
+        one.lane_seq > message.lane_seq and one.state == "queued" and one.next_attempt_at <= now for one in behind
+    )
 
 
 def _readable_case(tx: Tx, message: OutboxMessage) -> Case | None:

@@ -17,6 +17,7 @@ from kz_compliance_sdk.domain.change import Change, case_after
 from kz_compliance_sdk.domain.events import texts_in
 from kz_compliance_sdk.domain.proofs import Records
 from kz_compliance_sdk.domain.received import SanctionNoted, erased, lodging_in
+from kz_compliance_sdk.domain.references import MESSAGES
 from kz_compliance_sdk.domain.retention import AT_END, Holdings, Retention
 from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.domain.reviewed import decisions_of
@@ -24,7 +25,7 @@ from kz_compliance_sdk.domain.values import instant_text
 from kz_compliance_sdk.errors import ComplianceError, IllegalMove, StoreError
 from kz_compliance_sdk.ports import Store, Tx
 from kz_compliance_sdk.services.deadlines import time_passed
-from kz_compliance_sdk.services.loading import messages_taken, objects_of, stream_in
+from kz_compliance_sdk.services.loading import messages_taken, objects_of, sanctions_of, stream_in
 
 # ------------------------------------------------------------------------------------------------------------- export
 # All personal data of a case as one document, for somebody who asks what is held of them.
@@ -191,7 +192,7 @@ class Privacy:
         kept: Counter[str] = Counter()
         cases: list[str] = []
         failed: list[str] = []
-        sanctions, unreadable = queries.sanctions()
+        sanctions, unreadable = sanctions_of(queries)
         # A sanction that cannot be read may name any notice.
         sanctioned = (lambda _notice_id: at) if unreadable else _sanctioned(sanctions).get
         for case_id in queries.case_ids(ended_by=at - self._periods.least_s):
@@ -235,7 +236,7 @@ class Privacy:
         return self._store.submit(self._platform, work).result()
 
     def _unmatched(self, at: int, *, dry_run: bool) -> int:
-        gone, after = 0, ""
+        gone, after = 0, MESSAGES
         while True:
             work = partial(_messages_erased, after=after, at=at, dry_run=dry_run)
             over, after = self._store.submit(self._platform, work).result()
@@ -281,7 +282,7 @@ def _sanctioned(sanctions: Iterable[SanctionNoted]) -> dict[str, int]:
 def _messages_erased(tx: Tx, after: str, at: int, *, dry_run: bool) -> tuple[Change, tuple[int, str]]:
     """How many of the next messages no case took, and their time is over by their own streams; they are erased. One
     that cannot be read is left: the sweep tells people of it. And behind which to go on, empty at the end."""
-    names = [name for name, _ in tx.lodged(after, _AT_ONCE)]
+    names = [one.about for one in tx.found(after, _AT_ONCE)]
     whole = [stream for stream in tx.streams(names).values() if stream.fault is None and stream.events]
     over = [stream for stream in whole if (held := lodging_in(stream)).is_open and held.at <= at]
     change = () if dry_run else tuple(erased(stream, AT_END, tx.stamp()) for stream in over)

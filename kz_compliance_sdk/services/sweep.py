@@ -30,7 +30,7 @@ from kz_compliance_sdk.domain.references import MESSAGES, stream_of
 from kz_compliance_sdk.domain.running_time import ladder_times, next_look, stands_still
 from kz_compliance_sdk.domain.transitions import ENDED
 from kz_compliance_sdk.errors import Conflict
-from kz_compliance_sdk.ports import Store, Tx
+from kz_compliance_sdk.ports import Found, Store, Tx
 
 # --------------------------------------------------------------------------------------------------------- unreadable
 # Telling people of cases that cannot be read: their clocks run on, and nothing of them is decided or sent.
@@ -142,8 +142,8 @@ class Sweep:
     def _of_log(self) -> Swept:
         """What the log comes to, and what belongs to no case. A stream that is gone or has another name, and a case
         whose row went with it, shows here alone."""
-        queries = self._store.queries(self._platform)
-        faults = queries.faults_of_none()
+        # The walk has looked at whatever is about one case or message.
+        faults = [what for about, what in self._store.queries(self._platform).strays() if not about]
         for one in faults:
             _log.error("the log of the chains, and what belongs to no case: %s", one)
         if not faults:
@@ -153,70 +153,57 @@ class Sweep:
         return Swept(broken=(_LOG,))
 
     def _some(self, after: str) -> tuple[Swept, str]:
-        """What the next cases or messages come to, and behind which one to go on; empty at the end."""
-        if after.startswith(MESSAGES):
-            return self._store.submit(self._platform, partial(self._look_at_messages, after=after)).result()
-        swept, after = self._some_cases(after)
-        return swept, after or MESSAGES
-
-    def _some_cases(self, after: str) -> tuple[Swept, str]:
-        """A row that the guards of the database let nobody mend holds up no other: each is looked at alone then, and
-        people are told of that one."""
+        """What the next cases and messages come to, and behind which one to go on; empty at the end. A row that the
+        guards of the database let nobody mend holds up no other: each is looked at alone then, and people are told of
+        that one."""
         try:
             return self._store.submit(self._platform, partial(self._look, after=after)).result()
         except Conflict as error:
             _log.error("a sweep failed and takes each case alone: %s", error)
-        ids = self._store.submit(
-            self._platform, lambda tx: ((), [one.case_id for one in tx.found(after, _AT_ONCE)])
-        ).result()
+        found = self._store.submit(self._platform, lambda tx: ((), tx.found(after, _AT_ONCE))).result()
         whole = Swept()
-        for case_id in ids:
-            whole = whole.and_then(self._alone(case_id, after))
-            after = case_id
-        return whole, after if len(ids) == _AT_ONCE else ""
+        for one in found:
+            whole = whole.and_then(self._alone(one.about, after))
+            after = one.about
+        return whole, after if len(found) == _AT_ONCE else ""
 
-    def _alone(self, case_id: str, after: str) -> Swept:
+    def _alone(self, about: str, after: str) -> Swept:
         try:
             return self._store.submit(self._platform, partial(self._look, after=after, most=1)).result()[0]
         except Conflict as error:
-            _log.error("case %s: its row cannot be mended: %s", case_id, error)
-        told = partial(alerts, platform_id=self._platform, also=(case_id,))
+            _log.error("%s: its row cannot be mended: %s", about, error)
+        told = partial(alerts, platform_id=self._platform, also=(about,))
         self._store.submit(self._platform, lambda tx: (told(tx), None)).result()
-        return Swept(1, (), (case_id,))
+        return Swept(int(not about.startswith(MESSAGES)), (), (about,))
 
     def _look(self, tx: Tx, after: str, most: int = _AT_ONCE) -> tuple[Change, tuple[Swept, str]]:
         found = tx.found(after, most)
-        writes: list[Write] = []
+        rows: list[Write] = []
+        beside: list[Write] = []
         lied: list[tuple[str, tuple[str, ...]]] = []
-        mended: list[CaseWrite] = []
-        messages: list[Write] = []
         for one in found:
-            if one.true is None:
-                _log.error("case %s: %s", one.case_id, one.fault)
-                continue
-            true = self._planned(one.true, tx.now)
-            put_off = ("watch_at",) if true.watch_at != one.true.watch_at else ()
-            if lies := (*one.lies, *put_off, *(("messages",) if one.messages or one.lost else ())):
-                lied.append((one.case_id, lies))
-                _log.error("case %s: its row said otherwise than its chain: %s", one.case_id, ", ".join(lies))
-                mended.append(CaseWrite(true))
-                messages += (*map(MessageWrite, one.messages), *one.lost)
-        writes += [*mended, *messages, *self._told([one.case.id for one in mended], tx)]
-        after = found[-1].case_id if len(found) == most else ""
-        writes += alerts(tx, self._platform)
-        return tuple(writes), (Swept(len(found), tuple(lied), tx.unreadable), after)
+            if one.fault:
+                _log.error("%s: %s", one.about, one.fault)
+            elif lies := self._mended(one, tx.now, rows, beside):
+                lied.append((one.about, lies))
+                _log.error("%s: its row said otherwise than its chain: %s", one.about, ", ".join(lies))
+        writes = (*rows, *beside, *self._told([about for about, _ in lied], tx), *alerts(tx, self._platform))
+        looked_at = sum(not one.about.startswith(MESSAGES) for one in found)
+        after = found[-1].about if len(found) == most else ""
+        return writes, (Swept(looked_at, tuple(lied), tuple(tx.unreadable)), after)
 
-    def _look_at_messages(self, tx: Tx, after: str) -> tuple[Change, tuple[Swept, str]]:
-        """The rows of the messages that no case took when they came, held against their streams."""
-        found = tx.lodged(after, _AT_ONCE)
-        lying = [name for name, fault in found if fault and name not in tx.unreadable]
-        for name, fault in found:
-            if fault:
-                _log.error("%s: %s", name, fault)
-        mended = [LodgedAnew(self._platform, name) for name in lying]
-        after = found[-1][0] if len(found) == _AT_ONCE else ""
-        swept = Swept(0, tuple((name, ("row",)) for name in lying), tx.unreadable)
-        return (*mended, *self._told(lying, tx), *alerts(tx, self._platform)), (swept, after)
+    def _mended(self, one: Found, now: int, rows: list[Write], beside: list[Write]) -> tuple[str, ...]:
+        """What lies of one that was found. That is made anew: its row, and the rows beside it."""
+        if one.true is None:
+            rows += [LodgedAnew(self._platform, one.about)] if one.lies else []
+            return one.lies
+        true = self._planned(one.true, now)
+        put_off = ("watch_at",) if true.watch_at != one.true.watch_at else ()
+        lies = (*one.lies, *put_off, *(("messages",) if one.messages or one.lost else ()))
+        if lies:
+            rows.append(CaseWrite(true))
+            beside += (*map(MessageWrite, one.messages), *one.lost)
+        return lies
 
     def _told(self, mended: Sequence[str], tx: Tx) -> Change:
         """That it ran, and one alert for all that were mended at once: the log names each."""

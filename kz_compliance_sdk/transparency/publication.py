@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import logging
 import math
 from array import array
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final, Literal
 
 from kz_compliance_sdk.domain.canonical import encoded
 from kz_compliance_sdk.domain.clock import local
-from kz_compliance_sdk.domain.fold import Tally
+from kz_compliance_sdk.domain.events.base import Event
+from kz_compliance_sdk.domain.events.delivery import UserNoticeDelayed, UserNoticeOwed
+from kz_compliance_sdk.domain.events.remedies import Appealed, AppealReversed
+from kz_compliance_sdk.domain.events.review import Approved, Proposed
+from kz_compliance_sdk.domain.fold import Stream, Tally
+from kz_compliance_sdk.domain.reviewed import PROPOSAL
 from kz_compliance_sdk.domain.values import instant_text
 from kz_compliance_sdk.errors import ConfigError, InvalidInput
 from kz_compliance_sdk.ports import Queries, Store
 from kz_compliance_sdk.ports.store import Running
+from kz_compliance_sdk.services.loading import sanctions_of
 from kz_compliance_sdk.transparency.counting import Counting, Demand, demand_of
 from kz_compliance_sdk.transparency.figures import FIGURES, OTHER, Figure
 from kz_compliance_sdk.transparency.hiding import LEAST_THRESHOLD, Hidden, Key, hide
@@ -324,6 +331,7 @@ class LumenLines:
 
 
 _TOLD_EVERY = 10_000
+_log = logging.getLogger("kz_compliance_sdk.transparency")
 
 
 @dataclass(frozen=True, slots=True)
@@ -362,7 +370,7 @@ class Transparency:
         now = self._store.now()
         if not draft:
             period.refuse_early(now, self._policy.embargo_days)
-        counting, unrecorded = self._counted(period, now, progress)
+        counting = self._counted(period, now, progress)
         return published(
             counting,
             period,
@@ -370,27 +378,22 @@ class Transparency:
             threshold=self._policy.threshold,
             embargo_days=self._policy.embargo_days,
             draft=draft,
-            unrecorded=unrecorded,
         )
 
-    def _counted(
-        self, period: Period, now: int, progress: Callable[[int], None] | None = None
-    ) -> tuple[Counting, list[str]]:
-        """Everything that is counted, with nothing hidden yet, and the figures of which there are no records."""
+    def _counted(self, period: Period, now: int, progress: Callable[[int], None] | None = None) -> Counting:
+        """Everything that is counted, with nothing hidden yet."""
         queries = self._store.queries(self._platform)
         counting = Counting(now, self._categories, period.later(self._policy.withheld_days))
         for number, row in enumerate(self._ended(queries, period, counting), start=1):
             counting.add(row)
             if progress is not None and not number % _TOLD_EVERY:
                 progress(number)
-        for sanction in queries.sanctions()[0]:
+        for sanction in sanctions_of(queries)[0]:
             if period.start <= sanction.received_at < period.end:
                 counting.sanction(sanction)
-        of_users = queries.user_figures(period.start, period.end)
-        for figure, values in of_users.items():
-            counting.counts[figure] = Counter(values)
+        counting.counts |= told_users(queries, period.start, period.end)
         counting.fold()
-        return counting, [name for name in ("appeals", "user_notices") if name not in of_users]
+        return counting
 
     def _ended(
         self, queries: Queries, period: Period, counting: Counting | None = None, until: int | None = None
@@ -434,12 +437,45 @@ class Transparency:
                 field="transparency.staff_key",
                 remedy="Set it: 32 random bytes in base64.",
             )
-        found = self._store.queries(self._platform).workloads(period.start, period.end)
+        proposed, approved = decided(self._store.queries(self._platform), period.start, period.end)
         rows = [
-            Workload(hmac.new(key, who.encode(), hashlib.sha256).hexdigest()[:12], proposed, approved)
-            for who, (proposed, approved) in found.items()
+            Workload(hmac.new(key, who.encode(), hashlib.sha256).hexdigest()[:12], proposed[who], approved[who])
+            for who in proposed | approved
         ]
         return sorted(rows, key=lambda row: (-row.proposed - row.approved, row.pseudonym))
+
+
+def told_users(queries: Queries, start: int, end: int) -> dict[str, Counter[str]]:
+    """`user_notices` and `appeals` of a time (UTC seconds), each by state."""
+    notices, appeals = Counter[str](), Counter[str]()
+    for stream in _telling(queries, (Appealed, UserNoticeDelayed, UserNoticeOwed), start, end):
+        due = (one for one in stream.case.tellings.values() if one.kind == "measure" and start <= one.due_at < end)
+        notices.update(one.state for one in due if one.state != "void")
+        appeals.update(one.state for one in stream.case.appeals.values() if start <= one.received_at < end)
+    return {"user_notices": notices, "appeals": appeals}
+
+
+def decided(queries: Queries, start: int, end: int) -> tuple[Counter[str], Counter[str]]:
+    """How many decisions each person proposed in a time (UTC seconds), and how many they approved."""
+    proposed, approved = Counter[str](), Counter[str]()
+    for stream in _telling(queries, (Proposed, AppealReversed, Approved), start, end):
+        for on in stream.events:
+            if on.who is None or not start <= on.at < end:
+                continue
+            if isinstance(on.event, Approved):
+                approved[on.who.id] += 1
+            elif PROPOSAL in on.event.parts:
+                proposed[on.who.id] += 1
+    return proposed, approved
+
+
+def _telling(queries: Queries, kinds: Iterable[type[Event]], start: int, end: int) -> Iterator[Stream]:
+    """One whose chain does not prove itself must not keep the others from being counted: it is logged, and left out."""
+    for stream in queries.streams_telling([one.called for one in kinds], start, end):
+        if stream.fault is None:
+            yield stream
+        else:
+            _log.error("%s is left out of the figures: %s", stream.name, stream.fault)
 
 
 def _urls(queries: Queries, case_id: str) -> tuple[str, ...]:

@@ -22,7 +22,6 @@ from kz_compliance_sdk.aio import AsyncComplianceDesk
 from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.domain.actor import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import InboxRow
 from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.report import Receipt
 from kz_compliance_sdk.errors import NotFound
@@ -138,12 +137,12 @@ class KnowsNothing:
 
     def __init__(self, now: int) -> None:
         self.now = now
-        self.unreadable: tuple[str, ...] = ()
+        self.unreadable: list[str] = []
 
     def stamp(self, actor: Actor = SYSTEM) -> Stamp:
         return Stamp(self.now, actor, keyed)
 
-    def came(self, _sender: str, _message_id: str) -> list[tuple[Stream, int]]:
+    def came(self, _asked: object) -> list[tuple[Stream, int]]:
         return []
 
     def cases_of_notice(self, _notice_id: str) -> list[Case]:
@@ -154,9 +153,6 @@ class KnowsNothing:
 
     def streams(self, names: Iterable[str]) -> dict[str, Stream]:
         return {name: Stream(PLATFORM, name) for name in names}
-
-    def waiting_for(self, _notice_id: str) -> list[InboxRow]:
-        return []
 
     def notices_counted(self, _name: str, _over: int, _most: int) -> int:
         return 0

@@ -63,7 +63,7 @@ def test_what_was_received_is_shown_by_digest_and_by_notice(platform: SandboxPla
     assert (case.case_reference, case.quarantined) == (reference, False)
     assert case.due_at > case.received_at
     others = platform.desk.store.queries("another-platform")
-    assert others.received(shown.body_sha256) == [], "one platform sees nothing of another"
+    assert others.cases(body_sha256=shown.body_sha256).cases == (), "one platform sees nothing of another"
 
 
 def test_a_message_of_no_bytes_is_held_as_well(platform: SandboxPlatform) -> None:

@@ -54,7 +54,7 @@ CONTROLS: tuple[Control, ...] = (
             f"the chain is not held against its rows: {what}",
             "whatever is changed behind the library's back is found and named",
             page,
-            gives("domain.proofs.check", "adapters.sql.queries.SqlQueries.faults_of_none", what=()),
+            gives("domain.proofs.check", "adapters.sql.queries.SqlQueries.strays", what=()),
             f"{AUDIT}test_what_is_changed_behind_its_back_is_found[{what}]",
         )
         for what, page in (

@@ -25,7 +25,7 @@ from kz_compliance_sdk.domain.messages import BY_HAND, REGULATOR, Respondent
 from kz_compliance_sdk.domain.policy import Policy, kz_policy
 from kz_compliance_sdk.domain.proofs import Records
 from kz_compliance_sdk.domain.received import received_in
-from kz_compliance_sdk.domain.references import stream_of
+from kz_compliance_sdk.domain.references import MESSAGES, stream_of
 from kz_compliance_sdk.domain.reviewed import decisions_by_version
 from kz_compliance_sdk.domain.user_notices import Telling
 from kz_compliance_sdk.evidence.checkpoints import Checkpoints
@@ -355,7 +355,7 @@ def lodged(store: Store, platform_id: str = PLATFORM) -> list[InboxRow]:
     """The messages that no case has taken, in the order in which they came."""
 
     def work(tx: Tx) -> tuple[Change, list[InboxRow]]:
-        streams = tx.streams(name for name, _ in tx.lodged("", 1 << 20)).values()
+        streams = tx.streams(one.about for one in tx.found(MESSAGES, 1 << 20)).values()
         rows = [row for stream in streams for row in received_in(stream, tx.words) if not row.case_id]
         return (), sorted(rows, key=lambda row: (row.received_at, row.message_id))
 

@@ -12,6 +12,7 @@ from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.domain.events.arrivals import Cancelled
 from kz_compliance_sdk.errors import IllegalMove
+from kz_compliance_sdk.ports import WaitsFor
 from kz_compliance_sdk.testing import builders
 from tests.journey.scene import LEAD, M1, PLATFORM, Host
 from tests.journey.test_retention import DAY, Desk
@@ -46,7 +47,7 @@ def test_what_waited_for_a_revision_takes_effect_once_its_letter_is_vouched_for(
     assert host.take(LEAD, case.id, commands.Authenticate("called back")).state is CaseState.LIFTING
     host.drain()
     assert effects(host) == {"A": "restore"}
-    assert not host.store.submit(PLATFORM, lambda tx: ((), tx.waiting_for(case.notice_id))).result()
+    assert not host.store.submit(PLATFORM, lambda tx: ((), tx.came(WaitsFor(case.notice_id)))).result()
     host.check_chains()
 
 

@@ -20,7 +20,7 @@ from kz_compliance_sdk.domain.notice import Answer
 from kz_compliance_sdk.domain.policy import kz_policy
 from kz_compliance_sdk.domain.report import Question, Statement
 from kz_compliance_sdk.domain.values import LocalText
-from kz_compliance_sdk.ports import Tx
+from kz_compliance_sdk.ports import SentAs, Tx
 from kz_compliance_sdk.services.response import Response
 from kz_compliance_sdk.testing import builders
 from tests.journey.scene import LEAD, M1, PLATFORM, PROFILE, Host, World
@@ -70,7 +70,7 @@ def _body(desk: Desk, message_id: str) -> bytes:
     host = desk.host
 
     def work(tx: Tx) -> tuple[Change, bytes | None]:
-        (stream, seq), *_ = tx.came("sample-regulator", message_id)
+        (stream, seq), *_ = tx.came(SentAs("sample-regulator", message_id))
         return (), tx.words(stream, [(seq, "message")])[seq, "message"]
 
     return host.store.submit(PLATFORM, work).result() or b""

@@ -10,6 +10,7 @@ import pytest
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.domain.notice import Sanction
 from kz_compliance_sdk.evidence.verify_store import verify
+from kz_compliance_sdk.services.loading import sanctions_of
 from kz_compliance_sdk.testing import builders
 from tests.contract.conftest import tamper
 from tests.journey.scene import PLATFORM, Host, World
@@ -42,7 +43,7 @@ def _named(host: Host, *statements: str) -> list[str]:
 
 def test_a_sanction_is_what_its_stream_tells(host: Host) -> None:
     assert _named(host) == []
-    noted = {one.sanction_id: one for one in host.store.queries(PLATFORM).sanctions()[0]}
+    noted = {one.sanction_id: one for one in sanctions_of(host.store.queries(PLATFORM))[0]}
     first = builders.sanction(1)
     told = noted[first.sanction_id]
     assert len(noted) == 2

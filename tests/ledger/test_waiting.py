@@ -15,8 +15,11 @@ import pytest
 
 from kz_compliance_sdk.adapters.sql.keys import DataKey
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
+from kz_compliance_sdk.domain.change import CursorMoved, InboxRow
 from kz_compliance_sdk.domain.events.arrivals import Came, Lodged
 from kz_compliance_sdk.domain.ledger import FIRST, LedgerKey, LedgerKeys, Part, Roster, link, seal
+from kz_compliance_sdk.domain.received import received_in, repeats_of
+from kz_compliance_sdk.domain.references import MESSAGES
 from kz_compliance_sdk.services.sweep import Swept
 from tests.driver import CLERK, DAY, HEAD, LEAD, LEGAL, Driver
 from tests.ledger.otherwise import attack
@@ -352,10 +355,24 @@ def test_what_comes_again_gets_its_first_answer_from_the_ledger(tmp_path: Path, 
     if first["status"] == 422 or what == "a contradiction":
         assert "case_reference" not in first
         return
-    queries = office.desk.store.queries(office.platform_id)
-    (row,) = queries.received(hashlib.sha256(sent[0][0]).hexdigest())
+    (row,) = received(office, sent[0][0])
     assert (row.deliveries, row.status) == (3, first["status"])
     assert json.loads(row.reply) == {name: said for name, said in first.items() if name != "status"}
+
+
+def received(office: Driver, body: bytes) -> list[InboxRow]:
+    """What came with exactly these bytes, whoever took it."""
+    desk, platform = office.desk, office.platform_id
+    queries = desk.store.queries(platform)
+
+    def repeats(key: str, digest: str) -> int:
+        name = repeats_of(key, digest)
+        return int(desk.store.submit(platform, lambda tx: ((), tx.known(CursorMoved, name).cursor)).result() or 0)
+
+    rows = [row for case_id in queries.case_ids() for row in queries.records(case_id).inbox]
+    for chain in queries.streams_beside(MESSAGES):
+        rows += received_in(chain.stream, chain.words, repeats)
+    return [row for row in rows if row.body == body]
 
 
 def test_a_row_that_lies_about_an_answer_gives_none_and_is_told(tmp_path: Path) -> None:

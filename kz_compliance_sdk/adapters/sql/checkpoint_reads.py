@@ -11,11 +11,9 @@ from sqlalchemy import (
     CompoundSelect,
     Connection,
     Table,
-    and_,
     bindparam,
     exists,
     literal,
-    or_,
     select,
     union,
 )
@@ -23,14 +21,16 @@ from sqlalchemy import (
 from kz_compliance_sdk.adapters.sql import inbox, rows, statements
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql.derived import DERIVED
-from kz_compliance_sdk.adapters.sql.ledger import Ledger, events, keys, lost_cases, parts, streams
+from kz_compliance_sdk.adapters.sql.guards import strange_doings
+from kz_compliance_sdk.adapters.sql.ledger import events, keys, lost_cases, parts, streams
 from kz_compliance_sdk.adapters.sql.private import PrivateRows
 from kz_compliance_sdk.adapters.sql.statements import Compiled, sqlite_statements
 from kz_compliance_sdk.adapters.sql.view import CASE_TABLES, Reads, ask, of_case
 from kz_compliance_sdk.domain.checkpoints import CHECKPOINTS, Checkpoint, LogLine, checkpoint_in
-from kz_compliance_sdk.domain.fold import Stream
-from kz_compliance_sdk.domain.ledger import Damage, NewerRelease
-from kz_compliance_sdk.domain.received import SANCTIONS, SanctionNoted, sanction_in
+from kz_compliance_sdk.domain.events.arrivals import Sanctioned
+from kz_compliance_sdk.domain.fold import Chain
+from kz_compliance_sdk.domain.received import SANCTIONS, sanctions_in
+from kz_compliance_sdk.errors import StoreDamaged
 
 _AT_ONCE = 64
 
@@ -44,17 +44,32 @@ class CheckpointReads(Reads):
             return list(connection.exec_driver_sql(statement.sql, given).fetchall())
 
     def strays(self) -> Iterator[tuple[str, str]]:
-        yield from (("", what) for what in self._lodged_faults())
+        with self._reading() as connection:
+            strange = strange_doings(connection)
+        wrong = sanctions_in(self.streams_beside(SANCTIONS, Sanctioned.called))[1]
+        yield from (("", what) for what in dict.fromkeys((*strange, *wrong, *self._log_faults())))
+        yield from self._lodged_faults()
         with self._reading() as connection:
             left = orphans(connection, self._platform)
         yield from left
-        with self._moment() as (connection, ledger):
-            wrong = loose(connection, self._platform, self._private(connection, ledger))
-        yield from (("", what) for what in wrong)
+        try:
+            with self._moment() as (connection, ledger):
+                untried = loose(connection, self._platform, self._private(connection, ledger))
+        except (StoreDamaged, TypeError, ValueError) as error:
+            untried = [f"the rows of no case cannot be read: {error}"]
+        yield from (("", what) for what in untried)
 
-    def _lodged_faults(self) -> Iterator[str]:
-        """What is wrong with the messages that no case took when they came, and with their rows; and what lies there
-        of streams that are not."""
+    def _log_faults(self) -> Iterator[str]:
+        after, last = 0, -1
+        while after != last:
+            last = after
+            with self._reading() as connection:
+                after, found = self._ledger(connection).faults(self._platform, after)
+            yield from found
+
+    def _lodged_faults(self) -> Iterator[tuple[str, str]]:
+        """What is wrong with the messages that no case took when they came, and with their rows, each behind the name
+        of its stream; and what lies there of streams that are not."""
         after = ""
         while True:
             with self._moment() as (connection, ledger):
@@ -62,27 +77,28 @@ class CheckpointReads(Reads):
                     partial(ask, connection), sqlite_statements().inbox, self._platform, after, _AT_ONCE
                 )
                 faults = [
-                    one
+                    (name, one)
                     for name, stream in ledger.streams(self._platform, found).items()
                     for one in dict.fromkeys((inbox.lies_of(stream, found[name]), *ledger.chain(stream).faults))
                     if one
                 ]
                 if not found:
-                    faults += inbox.unnamed(partial(ask, connection), sqlite_statements().inbox, self._platform)
-                    faults += of_no_stream(connection)
+                    unnamed = inbox.unnamed(partial(ask, connection), sqlite_statements().inbox, self._platform)
+                    faults += [("", one) for one in (*unnamed, *of_no_stream(connection))]
             yield from faults
             if not found:
                 return
             after = max(found)
 
-    def streams_beside(self) -> Iterator[tuple[Stream, list[str]]]:
-        """Every stream that is of no case, in the order in which they began, and what is wrong with it."""
-        after = -(2**63)
-        while found := self._asked(sqlite_statements().log.beside, k_n=after, n=_AT_ONCE):
+    def streams_beside(self, named: str = "", began: str = "") -> Iterator[Chain]:
+        log, after = sqlite_statements().log, -(2**63)
+        ask_for = partial(self._asked, log.beside)
+        if named or began:
+            ask_for = partial(self._asked, log.beside_of, named=named, until=f"{named}~", began=began)
+        while found := ask_for(k_n=after, n=_AT_ONCE):
             names = [bytes(name or b"").decode("utf-8", "replace") for _, name in found]
             with self._moment() as (_, ledger):
-                streams = ledger.streams(self._platform, names).values()
-                told = [(stream, [*ledger.chain(stream).faults]) for stream in streams]
+                told = [ledger.chain(stream) for stream in ledger.streams(self._platform, names).values()]
             yield from told
             after = found[-1][0]
 
@@ -142,23 +158,6 @@ def of_no_stream(connection: Connection) -> list[str]:
             select(table.c.stream).distinct().where(~exists().where(streams.c.n == table.c.stream))
         )
     ]
-
-
-def sanctions(connection: Connection, platform_id: str, ledger: Ledger) -> tuple[list[SanctionNoted], list[str]]:
-    """The sanctions as their streams tell them, and what is wrong with each stream that tells of none, in words."""
-    name = streams.c.name
-    first = exists().where(events.c.stream == streams.c.n, events.c.seq == 1, events.c.kind == "sanctioned")
-    # One of another name began as a sanction all the same, and is damaged by it.
-    so_named = and_(name > SANCTIONS, name < f"{SANCTIONS}~")
-    named = select(name).where(streams.c.platform == platform_id, or_(so_named, first))
-    told: list[SanctionNoted] = []
-    faults: list[str] = []
-    for stream in ledger.streams(platform_id, connection.execute(named).scalars()).values():
-        try:
-            told.append(sanction_in(stream, ledger.words))
-        except (Damage, NewerRelease) as error:
-            faults.append(str(error))
-    return sorted(told, key=lambda one: (one.received_at, one.sanction_id)), faults
 
 
 def loose(connection: Connection, platform_id: str, private: PrivateRows) -> list[str]:

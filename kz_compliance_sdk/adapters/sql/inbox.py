@@ -86,7 +86,7 @@ class InboxStatements:
         mine = c.platform_id == bindparam("k_platform_id")
         self.of_key = compiled(select(inbox).where(mine, c.key == bindparam("k_key")))
         self.any_waits = compiled(select(c.message).where(mine, _waits).limit(ONLY_ONE))
-        self.of_notice = compiled(select(c.message).where(mine, _waits, c.notice_id == bindparam("k_notice_id")))
+        self.of_notice = compiled(select(inbox).where(mine, _waits, c.notice_id == bindparam("k_notice_id")))
         later = c.message > bindparam("after")
         # Whatever else somebody put there is behind every name, and a walk would never come past it.
         named = func.typeof(c.message) == literal_column("'text'")
@@ -128,6 +128,11 @@ def tells(stream: Stream, row: Any) -> bool:
     """Whether a stream tells of the message of a row where the row says so."""
     _, key, body, _, _, seq, *_ = row
     return stream.fault is None and stream.case.took.get((key, body)) == seq
+
+
+def makes_wait(stream: Stream, row: Any) -> bool:
+    """Whether the message of a row waits, by its stream, for the notice that the row says."""
+    return not lies_of(stream, [tuple(row)])
 
 
 def found(

@@ -3,9 +3,7 @@ to one case."""
 
 from __future__ import annotations
 
-import logging
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -16,15 +14,13 @@ from sqlalchemy import case as sql_case
 
 from kz_compliance_sdk.adapters.sql import derived, inbox, ledger, rows
 from kz_compliance_sdk.adapters.sql import tables as t
-from kz_compliance_sdk.adapters.sql.checkpoint_reads import CheckpointReads, sanctions
+from kz_compliance_sdk.adapters.sql.checkpoint_reads import CheckpointReads
 from kz_compliance_sdk.adapters.sql.derived import tallies
-from kz_compliance_sdk.adapters.sql.guards import strange_doings
 from kz_compliance_sdk.adapters.sql.ledger import Ledger, keys, streams
 from kz_compliance_sdk.adapters.sql.paging import check_limit, read_cursor, write_cursor
 from kz_compliance_sdk.adapters.sql.private import PrivateRows
 from kz_compliance_sdk.adapters.sql.statements import sqlite_statements
 from kz_compliance_sdk.adapters.sql.view import Reads, ask
-from kz_compliance_sdk.domain import fold, reviewed
 from kz_compliance_sdk.domain.appeals import Appeal, appeal_of
 from kz_compliance_sdk.domain.believed import read_case
 from kz_compliance_sdk.domain.case import Case
@@ -32,18 +28,15 @@ from kz_compliance_sdk.domain.change import (
     CursorMoved,
     EndpointState,
     Heartbeat,
-    InboxRow,
     OutboxMessage,
     RefusalsCounted,
 )
-from kz_compliance_sdk.domain.events.delivery import UserNoticeDelayed, UserNoticeOwed
-from kz_compliance_sdk.domain.events.remedies import Appealed
 from kz_compliance_sdk.domain.fold import Chain, PlatformObject, Stream, Tally
 from kz_compliance_sdk.domain.holding import believed_objects, names_of
-from kz_compliance_sdk.domain.ledger import NewerRelease, who_is
+from kz_compliance_sdk.domain.ledger import NewerRelease
 from kz_compliance_sdk.domain.outgoing import as_far_as_told, as_told
 from kz_compliance_sdk.domain.proofs import Records
-from kz_compliance_sdk.domain.received import Opens, SanctionNoted, received_in, repeats_of
+from kz_compliance_sdk.domain.received import Opens, repeats_of
 from kz_compliance_sdk.domain.references import object_stream, stream_of
 from kz_compliance_sdk.domain.user_notices import MESSENGER
 from kz_compliance_sdk.errors import NotFound, StoreDamaged
@@ -57,8 +50,6 @@ from kz_compliance_sdk.ports.store import Running
 _STEP = 5_000
 _AT_ONCE = 64
 """So many chains are held at once."""
-_TIMED = tuple(one.called for one in (Appealed, UserNoticeDelayed, UserNoticeOwed))
-_log = logging.getLogger("kz_compliance_sdk.transparency")
 
 
 class FigureReads(Reads):
@@ -100,49 +91,23 @@ class FigureReads(Reads):
         same = and_(tallies.c.platform_id == t.cases.c.platform_id, tallies.c.case_id == t.cases.c.id)
         return select(*columns).select_from(t.cases.outerjoin(tallies, same))
 
-    def workloads(self, start: int, end: int) -> dict[str, tuple[int, int]]:
-        e, p, s = ledger.events.c, ledger.parts.c, ledger.streams.c
-        of_time = s.platform == self._platform, e.at >= start, e.at < end
-        told = select(s.name, e.seq, e.people).select_from(ledger.events.join(ledger.streams, s.n == e.stream))
-        words = and_(p.stream == e.stream, p.seq == e.seq, p.name == reviewed.PROPOSAL)
-        found: dict[str, tuple[int, int]] = {}
-        for proposes, which in ((1, exists().where(words)), (0, e.kind == "approved")):
-            for name, seq, people in self._all(told.where(*of_time, which)):
-                who = who_is(people, name, seq)
-                proposed, approved = found.get(who, (0, 0))
-                found[who] = proposed + proposes, approved + 1 - proposes
-        return found
-
-    def user_figures(self, start: int, end: int) -> dict[str, dict[str, int]]:
-        notices, appeals = Counter[str](), Counter[str]()
-        for case in self._of_users(start, end):
-            due = (one for one in case.tellings.values() if one.kind == "measure" and start <= one.due_at < end)
-            notices.update(one.state for one in due if one.state != "void")
-            appeals.update(one.state for one in case.appeals.values() if start <= one.received_at < end)
-        return {"user_notices": dict(notices), "appeals": dict(appeals)}
-
-    def _of_users(self, start: int, end: int) -> Iterator[fold.Case]:
-        """The cases in whose chain a time of that period is told of users, each once. One whose chain does not prove
-        itself must not keep the others from being counted: it is logged, and left out."""
-        for names in self._streams_of_users(start, end):
+    def streams_telling(self, kinds: Collection[str], start: int, end: int) -> Iterator[Stream]:
+        for names in self._names_telling(kinds, start, end):
             for n in range(0, len(names), _AT_ONCE):
                 with self._reading() as connection:
                     streams = self._ledger(connection).streams(self._platform, names[n : n + _AT_ONCE]).values()
-                for stream in streams:
-                    if stream.fault is None:
-                        yield stream.case
-                    else:
-                        _log.error("%s is left out of what users were told: %s", stream.name, stream.fault)
+                yield from streams
 
-    def _streams_of_users(self, start: int, end: int) -> Iterator[list[str]]:
+    def _names_telling(self, kinds: Collection[str], start: int, end: int) -> Iterator[list[str]]:
         e, s = ledger.events.c, ledger.streams.c
         joined = ledger.events.join(ledger.streams, s.n == e.stream)
-        told = select(e.stream, e.seq, s.name, e.content).select_from(joined).order_by(e.stream, e.seq).limit(_STEP)
-        told = told.where(s.platform == self._platform, e.kind.in_(_TIMED))
+        told = select(e.stream, e.seq, s.name, e.at, e.content).select_from(joined).limit(_STEP)
+        told = told.where(s.platform == self._platform, e.kind.in_(kinds)).order_by(e.stream, e.seq)
         last, done = (0, 0), ""
         while True:
             found = self._all(told.where(tuple_(e.stream, e.seq) > last))
-            names = list(dict.fromkeys(row[2] for row in found if row[2] != done and _is_of(row[3], start, end)))
+            named = (row[2] for row in found if row[2] != done and _is_of(row[3], row[4], start, end))
+            names = list(dict.fromkeys(named))
             yield names
             if len(found) < _STEP:
                 return
@@ -160,13 +125,15 @@ class _Timed(Struct):
     data: _Times
 
 
-def _is_of(content: bytes, start: int, end: int) -> bool:
-    """Whether an event tells a time of that period. Of one that cannot be read its chain says so."""
+def _is_of(at: object, content: bytes, start: int, end: int) -> bool:
+    """Whether an event happened in that period, or tells a time of it. Of one that cannot be read its chain says so."""
+    if not isinstance(at, int) or start <= at < end:
+        return True
     try:
         said = msgspec.json.decode(content, type=_Timed).data
     except msgspec.DecodeError:
         return True
-    return any(start <= at < end for at in (said.due_at, said.until, said.received_at))
+    return any(start <= one < end for one in (said.due_at, said.until, said.received_at))
 
 
 # ------------------------------------------------------------------------------------------------------------ queries
@@ -207,17 +174,6 @@ class SqlQueries(FigureReads, CheckpointReads):
         """The objects of a case by their streams. Raises Damage or NewerRelease where one cannot be believed."""
         return believed_objects(stream.case, ledger.streams(self._platform, names_of(stream.case)))
 
-    def faults_of_none(self) -> list[str]:
-        with self._moment() as (connection, ledger):
-            found = [*strange_doings(connection), *sanctions(connection, self._platform, ledger)[1]]
-        after, last = 0, -1
-        while after != last:
-            last = after
-            with self._reading() as connection:
-                after, more = self._ledger(connection).faults(self._platform, after)
-            found += more
-        return list(dict.fromkeys(found))
-
     def cases(
         self,
         *,
@@ -225,11 +181,11 @@ class SqlQueries(FigureReads, CheckpointReads):
         category: str | None = None,
         authority_id: str | None = None,
         notice_id: str | None = None,
+        body_sha256: str | None = None,
         overdue_at: int | None = None,
         cursor: str | None = None,
         limit: int = 50,
     ) -> Page:
-        """Running cases, most urgent first; or, for the state of an ended one, those that ended last first."""
         check_limit(limit)
         c = t.cases.c
         filters: list[Any] = [c.platform_id == self._platform]
@@ -240,6 +196,8 @@ class SqlQueries(FigureReads, CheckpointReads):
         ]
         if overdue_at is not None:
             filters += [c.due_at < overdue_at, c.urgent_at < overdue_at]
+        if body_sha256 is not None:
+            filters.append(self._tells_of(body_sha256))
         after = read_cursor(cursor) if cursor is not None else None
         if notice_id is not None:
             wanted = [] if state is None else [c.state == state]
@@ -263,6 +221,13 @@ class SqlQueries(FigureReads, CheckpointReads):
             found += self._running([*filters, in_hand, *wanted], limit)
         found.sort(key=lambda row: (row[10], row[1]))
         return self._page(found, limit, lambda case: case.urgent_at)
+
+    def _tells_of(self, body_sha256: str) -> ColumnElement[bool]:
+        """A case that took a message of these bytes."""
+        with self._moment() as (connection, ledger):
+            body = self._private(connection, ledger).object_name(self._platform, body_sha256)[:32]
+        c, i = t.cases.c, inbox.inbox.c
+        return exists().where(i.platform_id == c.platform_id, i.case_id == c.id, i.body == body)
 
     def _page(self, found: list[Any], limit: int, ordered_by: Callable[[Case], int]) -> Page:
         cases = self._shown(found[:limit])
@@ -364,10 +329,6 @@ class SqlQueries(FigureReads, CheckpointReads):
         other = [item.item_id for item, name in about if object_stream(item.object_key, keyed) != name]
         return [f"the item {name} is about another object than its chain names" for name in other]
 
-    def sanctions(self) -> tuple[list[SanctionNoted], list[str]]:
-        with self._moment() as (connection, ledger):
-            return sanctions(connection, self._platform, ledger)
-
     def case_of_appeal(self, appeal_id: str) -> str:
         a = derived.appeals.c
         found = self._all(select(a.case_id).where(a.platform_id == self._platform, a.appeal_id == appeal_id))
@@ -409,20 +370,6 @@ class SqlQueries(FigureReads, CheckpointReads):
                 number=0,
                 state=row.state,
             )
-
-    def received(self, body_sha256: str) -> list[InboxRow]:
-        c = inbox.inbox.c
-        with self._moment() as (connection, ledger):
-            body = self._private(connection, ledger).object_name(self._platform, body_sha256)[:32]
-            same = select(inbox.inbox).where(c.platform_id == self._platform, c.body == body)
-            names = map(inbox.stream_in, connection.execute(same).fetchall())
-            told = [
-                row
-                for stream in ledger.streams(self._platform, names).values()
-                for row in received_in(stream, ledger.words, self._repeats(connection, stream))
-                if row.body_sha256 == body_sha256
-            ]
-        return sorted(told, key=lambda one: (one.received_at, one.message_id))
 
     def _repeats(self, connection: Connection, stream: Stream) -> Callable[[str, str], int]:
         """How often each message of a stream came again, by its key and its body."""

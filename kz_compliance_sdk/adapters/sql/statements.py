@@ -92,8 +92,11 @@ class LogStatements:
         s = streams.c
         # Whatever somebody put in the place of a name.
         of_none = or_(s.name.is_(None), not_(and_(s.name > stream_of(""), s.name < stream_of("~"))))
-        beside = s.platform == bindparam("k_platform"), s.n > bindparam("k_n"), of_none
-        self.beside = compiled(select(s.n, _raw(s.name)).where(*beside).order_by(s.n).limit(AT_MOST))
+        beside = select(s.n, _raw(s.name)).where(s.platform == bindparam("k_platform"), s.n > bindparam("k_n"))
+        self.beside = compiled(beside.where(of_none).order_by(s.n).limit(AT_MOST))
+        first = exists().where(events.c.stream == s.n, events.c.seq == 1, events.c.kind == bindparam("began"))
+        so_named = and_(s.name > bindparam("named"), s.name < bindparam("until"))
+        self.beside_of = compiled(beside.where(or_(so_named, first)).order_by(s.n).limit(AT_MOST))
         of_level = tiles.c.platform == bindparam("k_platform"), tiles.c.level == bindparam("k_level")
         run = tiles.c.n >= bindparam("k_first"), tiles.c.n < bindparam("k_end")
         self.tiles = compiled(select(_raw(tiles.c.hash)).where(*of_level, *run).order_by(tiles.c.n))
@@ -274,17 +277,6 @@ class Statements:
         unsent = (_key(t.outbox, "platform_id", "endpoint"), text("state IN ('queued', 'leased')"))
         following = select(t.outbox_urgency).where(*unsent, t.outbox_urgency > bindparam("now"))
         self.next_deadline = compiled(following.order_by(t.outbox_urgency).limit(ONLY_ONE))
-        behind: Any = (
-            select(literal_column("1"))
-            .select_from(t.outbox)
-            .where(
-                _key(t.outbox, "platform_id", "lane"),
-                t.outbox.c.lane_seq > bindparam("lane_seq"),
-                text("state = 'queued' AND lane <> ''"),
-                t.outbox.c.next_attempt_at <= bindparam("now"),
-            )
-        )
-        self.waits_behind = compiled(behind.limit(ONLY_ONE))
         self.derived = DerivedStatements(compiled, upsert)
         self.inbox = InboxStatements(compiled, upsert)
         self.private = PrivateStatements(compiled)

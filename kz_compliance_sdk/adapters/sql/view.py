@@ -27,18 +27,17 @@ from kz_compliance_sdk.domain import fold
 from kz_compliance_sdk.domain.actor import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.believed import check_held, leaving, planned_anew, read_case, true_case
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import LEASE_S, Attempt, InboxRow, OutboxMessage
+from kz_compliance_sdk.domain.change import LEASE_S, Attempt, OutboxMessage
 from kz_compliance_sdk.domain.checkpoints import Checkpoint
 from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.holding import believed_objects, names_of
-from kz_compliance_sdk.domain.ledger import LedgerKeys, NewerRelease
+from kz_compliance_sdk.domain.ledger import LedgerKeys
 from kz_compliance_sdk.domain.message_states import lost, mended
 from kz_compliance_sdk.domain.messages import NOTIFIER, alert_in
 from kz_compliance_sdk.domain.outgoing import as_made
-from kz_compliance_sdk.domain.received import lodging_in, received_in
 from kz_compliance_sdk.domain.references import MESSAGES, stream_of
 from kz_compliance_sdk.errors import NotFound, StoreDamaged
-from kz_compliance_sdk.ports import Due, Found
+from kz_compliance_sdk.ports import Due, Found, SentAs, WaitsFor
 from kz_compliance_sdk.ports.store import Noted
 
 T = TypeVar("T")
@@ -72,8 +71,8 @@ class View:
         self._unreadable: list[str] = []
 
     @property
-    def unreadable(self) -> tuple[str, ...]:
-        return tuple(self._unreadable)
+    def unreadable(self) -> list[str]:
+        return self._unreadable
 
     def _first(self, statement: Compiled, opened: Callable[[Any], T], limit: int, **given: Any) -> list[T]:
         def fetch(n: int) -> list[Any]:
@@ -116,6 +115,10 @@ class View:
         return self._tx.shared.next_free(self._platform, category, without_flag, self._unreadable)
 
     def found(self, after: str, limit: int) -> list[Found]:
+        cases = [] if after.startswith(MESSAGES) else self._cases_found(after, limit)
+        return cases + self._lodged(max(after, MESSAGES), limit - len(cases)) if len(cases) < limit else cases
+
+    def _cases_found(self, after: str, limit: int) -> list[Found]:
         found = self._tx.all(self._s.found, k_platform_id=self._platform, after=after, n=limit)
         until = stream_of("~" if len(found) < limit else found[-1][1])
         between = {"after": stream_of(after), "until": until}
@@ -154,7 +157,7 @@ class View:
             return Found(case_id, true, lies=lies, messages=leaving, lost=gone)
         except StoreDamaged as error:
             self._unreadable.append(case_id)
-            return Found(case_id, None, error.message)
+            return Found(case_id, fault=error.message)
 
     def _mended(self, case_id: str, stored: list[Any], chain: fold.Case) -> tuple[OutboxMessage, ...]:
         """The messages of a case whose rows lie, as its chain has them. Where one cannot be read people are told of the
@@ -194,45 +197,39 @@ class View:
         statement = self._s.watched if what is Due.STEP else self._s.copies_over
         return self._first(statement, self._tx.shared.case_from, limit, now=now)
 
-    def came(self, sender: str, message_id: str) -> list[tuple[Stream, int]]:
-        key = self._keyed(sender, message_id)
-        found = self._tx.all(self._s.inbox.of_key, k_platform_id=self._platform, k_key=key)
+    def came(self, asked: SentAs | WaitsFor) -> list[tuple[Stream, int]]:
+        if isinstance(asked, SentAs):
+            key = self._keyed(asked.sender, asked.message_id)
+            found, tells = self._tx.all(self._s.inbox.of_key, k_platform_id=self._platform, k_key=key), inbox.tells
+        else:
+            found, tells = self._waiting_for(asked.notice_id), inbox.makes_wait
         streams = self.streams(map(inbox.stream_in, found))
         told: list[tuple[Stream, int]] = []
         for row in found:
             stream, seq = streams[inbox.stream_in(row)], row[5]
-            if inbox.tells(stream, row):
+            if tells(stream, row):
                 told.append((stream, seq))
             else:
                 self._unreadable.append(stream.reference)
-        return told
+        return sorted(told, key=lambda one: one[0].number)
+
+    def _waiting_for(self, notice_id: str) -> list[Any]:
+        self._tx.shared.check_written(f"n{notice_id}")
+        if not self._tx.shared.any_waiting(self._platform):
+            return []
+        return self._tx.all(self._s.inbox.of_notice, k_platform_id=self._platform, k_notice_id=notice_id)
 
     def notices_counted(self, name: str, over: int, most: int) -> int:
         return self._tx.shared.notices_counted(self._platform, name, over, most)
 
-    def waiting_for(self, notice_id: str) -> list[InboxRow]:
-        self._tx.shared.check_written(f"n{notice_id}")
-        if not self._tx.shared.any_waiting(self._platform):
-            return []
-        found = self._tx.all(self._s.inbox.of_notice, k_platform_id=self._platform, k_notice_id=notice_id)
-        streams = self.streams(f"{MESSAGES}{message}" for (message,) in found)
-        waiting: list[InboxRow] = []
-        for stream in sorted(streams.values(), key=lambda one: one.number):
-            try:
-                held = lodging_in(stream)
-                if not held.is_open or held.said.notice != notice_id:
-                    raise StoreDamaged("a row makes wait what does not wait for this notice.", reference=stream.name)
-                waiting += received_in(stream, self.words)
-            except (StoreDamaged, NewerRelease):
-                self._unreadable.append(stream.name)
-        return waiting
-
-    def lodged(self, after: str, limit: int) -> list[tuple[str, str]]:
+    def _lodged(self, after: str, limit: int) -> list[Found]:
         found = inbox.found(self._tx.all, self._s.inbox, self._platform, after, limit)
         self._tx.shared.check_written(*found)
         streams = self.streams(found)
-        self._unreadable += [name for name, stream in streams.items() if stream.fault is not None]
-        return [(name, inbox.lies_of(streams[name], stored)) for name, stored in found.items()]
+        broken = {name: str(stream.fault) for name, stream in streams.items() if stream.fault is not None}
+        self._unreadable += broken
+        lying = {name for name, stored in found.items() if name not in broken and inbox.lies_of(streams[name], stored)}
+        return [Found(name, fault=broken.get(name, ""), lies=("row",) if name in lying else ()) for name in found]
 
     def message(self, message_id: str) -> OutboxMessage:
         row = self._tx.one(self._s.held_message, k_platform_id=self._platform, k_id=message_id)
@@ -286,10 +283,6 @@ class View:
     def next_deadline(self, endpoint: str, now: int) -> int | None:
         row = self._tx.one(self._s.next_deadline, k_platform_id=self._platform, k_endpoint=endpoint, now=now)
         return None if row is None else int(row[0])
-
-    def is_waited_for(self, lane: str, lane_seq: int, now: int) -> bool:
-        given = {"k_platform_id": self._platform, "k_lane": lane, "lane_seq": lane_seq, "now": now}
-        return self._tx.one(self._s.waits_behind, **given) is not None
 
     def case_of_appeal(self, appeal_id: str) -> str:
         row = self._tx.one(self._s.derived.case_of_appeal, k_platform_id=self._platform, k_appeal_id=appeal_id)

@@ -15,6 +15,9 @@ from pydantic import BaseModel, Field
 from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.desk import ComplianceDesk
 from kz_compliance_sdk.domain.change import InboxRow
+from kz_compliance_sdk.domain.received import received_in
+from kz_compliance_sdk.domain.references import MESSAGES
+from kz_compliance_sdk.domain.transitions import ENDED
 from kz_compliance_sdk.domain.values import Instant, ValueModel, json_of
 from kz_compliance_sdk.errors import ComplianceError, ConfigError, Unreadable
 from kz_compliance_sdk.ports import Env
@@ -144,6 +147,15 @@ def inspect_handler(desk: ComplianceDesk, *, anywhere: bool = False) -> Callable
             return refuse(503, error.code, error.message).reply()
 
     return handle
+
+
+def _received(desk: ComplianceDesk, body_sha256: str) -> list[InboxRow]:
+    """What came with exactly these bytes: what cases took, and what no case took."""
+    queries = desk.store.queries(desk.platform_id)
+    cases = [case for state in (None, *ENDED) for case in queries.cases(state=state, body_sha256=body_sha256).cases]
+    rows = [row for case in cases for row in queries.records(case.id).inbox]
+    rows += [row for chain in queries.streams_beside(MESSAGES) for row in received_in(chain.stream, chain.words)]
+    return sorted((row for row in rows if row.body_sha256 == body_sha256), key=lambda one: one.received_at)
 
 
 INTAKE_URL: Final = "https://social.example/notices"

@@ -119,7 +119,7 @@ def inspect_handler(desk: ComplianceDesk, *, anywhere: bool = False) -> Callable
         )
 
     def messages(digest: str) -> list[dict[str, Any]]:
-        return [json_of(row, _MESSAGE) for row in desk.store.queries(desk.platform_id).received(digest.lower())]
+        return [json_of(row, _MESSAGE) for row in _received(desk, digest.lower())]
 
     def cases(notice_id: str) -> list[dict[str, Any]]:
         found = desk.cases(notice_id=notice_id).cases
@@ -185,7 +185,7 @@ class SandboxPlatform:
 
     def held(self, body_sha256: str) -> Sequence[InboxRow]:
         """What it holds of a message, by the SHA-256 of its bytes in hex."""
-        return self.desk.store.queries(self.desk.platform_id).received(body_sha256)
+        return _received(self.desk, body_sha256)
 
     def handle(self, request: Request) -> Reply:
         """The reply to one request."""

@@ -9,8 +9,7 @@ import pytest
 
 from kz_compliance_sdk.testing.mock_regulator import SCENARIOS, STRICT
 from kz_compliance_sdk.testing.mock_regulator import control as control_module
-from kz_compliance_sdk.testing.mock_regulator.agenda import Act
-from kz_compliance_sdk.testing.mock_regulator.faults import FaultKind
+from kz_compliance_sdk.testing.mock_regulator.agenda import Act, FaultKind
 from tests.docs.blocks import DOCS, blocks
 
 PAGE = DOCS / "reference" / "mock-regulator.md"

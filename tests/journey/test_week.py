@@ -8,7 +8,7 @@ from typing import get_args
 
 import pytest
 
-from kz_compliance_sdk.testing.mock_regulator.faults import FaultKind
+from kz_compliance_sdk.testing.mock_regulator.agenda import FaultKind
 from tests.journey.week.checking import run
 from tests.journey.week.run import Outcome, Variant, Week
 

@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from openapi_spec_validator.validation.exceptions import OpenAPIValidationError
 
-from kz_compliance_sdk.testing.mock_regulator.app import _ROUTES
+from kz_compliance_sdk.testing.mock_regulator.books import _ROUTES
 from kz_compliance_sdk.wire.v1 import ENVELOPES
 from tests.generate import GENERATED
 from tests.published.contract import CONTRACT, document, is_read, validator

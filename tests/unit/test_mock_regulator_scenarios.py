@@ -10,9 +10,8 @@ import pytest
 from kz_compliance_sdk.domain.notice import Cancellation, Notice
 from kz_compliance_sdk.testing import builders
 from kz_compliance_sdk.testing.mock_regulator import SCENARIOS, Conduct, Fault, Outage, Rotation, Step, plan_of
-from kz_compliance_sdk.testing.mock_regulator.agenda import read_step, step_json
+from kz_compliance_sdk.testing.mock_regulator.agenda import FaultKind, read_step, step_json
 from kz_compliance_sdk.testing.mock_regulator.exchange import Refused
-from kz_compliance_sdk.testing.mock_regulator.faults import FaultKind
 from kz_compliance_sdk.wire.v1 import read_message
 from tests.conftest import NOON, FrozenClock
 from tests.unit.mock_regulators import Inbox, a_regulator

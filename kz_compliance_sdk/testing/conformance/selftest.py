@@ -28,8 +28,8 @@ from kz_compliance_sdk.testing.conformance.scenes import IntakeScene, IntakeTarg
 from kz_compliance_sdk.testing.conformance.transport import HandlerTransport, Listener
 from kz_compliance_sdk.testing.frozen import FrozenClock
 from kz_compliance_sdk.testing.mock_regulator import InProcessSender, MockRegulator, Platform
+from kz_compliance_sdk.testing.mock_regulator.agenda import Fault, FaultKind
 from kz_compliance_sdk.testing.mock_regulator.exchange import JSON, Reply, Request, json_reply, refuse
-from kz_compliance_sdk.testing.mock_regulator.faults import Fault, FaultKind
 from kz_compliance_sdk.wire.signature import KeyRing, Profile, SigningKey, sign_response, verify
 from kz_compliance_sdk.wire.strict_json import loads
 

@@ -19,6 +19,8 @@ from kz_compliance_sdk.testing.mock_regulator.agenda import (
     Chase,
     Conduct,
     Done,
+    Fault,
+    Outage,
     Rotation,
     Scenario,
     Step,
@@ -26,7 +28,6 @@ from kz_compliance_sdk.testing.mock_regulator.agenda import (
 )
 from kz_compliance_sdk.testing.mock_regulator.books import Books, IssuedMessage, NoticeRecord, Recorded
 from kz_compliance_sdk.testing.mock_regulator.exchange import Answer, Push, Refused, Reply, Request
-from kz_compliance_sdk.testing.mock_regulator.faults import Fault, Outage
 from kz_compliance_sdk.testing.mock_regulator.in_process import InProcessSender, httpx_handler, respx_routes
 from kz_compliance_sdk.testing.mock_regulator.regulator import MockRegulator, Platform
 from kz_compliance_sdk.testing.mock_regulator.server import asgi_app

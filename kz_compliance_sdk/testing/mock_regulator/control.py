@@ -44,19 +44,29 @@ from pydantic import ConfigDict, Field, create_model
 
 from kz_compliance_sdk.errors import Unreadable
 from kz_compliance_sdk.testing import builders
-from kz_compliance_sdk.testing.mock_regulator.agenda import SCENARIOS, Conduct, Done, read_as, read_step, step_json
+from kz_compliance_sdk.testing.mock_regulator.agenda import (
+    SCENARIOS,
+    Conduct,
+    Done,
+    Fault,
+    Outage,
+    OutageKind,
+    read_as,
+    read_step,
+    step_json,
+)
 from kz_compliance_sdk.testing.mock_regulator.books import (
     Books,
     IssuedMessage,
     NoticeRecord,
     Recorded,
-    RegistrationStatus,
     Submission,
 )
 from kz_compliance_sdk.testing.mock_regulator.exchange import (
     Forgery,
     Push,
     Refused,
+    RegistrationStatus,
     Reply,
     Request,
     is_loopback,
@@ -65,7 +75,6 @@ from kz_compliance_sdk.testing.mock_regulator.exchange import (
     refuse_method,
     refuse_unreadable,
 )
-from kz_compliance_sdk.testing.mock_regulator.faults import Fault, Outage, OutageKind
 from kz_compliance_sdk.wire.signature import SigningKey
 from kz_compliance_sdk.wire.strict_json import loads, validated
 from kz_compliance_sdk.wire.v1 import API_VERSION, Message, read_message

@@ -14,6 +14,7 @@ import httpx
 from kz_compliance_sdk.errors import Unreadable
 from kz_compliance_sdk.wire.v1 import PROBLEM_MEDIA_TYPE, Problem, problem_bytes
 
+RegistrationStatus = Literal["pending", "registered", "suspended"]
 Ending = Literal["whole", "reset", "hang", "truncated", "garbage"]
 """How a reply ends: sent as it is; a connection reset in its place; silence until the client gives up; cut off in the
 middle of its body; or bytes in its place that are no HTTP."""

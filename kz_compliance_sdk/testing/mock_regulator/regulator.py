@@ -14,9 +14,20 @@ from typing import Final
 
 from kz_compliance_sdk.errors import ConfigError
 from kz_compliance_sdk.testing import builders
-from kz_compliance_sdk.testing.mock_regulator.agenda import MESSAGES, PASSIVE, Act, Chase, Conduct, Done, Step, plan_of
-from kz_compliance_sdk.testing.mock_regulator.app import Interface, Seen, SigningKeys
-from kz_compliance_sdk.testing.mock_regulator.books import Books, IssuedMessage, Recorded, RegistrationStatus
+from kz_compliance_sdk.testing.mock_regulator.agenda import (
+    MESSAGES,
+    PASSIVE,
+    Act,
+    Chase,
+    Conduct,
+    Done,
+    Fault,
+    FaultPlan,
+    Outage,
+    Step,
+    plan_of,
+)
+from kz_compliance_sdk.testing.mock_regulator.books import Books, Interface, IssuedMessage, Recorded, Seen, SigningKeys
 from kz_compliance_sdk.testing.mock_regulator.control import PREFIX, Control
 from kz_compliance_sdk.testing.mock_regulator.exchange import (
     JSON,
@@ -27,11 +38,11 @@ from kz_compliance_sdk.testing.mock_regulator.exchange import (
     HttpxSender,
     Push,
     Refused,
+    RegistrationStatus,
     Reply,
     Request,
     Sender,
 )
-from kz_compliance_sdk.testing.mock_regulator.faults import Fault, FaultPlan, Outage
 from kz_compliance_sdk.testing.mock_regulator.server import Server, running
 from kz_compliance_sdk.wire.signature import Key, KeyRing, Profile, SigningKey, sign
 from kz_compliance_sdk.wire.v1 import MessageData, MessageType, write_message

@@ -23,7 +23,7 @@ from kz_compliance_sdk.errors import StoreError
 from kz_compliance_sdk.testing import builders, keys
 from kz_compliance_sdk.testing.mock_regulator import Fault, IssuedMessage, MockRegulator, Push, Reply, Request
 from kz_compliance_sdk.testing.mock_regulator import Platform as KnownPlatform
-from kz_compliance_sdk.testing.mock_regulator.faults import Route
+from kz_compliance_sdk.testing.mock_regulator.agenda import Route
 from kz_compliance_sdk.wire.signature import Profile
 from tests.journey.campaign.checking import Acknowledged, Evidence, Verdict, check
 from tests.journey.campaign.hosts import FastClock, Host, Plan, Platform, Variant, reserved_port

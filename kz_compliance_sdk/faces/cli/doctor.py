@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -36,7 +37,10 @@ MOST_SCANNED: Final = 256 * 2**20
 LANE_WAIT_S: Final = 2.0
 
 
-_WORDS: Final[Mapping[str, Mapping[str, Any]]] = written("kz_compliance_sdk.faces.cli", "doctor.toml")
+@cache
+def _words() -> Mapping[str, Any]:
+    # Reading them takes some milliseconds, and every command loads this module.
+    return written("kz_compliance_sdk.faces.cli", "doctor.toml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +56,7 @@ class Check:
 
 def said(check: str, what: str, details: Sequence[str] = (), /, *, called: str = "", **filled: object) -> Check:
     """What `doctor.toml` has for a check that found this; `called` is its name where several speak alike."""
-    words = _WORDS[check][what]
+    words = _words()[check][what]
     summary, remedy = (words.get(part, "").format(**filled) for part in ("summary", "remedy"))
     return Check(called or check, words.get("status", "ok"), summary, remedy, tuple(details))
 

@@ -69,7 +69,7 @@ class Checkpoints:
         again."""
         made = self._make()
         self._hand_out()
-        made = made or self._last()
+        made = made or self._queries.last_checkpoint()
         if made is None:
             raise NotFound("there is no case yet, and so nothing to make a checkpoint of.")
         return made
@@ -78,7 +78,7 @@ class Checkpoints:
         """What proves to anybody that the last checkpoint holds this case: the last line of the log that it covers of
         the case's chain, with the hash of its event; where that is (from 0), the path of RFC 9162 to the root (hex),
         and the checkpoint itself. Raises NotFound, and StoreDamaged for a log that is not the one it saw."""
-        last = self._last()
+        last = self._queries.last_checkpoint()
         lines = [] if last is None else [*self._queries.log_lines(0, last.size, stream=stream_of(case_id))]
         if last is None or not lines or (mine := lines[-1]) is None:
             self._queries.case(case_id)
@@ -94,7 +94,7 @@ class Checkpoints:
     def prove_growth(self, size: int) -> dict[str, Any]:
         """What proves that the last checkpoint continues the one over `size` lines: the consistency proof of RFC 9162
         (hex). Raises NotFound, InvalidInput, and StoreDamaged for a log that is not the one it saw."""
-        last = self._last()
+        last = self._queries.last_checkpoint()
         if last is None:
             raise NotFound("there is no checkpoint yet: make one.")
         if not 0 < size <= last.size:
@@ -113,9 +113,6 @@ class Checkpoints:
     @property
     def _queries(self) -> Queries:
         return self._store.queries(self._platform)
-
-    def _last(self) -> Checkpoint | None:
-        return self._queries.last_checkpoint()
 
     def _nodes(self, level: int, first: int, many: int) -> Sequence[bytes]:
         """Some hashes of the tree; zeros where they cannot be read: what is missing proves as little as what was
@@ -167,7 +164,7 @@ class Checkpoints:
         # What was stored before this moment is seen by every read after it: the writer's works follow each other.
         at = self._store.submit(self._platform, lambda tx: ((), tx.now)).result()
         try:
-            last = self._last()
+            last = self._queries.last_checkpoint()
             # One that lies ahead was made on a clock that has been set back since.
             if last is not None and 0 <= at - last.at < least_s:
                 return None
@@ -192,12 +189,12 @@ class Checkpoints:
             return (Happened(self._platform, name, event, tx.now, 0), tiles), True
 
         made = self._store.submit(self._platform, work).result()
-        return self._last() if made else None
+        return self._queries.last_checkpoint() if made else None
 
     # ----------------------------------------------------------------------------------------------- handing out
 
     def _hand_out(self) -> None:
-        last = self._last()
+        last = self._queries.last_checkpoint()
         if last is None or last.handed_out_at is not None:
             return
         failed: ComplianceError | None = None

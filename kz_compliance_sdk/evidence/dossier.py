@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from operator import attrgetter
 from typing import Any, Final
 
 from msgspec import structs
@@ -359,7 +360,7 @@ class _Pack:
         rows = {row.id: row for row in self._dossier.records.messages}
         receipts = {on.event.message: on.seq for on in self._chain.events if isinstance(on.event, Receipt)}
         attempts: dict[str, list[Attempt]] = {}
-        for attempt in self._dossier.records.attempts:
+        for attempt in sorted(self._dossier.records.attempts, key=attrgetter("number")):
             attempts.setdefault(attempt.message_id, []).append(attempt)
         for number, one in enumerate(owed, 1):
             row, at_seq, path = rows.get(one["id"]), self._fold.messages[one["id"]].at_seq, f"messages/{number:03}"
@@ -371,11 +372,11 @@ class _Pack:
                 "number": number,
                 "state": None if row is None else row.state,
                 "created_at": instant_text(self._fold.messages[one["id"]].at),
-                "settled_at": None if row is None else _instant(row.settled_at),
+                "settled_at": None if row is None or row.settled_at is None else instant_text(row.settled_at),
                 "body": self._keep(f"{path}.body", body, show=one["kind"] in CLEARED),
                 "receipt": self._keep(f"{path}.receipt", receipt, show=plain) if receipt else None,
                 "receipt_proof": self._keep(f"{path}.receipt-proof", proof, show=plain) if proof else None,
-                "attempts": [self._attempt(tried) for tried in sorted(attempts.get(one["id"], ()), key=_by_number)],
+                "attempts": [self._attempt(tried) for tried in attempts.get(one["id"], ())],
             }
 
     def _attempt(self, attempt: Attempt) -> Json:
@@ -448,10 +449,6 @@ def _line(link: Link, *, full: bool) -> dict[str, Json]:
     }
 
 
-def _by_number(attempt: Attempt) -> int:
-    return attempt.number
-
-
 def _at_receipt(proof: Mapping[str, Any]) -> dict[str, Json]:
     """What intake found, with the keys of its day."""
     signed_at = proof.get("signed_at")
@@ -472,10 +469,6 @@ def _clock(view: ClockView) -> dict[str, Json]:
 
 def _both(at: int | None) -> Json:
     return None if at is None else {"utc": instant_text(at), "almaty": local(at)}
-
-
-def _instant(at: int | None) -> str | None:
-    return None if at is None else instant_text(at)
 
 
 def _sha256(data: bytes) -> str:

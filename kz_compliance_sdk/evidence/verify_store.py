@@ -65,6 +65,10 @@ class LogRead:
     late: list[tuple[str, int]] = field(default_factory=list)
     tiles: list[tuple[int, int, bytes]] = field(default_factory=list)
 
+    def found(self, what: str) -> None:
+        """Note a fault that is of no case."""
+        self.faults.append(Fault(NO_CASE, 0, what))
+
 
 def check_log(
     lines: Iterable[LogLine | None], inside: Sequence[Checkpoint], outside: Sequence[Anchor], check: Check | None = None
@@ -115,17 +119,17 @@ def _hold_inside(checkpoints: Sequence[Checkpoint], roots: dict[int, str], read:
     for one in checkpoints:
         name, number = f"the checkpoint {one.number}", number + 1
         while number < one.number:
-            read.faults.append(Fault(NO_CASE, 0, f"the checkpoint {number} is gone"))
+            read.found(f"the checkpoint {number} is gone")
             number += 1
         signer, holds = whose(json.loads(one.line), check)
         if holds is False:
-            read.faults.append(Fault(NO_CASE, 0, f"{name} is not signed by the key {signer}, as it says"))
+            read.found(f"{name} is not signed by the key {signer}, as it says")
         unknown = unknown or (holds is None and bool(signer))
         if one.size not in roots:
             what = f"{name} counts {one.size} lines of the log, and {read.size} are there: cut"
-            read.faults.append(Fault(NO_CASE, 0, what))
+            read.found(what)
         elif one.root != roots[one.size]:
-            read.faults.append(Fault(NO_CASE, 0, f"{name} has another root than the first {one.size} lines of the log"))
+            read.found(f"{name} has another root than the first {one.size} lines of the log")
     if unknown:
         read.not_provable.append("who signed some of the checkpoints inside the store: their key is not known here")
 
@@ -141,22 +145,22 @@ def _hold_outside(
                 f"the store is older than the checkpoint held outside ({one.where}): that one counts {one.size} lines "
                 f"of the log, the store {read.size}. It is an old backup, or its end was cut off"
             )
-            read.faults.append(Fault(NO_CASE, 0, what))
+            read.found(what)
         elif one.size and roots[one.size] != one.root.lower():
             what = (
                 f"the store is not the one that the checkpoint held outside ({one.where}) saw: something in the first "
                 f"{one.size} lines of its log after line {read.proved} was rewritten"
             )
-            read.faults.append(Fault(NO_CASE, 0, what))
+            read.found(what)
             return
         else:
             read.proved = max(read.proved, one.size)
             if one.size and one.size not in inside:
                 what = f"the checkpoint over {one.size} lines, held outside ({one.where}), is gone from the store"
-                read.faults.append(Fault(NO_CASE, 0, what))
+                read.found(what)
             elif one.line and one.line not in lines:
                 what = f"the checkpoint over {one.size} lines is not the one that is held outside ({one.where})"
-                read.faults.append(Fault(NO_CASE, 0, what))
+                read.found(what)
 
 
 _ODD: Final = (TypeError, ValueError, LookupError, AttributeError)

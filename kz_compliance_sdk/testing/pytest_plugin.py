@@ -83,7 +83,8 @@ def pytest_configure_node(node: Any) -> None:
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
     """Say with what a run can be repeated, where it is not what everybody has."""
-    return _repeated_with(config)
+    seed, profile = config.getoption("--kz-seed"), config.getoption("--kz-profile")
+    return [] if (seed, profile) == (1, PROFILES[0]) else [f"kz-compliance: --kz-seed={seed} --kz-profile={profile}"]
 
 
 def pytest_terminal_summary(
@@ -91,13 +92,8 @@ def pytest_terminal_summary(
 ) -> None:
     """Say it again where something failed: a quiet run has no header."""
     if exitstatus == pytest.ExitCode.TESTS_FAILED:
-        for line in _repeated_with(config):
+        for line in pytest_report_header(config):
             terminalreporter.write_line(f"{line} repeats this run")
-
-
-def _repeated_with(config: pytest.Config) -> list[str]:
-    seed, profile = config.getoption("--kz-seed"), config.getoption("--kz-profile")
-    return [] if (seed, profile) == (1, PROFILES[0]) else [f"kz-compliance: --kz-seed={seed} --kz-profile={profile}"]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -175,13 +175,13 @@ def show_fields(title: str, fields: Iterable[tuple[str, str | Text]], *, stderr:
 
 
 @contextmanager
-def working(first: str = "looking ...") -> Iterator[Callable[[str], None]]:
+def working() -> Iterator[Callable[[str], None]]:
     """What long work tells of itself; shown where somebody watches."""
     out = console(stderr=True)
     if not out.is_terminal:
         yield lambda _text: None
         return
-    with out.status(first) as shown:
+    with out.status("looking ...") as shown:
         yield lambda text: shown.update(escape(printable(text)))
 
 

@@ -199,17 +199,19 @@ class Sender(Protocol):
     def close(self) -> None: ...
 
 
+_TIMEOUT_S: Final = 10.0
+
+
 class HttpxSender:
     """Sends with httpx, over connections that stay open. The environment's proxies are left alone."""
 
-    def __init__(self, timeout_s: float = 10.0) -> None:
-        self._timeout_s = timeout_s
+    def __init__(self) -> None:
         self._client: httpx.Client | None = None
         self._lock = threading.Lock()
 
     def __call__(self, url: str, headers: Sequence[tuple[str, str]], body: bytes) -> Answer:
         with self._lock:
-            client = self._client = self._client or httpx.Client(timeout=self._timeout_s, trust_env=False)
+            client = self._client = self._client or httpx.Client(timeout=_TIMEOUT_S, trust_env=False)
         try:
             response = client.post(url, headers=list(headers), content=body)
         except httpx.TransportError as failed:

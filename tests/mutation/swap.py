@@ -22,7 +22,7 @@ def loaded(package: Path) -> Functions:
     """Return the functions of the package that are loaded, by file."""
     inside = f"{package}/"
     found: Functions = defaultdict(list)
-    for thing in gc.get_objects():
+    for thing in _everything():
         if type(thing) is FunctionType and thing.__code__.co_filename.startswith(inside):
             found[thing.__code__.co_filename].append(thing)
     return found
@@ -30,8 +30,19 @@ def loaded(package: Path) -> Functions:
 
 def caches(*packages: str) -> list[functools._lru_cache_wrapper[object]]:
     """Return the functions of these packages that remember: what one test left there hides what the next one runs."""
-    wrappers = [thing for thing in gc.get_objects() if type(thing) is functools._lru_cache_wrapper]
+    wrappers = [thing for thing in _everything() if type(thing) is functools._lru_cache_wrapper]
     return [one for one in wrappers if str(one.__module__).split(".")[0] in packages]
+
+
+def _everything() -> list[object]:
+    """All that the collector knows. What was frozen it would keep to itself: nearly all that is loaded, once the tests
+    are collected."""
+    frozen = gc.get_freeze_count()
+    gc.unfreeze()
+    found = gc.get_objects()
+    if frozen:
+        gc.freeze()
+    return found
 
 
 def _codes(code: CodeType) -> Iterator[CodeType]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import sys
 from collections.abc import Iterator
@@ -83,6 +84,20 @@ def test_what_a_function_remembers_can_be_forgotten(tmp_path: Path, module: Modu
     for wrapper in caches("swapped"):
         wrapper.cache_clear()
     assert module.kept(3) == 2
+
+
+def test_what_is_frozen_is_changed_and_forgotten_as_well(tmp_path: Path, module: ModuleType) -> None:
+    frozen = gc.get_freeze_count()
+    gc.freeze()
+    try:
+        functions, remembering = loaded(tmp_path / "swapped"), caches("swapped")
+        assert gc.get_freeze_count() > 0
+    finally:
+        if not frozen:
+            gc.unfreeze()
+    assert module.kept in remembering
+    swap(tmp_path, functions, _change("wrapped", "arithmetic"))
+    assert module.wrapped(3) == 4
 
 
 def test_a_change_that_reaches_nothing_is_an_error(tmp_path: Path, module: ModuleType) -> None:

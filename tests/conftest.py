@@ -58,16 +58,27 @@ def _made_once(pytestconfig: pytest.Config) -> Iterator[None]:
             import httpx
 
             from kz_compliance_sdk.adapters.sql import schema, store
-            from tests.one_dialect import share
-            from tests.remembered import remember
 
-            share(patch)
-            remember(patch)
+            _remember(patch)
             # Each new file has the same schema.
             patch.setattr(store, "new_store", cache(schema.new_store))
             # Each client would read the same 150 certificates.
             patch.setattr(httpx, "create_ssl_context", cache(httpx.create_ssl_context))
         yield
+
+
+def _remember(patch: pytest.MonkeyPatch) -> None:
+    from tests.one_dialect import share
+    from tests.remembered import remember
+
+    share(patch)
+    remember(patch)
+
+
+@pytest.fixture
+def remembering(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For a campaign, which reads the same chains thousands of times: the whole suite remembers nothing elsewhere."""
+    _remember(monkeypatch)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -76,11 +87,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
     The whole suite, and a test that is run by its name, draw all of them and write to the disk.
     """
+    # Looking for cycles in a heap of all that was imported and collected took a twentieth of the quick part and a tenth
+    # of the campaigns, and looking often in what a test is about to drop by itself half of that.
+    gc.set_threshold(200_000, 10, 10)
     if _quick(config):
         draw_few()
-        # Looking for cycles in a heap of all that was imported and collected took a twentieth of the time, and looking
-        # often in what a test is about to drop by itself half of that.
-        gc.set_threshold(200_000, 10, 10)
     memory, chosen = Path("/dev/shm"), "PYTEST_DEBUG_TEMPROOT"
     if not _quick(config) or config.getoption("basetemp") or chosen in os.environ:
         return
@@ -106,13 +117,18 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes long begins first: at the end of the suite one long test would keep every worker but its own idle."""
-    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+    items.sort(key=lambda item: -_seconds(item))
+
+
+def _seconds(item: pytest.Item) -> int:
+    """What a test takes, roughly: where it is marked slow and says no more, a few."""
+    slow = item.get_closest_marker("slow")
+    return int(slow.kwargs.get("takes_s", 2)) if slow else 0
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """What is there now stays until the end, so that no search for cycles need come back to it."""
-    if _quick(session.config):
-        gc.freeze()
+    gc.freeze()
 
 
 @pytest.hookimpl(trylast=True)

@@ -95,9 +95,9 @@ def chosen(options: argparse.Namespace) -> tuple[Stage, ...]:
         names.discard("tests")
     pytest_options: list[str] = []
     if not options.serial:
-        # On two cores a third worker has the time in which another waits for a process, a socket or the disk. In the
-        # quick part nothing waits, and a worker that tells of each phase of each test takes a tenth of it.
-        pytest_options += ["--side-by-side", "2"] if options.quick else ["-n", "3", "--dist", "worksteal"]
+        # On two cores a third worker has the time in which another waits for a process, a socket or the disk. Of the
+        # quick part a worker that tells of each phase of each test took a tenth.
+        pytest_options += ["--side-by-side", "3"] if options.quick else ["-n", "3", "--dist", "worksteal"]
     if options.quick:
         pytest_options += ["-m", "not slow"]
     if options.no_skip:

@@ -7,7 +7,7 @@ decoded and hashed are the same bytes again and again. Whether they prove themse
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 import pytest
@@ -22,8 +22,14 @@ _MOST = 20_000
 
 
 def remember(patch: pytest.MonkeyPatch) -> None:
-    """Let the functions remember from here on. None of what they give can be changed."""
-    remembering = lru_cache(_MOST)
+    """Let the functions remember from here on, also what they gave when they remembered before. None of what they give
+    can be changed."""
+    for owner, name, remembering in _remembering():
+        patch.setattr(owner, name, remembering)
+
+
+@cache
+def _remembering() -> tuple[tuple[Any, str, Any], ...]:
     pure = (
         (ledger, "_content"),
         (ledger, "_people"),
@@ -31,11 +37,12 @@ def remember(patch: pytest.MonkeyPatch) -> None:
         (ledger.LedgerKey, "mac"),
         (references, "_uuid"),
     )
-    for owner, name in pure:
-        patch.setattr(owner, name, remembering(getattr(owner, name)))
-    patch.setattr(stored, "READERS", {kind: _of_bytes(read) for kind, read in READERS.items()})
-    patch.setattr(believed.Reading, "_said", _of_body(believed.Reading._said))
-    patch.setattr(settings, "of_own_content", _of_equal(of_own_content))
+    return (
+        *((owner, name, lru_cache(_MOST)(getattr(owner, name))) for owner, name in pure),
+        (stored, "READERS", {kind: _of_bytes(read) for kind, read in READERS.items()}),
+        (believed.Reading, "_said", _of_body(believed.Reading._said)),
+        (settings, "of_own_content", _of_equal(of_own_content)),
+    )
 
 
 def _of_bytes(read: Callable[[bytes], Any]) -> Callable[[Any], Any]:

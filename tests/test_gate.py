@@ -204,7 +204,7 @@ def test_the_options_choose_the_stages() -> None:
     assert [stage.name for stage in gate.chosen(_options(only=["types", "lint"]))] == ["lint", "types"]
     (tests,) = gate.chosen(_options(tests=True, quick=True, no_skip=True))
     assert tests.command[-3:] == ("-m", "not slow", "--no-skip")
-    assert tests.command[-5:-3] == ("--side-by-side", "2")
+    assert tests.command[-5:-3] == ("--side-by-side", "3")
     (tests,) = gate.chosen(_options(tests=True))
     assert tests.command[-4:] == ("-n", "3", "--dist", "worksteal")
 

@@ -34,7 +34,8 @@ def test_every_step_comes_at_its_true_time(tmp_path: Path, seed: int) -> None:
     assert list(faults(run(tmp_path, acts_of(seed)))) == []
 
 
-@pytest.mark.slow
+@pytest.mark.slow(takes_s=10)
+@pytest.mark.usefixtures("remembering")
 @pytest.mark.parametrize("first", range(0, SEEDS, 20))
 def test_every_step_comes_at_its_true_time_whatever_is_done_to_the_clock(tmp_path: Path, first: int) -> None:
     for seed in range(first, first + 20):

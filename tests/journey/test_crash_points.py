@@ -283,6 +283,7 @@ def test_the_run_without_a_crash_ends_as_it_should(tmp_path: Path) -> None:
     assert end["told"] == [("1", "measure"), ("1", "restored"), ("2", "measure")]
 
 
+@pytest.mark.usefixtures("remembering")
 @pytest.mark.parametrize("part", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in range(1, 24))])
 def test_a_crash_at_any_point_changes_nothing_of_the_end(tmp_path: Path, part: int) -> None:
     whole, expected = play(tmp_path / "whole.sqlite3", None)
@@ -296,6 +297,7 @@ def test_a_crash_at_any_point_changes_nothing_of_the_end(tmp_path: Path, part: i
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("remembering")
 def test_a_crash_after_an_answer_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
     """Every message that got its 2xx is in the file, with the bytes that were signed."""
     whole, _ = play(tmp_path / "whole.sqlite3", None)

@@ -588,6 +588,7 @@ def walk(folder: Path, seed: int) -> Taken:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("remembering")
 @pytest.mark.parametrize("seed", range(30))
 def test_no_order_of_events_leads_off_the_table(tmp_path: Path, seed: int) -> None:
     assert walk(tmp_path, seed) <= ROWS
@@ -597,8 +598,9 @@ ENOUGH = (102, 103, 104, 112, 116, 126, 127, 130, 132, 135, 137, 139, 141, 153, 
 """Seeds that take every row between them. Where they no longer do, others are tried."""
 
 
-@pytest.mark.slow
+@pytest.mark.slow(takes_s=60)
 @pytest.mark.timeout(900)
+@pytest.mark.usefixtures("remembering")
 def test_every_row_of_the_table_is_taken(tmp_path: Path) -> None:
     """A row that cannot be reached is a fault of the design, and is named here."""
     taken = detours(tmp_path)

@@ -29,6 +29,7 @@ from tests.unguarded import unguard
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
+@pytest.mark.slow(takes_s=60)
 def test_100_kills_during_500_notices_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
     verdict = run(Campaign(kills=100, notices=500, seed=1), tmp_path)
     assert verdict.faults == ()
@@ -47,6 +48,7 @@ def test_the_same_holds_under_ed25519_signatures(tmp_path: Path) -> None:
     assert verdict.figures["reports_booked"] == 100
 
 
+@pytest.mark.slow(takes_s=60)
 def test_two_of_each_with_the_real_receiver_lose_nothing_when_workers_are_stopped_beyond_their_leases(
     tmp_path: Path,
 ) -> None:

@@ -211,6 +211,7 @@ def every_interleaving() -> Iterator[tuple[tuple[int, ...], tuple[bool, ...]]]:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("remembering")
 @pytest.mark.parametrize("pair", PAIRS, ids=" and ".join)
 def test_a_measure_stays_exactly_as_long_as_an_order_holds_it(pair: tuple[str, str], tmp_path: Path) -> None:
     for n, (order, delivers) in enumerate(every_interleaving()):

@@ -12,7 +12,7 @@ from kz_compliance_sdk.evidence import verify_store
 from tests.journey.tampering.run import Outcome, campaign
 
 
-@pytest.mark.slow
+@pytest.mark.slow(takes_s=60)
 @pytest.mark.timeout(600)
 def test_two_hundred_tamperings_are_found_and_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.CRITICAL)

@@ -61,7 +61,8 @@ def test_some_sequences_end_alike() -> None:
     assert {"decided by two", "undone", "reported", "lifted", "suspended while it ran"} <= set(deep)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(takes_s=60)
+@pytest.mark.usefixtures("remembering")
 def test_several_hundred_sequences_end_alike_and_reach_deep() -> None:
     deep = _play(range(1000, 1400))
     missed = {what: (deep[what], least) for what, least in DEEP.items() if deep[what] < least}

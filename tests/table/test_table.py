@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.one_dialect import share
 from tests.table.scenes import SCENES, Shelf
 from tests.table.steps import EVERY, STEPS
 from tests.table.walk import cells, differences, expected, pairs, refusals
@@ -44,9 +43,9 @@ def test_pairs_of_what_the_table_names(state: str, tmp_path_factory: pytest.Temp
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("remembering")
 @pytest.mark.parametrize("scene", SCENES)
-def test_the_whole_table(scene: str, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    share(monkeypatch)
+def test_the_whole_table(scene: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     assert differences(cells(scene), _shelf(tmp_path_factory)) == []
 
 

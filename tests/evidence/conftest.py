@@ -36,19 +36,22 @@ def at(folder: Path) -> Iterator[Scene]:
         yield made
 
 
-# Runs the program for each pack with nothing of this library in reach.
+# Runs the program for each pack that it is told of, with nothing of this library in reach.
 _DRIVER = """
 import contextlib, io, json, runpy, sys
-program, key, *packs = sys.argv[1:]
-for pack in packs:
-    sys.argv = [program, pack, key]
-    out = io.StringIO()
-    try:
-        with contextlib.redirect_stdout(out):
-            runpy.run_path(program, run_name="__main__")
-    except SystemExit as stop:
-        print(json.dumps([stop.code, out.getvalue()]))
-assert not any(name.startswith("kz_compliance") for name in sys.modules)
+program, key = sys.argv[1:]
+for line in sys.stdin:
+    came = []
+    for pack in json.loads(line):
+        sys.argv = [program, pack, key]
+        out = io.StringIO()
+        try:
+            with contextlib.redirect_stdout(out):
+                runpy.run_path(program, run_name="__main__")
+        except SystemExit as stop:
+            came.append((stop.code, out.getvalue()))
+    assert not any(name.startswith("kz_compliance") for name in sys.modules)
+    print(json.dumps(came), flush=True)
 """
 
 
@@ -62,27 +65,28 @@ def packs(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, bytes]:
 
 
 @pytest.fixture(scope="module")
-def independent(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., list[tuple[int, str]]]:
+def independent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., list[tuple[int, str]]]]:
     """The program of the page, run in a process of its own: exit code and output for each pack."""
     folder = tmp_path_factory.mktemp("program")
     (program,) = (block for block in blocks(DOCS / "guides" / "evidence.md") if block.title)
     (folder / program.title).write_text(program.text, encoding="utf-8")
+    command = [sys.executable, "-c", _DRIVER, str(folder / program.title), str(folder / "key.txt")]
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=folder, env=env
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        asks, answers = process.stdin, process.stdout
 
-    def run(*packs: bytes, public: str | None = None) -> list[tuple[int, str]]:
-        (folder / "key.txt").write_text(public or public_text(), encoding="utf-8")
-        paths = [folder / f"{number}.zip" for number in range(len(packs))]
-        for path, pack in zip(paths, packs, strict=True):
-            path.write_bytes(pack)
-        command = [
-            sys.executable,
-            "-c",
-            _DRIVER,
-            str(folder / program.title),
-            str(folder / "key.txt"),
-            *map(str, paths),
-        ]
-        env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-        done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=folder, env=env)
-        return [(code, said) for code, said in map(json.loads, done.stdout.splitlines())]
+        def run(*packs: bytes, public: str | None = None) -> list[tuple[int, str]]:
+            (folder / "key.txt").write_text(public or public_text(), encoding="utf-8")
+            paths = [folder / f"{number}.zip" for number in range(len(packs))]
+            for path, pack in zip(paths, packs, strict=True):
+                path.write_bytes(pack)
+            print(json.dumps([str(path) for path in paths]), file=asks, flush=True)
+            came = answers.readline()
+            assert came, f"the program ended with {process.wait()}"
+            return [(code, said) for code, said in json.loads(came)]
 
-    return run
+        yield run

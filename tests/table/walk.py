@@ -136,10 +136,16 @@ def pairs(state: str) -> list[Cell]:
 
 
 @cache
+def every() -> tuple[Cell, ...]:
+    """The whole table."""
+    return tuple(cell for scene in SCENES for cell in cells(scene))
+
+
+@cache
 def _shuffled() -> tuple[Cell, ...]:
-    every = [cell for scene in SCENES for cell in cells(scene)]
-    Random(1).shuffle(every)  # the same order each time
-    return tuple(sorted(every, key=lambda cell: not expected(cell).code))
+    shuffled = list(every())
+    Random(1).shuffle(shuffled)  # the same order each time
+    return tuple(sorted(shuffled, key=lambda cell: not expected(cell).code))
 
 
 @cache

@@ -162,8 +162,13 @@ def open_store(settings: Settings, env: Env, *, create: bool) -> SqliteStore:
 
 def privacy(settings: Settings, store: Store) -> Privacy:
     """How long personal data is kept in a store, and its end."""
-    empty_log = getattr(store, "truncate_log", lambda: True)
-    return Privacy(store, settings.platform_id, settings.retention.retention(), empty_log)
+    return Privacy(store, settings.platform_id, settings.retention.retention(), empties_log(store))
+
+
+def empties_log(store: Store) -> Callable[[], bool]:
+    """What overwrites in the store's log what was destroyed; whether it could, now."""
+    empties: Callable[[], bool] = getattr(store, "truncate_log", lambda: True)
+    return empties
 
 
 def care(store: Store, settings: Settings, policy: Policy) -> Care:

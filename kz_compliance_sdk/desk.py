@@ -110,7 +110,10 @@ class Parts:
         )
         self._content = RegisteredContent(content)
         self._looking = assembly.looking(self.store, self.platform_id, self._content, self.env)
-        self._taking = Taking(self.store, self.platform_id, self.policy, self.respondent, self._telling, self._looking)
+        self._taking = Taking(
+            *(self.store, self.platform_id, self.policy, self.respondent, self._telling, self._looking),
+            assembly.empties_log(self.store),
+        )
         self._letters = Letters(self.store, self.platform_id)
 
     def on_enforce(self, call: Callable[[Effect], EffectResult]) -> Callable[[Effect], EffectResult]:
@@ -288,8 +291,7 @@ class ComplianceDesk(Groups):
         Beside what the class says it raises NotAllowed for somebody who may not take it, InvalidInput naming the field
         and the remedy, NotFound, and IllegalMove in a state of the case from which it leads nowhere."""
         outcome = self._taking.take(actor, case_id, command).result()
-        if isinstance(command, commands.Erase):
-            self.privacy.empty_log()
+        command.after(self._taking)
         return outcome
 
     def claim(self, actor: Actor, *, category: str | None = None, case_id: str | None = None) -> Lease | None:

@@ -1,16 +1,18 @@
-"""The page of the commands, made from their classes."""
+"""The page of the commands and the names that their package hands on, made from their classes."""
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, fields
+from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
 from kz_compliance_sdk.domain import commands
-from kz_compliance_sdk.domain.commands.base import LEASE, Command, Field, OrBySystem
-from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
+from kz_compliance_sdk.domain.commands.base import LEASE, Command
+from kz_compliance_sdk.domain.forms import SEALED, Field
 
 _HEAD = """# Commands
 
@@ -30,18 +32,66 @@ def look_again(desk: ComplianceDesk, lead: Actor, case_id: str) -> Case:
 """
 
 
+_PACKAGE = Path(commands.__file__).parent
+_NAMES = '''"""The commands: what people do to a case, each a value that the desk takes.
+
+Made from the classes by `python -m tests.generate`. Do not edit.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+{imports}
+
+KINDS: Final[tuple[type[Command[Any]], ...]] = (
+{kinds}
+)
+"""Every command, in the order in which they are written down."""
+
+__all__ = [
+{names}
+]
+'''
+
+
 def commands_page() -> str:
     """Return the page with every command, its form, and who may take it."""
-    kinds = (getattr(commands, name) for name in commands.__all__ if name != "Command")
-    return _HEAD + "".join(_about(kind) for kind in kinds)
+    return _HEAD + "".join(_about(kind) for kind in sorted(commands.KINDS, key=lambda kind: kind.__name__))
+
+
+def command_names(sources: Mapping[str, str] | None = None) -> str:
+    """Return the module of the package that hands the commands on, from the sources of the others by their names."""
+    if sources is None:
+        sources = {file.stem: file.read_text(encoding="utf-8") for file in sorted(_PACKAGE.glob("[!_]*.py"))}
+    found = {name: list(_commands_in(text)) for name, text in sources.items()} | {"base": ["Command"]}
+    first = "from kz_compliance_sdk.domain.commands."
+    imports = [
+        f"{first}{name} import (\n{_lines(sorted(kinds))}\n)" if name != "base" else f"{first}base import Command"
+        for name, kinds in sorted(found.items())
+        if kinds
+    ]
+    kinds = [kind for name in found if name != "base" for kind in found[name]]
+    names = "\n".join(f'    "{name}",' for name in ["KINDS", *sorted(["Command", *kinds])])
+    return _NAMES.format(imports="\n".join(imports), kinds=_lines(kinds), names=names)
+
+
+def _commands_in(text: str) -> Iterator[str]:
+    for one in ast.parse(text).body:
+        if isinstance(one, ast.ClassDef) and any(ast.unparse(base).startswith("Command[") for base in one.bases):
+            yield one.name
+
+
+def _lines(names: list[str]) -> str:
+    return "\n".join(f"    {name}," for name in names)
 
 
 def _about(kind: type[Command[Any]]) -> str:
     about = re.sub(r"(?<!\n)\n(?!\n)", " ", inspect.cleandoc(kind.__doc__ or ""))
-    line = f" Command line: `cases {kind.called()}`." if kind.told else ""
+    line = f"Command line: `{kind.group} {kind.name}`."
     rows = "".join(_row(kind, one) for one in fields(kind))  # type: ignore[arg-type]  # each is a dataclass
     form = f"\n| Field | Type | What it is |\n|---|---|---|\n{rows}" if rows else ""
-    return f"\n## {kind.__name__}\n\n{about}\n\nReturns {_outcome(kind)}. {_who(kind)}{line}\n{form}"
+    return f"\n## {kind.__name__}\n\n{about}\n\nReturns {_outcome(kind)}. {_who(kind)} {line}\n{form}"
 
 
 def _outcome(kind: type[Command[Any]]) -> str:
@@ -50,25 +100,27 @@ def _outcome(kind: type[Command[Any]]) -> str:
 
 
 def _who(kind: type[Command[Any]]) -> str:
-    if kind.may == LEASE:
+    if kind.may is LEASE:
         return "Whoever holds the lease may."
-    roles = ", ".join(sorted(REVIEW_POLICY.may[kind.may]))
-    never = ", never the head" if kind.may in REVIEW_POLICY.never_head else ""
-    return f"Roles: {roles}{never}{', or the platform’s own system' * issubclass(kind, OrBySystem)}."
+    roles = ", ".join(sorted(kind.may.names))
+    never = ", never the head" if kind.may.never_head else ""
+    return f"Roles: {roles}{never}{', or the platform’s own system' * kind.may.or_system}."
 
 
 def _row(kind: type[Command[Any]], one: Any) -> str:
     hint = get_type_hints(kind, include_extras=True)[one.name]
     asked = next((said for said in get_args(hint) if isinstance(said, Field)), Field())
     of = get_args(hint)[0] if asked in get_args(hint) else hint
-    told = " ".join(_told(asked, one.default is not MISSING))
+    told = " ".join(part for part in _told(asked, one.default is not MISSING) if part)
     return f"| `{one.name}` | {_named(of).join('``').replace('|', chr(92) + '|')} | {told} |\n"
 
 
 def _told(asked: Field, optional: bool) -> Iterator[str]:
-    yield f"{asked.help.rstrip(':.')}." if asked.help else ""
+    yield asked.help
     if asked.is_past:
         yield "Not in the future."
+    if asked.is_sealed:
+        yield SEALED
     if optional:
         yield "May be left out."
 

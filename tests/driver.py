@@ -24,7 +24,6 @@ from kz_compliance_sdk.desk import ComplianceDesk
 from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.actor import SYSTEM, Actor
 from kz_compliance_sdk.domain.appeals import Reversal
-from kz_compliance_sdk.domain.commands import Command
 from kz_compliance_sdk.domain.decision import OUTCOME_OF_ACTION, ItemDecision, LegalCheck, Proposal, Wording
 from kz_compliance_sdk.domain.ledger import LedgerKeys
 from kz_compliance_sdk.domain.notice import Answer, Effect, Item, Notice
@@ -476,7 +475,7 @@ class Driver:
         """The user takes an appeal back."""
         self._take(by, self._case_of(appeal), commands.WithdrawAppeal(appeal))
 
-    def _take(self, by: Person | None, case: str, command: Command[R]) -> R:
+    def _take(self, by: Person | None, case: str, command: commands.Command[R]) -> R:
         """Take a command, by a person or by the platform's own system."""
         return self.desk.take(SYSTEM if by is None else by.actor, case, command)
 
@@ -494,9 +493,9 @@ class Driver:
         """End a legal hold."""
         self._take(by, case, commands.EndHold("the court is done"))
 
-    def ask_erasure(self, by: Person, case: str, ground: str = "subject_request") -> None:
+    def ask_erasure(self, by: Person, case: str) -> None:
         """Ask to destroy the personal data of an ended case."""
-        self._take(by, case, commands.AskErasure(ground))
+        self._take(by, case, commands.AskErasure("subject_request"))
 
     def erase(self, by: Person, case: str) -> None:
         """Agree to an erasure that somebody else asked for."""

@@ -28,7 +28,7 @@ from kz_compliance_sdk.domain.policy import kz_policy
 from kz_compliance_sdk.domain.transitions import TRANSITIONS, Transition
 from kz_compliance_sdk.transparency.figures import FIGURES
 from tests.catalogues import compiled_files, tables
-from tests.command_pages import commands_page
+from tests.command_pages import command_names, commands_page
 from tests.conformance.pages import checks_page, inspection_page
 from tests.controls.page import promises_page
 from tests.faces.cli_pages import cli_page, exit_codes_page
@@ -304,6 +304,7 @@ GENERATED: Mapping[str, Callable[[], str | bytes]] = {
     "docs/promises.md": promises_page,
     "docs/reference/cli.md": cli_page,
     "docs/reference/commands.md": commands_page,
+    "kz_compliance_sdk/domain/commands/__init__.py": command_names,
     "docs/reference/figures.md": figures_page,
     "docs/reference/exit-codes.md": exit_codes_page,
     "docs/reference/flags.md": flags_page,

@@ -24,11 +24,10 @@ from pydantic import (
 )
 
 from kz_compliance_sdk.config.layers import near_miss, read_bytes, refused
-from kz_compliance_sdk.domain.actor import SYSTEM, Actor
+from kz_compliance_sdk.domain.actor import STAFF, SYSTEM, Actor
 from kz_compliance_sdk.domain.ledger import LedgerKey, LedgerKeys
 from kz_compliance_sdk.domain.notice import check_link, host_of
 from kz_compliance_sdk.domain.retention import Retention
-from kz_compliance_sdk.domain.review_policy import ROLES
 from kz_compliance_sdk.domain.user_notices import Templates, packaged_templates, with_own
 from kz_compliance_sdk.domain.values import Identifier, Instant, Line, Prose
 from kz_compliance_sdk.domain.words import LANGUAGES, Lang
@@ -389,7 +388,7 @@ class ActorSettings(Section):
     """A person, as the ledger names them."""
 
     id: Identifier = Field(description="The person's id in the ledger.")
-    roles: Names = Field(default=frozenset(), description=f"What the person may do: {', '.join(sorted(ROLES))}.")
+    roles: Names = Field(default=frozenset(), description=f"What the person may do: {', '.join(sorted(STAFF.names))}.")
     country: Annotated[str, StringConstraints(pattern=r"^([A-Z]{2})?$")] = Field(
         default="",
         description="Where the person works, in two letters such as DE: policy can ask for an approver abroad.",
@@ -401,9 +400,9 @@ class ActorSettings(Section):
             raise refused("This is the id of the machine.", "Give the person's own.", "id")
         if self.roles & SYSTEM.roles:
             raise refused("No person has the role of the machine.", "Remove it.", "roles")
-        for role in sorted(self.roles - ROLES):
-            meant = near_miss(role, sorted(ROLES))
-            known = f"Roles are {', '.join(sorted(ROLES))}."
+        for role in sorted(self.roles - STAFF.names):
+            meant = near_miss(role, sorted(STAFF.names))
+            known = f"Roles are {', '.join(sorted(STAFF.names))}."
             raise refused("There is no such role.", f"Did you mean {meant}?" if meant else known, "roles")
         return self
 

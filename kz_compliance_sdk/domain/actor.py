@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from kz_compliance_sdk.errors import NotAllowed
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,46 @@ class Actor:
 
 
 SYSTEM = Actor("system", frozenset({"system"}))
+HEAD: Final = "head"
+Role = Literal["moderator", "lead", "legal", "head"]
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """Who may take a step: whoever has one of the roles `names`; with `never_head` nobody who heads the office,
+    whatever else they are; with `or_system` the platform's own system as well."""
+
+    names: frozenset[str]
+    never_head: bool = False
+    or_system: bool = False
+
+    def allows(self, actor: Actor) -> bool:
+        """Whether `check` lets the actor take the step."""
+        if self.or_system and actor == SYSTEM:
+            return True
+        return bool(actor.roles & self.names) and not (self.never_head and HEAD in actor.roles)
+
+    def check(self, actor: Actor, step: str) -> None:
+        """Raises NotAllowed unless the actor may take this step, with the code `head` for the head where one person
+        ends something for good."""
+        if self.allows(actor):
+            return
+        if not actor.roles & self.names:
+            allowed = ", ".join(sorted(self.names)) or "nobody"
+            raise NotAllowed(f"{actor.id} may not {step}: that takes one of these roles: {allowed}")
+        raise NotAllowed(
+            "the head of the office can be pressed in person and never decides alone: ask a lead or a lawyer.",
+            code="head",
+        )
+
+
+def roles(*names: Role, never_head: bool = False, or_system: bool = False) -> Roles:
+    """Whoever has one of these roles."""
+    return Roles(frozenset(names), never_head, or_system)
+
+
+STAFF: Final = roles("moderator", "lead", "legal", "head")
+"""Everybody of the office: all the roles that there are."""
 
 
 def _no_key(*_what: object) -> str:

@@ -152,7 +152,7 @@ def receive(
     """Record a user's appeal against a measure that stands. Its own clock runs from `received_at` (UTC seconds).
     `rests_on` says by which decision the measure of an item, by number, came into force.
 
-    Raises NotAllowed, InvalidInput, and IllegalMove for an item without a measure and for a case that was erased.
+    Raises InvalidInput, and IllegalMove for an item without a measure and for a case that was erased.
     """
     if len(text) > _LONGEST_TEXT:
         raise InvalidInput(f"it is longer than {_LONGEST_TEXT} characters.", field="text", remedy="Shorten it.")

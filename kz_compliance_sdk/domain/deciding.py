@@ -183,7 +183,7 @@ def approve(
 
 
 def send_back(case: Case, digest: str, reasons: str, decision: Decision, *, stamp: Stamp) -> tuple[Change, Case]:
-    """The second person does not agree; `reasons` stay inside the platform. Raises Conflict, NotAllowed."""
+    """The second person does not agree; `reasons` stay inside the platform. Raises Conflict."""
     if case.state is CaseState.IN_APPROVAL and decision.digest != digest:
         raise Conflict("the proposal is not the one that you saw. Read it again.", reference=case.id)
     event = happened(case, review.SentBack(decision=case.decision_version), stamp, {"reasons": reasons})

@@ -20,8 +20,9 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 
 from kz_compliance_sdk.domain import clock
+from kz_compliance_sdk.domain.actor import HEAD
 from kz_compliance_sdk.domain.decision import QUESTIONS, decision_digest
-from kz_compliance_sdk.domain.events import arrivals, delivery, office, privacy, remedies, review
+from kz_compliance_sdk.domain.events import KINDS, arrivals, delivery, office, privacy, remedies, review
 from kz_compliance_sdk.domain.events.base import Event
 from kz_compliance_sdk.domain.flags import USER_DATA_DEMAND, codes, flags, legal_flags, wide_flags
 from kz_compliance_sdk.domain.fold import OPEN, Case, Message, apply
@@ -31,7 +32,7 @@ from kz_compliance_sdk.domain.notice import Notice, languages_of, requested_due_
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.references import object_stream
 from kz_compliance_sdk.domain.retention import AT_END
-from kz_compliance_sdk.domain.review_policy import HEAD, LEGAL, REVIEW_POLICY, is_outside
+from kz_compliance_sdk.domain.review_policy import LEGAL, is_outside
 from kz_compliance_sdk.domain.transitions import ENDED, CaseState
 from kz_compliance_sdk.domain.values import FROM_WIRE
 
@@ -152,50 +153,11 @@ def _vouched(event: Any, case: Case, on: Stamped, _known: Known) -> str:
     return "" if isinstance(event, arrivals.Flagged) else "nobody had typed this letter in"
 
 
-_STEPS: Final[Mapping[type[Event], str]] = MappingProxyType(
-    {
-        review.Claimed: "claim",
-        review.LegallyChecked: "propose",
-        review.Proposed: "propose",
-        review.Approved: "approve",
-        review.SentBack: "send_back",
-        review.Undone: "undo",
-        review.Asked: "request_clarification",
-        review.Recalled: "request_clarification",
-        review.Reopened: "reopen",
-        office.Authenticated: "authenticate",
-        office.ReceiptCorrected: "correct_receipt",
-        office.QuarantineSettled: "settle_quarantine",
-        office.UndoableRecorded: "record_undoable",
-        office.AnsweredByHand: "deliver_by_hand",
-        office.Exported: "export",
-        office.HandedOver: "hand_over",
-        office.DemandRuledOut: "rule_out_demand",
-        office.InterimAsked: "report_interim",
-        arrivals.LetterEntered: "enter",
-        arrivals.LetterDismissed: "authenticate",
-        remedies.ContestRecorded: "contest",
-        remedies.ContestSettled: "contest",
-        remedies.Suspended: "suspend",
-        remedies.SuspensionConfirmed: "confirm_suspension",
-        remedies.SuspensionEnded: "suspend",
-        remedies.AppealUpheld: "decide_appeal",
-        remedies.AppealReversed: "decide_appeal",
-        delivery.UserNoticeDelayed: "delay_user_notice",
-        privacy.Held: "hold",
-        privacy.HoldEnded: "end_hold",
-        privacy.ErasureAsked: "erase",
-    }
-)
-"""The steps that only a person takes, and who may (`review_policy.py`)."""
-
-
 def _role(event: Event, _case: Case, on: Stamped, _known: Known) -> str:
-    step = _STEPS[type(event)]
     if not on.person:
         return "only a person does that"
     # Who it was is not there where people are redacted.
-    return "" if on.who is None or REVIEW_POLICY.allows(on.who, step) else f"who did it may not {step}"
+    return "" if on.who is None or event.may.allows(on.who) else "who did it may not do that"
 
 
 def _in_hand(_event: Event, case: Case, on: Stamped, _known: Known) -> str:
@@ -626,7 +588,7 @@ _CAME: Final = (
 
 LAWS: Final = (
     Law("first", (), _first),
-    Law("role", tuple(_STEPS), _role),
+    Law("role", tuple(kind for kind in KINDS.values() if kind.may.names), _role),
     Law(
         "second_person",
         (

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 from pydantic import ValidationError
 
 from kz_compliance_sdk.domain import fold
-from kz_compliance_sdk.domain.actor import Actor, Stamp
+from kz_compliance_sdk.domain.actor import HEAD, Actor, Stamp
 from kz_compliance_sdk.domain.case import Case, CaseState, ItemState
 from kz_compliance_sdk.domain.decision import (
     OUTCOME_OF_ACTION,
@@ -33,7 +33,7 @@ from kz_compliance_sdk.domain.ledger import Stamped
 from kz_compliance_sdk.domain.notice import Item, Notice
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.report import Outcome, Question, Statement
-from kz_compliance_sdk.domain.review_policy import HEAD, LEGAL, need
+from kz_compliance_sdk.domain.review_policy import LEGAL, need
 from kz_compliance_sdk.domain.words import Words, words
 from kz_compliance_sdk.errors import InvalidInput, NotAllowed
 

@@ -1,4 +1,4 @@
-"""Who may take which step, as data; and who counts as another person, for every step that takes a second one.
+"""Who counts as another person, for every step that takes a second one; and who may decide what.
 
 Who took the first step is what the case's chain says. Another person has another id. Where it is known by which account
 the first one came in, the second one's must be known too, and be another: whoever holds one account holds every id
@@ -7,12 +7,10 @@ behind it. Where it is not known, the id alone decides.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
+from collections.abc import Iterable
 from typing import Literal
 
-from kz_compliance_sdk.domain.actor import Actor, Stamp
+from kz_compliance_sdk.domain.actor import STAFF, Actor, Stamp, roles
 from kz_compliance_sdk.domain.case import Case, CaseState, happened
 from kz_compliance_sdk.domain.change import Change
 from kz_compliance_sdk.domain.decision import Decision
@@ -23,82 +21,6 @@ from kz_compliance_sdk.domain.ledger import Stamped
 from kz_compliance_sdk.domain.messages import step
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput, LeaseLost, NotAllowed
-
-HEAD = "head"
-
-
-@dataclass(frozen=True, slots=True)
-class ReviewPolicy:
-    """Which roles may take which step, and which steps the head of the office never takes, whatever else they are."""
-
-    may: Mapping[str, frozenset[str]]
-    never_head: frozenset[str]
-
-    def allows(self, actor: Actor, step: str) -> bool:
-        """Whether `check` lets the actor take this step."""
-        held = actor.roles & self.may.get(step, frozenset())
-        return bool(held) and not (HEAD in actor.roles and step in self.never_head)
-
-    def check(self, actor: Actor, step: str) -> None:
-        """Raises NotAllowed unless one of the actor's roles may take this step, and with the code `head` for the head
-        where one person ends something for good."""
-        if not actor.roles & self.may.get(step, frozenset()):
-            allowed = ", ".join(sorted(self.may.get(step, frozenset()))) or "nobody"
-            raise NotAllowed(f"{actor.id} may not {step.replace('_', ' ')}: that takes one of these roles: {allowed}")
-        if HEAD in actor.roles and step in self.never_head:
-            raise NotAllowed(
-                "the head of the office can be pressed in person and never decides alone: ask a lead or a lawyer.",
-                code="head",
-            )
-
-
-_REVIEWERS = frozenset({"moderator", "lead", "legal"})
-_OFFICE = _REVIEWERS | {HEAD}
-REVIEW_POLICY = ReviewPolicy(
-    MappingProxyType(
-        {
-            "claim": _OFFICE,
-            "look": _OFFICE,
-            "record_legal_check": _REVIEWERS,
-            "propose": _OFFICE,
-            "approve": frozenset({"lead", "legal"}),
-            "send_back": frozenset({"lead", "legal"}),
-            "undo": _REVIEWERS,
-            "reopen": frozenset({"lead", "legal"}),
-            "report_interim": frozenset({"lead", "legal"}),
-            "request_clarification": _REVIEWERS,
-            "enter": _OFFICE,
-            "authenticate": _OFFICE,
-            "correct_receipt": frozenset({"lead", "legal", "head"}),
-            "settle_quarantine": frozenset({"lead", "legal"}),
-            "deliver_by_hand": _OFFICE,
-            "acknowledge": _OFFICE,
-            "note": _OFFICE,
-            "contest": frozenset({"lead", "legal", "head"}),
-            "suspend": frozenset({"lead", "legal", "head"}),
-            "confirm_suspension": frozenset({"lead", "legal"}),
-            "record_undoable": frozenset({"lead", "legal"}),
-            "raise_alarm": _OFFICE,
-            "record_instruction": _OFFICE,
-            "hand_over": frozenset({"legal"}),
-            "rule_out_demand": frozenset({"legal"}),
-            "evidence": _OFFICE,
-            "disclose": frozenset({"lead", "legal", "head"}),
-            "delay_user_notice": frozenset({"legal"}),
-            "receive_appeal": _OFFICE,
-            "decide_appeal": frozenset({"lead", "legal"}),
-            "withdraw_appeal": _REVIEWERS,
-            "hold": frozenset({"lead", "legal", "head"}),
-            "end_hold": frozenset({"legal", "head"}),
-            "erase": frozenset({"legal", "head"}),
-            "export": frozenset({"legal", "head"}),
-        }
-    ),
-    never_head=frozenset({"approve", "decide_appeal", "hand_over", "settle_quarantine", "withdraw_appeal"}),
-)
-
-ROLES: frozenset[str] = frozenset().union(*REVIEW_POLICY.may.values())
-"""Every role that some step asks for."""
 
 
 def who_decided(stream: Stream, *versions: int) -> tuple[Actor, ...]:
@@ -167,13 +89,12 @@ def check_answerable(case: Case) -> None:
 
 def check_claimer(case: Case, actor: Actor) -> None:
     """Only a lawyer takes a demand for user data into hand. Raises NotAllowed."""
-    if "legal" not in actor.roles:
+    if LEGAL not in actor.roles:
         check_answerable(case)
 
 
 def claim(case: Case, *, lease_s: int, stamp: Stamp) -> tuple[Change, Case]:
     """Give the case to the moderator for `lease_s` seconds, under a token that is higher than any before."""
-    REVIEW_POLICY.check(stamp.actor, "claim")
     check_claimer(case, stamp.actor)
     token, expires = case.lease_token + 1, stamp.at + lease_s
     return step(case, "claim", happened(case, review.Claimed(token=token, until=expires), stamp))
@@ -208,6 +129,7 @@ def need(text: str, field: str, remedy: str) -> None:
 
 
 Form = Literal["redacted", "full"]
+_DISCLOSES = roles("lead", "legal", "head")
 
 VIEW_AGAIN_AFTER_S = 900
 """For how long, in seconds, one recorded view of a person stands for all: a page that is loaded anew adds nothing."""
@@ -231,7 +153,7 @@ def view(case: Case, *, stamp: Stamp) -> tuple[Change, Case]:
 def disclose(case: Case, form: Form, lang: str, reason: str, *, stamp: Stamp) -> tuple[Change, Case]:
     """A person takes an evidence pack of the case out. A full one names people, so it takes a reason and a role that
     answers for it: raises NotAllowed, InvalidInput."""
-    REVIEW_POLICY.check(stamp.actor, "disclose" if form == "full" else "evidence")
+    (_DISCLOSES if form == "full" else STAFF).check(stamp.actor, "disclose" if form == "full" else "evidence")
     if form == "full":
         need(reason, "reason", "Say who receives the pack with the names in it, and on what ground.")
     texts = {"reason": reason} if reason.strip() else None

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from kz_compliance_sdk.domain.actor import SYSTEM, Actor, Stamp
+from kz_compliance_sdk.domain.actor import STAFF, SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.arrivals import Arrival
 from kz_compliance_sdk.domain.canonical import Json, canonical, encoded
 from kz_compliance_sdk.domain.change import Change, RefusalsCounted
@@ -22,7 +22,6 @@ from kz_compliance_sdk.domain.clock import local
 from kz_compliance_sdk.domain.events.base import Source
 from kz_compliance_sdk.domain.messages import BY_HAND, REGULATOR, notify
 from kz_compliance_sdk.domain.notice import Notice
-from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.errors import InvalidInput, NotAuthentic, Unreadable
 from kz_compliance_sdk.ports import FeedMessage, Tx, Work
 from kz_compliance_sdk.services.admission import Admission
@@ -220,7 +219,7 @@ class Intake:
         `how` says on which way it came. Raises NotAllowed, and
         InvalidInput for a receipt in the future.
         """
-        REVIEW_POLICY.check(actor, "enter")
+        STAFF.check(actor, "enter")
         now = self._clock()
         if received_at > now:
             raise InvalidInput(

@@ -6,14 +6,13 @@ import hashlib
 from dataclasses import dataclass
 
 from kz_compliance_sdk.domain import holding
-from kz_compliance_sdk.domain.actor import Actor
+from kz_compliance_sdk.domain.actor import STAFF, Actor
 from kz_compliance_sdk.domain.canonical import canonical
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import Attempt, Change, OutboxMessage, case_after
 from kz_compliance_sdk.domain.clock import local
 from kz_compliance_sdk.domain.message_states import moved
 from kz_compliance_sdk.domain.messages import BY_HAND
-from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.domain.values import instant_text
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput
 from kz_compliance_sdk.ports import Store, Tx
@@ -39,7 +38,7 @@ class Letters:
 
     def record(self, actor: Actor, message_id: str, proof: Proof) -> Case:
         """Record that a letter was delivered; it then counts as received. Raises InvalidInput and IllegalMove."""
-        REVIEW_POLICY.check(actor, "deliver_by_hand")
+        STAFF.check(actor, "deliver by hand")
         for field in ("channel", "outgoing_number", "proof"):
             if not getattr(proof, field).strip():
                 raise InvalidInput(
@@ -93,7 +92,7 @@ class Letters:
 
     def retry(self, actor: Actor, message_id: str) -> OutboxMessage:
         """Try a parked message again, now. Raises IllegalMove for one that is not parked."""
-        REVIEW_POLICY.check(actor, "deliver_by_hand")
+        STAFF.check(actor, "deliver by hand")
 
         def work(tx: Tx) -> tuple[Change, OutboxMessage]:
             message = tx.message(message_id)

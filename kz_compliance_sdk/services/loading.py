@@ -35,7 +35,7 @@ from kz_compliance_sdk.domain.fold import Chain, Step, Stream, evolve, steps_of
 from kz_compliance_sdk.domain.holding import Answering, Objects, believed_objects
 from kz_compliance_sdk.domain.ledger import FIRST, NewerRelease, Sealed, Stamped
 from kz_compliance_sdk.domain.letters_in import flags_of_letters
-from kz_compliance_sdk.domain.messages import Respondent, object_key
+from kz_compliance_sdk.domain.messages import BY_HAND, Respondent, object_key
 from kz_compliance_sdk.domain.notice import (
     Cancellation,
     Clarification,
@@ -248,6 +248,14 @@ def letter_says(row: InboxRow) -> Cancellation | Clarification | Notice:
     said = read_message(row.body).data
     assert isinstance(said, Cancellation | Clarification | Notice)  # noqa: S101  nothing else is typed in
     return said
+
+
+def letter_in(tx: Tx, case: Case, message_id: str) -> tuple[Cancellation | Clarification | Notice, Arrival]:
+    """What the letter of this id says that waits for a second person, and how it came. Raises NotFound."""
+    row = next((one for one in letters_waiting(tx, case) if one.message_id == message_id), None)
+    if row is None:
+        raise NotFound("no letter of this id waits in this case.", reference=message_id)
+    return letter_says(row), arrival_in(tx, row, BY_HAND)
 
 
 def typist_in(tx: Tx, row: InboxRow) -> Actor:

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from kz_compliance_sdk.domain import retention
-from kz_compliance_sdk.domain.actor import SYSTEM, Actor
+from kz_compliance_sdk.domain.actor import SYSTEM, Actor, roles
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import Change, case_after
 from kz_compliance_sdk.domain.events import texts_in
@@ -19,7 +19,6 @@ from kz_compliance_sdk.domain.proofs import Records
 from kz_compliance_sdk.domain.received import SanctionNoted, erased, lodging_in
 from kz_compliance_sdk.domain.references import MESSAGES
 from kz_compliance_sdk.domain.retention import AT_END, Holdings, Retention
-from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
 from kz_compliance_sdk.domain.reviewed import decisions_of
 from kz_compliance_sdk.domain.values import instant_text
 from kz_compliance_sdk.errors import ComplianceError, IllegalMove, StoreError
@@ -142,6 +141,7 @@ def _without_staff(value: Any, who: Callable[[str], str]) -> Any:
 
 
 _AT_ONCE = 200
+_EXPORTS = roles("legal", "head")
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +171,7 @@ class Privacy:
         empty_log: Callable[[], bool] = lambda: True,
     ) -> None:
         self._store, self._platform, self._periods = store, platform_id, periods
-        self.empty_log = empty_log
+        self._empty_log = empty_log
 
     # ------------------------------------------------------------------------------------------- retention
 
@@ -212,7 +212,7 @@ class Privacy:
             if progress is not None:
                 progress(len(cases))
         unmatched = self._unmatched(at - self._periods.unmatched_s, dry_run=dry_run)
-        emptied = True if dry_run or not (cases or unmatched) else self.empty_log()
+        emptied = True if dry_run or not (cases or unmatched) else self._empty_log()
         return RetentionRun(at, dry_run, tuple(cases), dict(went), unmatched, dict(kept), tuple(failed), emptied)
 
     def _one(
@@ -253,7 +253,7 @@ class Privacy:
 
         Raises NotAllowed, NotFound, and IllegalMove for a case that was erased.
         """
-        REVIEW_POLICY.check(actor, "export")
+        _EXPORTS.check(actor, "export")
 
         def step(tx: Tx, case: Case) -> tuple[Change, Case]:
             if case.erased_at is not None:

@@ -2,115 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable
 from itertools import chain
 from typing import TypeVar, cast
 
-from kz_compliance_sdk.domain import fold, review_policy
-from kz_compliance_sdk.domain.actor import SYSTEM, Actor
-from kz_compliance_sdk.domain.arrivals import Arrival, Standing
-from kz_compliance_sdk.domain.case import Case, ItemState
-from kz_compliance_sdk.domain.change import Change, OutboxMessage, case_after
-from kz_compliance_sdk.domain.commands import Approve, Command
+from kz_compliance_sdk.domain import review_policy
+from kz_compliance_sdk.domain.actor import STAFF, SYSTEM, Actor
+from kz_compliance_sdk.domain.case import Case
+from kz_compliance_sdk.domain.change import Change, case_after
+from kz_compliance_sdk.domain.commands import Command
+from kz_compliance_sdk.domain.commands.base import Facts
 from kz_compliance_sdk.domain.commands.review import Lease
-from kz_compliance_sdk.domain.deciding import Context
-from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.flags import USER_DATA_DEMAND
-from kz_compliance_sdk.domain.holding import Answering
-from kz_compliance_sdk.domain.messages import BY_HAND, Respondent
-from kz_compliance_sdk.domain.notice import Cancellation, Clarification, Notice
+from kz_compliance_sdk.domain.messages import Respondent
+from kz_compliance_sdk.domain.notice import Cancellation
 from kz_compliance_sdk.domain.policy import Policy
-from kz_compliance_sdk.domain.report import UserNotified
-from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY
-from kz_compliance_sdk.domain.reviewed import Words
-from kz_compliance_sdk.domain.user_notices import Telling, UserNoticeState
-from kz_compliance_sdk.errors import NotFound
+from kz_compliance_sdk.domain.user_notices import Telling
+from kz_compliance_sdk.errors import InvalidInput
 from kz_compliance_sdk.ports import Due, Future, Store, Tx
 from kz_compliance_sdk.services import loading, sweep
 from kz_compliance_sdk.services.admission import follow_waiting
 from kz_compliance_sdk.services.loading import counted
 from kz_compliance_sdk.services.looking import Looking
-from kz_compliance_sdk.wire.v1 import MessageType, write_message
+from kz_compliance_sdk.wire.v1 import write_message
 
 R = TypeVar("R")
-
-
-@dataclass(frozen=True)
-class CaseFacts:
-    """What a command can ask beside the case (`Facts`), read in the transaction that will write."""
-
-    tx: Tx
-    case: Case
-    policy: Policy
-    telling: Telling
-    answers: Respondent
-    can_look: bool
-
-    @cached_property
-    def stream(self) -> fold.Stream:
-        return loading.stream_in(self.tx, self.case.id)
-
-    @property
-    def words(self) -> Words:
-        return self.tx.words
-
-    def notice(self) -> Notice:
-        return loading.notice_of(self.tx, self.case)
-
-    def context(self) -> Context:
-        return loading.context_of(self.tx, self.case, self.policy, self.answers, can_look=self.can_look)
-
-    def decisions(self) -> dict[int, Decision]:
-        return loading.decisions_in(self.tx, self.case.id)
-
-    def standing(self, said: Cancellation | Clarification | None = None) -> Standing:
-        if said is None:
-            return loading.standing_of(self.tx, self.case, self.answers)
-        return loading.standing_before(self.tx, self.case, said, self.answers)
-
-    def answering(self, item: ItemState | None) -> Answering:
-        return loading.answering_of(self.tx, self.case, item, self.answers)
-
-    def respondent(self) -> Respondent:
-        return loading.with_checkpoint(self.tx, self.answers)
-
-    def notified(self) -> Mapping[str, UserNotified]:
-        return loading.notified_of(self.tx, self.case)
-
-    def tellings(self) -> Sequence[UserNoticeState]:
-        return loading.tellings_of(self.tx, self.case)
-
-    def own_measures(self) -> frozenset[tuple[str, int]]:
-        return frozenset(loading.objects_of(self.tx, self.case).own(self.case))
-
-    def open_messages(self) -> Sequence[OutboxMessage]:
-        return self.tx.open_messages(self.case.id)
-
-    def message(self, message_id: str) -> OutboxMessage:
-        return self.tx.message(message_id)
-
-    def letter(self, message_id: str) -> tuple[Cancellation | Clarification | Notice, Arrival]:
-        rows = loading.letters_waiting(self.tx, self.case)
-        row = next((one for one in rows if one.message_id == message_id), None)
-        if row is None:
-            raise NotFound("no letter of this id waits in this case.", reference=message_id)
-        return loading.letter_says(row), loading.arrival_in(self.tx, row, BY_HAND)
-
-    def amendment(self) -> tuple[Notice, Arrival, tuple[str, ...]] | None:
-        return loading.typed_amendment(self.tx, self.case)
-
-    def letter_bytes(self, said: Cancellation | Clarification, message_id: str, sent_at: int) -> bytes:
-        kind: MessageType = "notice.cancelled" if isinstance(said, Cancellation) else "notice.clarified"
-        platform = self.case.platform_id
-        return write_message(kind, said, message_id=message_id, sent_at=sent_at, platform_id=platform)
-
-    def taken(self) -> Sequence[fold.Stream]:
-        return loading.messages_taken(self.tx, self.stream)
-
-    def case_of_appeal(self, appeal_id: str) -> str:
-        return self.tx.case_of_appeal(appeal_id)
 
 
 class Taking:
@@ -125,32 +41,30 @@ class Taking:
         respondent: Respondent,
         telling: Telling,
         looking: Looking | None = None,
+        empty_log: Callable[[], object] = lambda: True,
     ) -> None:
         self._store, self._platform, self._policy = store, platform_id, policy
         self._respondent, self._telling, self._looking = respondent, telling, looking
+        self.empty_log = empty_log
 
     def take(self, actor: Actor | None, case_id: str, command: Command[R]) -> Future[R]:
-        """What the command comes to; without an actor the platform's own system takes it.
-
-        Before an approval the content is compared, outside the transaction: raises Conflict if it is not what was
-        proposed about."""
+        """What the command comes to; without an actor the platform's own system takes it. What comes `after` it is for
+        who waits for it."""
         who = actor or SYSTEM
-        if isinstance(command, Approve) and self._looking is not None:
-            self._looking.before_approval(who, case_id, command.digest)
+        if not isinstance(command, Command):
+            raise InvalidInput(
+                "it is no command.",
+                field="command",
+                remedy="Give one of kz_compliance_sdk.commands, such as commands.Undo().",
+            )
+        command.allow(who)
+        command.before(self, who, case_id)
 
         def work(tx: Tx) -> tuple[Change, R]:
             stamp = tx.stamp(who)
             command.admit(stamp)
             case = tx.case(case_id)
-            facts = CaseFacts(
-                tx,
-                case,
-                self._policy,
-                self._telling,
-                self._respondent,
-                can_look=self._looking is not None and self._looking.is_ready(),
-            )
-            change, outcome = command.decide(case, facts, stamp)
+            change, outcome = command.decide(case, self._facts(tx, case), stamp)
             after = case_after(case, change)
             if after.revision == case.revision:
                 return change, outcome
@@ -161,9 +75,47 @@ class Taking:
 
         return self._store.submit(self._platform, counted(work))
 
+    def _facts(self, tx: Tx, case: Case) -> Facts:
+        stream, answers = loading.stream_in(tx, case.id), self._respondent
+        can_look = self._looking is not None and self._looking.is_ready()
+        return Facts(
+            policy=self._policy,
+            telling=self._telling,
+            stream=stream,
+            words=tx.words,
+            notice=lambda: loading.notice_of(tx, case),
+            context=lambda: loading.context_of(tx, case, self._policy, answers, can_look=can_look),
+            decisions=lambda: loading.decisions_in(tx, case.id),
+            standing=lambda: loading.standing_of(tx, case, answers),
+            standing_before=lambda said: loading.standing_before(tx, case, said, answers),
+            answering=lambda item: loading.answering_of(tx, case, item, answers),
+            respondent=lambda: loading.with_checkpoint(tx, answers),
+            notified=lambda: loading.notified_of(tx, case),
+            tellings=lambda: loading.tellings_of(tx, case),
+            own_measures=lambda: frozenset(loading.objects_of(tx, case).own(case)),
+            open_messages=lambda: tx.open_messages(case.id),
+            message=tx.message,
+            letter=lambda message_id: loading.letter_in(tx, case, message_id),
+            amendment=lambda: loading.typed_amendment(tx, case),
+            letter_bytes=lambda said, message_id, sent_at: write_message(
+                "notice.cancelled" if isinstance(said, Cancellation) else "notice.clarified",
+                said,
+                message_id=message_id,
+                sent_at=sent_at,
+                platform_id=case.platform_id,
+            ),
+            taken=lambda: loading.messages_taken(tx, stream),
+            case_of_appeal=tx.case_of_appeal,
+        )
+
+    def compare_content(self, actor: Actor, case_id: str, digest: str) -> None:
+        """Look whether the content is what was proposed about. Raises Conflict if it is not."""
+        if self._looking is not None:
+            self._looking.before_approval(actor, case_id, digest)
+
     def claim(self, actor: Actor, *, category: str | None = None, case_id: str | None = None) -> Future[Lease | None]:
         """The most urgent free case, or the one named; None if nothing is free. Leases that ran out come back first."""
-        REVIEW_POLICY.check(actor, "claim")
+        STAFF.check(actor, "claim")
         # What only a lawyer takes must not stand in everybody else's way.
         without = "" if "legal" in actor.roles else USER_DATA_DEMAND
 

@@ -73,9 +73,9 @@ CONTROLS: tuple[Control, ...] = (
             f"{REVIEW}test_a_step_takes_one_of_its_roles[{named}]",
         )
         for named, step in (
-            ("send back", "send_back"),
-            ("question", "request_clarification"),
-            ("recall", "request_clarification"),
+            ("send back", "send back"),
+            ("question", "request clarification"),
+            ("recall", "recall"),
             ("approve", "approve"),
             ("full pack", "disclose"),
         )
@@ -201,7 +201,7 @@ CONTROLS: tuple[Control, ...] = (
         "the head approves",
         "the head never approves, whatever other roles the account has",
         DUE_PROCESS,
-        instead("domain.review_policy.ReviewPolicy.check", made=heads_like_others),
+        instead("domain.actor.Roles.check", made=heads_like_others),
         f"{REVIEW}test_the_head_never_approves_whatever_else_they_are",
     ),
     Control(

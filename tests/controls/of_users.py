@@ -51,14 +51,14 @@ CONTROLS: tuple[Control, ...] = (
         "anybody delays",
         "a person's delay takes the role `legal`",
         OF_USERS,
-        roles_unchecked("delay_user_notice"),
+        roles_unchecked("delay user notices"),
         f"{USERS}test_a_delay_has_an_end_and_a_lawyer",
     ),
     Control(
         "the head ends an appeal",
         "the head of the office ends no appeal",
         OF_USERS,
-        instead("domain.review_policy.ReviewPolicy.check", made=heads_like_others),
+        instead("domain.actor.Roles.check", made=heads_like_others),
         f"{USERS}test_the_head_ends_no_appeal",
     ),
 )

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from msgspec import structs
 
+from kz_compliance_sdk.domain.actor import HEAD
 from kz_compliance_sdk.domain.change import CaseWrite
-from kz_compliance_sdk.domain.review_policy import HEAD
 
 RULES = (
     "head_of_office",
@@ -157,10 +157,10 @@ def forgets(rule: str) -> Seam:
 
 def roles_unchecked(step: str) -> Seam:
     def made(check: Any) -> Any:
-        return lambda policy, actor, asked: None if asked == step else check(policy, actor, asked)
+        return lambda roles, actor, asked: None if asked == step else check(roles, actor, asked)
 
-    return instead("domain.review_policy.ReviewPolicy.check", made=made)
+    return instead("domain.actor.Roles.check", made=made)
 
 
 def heads_like_others(real: Any) -> Any:
-    return lambda policy, actor, step: real(policy, replace(actor, roles=actor.roles - {HEAD}), step)
+    return lambda roles, actor, step: real(roles, replace(actor, roles=actor.roles - {HEAD}), step)

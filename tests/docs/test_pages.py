@@ -21,13 +21,15 @@ from kz_compliance_sdk.adapters.sql import schema
 from kz_compliance_sdk.adapters.sql.store import MOST_WAITING
 from kz_compliance_sdk.adapters.troubles import REMIND_S
 from kz_compliance_sdk.config.sections import LimitSettings
-from kz_compliance_sdk.domain import change, running_time
+from kz_compliance_sdk.domain import change, commands, running_time
 from kz_compliance_sdk.domain.change import LEASE_S, PARK_AFTER_REFUSED_S, next_attempt_at
+from kz_compliance_sdk.domain.commands.base import LEASE
 from kz_compliance_sdk.domain.decision import Action
+from kz_compliance_sdk.domain.events import KINDS
 from kz_compliance_sdk.domain.notice import Notice
 from kz_compliance_sdk.domain.policy import kz_policy
 from kz_compliance_sdk.domain.report import Report
-from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY, VIEW_AGAIN_AFTER_S
+from kz_compliance_sdk.domain.review_policy import VIEW_AGAIN_AFTER_S
 from kz_compliance_sdk.errors import NotAuthentic
 from kz_compliance_sdk.faces.cli import demo_stage, demo_stories, doctor
 from kz_compliance_sdk.faces.cli.app import app
@@ -43,7 +45,7 @@ from tests.docs.blocks import DOCS, ROOT, Block, blocks
 from tests.docs.site import INTAKE_PATH, settings_file, signed_notice
 from tests.journey.campaign.run import SPEED, Campaign
 from tests.journey.races.pairs import PAIRS
-from tests.table.steps import STEPS
+from tests.table.steps import STEPS, Step
 from tests.waiting import PATIENCE_S
 
 README = ROOT / "README.md"
@@ -221,38 +223,44 @@ def test_a_number_on_a_page_is_the_number_in_the_code(page: str, says: str, valu
     assert value == is_so
 
 
-def test_the_table_of_roles_is_the_policy() -> None:
-    """Every row of the table, from which the page is made, gives the roles that the code lets take these steps, and no
-    step is left out."""
-    told = {_ROW.get(step.name, step.name): step.may for step in STEPS if step.may is not None}
-    assert told == dict(REVIEW_POLICY.may)
-    assert {_ROW.get(step.name, step.name) for step in STEPS if step.never_head} == REVIEW_POLICY.never_head
+def test_the_table_of_roles_is_that_of_the_commands() -> None:
+    """Every row of the table, from which the page is made, gives the roles that the command lets take the step, and no
+    command is left out."""
+    told = {_COMMAND.get(step.name, step.name): (step.may, step.never_head) for step in STEPS if step.may is not None}
+    may = {kind.step.replace(" ", "_"): kind.may for kind in commands.KINDS if kind.may is not LEASE}
+    assert {name: told.get(name) for name in may} == {name: (of.names, of.never_head) for name, of in may.items()}
+    assert told.keys() - may.keys() == _OF_METHODS
 
 
-_ROW = {
+def test_an_event_is_as_lawful_as_the_steps_that_tell_it() -> None:
+    """Nothing was released yet: what an event lets bring it about is what the commands let, no more and no less."""
+    told: dict[str, list[Step]] = {}
+    for step in STEPS:
+        for event in step.events:
+            told.setdefault(event, []).append(step)
+    for name, steps in told.items():
+        may = KINDS[name].may
+        if may.names:
+            assert may.names == frozenset().union(*(step.may or () for step in steps)), name
+            assert may.never_head == all(step.never_head for step in steps), name
+
+
+_COMMAND = {
     "check_law": "record_legal_check",
     "refuse": "propose",
     "approve_unseen": "approve",
     "send_back_unseen": "send_back",
     "reopen_item": "reopen",
     "ask": "request_clarification",
-    "recall": "request_clarification",
-    "enter_cancellation": "enter",
-    "enter_answer": "enter",
-    "vouch": "authenticate",
-    "dismiss": "authenticate",
-    "answer_by_hand": "deliver_by_hand",
-    "record_delivery": "deliver_by_hand",
-    "retry": "deliver_by_hand",
     "alarm": "raise_alarm",
-    "settle_contest": "contest",
-    "end_suspension": "suspend",
+    "contest": "record_contest",
+    "delay_user_notice": "delay_user_notices",
     "appeal": "receive_appeal",
     "uphold": "decide_appeal",
     "reverse": "decide_appeal",
-    "ask_erasure": "erase",
-    "evidence_full": "disclose",
 }
+_OF_METHODS = {"claim", "look", "enter", "record_delivery", "retry", "export", "evidence", "evidence_full"}
+"""The steps that no command takes: the table alone says who may, and the walk through it holds the code to that."""
 
 
 def test_the_notice_of_the_contract_is_one() -> None:

@@ -120,12 +120,12 @@ def _value(param: Any) -> str:
 
 def _option(param: Any) -> str:
     flag = getattr(param, "is_flag", False)
-    names = ", ".join(f"`{name}`" if flag else f"`{name} {_value(param)}`" for name in param.opts)
+    named = ", ".join(f"`{name}`" if flag else f"`{name} {_value(param)}`" for name in param.opts)
     required = "required" if param.required else ""
     default = param.default
     if not required and default not in (None, False, "") and not callable(default):
         required = f"`{default}`"
-    return f"| {names} | {required} | {_one_line(param.help)} |"
+    return f"| {_one_line(named)} | {required} | {_one_line(param.help)} |"
 
 
 def cli_page() -> str:

@@ -32,7 +32,7 @@ def _now(office: Office, case: str) -> str:
 def test_a_contest_is_recorded_shown_and_settled(office: Office, case: str) -> None:
     at = _now(office, case)
     said = ("--before", "the ministry", "--number", "J-1", "--filed-at", at, "--remedy", "annul it")
-    assert "may not contest" in office.refused(6, "cases", "contest", case, *said)
+    assert "may not record contest" in office.refused(6, "cases", "contest", case, *said)
     assert "Contest 1" in office.ok("cases", "contest", case, *said, user="daniyar")
     shown = office.document("cases", "show", case)
     (one,) = shown["contests"]

@@ -347,9 +347,10 @@ def test_an_appeal_after_the_erasure_hears_of_it_and_of_what_is_left(desk: Desk)
 def test_an_early_erasure_takes_two_people_and_a_ground(desk: Desk) -> None:
     _refused(desk)
     case = desk.host.cases()[0].id
+    words: Any = "she is called Dana"
     wrongly: tuple[tuple[type[Exception], Callable[[], object]], ...] = (
         (NotAllowed, lambda: desk.host.take(M1, case, commands.AskErasure("court"))),
-        (InvalidInput, lambda: desk.host.take(LEGAL, case, commands.AskErasure("she is called Dana"))),
+        (InvalidInput, lambda: desk.host.take(LEGAL, case, commands.AskErasure(words))),
         (IllegalMove, lambda: desk.host.take(HEAD, case, commands.Erase())),
     )
     for wrong, call in wrongly:

@@ -293,5 +293,6 @@ class Facts:
 
 def taken(case: Case, command: Command[R], stamp: Stamp, **facts: Any) -> tuple[Change, R]:
     """What a command changes, and what it comes to."""
+    command.allow(stamp.actor)
     command.admit(stamp)
     return command.decide(case, cast("Any", Facts(case, **facts)), stamp)

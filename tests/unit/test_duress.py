@@ -62,7 +62,7 @@ def proposed(
 
 def approved(by: Actor, case: Case, decision: Decision, given: deciding.Context) -> Case:
     at = stamp(T0, by)
-    commands.Approve(decision.digest).admit(at)
+    commands.Approve(decision.digest).allow(by)
     return deciding.approve(case, decision.digest, decision, given, (), stamp=at)[1]
 
 

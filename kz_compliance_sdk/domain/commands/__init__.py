@@ -1,6 +1,11 @@
-"""The commands: what people do to a case, each a value that the desk takes."""
+"""The commands: what people do to a case, each a value that the desk takes.
+
+Made from the classes by `python -m tests.generate`. Do not edit.
+"""
 
 from __future__ import annotations
+
+from typing import Any, Final
 
 from kz_compliance_sdk.domain.commands.arrivals import (
     Authenticate,
@@ -51,7 +56,51 @@ from kz_compliance_sdk.domain.commands.review import (
     Undo,
 )
 
+KINDS: Final[tuple[type[Command[Any]], ...]] = (
+    Authenticate,
+    CorrectReceipt,
+    SettleQuarantine,
+    EnterCancellation,
+    EnterAnswer,
+    Vouch,
+    Dismiss,
+    RaiseAlarm,
+    RecordInstruction,
+    HandOver,
+    RuleOutDemand,
+    AnswerByHand,
+    Hold,
+    EndHold,
+    AskErasure,
+    Erase,
+    DelayUserNotices,
+    RecordContest,
+    SettleContest,
+    Suspend,
+    ConfirmSuspension,
+    EndSuspension,
+    ReceiveAppeal,
+    DecideAppeal,
+    WithdrawAppeal,
+    Renew,
+    Release,
+    RecordLegalCheck,
+    Propose,
+    Approve,
+    SendBack,
+    Undo,
+    RequestClarification,
+    Recall,
+    Reopen,
+    ReportInterim,
+    RecordUndoable,
+    Acknowledge,
+    Note,
+)
+"""Every command, in the order in which they are written down."""
+
 __all__ = [
+    "KINDS",
     "Acknowledge",
     "AnswerByHand",
     "Approve",

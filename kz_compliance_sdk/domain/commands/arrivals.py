@@ -13,13 +13,14 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from kz_compliance_sdk.domain import clock
-from kz_compliance_sdk.domain.actor import Stamp
+from kz_compliance_sdk.domain.actor import STAFF, Stamp, roles
 from kz_compliance_sdk.domain.arrivals import Arrival
 from kz_compliance_sdk.domain.case import Case, happened, moved
 from kz_compliance_sdk.domain.change import Change
-from kz_compliance_sdk.domain.commands.base import Command, Facts, Field, How, past, words
+from kz_compliance_sdk.domain.commands.base import Command, Facts
 from kz_compliance_sdk.domain.events import office
 from kz_compliance_sdk.domain.events.arrivals import LetterDismissed
+from kz_compliance_sdk.domain.forms import CAME, HOW, RECEIVED, Field, needed, words
 from kz_compliance_sdk.domain.letters_in import (
     check_voucher,
     enter_letter,
@@ -36,18 +37,13 @@ from kz_compliance_sdk.errors import IllegalMove, InvalidInput
 
 M = TypeVar("M", bound=BaseModel)
 _OFFICE = "office"
-Came = Annotated[
-    str,
-    Field(
-        "On which way it came: letter, e-mail, phone call.",
-        needed="Say on which way it came: letter, e-mail, phone call.",
-    ),
-]
-Received = Annotated[int, past("--received-at", "When the office received it:", "Give the time on the stamp.")]
-Letter = Annotated[str, Field("The letter: see `cases letters`.", "--letter")]
+Came = Annotated[str, CAME]
+How = Annotated[str, HOW]
+Received = Annotated[int, RECEIVED]
+Letter = Annotated[str, Field("The letter: see `cases letters`.", "--letter", "ID")]
 
 
-class Authenticate(Command[Case], may="authenticate", told="{name} is {case.authenticity}."):
+class Authenticate(Command[Case], may=STAFF, told="{name} is {case.authenticity}."):
     """Record how the authenticity of a typed-in notice was checked. Never by its typist.
 
     An amendment that was typed in waits for this as well, and then takes effect.
@@ -69,12 +65,12 @@ class Authenticate(Command[Case], may="authenticate", told="{name} is {case.auth
 
 class CorrectReceipt(
     Command[Case],
-    may="correct_receipt",
+    may=roles("lead", "legal", "head"),
     told="{name} was received {case.received_at:time}.",
 ):
     """Correct the receipt of a typed-in notice, by a second person. The clock follows."""
 
-    received_at: Annotated[int, past("--received-at", needed="Give a time that is past.")]
+    received_at: Received
     reasons: Annotated[str, words("Say what shows the right time.")]
 
     def decide(self, case: Case, facts: Facts, stamp: Stamp) -> tuple[Change, Case]:
@@ -94,7 +90,9 @@ class CorrectReceipt(
         return written(corrected, told), corrected
 
 
-class SettleQuarantine(Command[Case], may="settle_quarantine", name="settle", told="{name} is settled."):
+class SettleQuarantine(
+    Command[Case], may=roles("lead", "legal", never_head=True), name="settle", told="{name} is settled."
+):
     """Close a message in quarantine that was dealt with otherwise."""
 
     reasons: Annotated[str, words("Say how it was dealt with, for example: the sender was called and sends it again.")]
@@ -109,20 +107,20 @@ class SettleQuarantine(Command[Case], may="settle_quarantine", name="settle", to
 
 class EnterCancellation(
     Command[Case],
-    may="enter",
+    may=STAFF,
     name="cancel-by-letter",
     panel="Letters about a case",
     told="The letter about {name} waits for a second person.",
 ):
     """Type in a letter that cancels the order or a part of it. Nothing changes until somebody else vouches for it."""
 
-    reference: Annotated[str, Field("The letter's own number.", "--number", "Give the letter's own number.")]
+    reference: Annotated[str, needed("Give the letter's own number.", "--number")]
     issued_at: Annotated[int, Field("Its date:", is_time=True)]
     received_at: Received
     how: Came
     effect: Annotated[Effect | None, Field("What it says of its effect; leave it out if it says nothing.")] = None
     item_ids: Annotated[
-        Sequence[str] | None, Field("An item that falls; may be repeated. Without it, all.", "--item")
+        Sequence[str] | None, Field("An item that falls; may be repeated. Without it, all.", "--item", "ID")
     ] = None
     reasons: Sequence[Statement] = ()
 
@@ -146,7 +144,7 @@ class EnterCancellation(
         return _enter(case, said, self.received_at, self.how, facts, stamp)
 
 
-class EnterAnswer(Command[Case], may="enter"):
+class EnterAnswer(Command[Case], may=STAFF, name="answer-by-letter"):
     """Type in a letter that answers a question of ours: `in_reply_to` is the id of its message, `items` replace those
     of the same id. It changes nothing until somebody else vouches for it."""
 
@@ -207,7 +205,7 @@ def _enter(
 
 class Vouch(
     Command[Case],
-    may="authenticate",
+    may=STAFF,
     panel="Letters about a case",
     told="The letter about {name} has taken effect.",
 ):
@@ -220,12 +218,10 @@ class Vouch(
         says, arrival = facts.letter(self.message_id)
         if isinstance(says, Notice):
             raise IllegalMove("this letter is an amendment: call authenticate.", reference=case.id)
-        return vouch_for_letter(case, says, arrival, self.how, facts.policy, facts.standing(says), stamp)
+        return vouch_for_letter(case, says, arrival, self.how, facts.policy, facts.standing_before(says), stamp)
 
 
-class Dismiss(
-    Command[Case], may="authenticate", panel="Letters about a case", told="The letter about {name} is dismissed."
-):
+class Dismiss(Command[Case], may=STAFF, panel="Letters about a case", told="The letter about {name} is dismissed."):
     """Record that a letter is not what it seemed, such as a forgery or a slip of the typist: it never takes effect."""
 
     message_id: Letter

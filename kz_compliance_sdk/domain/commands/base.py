@@ -10,25 +10,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
-from types import NoneType, UnionType
-from typing import (
-    Annotated,
-    Any,
-    ClassVar,
-    Generic,
-    Literal,
-    Protocol,
-    TypeVar,
-    Union,
-    dataclass_transform,
-    get_args,
-    get_origin,
-    get_type_hints,
-)
+from string import Formatter
+from typing import Any, ClassVar, Generic, Protocol, TypeVar, dataclass_transform, get_args, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
-from kz_compliance_sdk.domain.actor import SYSTEM, Actor, Stamp
+from kz_compliance_sdk.domain.actor import Actor, Roles, Stamp, roles
 from kz_compliance_sdk.domain.arrivals import Arrival, Standing
 from kz_compliance_sdk.domain.cancellations import enforcing, has_begun
 from kz_compliance_sdk.domain.case import Case, ItemState, happened, moved
@@ -37,12 +24,13 @@ from kz_compliance_sdk.domain.deciding import Context
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.events import review
 from kz_compliance_sdk.domain.fold import Stream
+from kz_compliance_sdk.domain.forms import Field, check_of
 from kz_compliance_sdk.domain.holding import Answering
 from kz_compliance_sdk.domain.messages import Respondent, written
 from kz_compliance_sdk.domain.notice import Cancellation, Clarification, Notice
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.report import UserNotified
-from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY, need
+from kz_compliance_sdk.domain.review_policy import need
 from kz_compliance_sdk.domain.reviewed import Words
 from kz_compliance_sdk.domain.running_time import on_the_term_again, replanned
 from kz_compliance_sdk.domain.user_notices import Telling, UserNoticeState
@@ -52,109 +40,161 @@ from kz_compliance_sdk.errors import InvalidInput
 R = TypeVar("R")
 _LATEST = 253_402_300_799
 """The last second of the year 9999, UTC: what a document can write down."""
-LEASE = "lease"
+LEASE = roles()
+"""Who holds the lease may take it, and `decide` checks that."""
 _LINE: TypeAdapter[str] = TypeAdapter(Line)
 _LINE_REMEDY = "Give one line of at most 1,000 characters, without control characters."
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
-    """How people are asked for a field of a command: the `help` text, and `option` where the command line calls it
-    otherwise. `needed` is the remedy for a text that says nothing; where it is empty, the text may be. A time is UTC
-    seconds; one that `is_past` is refused while it is still to come. What `is_line` is a name or a number: one line."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What a command can ask beside the case: all as it is in the transaction that will write. What has to be read is a
+    function: each command needs other things."""
 
-    help: str = ""
-    option: str = ""
-    needed: str = ""
-    is_time: bool = False
-    is_past: bool = False
-    is_line: bool = False
+    policy: Policy
+    telling: Telling
+    """How the platform tells its users."""
+    stream: Stream
+    """The chain of the case."""
+    words: Words
+    """The words of its chain, by sequence and name."""
+    notice: Callable[[], Notice]
+    """The notice as it stands. Raises NotFound."""
+    context: Callable[[], Context]
+    """What a decision needs."""
+    decisions: Callable[[], Mapping[int, Decision]]
+    """The decisions by their version, but for those that were erased."""
+    standing: Callable[[], Standing]
+    """What an amendment or an appeal needs."""
+    standing_before: Callable[[Cancellation | Clarification], Standing]
+    """What a cancellation or an answer needs that says this."""
+    answering: Callable[[ItemState | None], Answering]
+    """What is needed when something becomes of an item."""
+    respondent: Callable[[], Respondent]
+    """Who answers, with the last checkpoint."""
+    notified: Callable[[], Mapping[str, UserNotified]]
+    """What is known of the telling of each item's user."""
+    tellings: Callable[[], Sequence[UserNoticeState]]
+    """Where the telling of each item's user stands."""
+    own_measures: Callable[[], frozenset[tuple[str, int]]]
+    """The measures of the case that are in force: the object and the item's number of each."""
+    open_messages: Callable[[], Sequence[OutboxMessage]]
+    """The messages of the case that are not settled."""
+    message: Callable[[str], OutboxMessage]
+    """A message of this id that is parked or waits for a person. Raises NotFound."""
+    letter: Callable[[str], tuple[Cancellation | Clarification | Notice, Arrival]]
+    """What the letter of this id says that waits for a second person, and how it came. Raises NotFound."""
+    amendment: Callable[[], tuple[Notice, Arrival, tuple[str, ...]] | None]
+    """The amendment that was typed in and waits for a second person, and the flags of the other letters that do."""
+    letter_bytes: Callable[[Cancellation | Clarification, str, int], bytes]
+    """The message that a letter makes, by its id and when it was sent (UTC seconds)."""
+    taken: Callable[[], Sequence[Stream]]
+    """The streams of the messages that the case took after they came, which hold something that can be erased."""
+    case_of_appeal: Callable[[str], str]
+    """The id of the case in which the appeal of this id was made. Raises NotFound."""
 
 
-def words(needed: str = "", help: str = "Why. Sealed in the ledger; never leaves the platform.") -> Field:  # noqa: A002
-    """What a person writes. It is sealed."""
-    return Field(help, needed=needed)
+class Outside(Protocol):
+    """What a command can have done before or after the transaction that writes it."""
+
+    def compare_content(self, actor: Actor, case_id: str, digest: str) -> None:
+        """Look whether the content is what was proposed about. Raises Conflict if it is not."""
+
+    def empty_log(self) -> object:
+        """Overwrite what was destroyed where the database still holds it."""
 
 
-def past(option: str, help: str = "", needed: str = "") -> Field:  # noqa: A002
-    """A time that has come, in UTC seconds; `needed` is the remedy for one that is still to come."""
-    return Field(help, option, needed, is_time=True, is_past=True)
+@dataclass_transform(frozen_default=True)
+class Command(ABC, Generic[R]):
+    """A step on one case, whose outcome is an `R`.
+
+    `may` says who may take it: without it nobody. `group` and `name` are what the command line calls it, `panel` is
+    where it stands there. One that says what it `told` is made a command of the command line by that alone: `{name}` is
+    what people call the case, `{case...}` what it is then, and the fields stand there by their names (`:time` and
+    `:count` say how). One that `asks` is confirmed first. `step` is its class in words.
+    """
+
+    may: ClassVar[Roles] = roles()
+    group: ClassVar[str] = "cases"
+    name: ClassVar[str] = ""
+    panel: ClassVar[str] = ""
+    told: ClassVar[str] = ""
+    asks: ClassVar[str] = ""
+    step: ClassVar[str] = ""
+
+    def __init_subclass__(
+        cls,
+        *,
+        may: Roles = roles(),  # noqa: B008  a value
+        group: str = "cases",
+        name: str = "",
+        panel: str = "Office",
+        told: str = "",
+        asks: str = "",
+    ) -> None:
+        super().__init_subclass__()
+        dataclass(frozen=True)(cls)
+        cls.step = re.sub(r"(?<!^)(?=[A-Z])", " ", cls.__name__).lower()
+        cls.may, cls.group, cls.name = may, group, name or cls.step.replace(" ", "-")
+        cls.panel, cls.told, cls.asks = panel, told, asks
+        for one in fields(cls):  # type: ignore[arg-type]  # it was just made one
+            if one.name in _TAKEN or hasattr(Command, one.name):
+                raise TypeError(f"{cls.__name__}.{one.name} means something else already: call the field otherwise.")
+        known = {"case", "name", *(one.name for one in fields(cls))}  # type: ignore[arg-type]
+        for _, place, _, _ in Formatter().parse(told):
+            if place is not None and re.split(r"[.\[]", place)[0] not in known:
+                raise TypeError(f"{cls.__name__} tells {{{place}}}, which names no field of it.")
+
+    @classmethod
+    @cache
+    def form(cls) -> Mapping[str, tuple[Any, Field, Any]]:
+        """Of each field that people are asked for: its type, how, and what it is otherwise (MISSING: nothing)."""
+        return {name: of for name, of in cls._fields().items() if of[1] != Field()}
+
+    @classmethod
+    def _fields(cls) -> Mapping[str, tuple[Any, Field, Any]]:
+        hints = get_type_hints(cls, include_extras=True)
+        held = {one.name: one.default for one in fields(cls)}  # type: ignore[arg-type]
+        asked = {name: [one for one in get_args(hints[name]) if isinstance(one, Field)] for name in held}
+        return {name: (hints[name], [*how, Field()][0], held[name]) for name, how in asked.items()}
+
+    @classmethod
+    @cache
+    def _checks(cls) -> tuple[tuple[str, Callable[[Any, str], None], Field], ...]:
+        return tuple((name, check_of(kind), field) for name, (kind, field, _) in cls._fields().items())
+
+    def admit(self, stamp: Stamp) -> None:
+        """Raises InvalidInput for a form that is not filled in."""
+        for name, check, field in self._checks():
+            value = getattr(self, name)
+            check(value, name)
+            if field.is_needed:
+                need(value, name, field.help)
+            if field.is_line and not _is_line(value):
+                raise InvalidInput("it is no line of text.", field=name, remedy=_LINE_REMEDY)
+            if field.is_time and value is not None and not 0 <= value <= _LATEST:
+                raise InvalidInput("no clock shows this time.", field=name, remedy="Give UTC seconds.")
+            if field.is_past and value > stamp.at:
+                raise InvalidInput("it lies in the future.", field=name, remedy=field.help)
+
+    def allow(self, actor: Actor) -> None:
+        """Raises NotAllowed for somebody who may not take it."""
+        if self.may is not LEASE:
+            self.may.check(actor, self.step)
+
+    def before(self, outside: Outside, actor: Actor, case_id: str) -> None:
+        """What comes before the transaction; nothing, unless the command says otherwise."""
+
+    def after(self, outside: Outside) -> None:
+        """What comes once it is durable; nothing, unless the command says otherwise."""
+
+    @abstractmethod
+    def decide(self, case: Case, facts: Facts, stamp: Stamp) -> tuple[Change, R]:
+        """What it changes, and what it comes to. Raises what a person can mend."""
 
 
-How = Annotated[
-    str,
-    Field(
-        "How it was checked, such as: called back on the number in the register.",
-        needed="Say how it was checked, for example: called back on the number in the register.",
-    ),
-]
-
-
-class Facts(Protocol):
-    """What a command can ask beside the case: all as it is in the transaction that will write."""
-
-    @property
-    def policy(self) -> Policy: ...
-
-    @property
-    def telling(self) -> Telling:
-        """How the platform tells its users."""
-
-    @property
-    def stream(self) -> Stream:
-        """The chain of the case."""
-
-    @property
-    def words(self) -> Words:
-        """The words of its chain, by sequence and name."""
-
-    def notice(self) -> Notice:
-        """The notice as it stands. Raises NotFound."""
-
-    def context(self) -> Context:
-        """What a decision needs."""
-
-    def decisions(self) -> dict[int, Decision]:
-        """The decisions by their version, but for those that were erased."""
-
-    def standing(self, said: Cancellation | Clarification | None = None) -> Standing:
-        """What an amendment needs, or a cancellation or an answer that says this."""
-
-    def answering(self, item: ItemState | None) -> Answering:
-        """What is needed when something becomes of an item."""
-
-    def respondent(self) -> Respondent:
-        """Who answers, with the last checkpoint."""
-
-    def notified(self) -> Mapping[str, UserNotified]:
-        """What is known of the telling of each item's user."""
-
-    def tellings(self) -> Sequence[UserNoticeState]:
-        """Where the telling of each item's user stands."""
-
-    def own_measures(self) -> frozenset[tuple[str, int]]:
-        """The measures of the case that are in force: the object and the item's number of each."""
-
-    def open_messages(self) -> Sequence[OutboxMessage]:
-        """The messages of the case that are not settled."""
-
-    def message(self, message_id: str) -> OutboxMessage:
-        """A message that is parked or waits for a person. Raises NotFound."""
-
-    def letter(self, message_id: str) -> tuple[Cancellation | Clarification | Notice, Arrival]:
-        """What a letter says that waits for a second person, and how it came. Raises NotFound."""
-
-    def amendment(self) -> tuple[Notice, Arrival, tuple[str, ...]] | None:
-        """The amendment that was typed in and waits for a second person, and the flags of the other letters that do."""
-
-    def letter_bytes(self, said: Cancellation | Clarification, message_id: str, sent_at: int) -> bytes:
-        """The message that a letter makes, sent at `sent_at` (UTC seconds)."""
-
-    def taken(self) -> Sequence[Stream]:
-        """The streams of the messages that the case took after they came, which hold something that can be erased."""
-
-    def case_of_appeal(self, appeal_id: str) -> str:
-        """The id of the case in which an appeal was made. Raises NotFound."""
+_TAKEN = frozenset({"case", "on", "session", "ctx", "yes", "as_json"})
+"""What the command line passes beside the fields of a command."""
 
 
 def _is_line(value: Any) -> bool:
@@ -163,99 +203,6 @@ def _is_line(value: Any) -> bool:
     except ValidationError:
         return False
     return True
-
-
-def _check_kind(value: Any, kind: Any, name: str) -> None:
-    """Raises InvalidInput for what is no text or no number where one is asked for, or no word of a closed list."""
-    kind = get_args(kind)[0] if get_origin(kind) is Annotated else kind
-    if value is None and NoneType in get_args(kind):
-        return
-    for one in get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,):
-        if get_origin(one) is Literal and value not in get_args(one):
-            remedy = f"Use one of: {', '.join(get_args(one))}."
-            raise InvalidInput("no such word is allowed here.", field=name, remedy=remedy)
-        if one is str and not isinstance(value, str):
-            raise InvalidInput("it is no text.", field=name, remedy="Give a text.")
-        if one is int and (not isinstance(value, int) or isinstance(value, bool)):
-            raise InvalidInput("it is no whole number.", field=name, remedy="Give one; a time is in UTC seconds.")
-
-
-@dataclass_transform(frozen_default=True)
-class Command(ABC, Generic[R]):
-    """A step on one case, whose outcome is an `R`.
-
-    `may` names the row of the review policy that says who may take it: without one nobody may. Where it is `LEASE`,
-    who holds the lease may, and `decide` checks that. `name`, `panel` and `told` are for the command line: what it is
-    called there, where it stands, and what it came to, with `{name}` for what people call the case, `{case...}` for
-    what it is then and the fields by their names (`:time` and `:count` say how). One that `asks` is confirmed first.
-    """
-
-    may: ClassVar[str] = ""
-    name: ClassVar[str] = ""
-    panel: ClassVar[str] = ""
-    told: ClassVar[str] = ""
-    asks: ClassVar[str] = ""
-
-    def __init_subclass__(
-        cls,
-        *,
-        may: str = "",
-        name: str = "",
-        panel: str = "Office",
-        told: str = "",
-        asks: str = "",
-    ) -> None:
-        super().__init_subclass__()
-        dataclass(frozen=True)(cls)
-        cls.may, cls.name, cls.panel, cls.told, cls.asks = may, name, panel, told, asks
-
-    @classmethod
-    def called(cls) -> str:
-        """What it is called at the command line."""
-        return cls.name or re.sub(r"(?<!^)(?=[A-Z])", "-", cls.__name__).lower()
-
-    @classmethod
-    @cache
-    def form(cls) -> Mapping[str, tuple[Any, Field, Any]]:
-        """Of each field that people are asked for: its type, how, and what it is otherwise (MISSING: nothing)."""
-        held = {one.name: one.default for one in fields(cls)}  # type: ignore[arg-type]
-        hints = get_type_hints(cls, include_extras=True)
-        asked = {name: [one for one in get_args(hints[name]) if isinstance(one, Field)] for name in held}
-        return {name: (hints[name], how[0], held[name]) for name, how in asked.items() if how}
-
-    def admit(self, stamp: Stamp) -> None:
-        """Raises NotAllowed for somebody who may not take it, and InvalidInput for a form that is not filled in."""
-        self.allow(stamp.actor)
-        for name, (kind, field, _) in self.form().items():
-            value = getattr(self, name)
-            _check_kind(value, kind, name)
-            if field.needed and not field.is_time:
-                need(value, name, field.needed)
-            if field.is_line and not _is_line(value):
-                raise InvalidInput("it is no line of text.", field=name, remedy=_LINE_REMEDY)
-            if field.is_time and value is not None and not 0 <= value <= _LATEST:
-                raise InvalidInput("no clock shows this time.", field=name, remedy="Give UTC seconds.")
-            if field.is_past and value > stamp.at:
-                raise InvalidInput(
-                    "it lies in the future.", field=name, remedy=field.needed or "Record it once it has come."
-                )
-
-    def allow(self, actor: Actor) -> None:
-        """Raises NotAllowed for somebody who may not take it."""
-        if self.may != LEASE:
-            REVIEW_POLICY.check(actor, self.may)
-
-    @abstractmethod
-    def decide(self, case: Case, facts: Facts, stamp: Stamp) -> tuple[Change, R]:
-        """What it changes, and what it comes to. Raises what a person can mend."""
-
-
-class OrBySystem(Command[R]):
-    """A command that the platform's own system may take as well."""
-
-    def allow(self, actor: Actor) -> None:
-        if actor != SYSTEM:
-            super().allow(actor)
 
 
 # -------------------------------------------------------------------------------------------------------- withholding

@@ -6,19 +6,20 @@ from dataclasses import replace
 from typing import Annotated
 
 from kz_compliance_sdk.domain import retention
-from kz_compliance_sdk.domain.actor import Stamp
+from kz_compliance_sdk.domain.actor import STAFF, Stamp, roles
 from kz_compliance_sdk.domain.case import Case, happened
 from kz_compliance_sdk.domain.change import Change, MessageWrite
-from kz_compliance_sdk.domain.commands.base import Command, Facts, Field, by_one_person, past, withhold, words
+from kz_compliance_sdk.domain.commands.base import Command, Facts, Outside, by_one_person, withhold
 from kz_compliance_sdk.domain.events import office, privacy
 from kz_compliance_sdk.domain.events.delivery import UserNoticeDelayed
 from kz_compliance_sdk.domain.events.office import AnsweredByHand
 from kz_compliance_sdk.domain.flags import USER_DATA_DEMAND
 from kz_compliance_sdk.domain.fold import OPEN
+from kz_compliance_sdk.domain.forms import Field, needed, past, words
 from kz_compliance_sdk.domain.message_states import tried
 from kz_compliance_sdk.domain.messages import BY_HAND, step
 from kz_compliance_sdk.domain.received import erased
-from kz_compliance_sdk.domain.retention import GROUNDS, holdings_of, is_contested, is_held
+from kz_compliance_sdk.domain.retention import ErasureGround, holdings_of, is_contested, is_held
 from kz_compliance_sdk.domain.review_policy import check_another
 from kz_compliance_sdk.domain.user_notices import UNSENT, UserNoticeState
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput
@@ -33,17 +34,11 @@ _PANEL = "Under pressure"
 
 
 class RaiseAlarm(
-    Command[Case], may="raise_alarm", name="alarm", panel=_PANEL, told="A lead and a lawyer are called to {name}."
+    Command[Case], may=STAFF, name="alarm", panel=_PANEL, told="A lead and a lawyer are called to {name}."
 ):
     """Call a lead and a lawyer to a case, in whatever state it is. The page says only which case."""
 
-    reason: Annotated[
-        str,
-        words(
-            "Say what is wrong, for example: two officials are in the room and want it done now.",
-            "What is wrong. Sealed in the ledger; the page does not say it.",
-        ),
-    ]
+    reason: Annotated[str, words("Say what is wrong, for example: two officials are in the room and want it done now.")]
 
     def decide(self, case: Case, facts: Facts, stamp: Stamp) -> tuple[Change, Case]:
         return step(case, "raise_alarm", happened(case, office.AlarmRaised(), stamp, {"reason": self.reason}))
@@ -51,7 +46,7 @@ class RaiseAlarm(
 
 class RecordInstruction(
     Command[Case],
-    may="record_instruction",
+    may=STAFF,
     name="instruction",
     panel=_PANEL,
     told="The instruction about {name} is recorded.",
@@ -61,28 +56,10 @@ class RecordInstruction(
     So does one that was decided by one and has not begun. All but the time is sealed: it is about people.
     """
 
-    given_by: Annotated[
-        str,
-        Field(
-            "Who gave it: a name, or the office and rank.",
-            "--by",
-            "Say who gave it: an office and a unit do if no name was given.",
-        ),
-    ]
-    channel: Annotated[
-        str,
-        Field(
-            "How it came: in person, by phone, in a chat.", needed="Say how it came: in person, by phone, in a chat."
-        ),
-    ]
-    said: Annotated[
-        str,
-        Field(
-            "What was said, as close to the words as you can.",
-            needed="Write down what was said, as close to the words as you can.",
-        ),
-    ]
-    given_at: Annotated[int, past("--at", "When:", "Give the time at which it was said.")]
+    given_by: Annotated[str, needed("Say who gave it: an office and a unit do if no name was given.", "--by")]
+    channel: Annotated[str, needed("Say how it came: in person, by phone, in a chat.")]
+    said: Annotated[str, needed("Write down what was said, as close to the words as you can.")]
+    given_at: Annotated[int, past("--at", "Give the time at which it was said.")]
     unit: Annotated[str, Field("The unit for which that person spoke.")] = ""
 
     def decide(self, case: Case, facts: Facts, stamp: Stamp) -> tuple[Change, Case]:
@@ -95,7 +72,7 @@ class RecordInstruction(
 
 class HandOver(
     Command[Case],
-    may="hand_over",
+    may=roles("legal", never_head=True),
     panel=_PANEL,
     told="{name} is handed over, and is not answered from here.",
 ):
@@ -126,7 +103,7 @@ class HandOver(
 
 class RuleOutDemand(
     Command[Case],
-    may="rule_out_demand",
+    may=roles("legal"),
     panel=_PANEL,
     told="{name} is decided like any other notice, by two persons.",
 ):
@@ -150,7 +127,7 @@ def _check_demand(case: Case) -> None:
 
 class AnswerByHand(
     Command[Case],
-    may="deliver_by_hand",
+    may=STAFF,
     name="by-hand",
     panel="Answer by letter",
     told="{name} is answered by letter.",
@@ -185,11 +162,13 @@ _DATA = "Personal data"
 _DAY_S = 86_400
 
 
-class Hold(Command[Case], may="hold", panel=_DATA, told="{name} is kept until {case.held_until:time}."):
+class Hold(
+    Command[Case], may=roles("lead", "legal", "head"), panel=_DATA, told="{name} is kept until {case.held_until:time}."
+):
     """Keep a case whatever the retention says: a contest, an appeal, a court."""
 
     reasons: Annotated[str, words("Say what the case is kept for.")]
-    until: Annotated[int, Field("", is_time=True)]
+    until: Annotated[int, Field("Give the day until which the case must be kept.", is_time=True)]
 
     def decide(self, case: Case, facts: Facts, stamp: Stamp) -> tuple[Change, Case]:
         if self.until <= stamp.at:
@@ -206,7 +185,7 @@ class Hold(Command[Case], may="hold", panel=_DATA, told="{name} is kept until {c
         return step(case, "hold", held)
 
 
-class EndHold(Command[Case], may="end_hold", panel=_DATA, told="No legal hold keeps {name} any more."):
+class EndHold(Command[Case], may=roles("legal", "head"), panel=_DATA, told="No legal hold keeps {name} any more."):
     """End a legal hold before its time."""
 
     reasons: Annotated[str, words("Say why the case need not be kept any longer.")]
@@ -219,7 +198,7 @@ class EndHold(Command[Case], may="end_hold", panel=_DATA, told="No legal hold ke
 
 class AskErasure(
     Command[Case],
-    may="erase",
+    may=roles("legal", "head"),
     panel=_DATA,
     told="Somebody else must agree: kz-compliance cases erase {case.id}",
 ):
@@ -228,20 +207,16 @@ class AskErasure(
     Raises IllegalMove while something needs the data.
     """
 
-    ground: Annotated[str, Field("subject_request, court or unlawful.")]
+    ground: Annotated[ErasureGround, Field("Why it is asked for; words of your own would outlive what is erased.")]
 
     def decide(self, case: Case, facts: Facts, stamp: Stamp) -> tuple[Change, Case]:
-        if self.ground not in GROUNDS:
-            raise InvalidInput(
-                f"{self.ground!r} is no ground.", field="ground", remedy=f"One of: {', '.join(GROUNDS)}."
-            )
         _refuse_what_is_needed(case, stamp.at)
         return step(case, "ask_erasure", happened(case, privacy.ErasureAsked(ground=self.ground), stamp))
 
 
 class Erase(
     Command[Case],
-    may="erase",
+    may=roles("legal", "head"),
     panel=_DATA,
     told="The personal data of {name} is destroyed.",
     asks="Destroy the personal data of this case? Nothing brings it back.",
@@ -263,8 +238,11 @@ class Erase(
         change, after = retention.erase(case, holdings_of(stream), stream, ground, stamp=stamp)
         return (*change, *(erased(one, ground, stamp) for one in facts.taken())), after
 
+    def after(self, outside: Outside) -> None:
+        outside.empty_log()
 
-class DelayUserNotices(Command[tuple[UserNoticeState, ...]], may="delay_user_notice", name="notify-later"):
+
+class DelayUserNotices(Command[tuple[UserNoticeState, ...]], may=roles("legal"), name="notify-later"):
     """Put off what the affected users of a case are told, with a legal basis and an end. It takes the role legal.
 
     It is at most as long as the policy allows, and then leaves by itself. Raises IllegalMove if nothing waits.
@@ -273,10 +251,7 @@ class DelayUserNotices(Command[tuple[UserNoticeState, ...]], may="delay_user_not
     until: Annotated[int, Field("When the user is told after all.", is_time=True)]
     legal_basis: Annotated[
         str,
-        Field(
-            "The act and article that forbid telling the user before.",
-            needed="Name the act and the article: without one the user is told.",
-        ),
+        needed("Name the act and the article that forbid telling the user: without one the user is told."),
     ]
     reasons: Annotated[str, words("Say why the user must not know yet.")]
 

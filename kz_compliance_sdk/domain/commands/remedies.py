@@ -9,23 +9,15 @@ import re
 from typing import Annotated, Any
 
 from kz_compliance_sdk.domain import appeals, running_time, user_notices
-from kz_compliance_sdk.domain.actor import SYSTEM, Actor, Stamp
+from kz_compliance_sdk.domain.actor import SYSTEM, Actor, Stamp, roles
 from kz_compliance_sdk.domain.appeals import Appeal, AppealOutcome, Reversal, Settled
 from kz_compliance_sdk.domain.case import Case, happened, moved
 from kz_compliance_sdk.domain.change import Change, case_after
 from kz_compliance_sdk.domain.clock import ContestResult, Suspension
-from kz_compliance_sdk.domain.commands.base import (
-    Command,
-    Facts,
-    Field,
-    OrBySystem,
-    past,
-    rests_on_order,
-    withhold,
-    words,
-)
+from kz_compliance_sdk.domain.commands.base import Command, Facts, rests_on_order, withhold
 from kz_compliance_sdk.domain.events import remedies
 from kz_compliance_sdk.domain.events.base import Happened
+from kz_compliance_sdk.domain.forms import APPEAL, FOUND, HOW, Field, needed, past, words
 from kz_compliance_sdk.domain.message_states import tried
 from kz_compliance_sdk.domain.messages import step, stuck, then, written
 from kz_compliance_sdk.domain.references import appeal_id_of
@@ -36,13 +28,13 @@ from kz_compliance_sdk.errors import ComplianceError, Conflict, IllegalMove, Inv
 MOST = 50
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _PANEL = "Contest and suspension"
-Number = Annotated[int, Field("Its number in the case.", "--suspension")]
-Ended = past("--at", "When it ended:")
+Number = Annotated[int, Field("Its number in the case.", "--suspension", "N")]
+Ended = past("--at", "Give the time at which it ended.")
 
 
 class RecordContest(
     Command[Case],
-    may="contest",
+    may=roles("lead", "legal", "head"),
     name="contest",
     panel=_PANEL,
     told="Contest {case.contests:count} of {name} is recorded.",
@@ -51,24 +43,14 @@ class RecordContest(
 
     body: Annotated[
         str,
-        Field(
-            "The court or authority before which it is contested.",
-            "--before",
-            "Say before which court or authority.",
-            is_line=True,
-        ),
+        needed("Say before which court or authority it is contested.", "--before", is_line=True),
     ]
     reference: Annotated[
         str,
-        Field(
-            "The number under which it was filed.",
-            "--number",
-            "Give the number under which it was filed.",
-            is_line=True,
-        ),
+        needed("Give the number under which it was filed.", "--number", is_line=True),
     ]
-    filed_at: Annotated[int, past("--filed-at", "When it was filed:")]
-    remedy: Annotated[str, Field("What was asked for.", needed="Say what was asked for.")]
+    filed_at: Annotated[int, past("--filed-at", "Give the time at which it was filed.")]
+    remedy: Annotated[str, needed("Say what was asked for.")]
 
     def decide(self, case: Case, facts: Facts, stamp: Stamp) -> tuple[Change, Case]:
         _check_room(case.contests, "contests", case)
@@ -78,14 +60,18 @@ class RecordContest(
 
 
 class SettleContest(
-    Command[Case], may="contest", name="contest-ended", panel=_PANEL, told="Contest {number} of {name} was {result}."
+    Command[Case],
+    may=roles("lead", "legal", "head"),
+    name="contest-ended",
+    panel=_PANEL,
+    told="Contest {number} of {name} was {result}.",
 ):
     """Record how a contest ended. What follows from that a person decides.
 
     It decides nothing about the case: a person supersedes the decision, or waits for the authority.
     """
 
-    number: Annotated[int, Field("Its number in the case: see `cases show`.", "--contest")]
+    number: Annotated[int, Field("Its number in the case: see `cases show`.", "--contest", "N")]
     result: Annotated[ContestResult, Field("How it ended.")]
     result_at: Annotated[int, Ended]
     reasons: Annotated[str, words("Say what was decided, and where that can be read.")]
@@ -108,7 +94,7 @@ class SettleContest(
 
 class Suspend(
     Command[Case],
-    may="suspend",
+    may=roles("lead", "legal", "head"),
     panel=_PANEL,
     told="Suspension {case.suspensions:count} of {name} waits for a second person.",
 ):
@@ -119,19 +105,15 @@ class Suspend(
 
     body: Annotated[
         str,
-        Field("The court or authority that ordered it.", "--by", "Say which court or authority ordered it."),
+        needed("Say which court or authority ordered it.", "--by"),
     ]
-    reference: Annotated[str, Field("The number of the order.", "--number", "Give the number of the order.")]
-    from_at: Annotated[int, past("--from", "From when:")]
+    reference: Annotated[str, needed("Give the number of the order.", "--number")]
+    from_at: Annotated[int, past("--from", "Give the time from which it has effect.")]
     legal_basis: Annotated[
         str,
-        Field(
-            "The provision that it rests on; that an appeal was filed is none.",
-            "--basis",
-            "Name the provision that it rests on; that an appeal was filed is none.",
-        ),
+        needed("Name the provision that it rests on; that an appeal was filed is none.", "--basis"),
     ]
-    proof_sha256: Annotated[str, Field("The SHA-256 of the order's document.", "--proof")]
+    proof_sha256: Annotated[str, Field("The SHA-256 of the order's document.", "--proof", "SHA256")]
     until_at: Annotated[int | None, Field("Until when, if the order says it.", "--until", is_time=True)] = None
 
     def decide(self, case: Case, facts: Facts, stamp: Stamp) -> tuple[Change, Case]:
@@ -159,7 +141,7 @@ class Suspend(
 
 
 class ConfirmSuspension(
-    Command[Case], may="confirm_suspension", panel=_PANEL, told="Suspension {number} of {name} has effect."
+    Command[Case], may=roles("lead", "legal"), panel=_PANEL, told="Suspension {number} of {name} has effect."
 ):
     """Confirm a suspension that somebody else recorded: the term stands still. What is in force stays.
 
@@ -169,13 +151,7 @@ class ConfirmSuspension(
     """
 
     number: Number
-    how: Annotated[
-        str,
-        Field(
-            "How it was checked, such as: called back on the number in the register.",
-            needed="Say how it was checked, for example: read on the court's own site.",
-        ),
-    ]
+    how: Annotated[str, HOW]
 
     def decide(self, case: Case, facts: Facts, stamp: Stamp) -> tuple[Change, Case]:
         found = _suspension(case, self.number)
@@ -189,7 +165,9 @@ class ConfirmSuspension(
         return _withheld((written(after, *over, told), after), facts, stamp)
 
 
-class EndSuspension(Command[Case], may="suspend", panel=_PANEL, told="Suspension {number} of {name} is over."):
+class EndSuspension(
+    Command[Case], may=roles("lead", "legal", "head"), panel=_PANEL, told="Suspension {number} of {name} is over."
+):
     """Record that a suspension ended, or take back one that nobody confirmed. The term runs on with what was left."""
 
     number: Number
@@ -240,19 +218,25 @@ def _check_room(held: tuple[Any, ...], field: str, case: Case) -> None:
 # Appeals of affected users: received, decided by somebody else than who decided first, taken back.
 
 
-AppealId = Annotated[str, Field("The appeal's id.")]
+AppealId = Annotated[str, APPEAL]
 
 
-class ReceiveAppeal(OrBySystem[Appeal], may="receive_appeal"):
+class ReceiveAppeal(
+    Command[Appeal],
+    group="appeals",
+    name="receive",
+    panel="",
+    may=roles("moderator", "lead", "legal", "head", or_system=True),
+):
     """Record a user's appeal against a measure in force. The same `reference` again returns the appeal that is there.
 
     Raises IllegalMove for an item without a measure and for a case that was erased, and Conflict for a reference that
     belongs to something else.
     """
 
-    item_id: Annotated[str, Field("The item it is about.", "--item")]
-    text: Annotated[str, words("Give what the user wrote.", "What the user wrote. It never leaves the platform.")]
-    received_at: Annotated[int, Field("When the user made it, UTC seconds.", is_time=True)]
+    item_id: Annotated[str, Field("The item it is about.", "--item", "ID")]
+    text: Annotated[str, words("Give what the user wrote.")]
+    received_at: Annotated[int, Field("When the user made it.", is_time=True)]
     reference: Annotated[str, Field("Your own number of the appeal; the same again changes nothing.")]
 
     def decide(self, case: Case, facts: Facts, stamp: Stamp) -> tuple[Change, Appeal]:
@@ -276,7 +260,9 @@ class ReceiveAppeal(OrBySystem[Appeal], may="receive_appeal"):
         return (), held
 
 
-class DecideAppeal(Command[Appeal], may="decide_appeal"):
+class DecideAppeal(
+    Command[Appeal], group="appeals", name="decide", panel="", may=roles("lead", "legal", never_head=True)
+):
     """Decide an appeal: `uphold` leaves the measure, `reverse` lifts it and needs a `reversal`. The user is told.
 
     Never by whoever proposed or approved the decision in force: raises NotAllowed (`four_eyes`). Raises also
@@ -285,7 +271,7 @@ class DecideAppeal(Command[Appeal], may="decide_appeal"):
 
     appeal_id: AppealId
     outcome: Annotated[AppealOutcome, Field("Leave the measure, or lift it.")]
-    reasons: Annotated[str, words("Say what you found when you looked at it anew.")]
+    reasons: Annotated[str, FOUND]
     reversal: Annotated[Reversal | None, Field("With `reverse`: what the law, and what the regulator is told.")] = None
 
     def decide(self, case: Case, facts: Facts, stamp: Stamp) -> tuple[Change, Appeal]:
@@ -307,7 +293,12 @@ class DecideAppeal(Command[Appeal], may="decide_appeal"):
         return _silenced(facts, told, settled, stamp), settled.appeal
 
 
-class WithdrawAppeal(OrBySystem[Appeal], may="withdraw_appeal"):
+class WithdrawAppeal(
+    Command[Appeal],
+    group="appeals",
+    name="withdraw",
+    may=roles("moderator", "lead", "legal", never_head=True, or_system=True),
+):
     """Record that the user takes an appeal back. Never by whoever proposed or approved the decision."""
 
     appeal_id: AppealId

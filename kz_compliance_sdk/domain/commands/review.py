@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from kz_compliance_sdk.domain import clock, deciding
-from kz_compliance_sdk.domain.actor import Stamp
+from kz_compliance_sdk.domain.actor import STAFF, Actor, Stamp, roles
 from kz_compliance_sdk.domain.case import Case, CaseState, happened, moved
 from kz_compliance_sdk.domain.change import Change
-from kz_compliance_sdk.domain.commands.base import LEASE, Command, Facts, Field, words
+from kz_compliance_sdk.domain.commands.base import LEASE, Command, Facts, Outside
 from kz_compliance_sdk.domain.decision import Decision, LegalCheck, Proposal, RecordedCheck, checked, recorded
 from kz_compliance_sdk.domain.events import office, review
+from kz_compliance_sdk.domain.forms import BACK, Field, words
 from kz_compliance_sdk.domain.holding import can_report_interim
 from kz_compliance_sdk.domain.messages import clarification, step, with_report, written
 from kz_compliance_sdk.domain.proposal_checks import check_questions
@@ -22,7 +23,7 @@ from kz_compliance_sdk.domain.reviewed import checks_of
 from kz_compliance_sdk.domain.running_time import replanned, term_times
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput
 
-Token = Annotated[int, Field("The token of your lease; without it, that of the lease you hold now.")]
+Token = Annotated[int, Field("The token of your lease.")]
 Digest = Annotated[str, Field("The SHA-256 of the proposal that was seen.")]
 _TO_PROPOSE = (CaseState.QUEUED, CaseState.CLAIMED, CaseState.AWAITING_ANSWER)
 
@@ -53,7 +54,7 @@ class Decided:
         return self.decision.digest
 
 
-class Renew(Command[Lease], may=LEASE):
+class Renew(Command[Lease], may=LEASE, panel="Decide"):
     """Keep a claimed case for another lease time. Raises LeaseLost."""
 
     token: Token
@@ -75,7 +76,7 @@ class Release(Command[Case], may=LEASE, panel="Decide", told="{name} is back in 
         return step(case, "release", happened(case, review.Released(), stamp))
 
 
-class RecordLegalCheck(Command[RecordedCheck], may="record_legal_check"):
+class RecordLegalCheck(Command[RecordedCheck], name="check", may=roles("moderator", "lead", "legal")):
     """Record a person's answers to the legal check as its next version, before a proposal."""
 
     check: Annotated[LegalCheck, Field("The seven answers, and a note that is sealed.")]
@@ -90,7 +91,7 @@ class RecordLegalCheck(Command[RecordedCheck], may="record_legal_check"):
         return change, row
 
 
-class Propose(Command[Decided], may="propose"):
+class Propose(Command[Decided], name="decide", may=STAFF):
     """Propose a decision for every open item; it is final at once where policy asks for no second person. The same
     again, by the same person under the same lease, gets the first answer."""
 
@@ -107,10 +108,14 @@ class Propose(Command[Decided], may="propose"):
         return change, Decided(after, decision)
 
 
-class Approve(Command[Decided], may="approve"):
+class Approve(Command[Decided], may=roles("lead", "legal", never_head=True)):
     """Approve exactly the proposal whose digest was seen. Raises Conflict for another."""
 
     digest: Digest
+
+    def before(self, outside: Outside, actor: Actor, case_id: str) -> None:
+        """Raises Conflict if the content is not what was proposed about."""
+        outside.compare_content(actor, case_id, self.digest)
 
     def decide(self, case: Case, facts: Facts, stamp: Stamp) -> tuple[Change, Decided]:
         context = facts.context()
@@ -121,11 +126,11 @@ class Approve(Command[Decided], may="approve"):
         return change, Decided(after, decision.model_copy(update=said))
 
 
-class SendBack(Command[Case], may="send_back"):
+class SendBack(Command[Case], may=roles("lead", "legal")):
     """Send a proposal back to the queue, with reasons. Raises Conflict for another than the one that was seen."""
 
     digest: Digest
-    reasons: Annotated[str, words("Say what has to change.")]
+    reasons: Annotated[str, BACK]
 
     def decide(self, case: Case, facts: Facts, stamp: Stamp) -> tuple[Change, Case]:
         decision = _current(case, facts.decisions().get(case.decision_version))
@@ -138,7 +143,9 @@ def _current(case: Case, decision: Decision | None) -> Decision:
     return decision
 
 
-class Undo(Command[Case], may="undo", panel="Decide", told="The decision on {name} is taken back."):
+class Undo(
+    Command[Case], may=roles("moderator", "lead", "legal"), panel="Decide", told="The decision on {name} is taken back."
+):
     """Take a decision back inside the undo window, before anything is carried out."""
 
     def decide(self, case: Case, facts: Facts, stamp: Stamp) -> tuple[Change, Case]:
@@ -147,7 +154,7 @@ class Undo(Command[Case], may="undo", panel="Decide", told="The decision on {nam
         return deciding.undo(case, messages, facts.policy, stamp=stamp)
 
 
-class RequestClarification(Command[Case], may="request_clarification"):
+class RequestClarification(Command[Case], name="clarify", may=roles("moderator", "lead", "legal")):
     """Ask the authority what is missing; the clock runs on. `text_checked`: this person read the questions and found no
     identity of a user or reporter. Raises LeaseLost, and InvalidInput for text that nobody has checked."""
 
@@ -177,20 +184,20 @@ class RequestClarification(Command[Case], may="request_clarification"):
         return step(case, "request_clarification", happened(case, asked, stamp, {"body": body}))
 
 
-class Recall(Command[Case], may="request_clarification", told="{name} waits for no answer any more."):
+class Recall(Command[Case], may=roles("moderator", "lead", "legal"), told="{name} waits for no answer any more."):
     """Decide without waiting for the authority's answer any longer."""
 
     def decide(self, case: Case, facts: Facts, stamp: Stamp) -> tuple[Change, Case]:
         return step(case, "recall", happened(case, review.Recalled(), stamp))
 
 
-class Reopen(Command[Case], may="reopen", told="{name} is decided anew."):
+class Reopen(Command[Case], may=roles("lead", "legal"), told="{name} is decided anew."):
     """Supersede the decision of an ended case. Measures stay in force meanwhile."""
 
     reasons: Annotated[str, words("Say why the decision is superseded.")]
     items: Annotated[
         Sequence[str],
-        Field("An item whose order fell, to decide it anew all the same; may be repeated.", "--item"),
+        Field("An item whose order fell, to decide it anew all the same; may be repeated.", "--item", "ID"),
     ] = ()
 
     def decide(self, case: Case, facts: Facts, stamp: Stamp) -> tuple[Change, Case]:
@@ -217,7 +224,7 @@ class Reopen(Command[Case], may="reopen", told="{name} is decided anew."):
 
 
 class ReportInterim(
-    Command[Case], may="report_interim", name="interim", told="The settled items of {name} are being reported."
+    Command[Case], may=roles("lead", "legal"), name="interim", told="The settled items of {name} are being reported."
 ):
     """Report the settled items of a case now, although others are still under way."""
 
@@ -235,11 +242,14 @@ class ReportInterim(
 
 
 class RecordUndoable(
-    Command[Case], may="record_undoable", name="undoable", told="Item {item_id} of {name} is gone, and is reported so."
+    Command[Case],
+    may=roles("lead", "legal"),
+    name="undoable",
+    told="Item {item_id} of {name} is gone, and is reported so.",
 ):
     """Record that a measure can never be lifted, after a try failed: its object is gone for good."""
 
-    item_id: Annotated[str, Field("The item whose measure cannot be lifted.", "--item")]
+    item_id: Annotated[str, Field("The item whose measure cannot be lifted.", "--item", "ID")]
     reasons: Annotated[str, words("Say why it can never be lifted.")]
 
     def decide(self, case: Case, facts: Facts, stamp: Stamp) -> tuple[Change, Case]:
@@ -247,17 +257,17 @@ class RecordUndoable(
         return deciding.record_undoable(case, self.item_id, self.reasons, messages, answering, stamp=stamp)
 
 
-class Acknowledge(Command[Case], may="acknowledge", told="The escalations of {name} are acknowledged."):
+class Acknowledge(Command[Case], may=STAFF, told="The escalations of {name} are acknowledged."):
     """Record that you have seen the escalations of a case."""
 
     def decide(self, case: Case, facts: Facts, stamp: Stamp) -> tuple[Change, Case]:
         return step(case, "acknowledge", happened(case, office.EscalationSeen(), stamp))
 
 
-class Note(Command[Case], may="note", told="Your note on {name} is kept."):
+class Note(Command[Case], may=STAFF, told="Your note on {name} is kept."):
     """Keep a note on a case for whoever works on it next. It is sealed, never sent, and goes with the personal data."""
 
-    text: Annotated[str, words("Write what the next person should know.", "What the next person should know.")]
+    text: Annotated[str, words("Write what the next person should know.")]
 
     def decide(self, case: Case, facts: Facts, stamp: Stamp) -> tuple[Change, Case]:
         if case.erased_at is not None:

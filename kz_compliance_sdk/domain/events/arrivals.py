@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from kz_compliance_sdk.domain.actor import STAFF
 from kz_compliance_sdk.domain.events.base import (
     EVERYBODY,
     REVIEWERS,
@@ -313,6 +314,7 @@ class LetterEntered(Event, frozen=True, kw_only=True):
     """Somebody typed in a letter about the case. It changes nothing until another person vouches for it: then the same
     bytes come in the event that they make."""
 
+    may = STAFF
     words = words(message="erasable", how_it_came="erasable", reply="kept")
     came: Came
     kind: Literal["amendment", "cancellation", "answer"]
@@ -330,6 +332,7 @@ class LetterEntered(Event, frozen=True, kw_only=True):
 class LetterDismissed(Event, frozen=True, kw_only=True):
     """The letter of this body is not what it seemed: it never takes effect."""
 
+    may = STAFF
     words = words(reasons="erasable")
     letter: Keyed
 

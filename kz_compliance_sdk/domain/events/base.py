@@ -11,18 +11,14 @@ No `apply` holds a rule: it reads whatever is written. What may happen is for th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from kz_compliance_sdk.domain.actor import Actor
-
 import re
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from msgspec import Meta, Struct, field
 
+from kz_compliance_sdk.domain.actor import Actor, Roles, roles
 from kz_compliance_sdk.domain.fold import Case, Owner, PlatformObject
 from kz_compliance_sdk.domain.ledger import PartClass, Sealed, Stamped
 
@@ -70,11 +66,14 @@ REVIEWERS: Final = ("moderator", "lead")
 
 
 class Event(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What all kinds share: the parts that lie beside them, and how each is `called` in the chain: its class in snake
-    case."""
+    """What all kinds share: the parts that lie beside them, who `may` bring it about, where only people do, and how
+    each is `called` in the chain: its class in snake case.
+
+    A command may let fewer people than its event: what an older release let them do is not unlawful for that."""
 
     called: ClassVar[str] = ""
     words: ClassVar[Mapping[str, PartClass]] = MappingProxyType({})
+    may: ClassVar[Roles] = roles()
     v: ClassVar[int] = 1
     parts: dict[str, Sealed] = {}
 

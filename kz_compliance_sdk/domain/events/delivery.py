@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from kz_compliance_sdk.domain.actor import roles
 from kz_compliance_sdk.domain.events.base import (
     EVERYBODY,
     REVIEWERS,
@@ -328,6 +329,7 @@ class UserNoticeVoided(Event, frozen=True, kw_only=True):
 class UserNoticeDelayed(Event, frozen=True, kw_only=True):
     """A person put off telling the user, with a legal basis and until a day."""
 
+    may = roles("legal")
     words = words(legal_basis="erasable", reasons="erasable")
     messages: tuple[Name, ...]
     until: At

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from kz_compliance_sdk.domain.actor import STAFF, roles
 from kz_compliance_sdk.domain.events.base import (
     EVERYBODY,
     At,
@@ -27,6 +28,7 @@ from kz_compliance_sdk.domain.transitions import CaseState
 class Authenticated(Event, frozen=True, kw_only=True):
     """Another person than the typist recorded how the authenticity of what was typed in was checked."""
 
+    may = STAFF
     words = words(how="erasable")
 
     def apply(self, case: Case, on: Stamped) -> None:
@@ -36,6 +38,7 @@ class Authenticated(Event, frozen=True, kw_only=True):
 class ReceiptCorrected(Event, frozen=True, kw_only=True):
     """Another person than the typist corrected when a typed-in notice was received; the clock follows."""
 
+    may = roles("lead", "legal", "head")
     words = words(reasons="erasable")
     received_at: At
     due_at: At
@@ -48,6 +51,7 @@ class ReceiptCorrected(Event, frozen=True, kw_only=True):
 class QuarantineSettled(Event, frozen=True, kw_only=True):
     """A person dealt with a message that could not be used."""
 
+    may = roles("lead", "legal", never_head=True)
     words = words(reasons="erasable")
 
     def apply(self, case: Case, on: Stamped) -> None:
@@ -57,6 +61,7 @@ class QuarantineSettled(Event, frozen=True, kw_only=True):
 class UndoableRecorded(Event, frozen=True, kw_only=True):
     """A person recorded that a measure can never be lifted, after it was tried."""
 
+    may = roles("lead", "legal")
     words = words(reasons="erasable")
     item: Number
 
@@ -70,6 +75,8 @@ class UndoableRecorded(Event, frozen=True, kw_only=True):
 
 class AnsweredByHand(Event, frozen=True, kw_only=True):
     """A person answers the case by letter from now on."""
+
+    may = STAFF
 
     def apply(self, case: Case, on: Stamped) -> None:
         case.channel = "by_hand"
@@ -99,6 +106,8 @@ class Disclosed(Event, frozen=True, kw_only=True):
 class Exported(Event, frozen=True, kw_only=True):
     """A person took the personal data of the case out, for somebody who asked."""
 
+    may = roles("legal", "head")
+
 
 class AlarmRaised(Event, frozen=True, kw_only=True):
     """A person calls a lead and a lawyer to the case."""
@@ -123,6 +132,7 @@ class Instructed(Event, frozen=True, kw_only=True):
 class HandedOver(Event, frozen=True, kw_only=True):
     """A lawyer took a demand for user data out of here: it is not answered, and what is in force stays."""
 
+    may = roles("legal", never_head=True)
     words = words(reasons="erasable")
     stay: tuple[Number, ...] = ()
 
@@ -136,6 +146,7 @@ class HandedOver(Event, frozen=True, kw_only=True):
 class DemandRuledOut(Event, frozen=True, kw_only=True):
     """A lawyer found that it is no demand for user data."""
 
+    may = roles("legal")
     words = words(reasons="erasable")
 
     def apply(self, case: Case, on: Stamped) -> None:
@@ -145,6 +156,8 @@ class DemandRuledOut(Event, frozen=True, kw_only=True):
 
 class InterimAsked(Event, frozen=True, kw_only=True):
     """A person has the settled items reported while others are under way."""
+
+    may = roles("lead", "legal")
 
     def apply(self, case: Case, on: Stamped) -> None:
         case.interim = settled(case)

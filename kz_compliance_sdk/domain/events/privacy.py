@@ -9,6 +9,7 @@ from typing import Literal
 from msgspec import field
 from msgspec.json import encode
 
+from kz_compliance_sdk.domain.actor import roles
 from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.events.base import At, Code, Event, Language, Number, Public, Value, words
 from kz_compliance_sdk.domain.fold import Case, Item, Tally
@@ -132,6 +133,7 @@ def _outcome(case: Case, item: Item) -> tuple[str, str, str]:
 class Held(Event, frozen=True, kw_only=True):
     """A legal hold: the personal data of the case is kept."""
 
+    may = roles("lead", "legal", "head")
     words = words(reasons="erasable")
     until: At
 
@@ -142,6 +144,7 @@ class Held(Event, frozen=True, kw_only=True):
 class HoldEnded(Event, frozen=True, kw_only=True):
     """The legal hold ends before its time."""
 
+    may = roles("legal", "head")
     words = words(reasons="erasable")
 
     def apply(self, case: Case, on: Stamped) -> None:
@@ -151,6 +154,7 @@ class HoldEnded(Event, frozen=True, kw_only=True):
 class ErasureAsked(Event, frozen=True, kw_only=True):
     """A person asks to destroy the personal data before the end of retention."""
 
+    may = roles("legal", "head")
     ground: Code
 
     def apply(self, case: Case, on: Stamped) -> None:

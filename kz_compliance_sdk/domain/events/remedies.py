@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
+from kz_compliance_sdk.domain.actor import roles
 from kz_compliance_sdk.domain.events.arrivals import Fallen, fall
 from kz_compliance_sdk.domain.events.base import EVERYBODY, REVIEWERS, At, Event, Keyed, Number, words
 from kz_compliance_sdk.domain.events.office import mark_suspensions
@@ -20,6 +21,7 @@ APPEAL_REMINDERS: Final = ("appeal_near", "appeal_overdue")
 class ContestRecorded(Event, frozen=True, kw_only=True):
     """The order is contested. The clock runs on."""
 
+    may = roles("lead", "legal", "head")
     words = words(body="erasable", reference="erasable", remedy="erasable")
     contest: Number
     filed_at: At
@@ -32,6 +34,7 @@ class ContestRecorded(Event, frozen=True, kw_only=True):
 class ContestSettled(Event, frozen=True, kw_only=True):
     """The contest ended. It decides nothing about the case: a person does."""
 
+    may = roles("lead", "legal", "head")
     words = words(reasons="erasable")
     contest: Number
     result: Literal["withdrawn", "rejected", "granted", "partly"]
@@ -47,6 +50,7 @@ class ContestSettled(Event, frozen=True, kw_only=True):
 class Suspended(Event, frozen=True, kw_only=True):
     """A person recorded an order that suspends this one. It pauses nothing before another person confirms it."""
 
+    may = roles("lead", "legal", "head")
     words = words(body="erasable", reference="erasable", legal_basis="erasable", proof_sha256="erasable")
     suspension: Number
     from_at: At
@@ -62,6 +66,7 @@ class Suspended(Event, frozen=True, kw_only=True):
 class SuspensionConfirmed(Event, frozen=True, kw_only=True):
     """Another person has seen the order: the term stands still from the time that it names."""
 
+    may = roles("lead", "legal")
     words = words(how="erasable")
     suspension: Number
 
@@ -74,6 +79,7 @@ class SuspensionConfirmed(Event, frozen=True, kw_only=True):
 class SuspensionEnded(Event, frozen=True, kw_only=True):
     """The suspension ended; one that nobody confirmed is taken back."""
 
+    may = roles("lead", "legal", "head")
     words = words(reasons="erasable")
     suspension: Number
     ended_at: At
@@ -115,6 +121,7 @@ class Appealed(Event, frozen=True, kw_only=True):
 class AppealUpheld(Event, frozen=True, kw_only=True):
     """Somebody else than those who decided first leaves the measure in force."""
 
+    may = roles("lead", "legal", never_head=True)
     words = words(reasons="erasable")
     appeal: Number
 
@@ -135,6 +142,7 @@ class AppealReversed(Event, frozen=True, kw_only=True):
     """The user was right: a superseding decision lifts the measures on the object, or finds nothing left to lift.
     `reports` says whether the regulator hears of it in a case that had ended."""
 
+    may = roles("lead", "legal", never_head=True)
     words = words(reasons="erasable", proposal="erasable")
     appeal: Number
     decision: Number = 0

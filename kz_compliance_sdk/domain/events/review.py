@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
+from kz_compliance_sdk.domain.actor import STAFF, roles
 from kz_compliance_sdk.domain.events.base import REVIEWERS, At, Code, Event, Keyed, Number, Scope, Value, words
 from kz_compliance_sdk.domain.fold import Case, Check, Decision, Lease, Look, Said, alter
 from kz_compliance_sdk.domain.ledger import Stamped
@@ -14,6 +15,7 @@ from kz_compliance_sdk.domain.transitions import CaseState
 class Claimed(Event, frozen=True, kw_only=True):
     """A moderator took the case, under a fencing token that is higher than any before."""
 
+    may = STAFF
     token: Number
     until: At
 
@@ -99,6 +101,7 @@ YesNo = Literal["yes", "no", "unclear"]
 class LegallyChecked(Event, frozen=True, kw_only=True):
     """A named person answered the questions of the legal check."""
 
+    may = STAFF
     words = words(note="erasable")
     check: Number
     revision: Number
@@ -129,6 +132,7 @@ class Proposed(Event, frozen=True, kw_only=True):
     names. `rules` says what asked for a second person under which `policy`; that the head proposed is told by the roles
     of who did, and not in the open."""
 
+    may = STAFF
     words = words(proposal="erasable")
     decision: Number
     revision: Number
@@ -163,6 +167,7 @@ class Proposed(Event, frozen=True, kw_only=True):
 class Approved(Event, frozen=True, kw_only=True):
     """Another person approved exactly what was proposed."""
 
+    may = roles("lead", "legal", never_head=True)
     decision: Number
     digest: Keyed
 
@@ -218,6 +223,7 @@ class Decided(Event, frozen=True, kw_only=True):
 class SentBack(Event, frozen=True, kw_only=True):
     """The second person did not agree."""
 
+    may = roles("lead", "legal")
     words = words(reasons="erasable")
     decision: Number
 
@@ -228,6 +234,7 @@ class SentBack(Event, frozen=True, kw_only=True):
 class Undone(Event, frozen=True, kw_only=True):
     """A decision was taken back before anything of it was carried out: these items are open again."""
 
+    may = roles("moderator", "lead", "legal")
     decision: Number
     items: tuple[Number, ...]
 
@@ -265,6 +272,7 @@ class Withheld(Event, frozen=True, kw_only=True):
 class Asked(Event, frozen=True, kw_only=True):
     """A person asked the authority what is missing. The clock runs on."""
 
+    may = roles("moderator", "lead", "legal")
     words = words(body="erasable")
     questions: Number
 
@@ -276,6 +284,8 @@ class Asked(Event, frozen=True, kw_only=True):
 class Recalled(Event, frozen=True, kw_only=True):
     """A person decides without waiting for the answer any longer."""
 
+    may = roles("moderator", "lead", "legal")
+
     def apply(self, case: Case, on: Stamped) -> None:
         case.back_to_review()
 
@@ -284,6 +294,7 @@ class Reopened(Event, frozen=True, kw_only=True):
     """A person supersedes an ended case: what still stands is decided anew, and what fell of the items `named`;
     measures in force stay meanwhile."""
 
+    may = roles("lead", "legal")
     words = words(reasons="erasable")
     named: tuple[Number, ...] = ()
 

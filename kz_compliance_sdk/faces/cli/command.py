@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args, get_origin,
 import typer
 from typer.core import TyperGroup
 
+from kz_compliance_sdk.domain.forms import CAME, RECEIVED, SEALED, Field
 from kz_compliance_sdk.errors import LeaseLost
 from kz_compliance_sdk.faces.cli import documents, screen
 from kz_compliance_sdk.faces.cli.documents import Document
@@ -24,14 +25,11 @@ from kz_compliance_sdk.faces.cli.handed_in import received_at
 from kz_compliance_sdk.faces.cli.session import Acting, CaseArgument, Json, Session, by_option
 
 if TYPE_CHECKING:
-    from kz_compliance_sdk.domain.case import Case
-    from kz_compliance_sdk.domain.commands.base import Command, Field
+    from kz_compliance_sdk.domain.commands.base import Command
 
 _BY_NAME = inspect.Parameter.KEYWORD_ONLY
 Option, Argument = typer.Option, typer.Argument
 Yes = Annotated[bool, Option("--yes", "-y", help="Do not ask. Needed where there is no terminal.")]
-Reasons = Annotated[str, Option(help="Why. Sealed in the ledger; never leaves the platform.")]
-How = Annotated[str, Option(help="How it was checked, such as: called back on the number in the register.")]
 Token = Annotated[
     int | None, Option(metavar="N", help="The token of your lease; without it, that of the lease you hold now.")
 ]
@@ -51,14 +49,27 @@ def at(option: str, text: str = "", form: str = "RFC 3339, or 'YYYY-MM-DD HH:MM'
     return Option(option, metavar="TIME", help=told, parser=lambda given: received_at(given, option))
 
 
-def named(option: str, text: str) -> Any:
-    """What gives an option another name than the field of the domain that it fills."""
-    return Option(option, metavar=option.lstrip("-").upper(), help=text)
+def asked(field: Field, option: str = "", kind: Any = str) -> Any:
+    """The option that fills a field."""
+    if field.is_time:
+        return at(field.option or option, field.help)
+    told = f"{field.help} {SEALED}" if field.is_sealed else field.help
+    holds = field.holds or field.option.lstrip("-").upper() or "|".join(_words(kind)) or {int: "N"}.get(kind, "TEXT")
+    return Option(field.option or option, metavar=holds, help=told)
 
 
+def _words(kind: Any) -> Iterator[str]:
+    """The words of a closed list, also of one that may be left out."""
+    for one in get_args(kind):
+        yield from (one,) if isinstance(one, str) else _words(one)
+
+
+Came = Annotated[str, asked(CAME)]
+Received = Annotated[int, asked(RECEIVED)]
 HELP = ["-h", "--help"]
 root = typer.Typer()
 _F = TypeVar("_F", bound=Callable[..., Any])
+_SHOWN: dict[str, Callable[[Acting, Any], Answer]] = {}
 
 
 def without_values(of: Any) -> None:
@@ -75,9 +86,9 @@ def _group(text: str, kind: type[TyperGroup] = TyperGroup) -> typer.Typer:
     return typer.Typer(cls=kind, help=text, no_args_is_help=True)
 
 
-class _Cases(TyperGroup):
-    """The group of the cases. The steps that take a command are declared once one of them is asked for: reading the
-    classes takes longer than the whole help of the program."""
+class _Steps(TyperGroup):
+    """A group of steps. Those that take a command are declared once one of them is asked for: reading the classes takes
+    longer than the whole help of the program."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         if not self._is_whole:
@@ -95,10 +106,10 @@ class _Cases(TyperGroup):
         from kz_compliance_sdk.domain import commands
 
         steps = typer.Typer()
-        for kind in (getattr(commands, name) for name in commands.__all__):
-            if kind.told:
+        for kind in commands.KINDS:
+            if kind.group == self.name and (kind.told or kind.__name__ in _SHOWN):
                 _take(steps, kind)
-        for name, declared in vars(typer.main.get_command(steps))["commands"].items():
+        for name, declared in vars(typer.main.get_group(steps))["commands"].items():
             without_values(declared)
             self.commands[name] = declared
         self._is_whole = True
@@ -108,8 +119,8 @@ audit = _group("The ledger, and its checkpoints.")
 db = _group("The database: its schema, and the keys in it.")
 config = _group("The settings.")
 notices = _group("Notices that no system sent.")
-cases = _group("The cases: look, decide, answer.", _Cases)
-appeals = _group("Appeals of affected users: look, receive, decide.")
+cases = _group("The cases: look, decide, answer.", _Steps)
+appeals = _group("Appeals of affected users: look, receive, decide.", _Steps)
 retention = _group("How long personal data is kept.")
 conformance = _group("Hold an intake or a regulator to the contract.")
 evidence = _group("Evidence packs: verify one, and publish the key that verifies yours.")
@@ -156,36 +167,43 @@ def step(name: str, panel: str, text: str = "") -> Callable[[_F], _F]:
     return declared
 
 
-def _take(group: typer.Typer, kind: type[Command[Case]]) -> None:
-    """Declare the step of a case that takes this command: the options are its fields."""
-    asks = [inspect.Parameter("yes", _BY_NAME, annotation=Yes, default=False)] if kind.asks else []
-    parameters = [*(_option(name, *of) for name, of in kind.form().items()), *asks]
+def shows(command: str) -> Callable[[_F], _F]:
+    """Make the command of this class a step whose answer is what the function makes of who acts and of the outcome."""
 
-    def call(on: Acting, *, yes: bool = True, token: int | None = None, **given: Any) -> Case:
+    def declared(call: _F) -> _F:
+        _SHOWN[command] = call
+        return call
+
+    return declared
+
+
+def _take(group: typer.Typer, kind: type[Command[Any]]) -> None:
+    """Declare the step of a case that takes this command: the options are its fields, the words of a person last."""
+    asks = [inspect.Parameter("yes", _BY_NAME, annotation=Yes, default=False)] if kind.asks else []
+    form = sorted(kind.form().items(), key=lambda one: (one[1][2] is not MISSING, one[1][1].is_sealed))
+    parameters = [*(_option(name, *of) for name, of in form), *asks]
+    show = _SHOWN.get(kind.__name__)
+
+    def call(on: Acting, *, yes: bool = True, token: int | None = None, **given: Any) -> Any:
         if "token" in kind.form():
             given["token"] = token_of(on, token)
         on.session.confirm(kind.asks, yes=yes)
         said = {name: value for name, value in given.items() if value is not None}
-        return on.desk.take(on.actor, on.case_id, kind(**said))
+        outcome = on.desk.take(on.actor, on.case_id, kind(**said))
+        return outcome if show is None else show(on, outcome)
 
     # What it raises is for programs.
     about = re.sub(r"\s*\bRaises\b.*?(?=\n\n|\s*$)", "", kind.__doc__ or "", flags=re.DOTALL)
     call.__name__, call.__doc__ = kind.__name__, about
-    _register(group, kind.called(), kind.panel, _stepping(call, kind.told), call, parameters, case=True)
+    _register(group, kind.name, kind.panel or None, _stepping(call, kind.told), call, parameters, case=True)
 
 
 def _option(name: str, kind: Any, field: Field, default: Any) -> inspect.Parameter:
     """The option that fills a field of a command."""
     if name == "token":
         return inspect.Parameter(name, _BY_NAME, annotation=Token, default=None)
-    option = field.option or f"--{name.replace('_', '-')}"
-    of = get_args(kind)[0] if get_origin(kind) is Annotated else kind
-    if field.is_time:
-        how = at(option, field.help)
-    elif field.option:
-        how = Option(option, metavar="N" if of is int else option.lstrip("-").upper(), help=field.help)
-    else:
-        how = Option(option, help=field.help)
+    of = get_args(kind)[0]
+    how = asked(field, f"--{name.replace('_', '-')}", of)
     if Sequence in (get_origin(of), *map(get_origin, get_args(of))):
         of, default = list[str] | None, None
     needed = inspect.Parameter.empty if default is MISSING else default

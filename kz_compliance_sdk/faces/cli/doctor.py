@@ -160,10 +160,11 @@ def answering(settings: Settings) -> Check:
 
 def deciders(settings: Settings, policy: Policy) -> Check:
     """Whether the accounts of the settings can take every decision that the policy asks several people for."""
-    from kz_compliance_sdk.domain.review_policy import REVIEW_POLICY, is_outside
+    from kz_compliance_sdk.domain.commands import Approve
+    from kz_compliance_sdk.domain.review_policy import is_outside
 
     actors = [actor for name in settings.actors if (actor := settings.actor_of(name))]
-    approvers = [one for one in actors if REVIEW_POLICY.allows(one, "approve")]
+    approvers = [one for one in actors if Approve.may.allows(one)]
     guards = policy.safeguards
     outside = guards.approver_outside_always or guards.approver_outside_categories or guards.approver_outside_flags
     missing = []

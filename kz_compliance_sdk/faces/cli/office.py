@@ -9,13 +9,14 @@ from kz_compliance_sdk.errors import IllegalMove, NotFound
 from kz_compliance_sdk.faces.cli import documents, views
 from kz_compliance_sdk.faces.cli.command import (
     Answer,
+    Came,
     Option,
+    Received,
     Token,
     Yes,
     at,
     cases,
     command,
-    named,
     notices,
     step,
     token_of,
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
     from kz_compliance_sdk.domain.report import Question
 
 _OFFICE, _LETTERS, _BY_HAND = "Office", "Letters about a case", "Answer by letter"
-Came = Annotated[str, Option("--how", help="On which way it came: letter, e-mail, phone call.")]
-Received = Annotated[int, at("--received-at", "When the office received it:")]
 
 
 @step("clarify", _OFFICE, "The authority is asked about {name}.")
@@ -183,7 +182,7 @@ def letter(
 def delivered(
     on: Acting,
     channel: Annotated[str, Option(help="How it went: courier, post, the authority's chancellery.")],
-    outgoing_number: Annotated[str, named("--number", "Its outgoing number.")],
+    outgoing_number: Annotated[str, Option("--number", metavar="NUMBER", help="Its outgoing number.")],
     delivered_at: Annotated[int, at("--at", "When:")],
     proof: Annotated[str, Option(help="What proves it: the number on the stamp, a tracking code.")],
     message: Message = None,
@@ -210,8 +209,8 @@ def retry(on: Acting, message: Message = None) -> Answer:
 def enter(
     session: Session,
     file: Annotated[str, Option(metavar="FILE", help="The notice as JSON, in the contract's form; - for stdin.")],
-    received_at: Annotated[int, at("--received-at", "The office's stamp:")],
-    how: Annotated[str, Option(help="On which way it came: letter, e-mail, phone call.")],
+    received_at: Received,
+    how: Came,
     yes: Yes = False,
 ) -> Answer:
     """Type in a notice. Its clock runs from the recorded receipt, unverified until somebody else checks it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, get_args
 
+from kz_compliance_sdk.domain.forms import BACK
 from kz_compliance_sdk.domain.transitions import CaseState
 from kz_compliance_sdk.errors import IllegalMove, NotAllowed, NotFound, StoreError
 from kz_compliance_sdk.faces.cli import documents, views
@@ -12,11 +13,12 @@ from kz_compliance_sdk.faces.cli.command import (
     Argument,
     ContentOption,
     Option,
-    Reasons,
     Token,
     Yes,
+    asked,
     cases,
     command,
+    shows,
     step,
     token_of,
 )
@@ -115,10 +117,9 @@ def claim(
         return _leased(session, desk, lease)
 
 
-@step("renew", _DECIDE)
-def renew(on: Acting, token: Token = None) -> Answer:
-    """Keep a claimed case for another lease time."""
-    return _leased(on.session, on.desk, on.desk.renew(on.actor, on.case_id, token_of(on, token)))
+@shows("Renew")
+def renewed(on: Acting, lease: Lease) -> Answer:
+    return _leased(on.session, on.desk, lease)
 
 
 def _leased(session: Session, desk: ComplianceDesk, lease: Lease | None) -> Answer:
@@ -208,7 +209,7 @@ def approve(session: Session, case: CaseArgument, digest: Digest = None, content
 
 
 @step("send-back", _DECIDE, "The proposal for {name} was sent back.")
-def send_back(on: Acting, reasons: Reasons, digest: Digest = None) -> Case:
+def send_back(on: Acting, reasons: Annotated[str, asked(BACK, "--reasons")], digest: Digest = None) -> Case:
     """Send a proposal back to the queue, with reasons."""
     return on.desk.send_back(on.actor, on.case_id, _seen(on, digest, "Send exactly this back?"), reasons)
 

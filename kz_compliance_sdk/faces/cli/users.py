@@ -2,46 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from kz_compliance_sdk.domain.fold import AppealState
+from kz_compliance_sdk.domain.forms import APPEAL, FOUND
 from kz_compliance_sdk.faces.cli import documents, screen, views
 from kz_compliance_sdk.faces.cli.command import (
     Answer,
     Argument,
     Option,
-    Reasons,
     Yes,
     appeals,
-    at,
+    asked,
     command,
     retention,
+    shows,
     step,
 )
 from kz_compliance_sdk.faces.cli.documents import Document
 from kz_compliance_sdk.faces.cli.handed_in import HandedIn, read_document
-from kz_compliance_sdk.faces.cli.session import Acting, CaseArgument, Session, new_file
+from kz_compliance_sdk.faces.cli.session import Acting, Session, new_file
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.domain.appeals import Appeal, Reversal
+    from kz_compliance_sdk.domain.user_notices import UserNoticeState
 
-AppealArgument = Annotated[str, Argument(metavar="APPEAL", help="The appeal's id.")]
+AppealArgument = Annotated[str, Argument(metavar=APPEAL.holds, help=APPEAL.help)]
 _DATA = "Personal data"
 
 
-@step("notify-later", "Office")
-def notify_later(
-    on: Acting,
-    until: Annotated[int, at("--until", "When the user is told after all.")],
-    legal_basis: Annotated[str, Option(help="The act and article that forbid telling the user before.")],
-    reasons: Reasons,
-) -> Answer:
-    """Put off what the affected users of a case are told, with a legal basis and an end. It takes the role legal."""
-    from kz_compliance_sdk.domain import commands
-
-    rows = on.desk.take(on.actor, on.case_id, commands.DelayUserNotices(until, legal_basis, reasons))
-    told = f"{len(rows)} user notices wait until {screen.both(until)}, and then leave by themselves."
+@shows("DelayUserNotices")
+def put_off(_on: Acting, rows: Sequence[UserNoticeState]) -> Answer:
+    told = f"{len(rows)} user notices wait until {screen.both(rows[0].due_at)}, and then leave by themselves."
     return Answer(Document(user_notices=[documents.user_notice(row) for row in rows]), told)
 
 
@@ -105,20 +99,8 @@ def show(session: Session, appeal: AppealArgument) -> Answer:
     return Answer(Document(appeal=Document(documents.appeal_row(file.appeal), text=file.text or None)), views.appeal)
 
 
-@command(appeals, "receive")
-def receive(
-    session: Session,
-    case: CaseArgument,
-    item_id: Annotated[str, Option("--item", metavar="ID", help="The item it is about.")],
-    reference: Annotated[str, Option(help="Your own number of the appeal; the same again changes nothing.")],
-    text: Annotated[str, Option(help="What the user wrote. Kept sealed; it never leaves the platform.")],
-    received_at: Annotated[int, at("--received-at")],
-) -> Answer:
-    """Record a user's appeal against a measure in force."""
-    from kz_compliance_sdk.domain import commands
-
-    with session.acting(case) as (desk, actor, case_id, _):
-        one = desk.take(actor, case_id, commands.ReceiveAppeal(item_id, text, received_at, reference))
+@shows("ReceiveAppeal")
+def received(_on: Acting, one: Appeal) -> Answer:
     return _told(one, f"The appeal {one.reference} is to be answered until {screen.both(one.due_at)}.")
 
 
@@ -127,7 +109,7 @@ def decide(
     session: Session,
     appeal: AppealArgument,
     outcome: Annotated[Literal["uphold", "reverse"], Argument(help="Leave the measure, or lift it.")],
-    reasons: Reasons,
+    reasons: Annotated[str, asked(FOUND, "--reasons")],
     reversal: Annotated[
         str | None,
         Option(

@@ -61,6 +61,7 @@ _AGAINST = {
     "hold": "no legal hold",
     "contest": "no open contest",
     "measure": "no measure in force",
+    "under way": "no message, letter, appeal or notice to a user under way",
     "decided anew": "not while the item is being decided anew",
     "undo": "not while an undo window of the case runs",
     "fallen": "not where the order of every item fell",

@@ -226,6 +226,13 @@ def _erasure_asked(office: Driver, holder: Person) -> Standing:
     return at
 
 
+def _alarmed(office: Driver, holder: Person) -> Standing:
+    """An alert has not reached anybody yet."""
+    at = _erasure_asked(office, holder)
+    office.alarm(_AS_LEAD, at.case)
+    return at
+
+
 def _erased(office: Driver, holder: Person) -> Standing:
     at = _erasure_asked(office, holder)
     office.erase(FOURTH, at.case)
@@ -368,6 +375,7 @@ SCENES: Mapping[str, Scene] = {
             "decided first",
         ),
         _row("erasure asked", "closed", _erasure_asked, "erasure asked", "asked for the erasure"),
+        _row("erasure asked, alarm", "closed", _alarmed, "erasure asked, under way", "asked for the erasure"),
         _row("erased", "closed", _erased, "erased"),
         _row(
             "suspension recorded",

@@ -642,7 +642,7 @@ STEPS: tuple[Step, ...] = (
         ("erased",),
         needs=(("erasure asked", "illegal_move"),),
         other_than="asked for the erasure",
-        barred=_KEPT,
+        barred={**_KEPT, "under way": "illegal_move"},
     ),
     Step(
         "export",

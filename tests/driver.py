@@ -330,6 +330,10 @@ class Driver:
         """Keep a note on a case."""
         self._take(by, case, commands.Note("the caller rings again at noon"))
 
+    def record_copy_deleted(self, by: Person, case: str, item_id: str = "1") -> None:
+        """Record that the copy of what an item names is deleted."""
+        self._take(by, case, commands.RecordCopyDeleted(item_id))
+
     # ------------------------------------------------------------------------------------- the people: beside it
 
     def ask(self, by: Person, case: str, token: int) -> str:

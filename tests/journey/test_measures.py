@@ -16,16 +16,16 @@ from kz_compliance_sdk.domain.decision import Wording
 from kz_compliance_sdk.domain.notice import Item, Preservation
 from kz_compliance_sdk.domain.policy import kz_policy
 from kz_compliance_sdk.domain.values import instant_text
-from kz_compliance_sdk.errors import InvalidInput, NotAllowed
+from kz_compliance_sdk.errors import IllegalMove, InvalidInput, NotAllowed
 from kz_compliance_sdk.ports import Due
 from kz_compliance_sdk.services import deadlines
 from kz_compliance_sdk.services.loading import case_file_of
 from kz_compliance_sdk.services.take import Taking
 from kz_compliance_sdk.testing import builders
 from kz_compliance_sdk.testing.content import naming
-from tests.journey.scene import LEGAL, M1, PLATFORM, Host, R, World
+from tests.journey.scene import LEAD, LEGAL, M1, PLATFORM, Host, R, World
 from tests.objects import object_of
-from tests.unit.case_makers import RU, YES, a_notice, measure, proposal
+from tests.unit.case_makers import RU, YES, a_notice, measure, proposal, refusal
 
 DAY = 86_400
 
@@ -166,6 +166,30 @@ def test_a_notice_can_ask_for_a_longer_time_and_never_for_a_shorter(
     assert case.items[0].preserve_until == now + kept_days * DAY
     held = object_of(host.store, case.items[0].object_key)
     assert held.holds == {(case.id, 1): now + kept_days * DAY}
+    host.store.close()
+
+
+def test_that_a_copy_is_deleted_is_recorded_once_and_not_before_its_time(tmp_path: Path) -> None:
+    host = _preserving(tmp_path)
+    host.push(a_notice(items=2), "msg-1")
+    host.decide(proposal(measure("1"), refusal("2")))
+    host.drain()
+    (case,) = host.cases()
+
+    def refused(wrong: type[Exception], item_id: str = "1", by: Actor = LEAD) -> str:
+        with pytest.raises(wrong) as error:
+            host.take(by, case.id, commands.RecordCopyDeleted(item_id))
+        return str(error.value)
+
+    assert "is to be kept until" in refused(IllegalMove)
+    host.world.clock.advance(10 * DAY)
+    assert "is not kept" in refused(IllegalMove, "2")
+    assert "no item '3'" in refused(InvalidInput, "3")
+    refused(NotAllowed, by=M1)
+    after = host.take(LEAD, case.id, commands.RecordCopyDeleted("1"))
+    assert (after.items[0].measure, after.items[0].preserve_until) == ("remove", 0)
+    assert host.history(case.id)[-1] == "copy_deleted"
+    assert "is not kept" in refused(IllegalMove)
     host.store.close()
 
 

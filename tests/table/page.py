@@ -51,6 +51,7 @@ _NEEDED = {
     "appeal": "",
     "open appeal": "the appeal is open",
     "hold": "a legal hold keeps the case",
+    "copy": "a copy was kept, and its time is over",
     "erasure asked": "somebody asked for it",
 }
 _AGAINST = {

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from tests.driver import Driver, Person
+from tests.driver import DAY, Driver, Person
 
 FIRST = Person("first", "moderator", "first@office")
 THIRD, FOURTH = Person("third", "moderator", "third@office"), Person("fourth", "legal", "fourth@office")
@@ -159,6 +159,12 @@ def _enforced(office: Driver, _holder: Person) -> Standing:
 
 def _with_a_measure(office: Driver, _holder: Person) -> Standing:
     return Standing(_closed(office))
+
+
+def _copy_over(office: Driver, holder: Person) -> Standing:
+    at = _with_a_measure(office, holder)
+    office.wait(181 * DAY)
+    return at
 
 
 def _refused(office: Driver, _holder: Person) -> Standing:
@@ -358,6 +364,7 @@ SCENES: Mapping[str, Scene] = {
         _row("stuck", "decided", _stuck, "measure, settled in part"),
         _row("enforced", "enforced", _enforced, "measure"),
         _row("closed", "closed", _with_a_measure, "measure"),
+        _row("closed, copy over", "closed", _copy_over, "measure, copy"),
         _row("closed, refused", "closed", _refused),
         _row("lifting", "lifting", _lifting, "measure"),
         _row("lifting fails", "lifting", _lifting_fails, "measure, a lifting that failed"),

@@ -625,6 +625,15 @@ STEPS: tuple[Step, ...] = (
         needs=(("hold", "illegal_move"),),
     ),
     Step(
+        "record_copy_deleted",
+        "record that the copy of an item is deleted",
+        lambda o, by, at, token: o.record_copy_deleted(by, at.case),
+        SENIOR,
+        stays(*EVERY),
+        ("copy_deleted",),
+        needs=(_ITEM, ("copy", "illegal_move")),
+    ),
+    Step(
         "ask_erasure",
         "ask to erase the personal data of a case",
         lambda o, by, at, token: o.ask_erasure(by, at.case),

@@ -26,6 +26,7 @@ from kz_compliance_sdk.domain.commands.office import (
     HandOver,
     Hold,
     RaiseAlarm,
+    RecordCopyDeleted,
     RecordInstruction,
     RuleOutDemand,
 )
@@ -73,6 +74,7 @@ KINDS: Final[tuple[type[Command[Any]], ...]] = (
     EndHold,
     AskErasure,
     Erase,
+    RecordCopyDeleted,
     DelayUserNotices,
     RecordContest,
     SettleContest,
@@ -125,6 +127,7 @@ __all__ = [
     "Recall",
     "ReceiveAppeal",
     "RecordContest",
+    "RecordCopyDeleted",
     "RecordInstruction",
     "RecordLegalCheck",
     "RecordUndoable",

@@ -9,6 +9,7 @@ from kz_compliance_sdk.domain import retention
 from kz_compliance_sdk.domain.actor import STAFF, Stamp, roles
 from kz_compliance_sdk.domain.case import Case, happened
 from kz_compliance_sdk.domain.change import Change, MessageWrite
+from kz_compliance_sdk.domain.clock import local
 from kz_compliance_sdk.domain.commands.base import Command, Facts, Outside, by_one_person, withhold
 from kz_compliance_sdk.domain.events import office, privacy
 from kz_compliance_sdk.domain.events.delivery import UserNoticeDelayed
@@ -240,6 +241,31 @@ class Erase(
 
     def after(self, outside: Outside) -> None:
         outside.empty_log()
+
+
+class RecordCopyDeleted(
+    Command[Case],
+    may=roles("lead", "legal", "head"),
+    name="copy-deleted",
+    panel=_DATA,
+    told="No copy of the item {item_id} of {name} is kept any more.",
+):
+    """Record that the platform deleted the sealed copy of an item, once its time is over. The measure stays."""
+
+    item_id: Annotated[str, Field("The item whose copy is deleted.", "--item", "ID")]
+
+    def decide(self, case: Case, facts: Facts, stamp: Stamp) -> tuple[Change, Case]:
+        if case.erased_at is not None:
+            raise IllegalMove("its personal data was erased, and no copy is known any more.", reference=case.id)
+        item = case.item(self.item_id)
+        if item is None:
+            raise InvalidInput(
+                f"the case has no item {self.item_id!r}.", field="item_id", remedy="Name one of its items."
+            )
+        if not 0 < item.preserve_until <= stamp.at:
+            kept = f"is to be kept until {local(item.preserve_until)}" if item.preserve_until else "is not kept"
+            raise IllegalMove(f"a copy of this item {kept}.", reference=case.id)
+        return step(case, None, happened(case, office.CopyDeleted(item=item.number), stamp))
 
 
 class DelayUserNotices(Command[tuple[UserNoticeState, ...]], may=roles("legal"), name="notify-later"):

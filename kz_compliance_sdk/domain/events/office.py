@@ -261,6 +261,16 @@ class PreservationEnded(Event, frozen=True, kw_only=True):
         case.page("preservation_ended", ("lead", "head"), 20, on)
 
 
+class CopyDeleted(Event, frozen=True, kw_only=True):
+    """A person recorded that the copy which was kept of an item is deleted."""
+
+    may = roles("lead", "legal", "head")
+    item: Number
+
+    def apply(self, case: Case, on: Stamped) -> None:
+        case.items[self.item].preserve_until = 0
+
+
 class LedgerKeyRetired(Event, frozen=True, kw_only=True):
     """Every host has a newer ledger key: under the one of this id (in hex; empty: under none) nothing may stand behind
     this number of the log. It belongs to the stream `keys`."""

@@ -9,8 +9,9 @@ ladder stopped and, only of a case whose term was paused, its place in the queue
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, Final
 
 from msgspec import MsgspecError, Struct, json
@@ -23,22 +24,23 @@ from kz_compliance_sdk.domain.events.base import Event
 from kz_compliance_sdk.domain.events.delivery import UserNoticeOwed
 from kz_compliance_sdk.domain.events.remedies import AppealReversed, Suspended
 from kz_compliance_sdk.domain.events.review import Decided, Judged, Proposed
-from kz_compliance_sdk.domain.fold import Stream
+from kz_compliance_sdk.domain.fold import Opens, Stream
 from kz_compliance_sdk.domain.ledger import Stamped
 from kz_compliance_sdk.domain.messages import named_by, report_lane
 from kz_compliance_sdk.errors import StoreDamaged
 
 PLANNED: Final = ("urgent_at", "watch_at", "running_watch_at")
 
-Opens = Callable[[Stream, Iterable[tuple[int, str]]], Mapping[tuple[int, str], bytes | None]]
-"""Opens parts of a stream by sequence and name, None for one that was erased."""
-
 
 def true_case(stream: Stream, opens: Opens, beside: Mapping[str, Any]) -> Case:
     """The case of a stream, with what is not in it from `beside`: the fields of PLANNED. Raises
     StoreDamaged where the chain or a word of it cannot be read."""
     case = folded(stream)
-    said = told(case, stream.roster, _words_of(stream, opens))
+    until, words = _words_of(stream, opens)
+    said = told(case, stream.roster, words)
+    # Whoever reads it again behind other events makes only the items anew that these changed.
+    items = {**words.items, **{item.number: item for item in said["items"]}}
+    stream.said[_WORDS] = until, replace(words, items=items)
     return Case.of(platform_id=stream.platform, id=stream.reference, **{**beside, **said})
 
 
@@ -128,6 +130,7 @@ class _Message(Struct, frozen=True):
 
 
 _read = json.Decoder(_Message).decode
+_WORDS: Final = "words"
 _NOTICE: Final = (Opened, Admitted, Amended)
 PROPOSAL: Final = "proposal"
 BODY: Final = "body"
@@ -143,12 +146,17 @@ READ: Final[Mapping[type[Event], tuple[str, ...]]] = {
 """The events that tell how a case is worded, and their parts that hold its words."""
 
 
-def _words_of(stream: Stream, opens: Opens) -> Words:
+def _words_of(stream: Stream, opens: Opens) -> tuple[int, Words]:
+    """How a case is worded, and by which event last."""
     telling = _telling(stream)
+    until, words = stream.said.get(_WORDS, (0, Words()))
+    if telling and telling[-1].seq == until:
+        return until, words
     reading, found = Reading(stream.reference), opens(stream, [one for on in telling for one in _wanted(on)])
     for on in telling:
         reading.read(on.event, _read_of(on, found))
-    return Words(_rests_on(stream, reading, found), reading.reference_number, reading.items(), reading.proofs)
+    words = Words(_rests_on(stream, reading, found), reading.reference_number, reading.items(), reading.proofs)
+    return telling[-1].seq if telling else 0, words
 
 
 def _telling(stream: Stream) -> list[Stamped]:

@@ -7,7 +7,7 @@ event whose sequence stands here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from dataclasses import field as one_each
@@ -506,10 +506,14 @@ def apply(case: Case, on: Stamped) -> None:
         case.clock_shift = 0
 
 
+T = TypeVar("T")
+
+
 @dataclass(slots=True)
 class Stream:
     """A stream as it was read, its events in order. One of which nothing is stored has the `number` 0 and no events.
-    `fault` says why nothing may be decided on it; then it has no events either."""
+    `fault` says why nothing may be decided on it; then it has no events either. `said` is what was made of its words,
+    so that it is made once in a transaction: of a part by its sequence and name, and by what reads it."""
 
     platform: str
     name: str
@@ -517,6 +521,7 @@ class Stream:
     events: list[Stamped] = one_each(default_factory=list)
     roster: Roster = one_each(default_factory=Roster)
     fault: Damage | NewerRelease | None = None
+    said: dict[Any, Any] = one_each(default_factory=dict)
     _case: Case | None = None
     _folded: int = 0
 
@@ -560,7 +565,16 @@ class Stream:
     def then(self, number: int, more: list[Stamped], roster: Roster) -> Stream:
         """The stream after these events too; this one stays as it was."""
         events = [*self.events, *more] if self.events else more
-        return Stream(self.platform, self.name, number, events, roster, None, self._case, self._folded)
+        said = {} if any(on.kind == "erased" for on in more) else self.said
+        return Stream(self.platform, self.name, number, events, roster, None, said, self._case, self._folded)
+
+    def read(self, opens: Opens, parts: Iterable[tuple[int, str]], read: Callable[[bytes], T]) -> list[T | None]:
+        """What parts say to whoever reads them so, None for one that was erased. Raises as `opens`, and as `read`."""
+        asked = list(parts)
+        missing = [one for one in asked if (one, read) not in self.said]
+        for one, data in opens(self, missing).items() if missing else ():
+            self.said[one, read] = None if data is None else read(data)
+        return [self.said[one, read] for one in asked]
 
 
 _LONG: Final = 100
@@ -587,17 +601,22 @@ class Kept:
         stream, then = self._streams.get((platform, name), (None, {}))
         if stream is None or then != retired:
             return Stream(platform, name)
-        return changed(stream, events=stream.events[:-1])
+        return changed(stream, events=stream.events[:-1], said={})
 
     def keep(self, streams: Iterable[Stream], retired: Mapping[str, Mapping[str, int]]) -> None:
         """Keep those that are long, and let go of those that were read longest ago where they are too many."""
         for stream in streams:
             if len(stream.events) > _LONG:
                 self._streams.pop((stream.platform, stream.name), None)
-                self._streams[stream.platform, stream.name] = stream, retired.get(stream.platform, {})
+                wordless = changed(stream, said={})
+                self._streams[stream.platform, stream.name] = wordless, retired.get(stream.platform, {})
         many = sum(len(stream.events) for stream, _ in self._streams.values())
         while many > _MOST_KEPT:
             many -= len(self._streams.pop(next(iter(self._streams)))[0].events)
+
+
+Opens = Callable[[Stream, Iterable[tuple[int, str]]], Mapping[tuple[int, str], bytes | None]]
+"""Opens parts of a stream by sequence and name, None for one that was erased."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,12 @@ from typing import Literal
 from msgspec import MsgspecError, Struct, json
 from pydantic_core import from_json
 
-from kz_compliance_sdk.domain.believed import READ, Opens, Reading, planned_anew, read_case
+from kz_compliance_sdk.domain.believed import READ, Reading, planned_anew, read_case
 from kz_compliance_sdk.domain.change import Attempt, OutboxMessage, tries_digest
 from kz_compliance_sdk.domain.events.delivery import Receipt, Tried
 from kz_compliance_sdk.domain.events.privacy import Erased
 from kz_compliance_sdk.domain.events.review import Decided
-from kz_compliance_sdk.domain.fold import Case, Item, Message, Stream, Tries, apply
+from kz_compliance_sdk.domain.fold import Case, Item, Message, Opens, Stream, Tries, apply
 from kz_compliance_sdk.domain.ledger import Damage, NewerRelease, Stamped
 from kz_compliance_sdk.domain.message_states import in_truth
 from kz_compliance_sdk.domain.messages import NAMED_BY, acknowledgement_body, as_owed, effect_body, named_by

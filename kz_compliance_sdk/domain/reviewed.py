@@ -91,12 +91,12 @@ def decisions_of(stream: Stream, words: Words) -> list[ToldDecision]:
 
 def decisions_by_version(stream: Stream, words: Words) -> dict[int, Decision]:
     """Those that were not erased. Raises Damage or NewerRelease."""
+    told, name_of = sorted(stream.case.decisions.items()), stream.roster.name
+    said = stream.read(words, [(one.at_seq, PROPOSAL) for _, one in told], Decision.model_validate_json)
     return {
-        one.version: Decision.model_validate_json(one.body).model_copy(
-            update={"approved_by": one.approved_by, "approved_at": one.approved_at}
-        )
-        for one in decisions_of(stream, words)
-        if one.body
+        version: decision.model_copy(update={"approved_by": name_of(one.approved_by), "approved_at": one.approved_at})
+        for (version, one), decision in zip(told, said, strict=True)
+        if decision is not None
     }
 
 

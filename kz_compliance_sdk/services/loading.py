@@ -108,9 +108,8 @@ def latest_revision(tx: Tx, case: Case) -> Notice:
 
 def _said_in(tx: Tx, stream: Stream, seqs: Iterable[int]) -> list[MessageData | None]:
     """What the messages behind these events say, None for one that was erased."""
-    wanted = [(seq, "message") for seq in seqs]
-    bodies = tx.words(stream, wanted)
-    return [None if (body := bodies[one]) is None else read_admitted(body).data for one in wanted]
+    said = stream.read(tx.words, [(seq, "message") for seq in seqs], read_admitted)
+    return [None if one is None else one.data for one in said]
 
 
 def _answers(tx: Tx, case: Case) -> list[Clarification]:

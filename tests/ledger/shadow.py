@@ -66,7 +66,7 @@ class Shadow:
             self.words |= {one: None for one in self.words if one[0] in gone and kinds[one[0]][one[1]] == "erasable"}
 
     def _stream(self) -> Stream:
-        return Stream(self.platform, self.stream, 1, self.told, self.roster, None, self.case, len(self.told))
+        return Stream(self.platform, self.stream, 1, self.told, self.roster, _case=self.case, _folded=len(self.told))
 
     def append(self, event: Event, at: int, actor: Actor | None) -> None:
         who = None if actor is None or actor.id == SYSTEM.id else actor

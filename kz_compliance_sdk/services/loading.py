@@ -405,6 +405,7 @@ class Demanded(ValueModel):
     legal_basis: Annotated[tuple[LegalBasis, ...], Field(strict=False)]
     requested_action: RequestedAction
     user_notice: UserNotice | None = None
+    items: Annotated[tuple[Named, ...], Field(strict=False)] | None = None
 
 
 def with_tally(tx: Tx, change: Change) -> Change:
@@ -463,10 +464,13 @@ def said_of(events: Iterable[Stamped], words: Mapping[tuple[int, str], bytes | N
     for on in events:
         if not (body := words.get((on.seq, _BODY))):
             continue
+        said: Demanded | Naming
         if isinstance(on.event, _NOTICE):
-            notice = read_part(Demanded, body)
+            said = notice = read_part(Demanded, body)
+        else:
+            said = read_part(Naming, body)
         if isinstance(on.event, _NAMING):
-            items = read_part(Naming, body).items or ()
+            items = said.items or ()
             named |= {one.number: _named_by(one.number, item) for one, item in zip(on.event.items, items, strict=False)}
     return Counted(named=tuple(named.values()), **(_of_notice(notice) if notice is not None else {}))
 

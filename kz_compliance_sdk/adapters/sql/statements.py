@@ -454,9 +454,14 @@ class Shared:
         self._tx.ledger.anew(platform_id, asked)
         return self._tx.ledger.streams(platform_id, asked)
 
+    def load_chains(self, platform_id: str, rows: Iterable[Any]) -> None:
+        """Read the chains of the cases of which these rows are, in one statement."""
+        ids = (row[1] for row in rows)
+        self._tx.ledger.streams(platform_id, {stream_of(one) for one in ids if type(one) is str and one})
+
     def cases_from(self, platform_id: str, found: Sequence[Any]) -> list[Case]:
         """The cases of these rows, each as its chain has it. Raises StoreDamaged."""
-        self._tx.ledger.streams(platform_id, [stream_of(row[1]) for row in found])
+        self.load_chains(platform_id, found)
         return [self.case_from(row) for row in found]
 
     def case_from(self, row: Any) -> Case:
@@ -552,9 +557,10 @@ class Shared:
 
     def _fetch_free(self, platform_id: str, category: str | None, least: int, unreadable: list[str]) -> _Free:
         def fetch(n: int) -> list[Any]:
-            if category is None:
-                return self._tx.all(self._s.claimable, k_platform_id=platform_id, n=n)
-            return self._tx.all(self._s.claimable_of, k_platform_id=platform_id, k_category=category, n=n)
+            given = {"k_platform_id": platform_id, "n": n, **({} if category is None else {"k_category": category})}
+            rows = self._tx.all(self._s.claimable if category is None else self._s.claimable_of, **given)
+            self.load_chains(platform_id, rows)
+            return rows
 
         most = max(least, min(self._waiting, _HANDED_OUT_AT_ONCE))
 

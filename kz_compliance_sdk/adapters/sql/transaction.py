@@ -52,7 +52,7 @@ from kz_compliance_sdk.domain.change import (
 )
 from kz_compliance_sdk.domain.checkpoints import TilesMade
 from kz_compliance_sdk.domain.events.arrivals import Lodged
-from kz_compliance_sdk.domain.events.base import ObjectEvent
+from kz_compliance_sdk.domain.events.delivery import CopyFreed, InForce, Lifted
 from kz_compliance_sdk.domain.events.office import Checkpointed
 from kz_compliance_sdk.domain.events.privacy import Erased
 from kz_compliance_sdk.domain.events.remedies import Appealed
@@ -174,7 +174,7 @@ class SqliteTransaction:
                 self._note_rows_of(stream)
                 keys |= {f"m{message}" for message in self._note_messages_of(stream)}
             self._preserved |= {
-                (one.platform_id, one.event.case, one.stream) for one in happened if isinstance(one.event, ObjectEvent)
+                (one.platform_id, one.event.case, one.stream) for one in happened if isinstance(one.event, _HOLDING)
             }
         for write in change:
             # Where nothing happened, rows that lied are written anew: what lies beside them is too.
@@ -371,6 +371,8 @@ class SqliteTransaction:
 
 
 _CASES = stream_of("")
+_HOLDING = (InForce, Lifted, CopyFreed)
+"""What changes until when something is kept of an object."""
 _MOVING = moving(t.outbox, ("platform_id", "case_id", "id"))
 Execute = Callable[[str, tuple[Any, ...]], int]
 ExecuteMany = Callable[[Compiled, list[tuple[Any, ...]]], None]

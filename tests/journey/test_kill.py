@@ -18,9 +18,9 @@ from typing import Any
 import pytest
 
 from kz_compliance_sdk.adapters.sql import queries, rows, view
-from kz_compliance_sdk.domain.believed import Opens, true_case
+from kz_compliance_sdk.domain.believed import true_case
 from kz_compliance_sdk.domain.case import Case, CaseState
-from kz_compliance_sdk.domain.fold import Stream
+from kz_compliance_sdk.domain.fold import Opens, Stream
 from kz_compliance_sdk.testing.mock_regulator import Recorded
 from tests.journey.campaign.checking import Evidence, check
 from tests.journey.campaign.run import Campaign, fight, run

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from dataclasses import field as one_each
 from dataclasses import replace as changed
 from types import MappingProxyType
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -467,6 +467,7 @@ class Case(Struct):
             self.state = after.get(self.state, self.state)
 
 
+T = TypeVar("T")
 K = TypeVar("K")
 V = TypeVar("V", bound=Struct)
 
@@ -504,9 +505,6 @@ def apply(case: Case, on: Stamped) -> None:
     if case.state in ENDED:
         # What is not watched is not planned anew either: it would keep a shift that holds no more.
         case.clock_shift = 0
-
-
-T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -577,16 +575,13 @@ class Stream:
         return [self.said[one, read] for one in asked]
 
 
-_LONG: Final = 100
-"""A stream of more events than these is kept between transactions."""
-_MOST_KEPT: Final = 16_384
-"""How many events of kept streams there are at most."""
+_LONG, _MOST_KEPT = 100, 16_384
+"""Streams of more events than the first are kept between transactions, and of all of them no more than the second."""
 
 
 class Kept:
-    """Long streams as they were read, proved and committed, from one transaction to the next, each with the ledger keys
-    that were retired then: what follows is read behind them. No word of anybody is in one, so none outlives an erasure.
-    """
+    """Long streams as they were read, proved and committed, each with the ledger keys that were retired then: what
+    follows is read behind them. No word of anybody is in one, so none outlives an erasure."""
 
     def __init__(self) -> None:
         self._streams: dict[tuple[str, str], tuple[Stream, Mapping[str, int]]] = {}

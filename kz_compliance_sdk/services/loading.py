@@ -405,7 +405,10 @@ class Demanded(ValueModel):
     legal_basis: Annotated[tuple[LegalBasis, ...], Field(strict=False)]
     requested_action: RequestedAction
     user_notice: UserNotice | None = None
-    items: Annotated[tuple[Named, ...], Field(strict=False)] | None = None
+
+
+class _DemandedOf(Demanded, Naming):
+    """A notice with what it names: its bytes are read once."""
 
 
 def with_tally(tx: Tx, change: Change) -> Change:
@@ -464,9 +467,9 @@ def said_of(events: Iterable[Stamped], words: Mapping[tuple[int, str], bytes | N
     for on in events:
         if not (body := words.get((on.seq, _BODY))):
             continue
-        said: Demanded | Naming
+        said: Naming
         if isinstance(on.event, _NOTICE):
-            said = notice = read_part(Demanded, body)
+            said = notice = read_part(_DemandedOf, body)
         else:
             said = read_part(Naming, body)
         if isinstance(on.event, _NAMING):

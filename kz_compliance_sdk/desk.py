@@ -243,7 +243,7 @@ class ComplianceDesk(Groups):
             self._flush_refusals()
             return pending
         try:
-            return self.store.submit(self.platform_id, pending.work)
+            return self.store.submit(self.platform_id, pending.work, pending.asks)
         except StoreError as error:
             return unavailable(error)
 

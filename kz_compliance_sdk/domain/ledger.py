@@ -153,7 +153,8 @@ class _People(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tru
     roles: tuple[str, ...] = ()
 
 
-_encode = msgspec.json.Encoder(order="sorted").encode
+encode = msgspec.json.Encoder(order="sorted").encode
+"""The one form of what is hashed."""
 _content = msgspec.json.Decoder(_Content).decode
 _people = msgspec.json.Decoder(_People).decode
 
@@ -206,7 +207,7 @@ def link(
     stream: str,
     seq: int,
     at: int,
-    event: Struct,
+    event: Struct | Raw,
     *,
     kind: str,
     version: int,
@@ -216,16 +217,16 @@ def link(
     actor: Actor | None = None,
     salt: bytes = b"",
 ) -> Link:
-    """The link that follows the hash `before`. `at` is UTC seconds, `actor` None for the machine; `salt` is fresh
-    randomness of 16 bytes that hides who acted."""
-    body = Raw(_encode(event))
-    content = _encode(_Content(at, roster.numbers(actor), body, kind, platform, seq, stream, version))
+    """The link that follows the hash `before`. `event` may be encoded already; `at` is UTC seconds, `actor` None for
+    the machine; `salt` is fresh randomness of 16 bytes that hides who acted."""
+    body = event if isinstance(event, Raw) else Raw(encode(event))
+    content = encode(_Content(at, roster.numbers(actor), body, kind, platform, seq, stream, version))
     people = b""
     if actor is not None:
         if len(salt) != SALT_BYTES:
             raise ValueError(f"who acted is hidden by {SALT_BYTES} bytes of salt")
         roles = tuple(sorted(actor.roles))
-        people = _encode(_People(actor.id, salt.hex(), actor.account, actor.country, roles))
+        people = encode(_People(actor.id, salt.hex(), actor.account, actor.country, roles))
     hash_ = hash_of(before, content, people)
     mac, key_id = (key.mac(hash_), key.id) if key is not None else (b"", b"")
     return Link(platform, stream, seq, at, kind, content, people, hash_, mac, key_id)

@@ -185,8 +185,8 @@ class Changeable:
 
     @classmethod
     def of(cls, **given: Any) -> Self:
-        """As the constructor, by names alone and without `__init__`: for what is read from rows. Raises TypeError for a
-        field that is missing, and for a name that is no field."""
+        """As the constructor, by names alone and without `__init__`: for what is read from rows, and for what is made
+        for each notice. Raises TypeError for a field that is missing, and for a name that is no field."""
         defaults, needed = _shape(cls)  # type: ignore[arg-type]  # a class is hashable
         known = {**defaults, **given}
         if len(known) != len(defaults) + len(needed) or not needed <= given.keys():

@@ -32,7 +32,9 @@ from kz_compliance_sdk.ports.regulator import Rejected as Rejected
 from kz_compliance_sdk.ports.regulator import RetryAt as RetryAt
 from kz_compliance_sdk.ports.regulator import Sent as Sent
 from kz_compliance_sdk.ports.regulator import Unknown as Unknown
+from kz_compliance_sdk.ports.store import ASKS_NOTHING as ASKS_NOTHING
 from kz_compliance_sdk.ports.store import AppealPage as AppealPage
+from kz_compliance_sdk.ports.store import Asks as Asks
 from kz_compliance_sdk.ports.store import Due as Due
 from kz_compliance_sdk.ports.store import Found as Found
 from kz_compliance_sdk.ports.store import Health as Health

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from kz_compliance_sdk.domain.actor import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.appeals import Appeal
@@ -148,13 +148,26 @@ Work = Callable[[Tx], tuple[Change, T]]
 """Load what is known, decide, and return what to write and what to answer. It may run more than once."""
 
 
+@dataclass(frozen=True, slots=True)
+class Asks:
+    """What a work will ask for, as far as that is known before its turn: for all works of a batch it is read at once.
+    `message` is a sender and a message id. What is not named here is read when the work asks for it."""
+
+    streams: tuple[str, ...] = ()
+    message: tuple[str, str] | None = None
+    notice_id: str = ""
+
+
+ASKS_NOTHING: Final = Asks()
+
+
 class Store(Protocol):
     """The case store. A future that `submit` returns resolves only after its change is durable."""
 
     def now(self) -> int:
         """The store's clock, UTC seconds."""
 
-    def submit(self, platform_id: str, work: Work[T]) -> Future[T]:
+    def submit(self, platform_id: str, work: Work[T], asks: Asks = ASKS_NOTHING) -> Future[T]:
         """Queue a piece of work for the writer. Raises StoreFull; the future raises what the work raises."""
 
     def queries(self, platform_id: str) -> Queries: ...

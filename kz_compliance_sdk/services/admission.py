@@ -30,10 +30,10 @@ from kz_compliance_sdk.domain.messages import Respondent, notify, stuck
 from kz_compliance_sdk.domain.notice import Cancellation, Clarification, Notice, Reminder, Sanction, UnreadableNotice
 from kz_compliance_sdk.domain.policy import Policy, Safeguards
 from kz_compliance_sdk.domain.received import SanctionNoted, answer_to, is_wordless, repeats_of, sanctioned
-from kz_compliance_sdk.domain.references import free_reference, stream_of
+from kz_compliance_sdk.domain.references import free_reference, reference_of, stream_of
 from kz_compliance_sdk.domain.retention import begin_anew
 from kz_compliance_sdk.errors import StoreDamaged, Unreadable
-from kz_compliance_sdk.ports import SentAs, Tx, WaitsFor
+from kz_compliance_sdk.ports import Asks, SentAs, Tx, WaitsFor
 from kz_compliance_sdk.services import sweep
 from kz_compliance_sdk.services.loading import (
     arrival_in,
@@ -60,6 +60,16 @@ class Admission:
     @classmethod
     def under(cls, platform_id: str, policy: Policy, respondent: Respondent, hosts: frozenset[str]) -> Admission:
         return cls(platform_id, policy, respondent, hosts, frozenset(policy.categories))
+
+    def asks(self, sender: str, message: Message) -> Asks:
+        """What admitting this message of a sender will ask for."""
+        data, seen = message.data, (sender, message.id)
+        if isinstance(data, Sanction):
+            return Asks(message=seen)
+        if not isinstance(data, Notice):
+            return Asks(message=seen, notice_id=data.notice_id)
+        reference = reference_of(self.platform_id, data.issuing_authority.id, data.notice_id)
+        return Asks((stream_of(reference),), seen, data.notice_id)
 
     def admit(self, tx: Tx, arrival: Arrival, message: Message) -> tuple[Change, Response]:
         """A usable message: a repeat gets its first answer, everything else its effect on a case."""

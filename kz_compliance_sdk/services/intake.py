@@ -23,7 +23,7 @@ from kz_compliance_sdk.domain.events.base import Source
 from kz_compliance_sdk.domain.messages import BY_HAND, REGULATOR, notify
 from kz_compliance_sdk.domain.notice import Notice
 from kz_compliance_sdk.errors import InvalidInput, NotAuthentic, Unreadable
-from kz_compliance_sdk.ports import FeedMessage, Tx, Work
+from kz_compliance_sdk.ports import ASKS_NOTHING, Asks, FeedMessage, Tx, Work
 from kz_compliance_sdk.services.admission import Admission
 from kz_compliance_sdk.services.response import NOT_AUTHENTIC, Response, refused
 from kz_compliance_sdk.wire.codes import remedy_of
@@ -54,11 +54,12 @@ class Pending:
     acknowledged before its change is durable.
 
     `aside` puts the bytes into quarantine instead: for a sender that cannot be asked to try again, when `work` raises
-    something that is no fault of the store.
+    something that is no fault of the store. `asks` is what either will ask for.
     """
 
     work: Work[Response]
     aside: Work[Response]
+    asks: Asks = ASKS_NOTHING
 
 
 class Intake:
@@ -152,14 +153,14 @@ class Intake:
                 "signed_at": verified.signed_at,
                 "authorities": sorted(verified.authorities),
             }
-            return Arrival(
-                self._admission.platform_id,
-                (verified.sender, message_id, sha256),
-                source,
-                "signed",
-                self._channel,
-                now,
-                published_at,
+            return Arrival.of(
+                platform_id=self._admission.platform_id,
+                message=(verified.sender, message_id, sha256),
+                source=source,
+                authenticity="signed",
+                channel=self._channel,
+                received_at=now,
+                published_at=published_at,
                 body=body,
                 proof=encoded(evidence),
                 profile=verified.profile,
@@ -176,7 +177,8 @@ class Intake:
             return Pending(partial(quarantined, why=problem), aside)
         assert message is not None  # noqa: S101  one of the two is set above
         usable = message
-        return Pending(lambda tx: self._admission.admit(tx, arrived(), usable), aside)
+        asks = self._admission.asks(verified.sender, usable)
+        return Pending(lambda tx: self._admission.admit(tx, arrived(), usable), aside, asks)
 
     def _out_of_time(self, verified: Verified, *, pushed: bool) -> Unreadable | None:
         """A right signature at the wrong time. An entry of the feed may be old: it was signed when it was published."""

@@ -202,7 +202,7 @@ def _anew(tx: Tx, platform_id: str, after: str) -> Change:
 def _taken(store: Store, intake: Intake, platform_id: str, signed_for: str, page: FeedPage) -> list[int]:
     """The answers to the entries of a page, all of them stored; one that is not authentic has none."""
     pending = [intake.fetched(entry, signed_for) for entry in page.messages]
-    futures = [(one, store.submit(platform_id, one.work)) for one in pending if one is not None]
+    futures = [(one, store.submit(platform_id, one.work, one.asks)) for one in pending if one is not None]
     return [_stored(store, platform_id, one, future).status for one, future in futures]
 
 

@@ -27,7 +27,7 @@ from kz_compliance_sdk.domain.report import Receipt
 from kz_compliance_sdk.errors import NotFound
 from kz_compliance_sdk.faces.asgi import App, Receive, Scope, Send, asgi_app
 from kz_compliance_sdk.faces.cli.machinery import collect_garbage_seldom
-from kz_compliance_sdk.ports import Queries, Tx, Work
+from kz_compliance_sdk.ports import ASKS_NOTHING, Asks, Queries, Tx, Work
 from kz_compliance_sdk.services.response import noted
 from kz_compliance_sdk.testing import builders, keys
 from kz_compliance_sdk.wire.signature import sign_response
@@ -105,7 +105,7 @@ class BeginsNothing:
     def now(self) -> int:
         return int(time.time())
 
-    def submit(self, _platform_id: str, work: Work[T]) -> Future[T]:
+    def submit(self, platform_id: str, work: Work[T], asks: Asks = ASKS_NOTHING) -> Future[T]:
         future: Future[T] = Future()
         future.set_result(self._result(work))
         return future

@@ -27,7 +27,7 @@ from kz_compliance_sdk.domain.events.arrivals import Named
 from kz_compliance_sdk.domain.events.office import Viewed
 from kz_compliance_sdk.domain.events.review import Claimed
 from kz_compliance_sdk.domain.ledger import LedgerKey, LedgerKeys
-from kz_compliance_sdk.ports import Env
+from kz_compliance_sdk.ports import Asks, Env
 from tests.benchmarks.rows import Row, Size, compared
 from tests.benchmarks.samples import PLATFORM
 from tests.ledger.samples import sample
@@ -100,10 +100,13 @@ def _ours(
             recorder: Any = _Recorder(cursor, statements)
             transaction._cursor = recorder
             started = time.thread_time()
-            transaction.begin(len(some))
-            transaction.run(Job(PLATFORM, lambda tx, some=some: ((), tx.streams(some)), Future()))  # type: ignore[misc]
-            for name in some:
-                transaction.run(Job(PLATFORM, lambda tx, name=name, work=work: (work(tx, name), None), Future()))  # type: ignore[misc]
+            jobs: list[Job] = [
+                Job(PLATFORM, lambda tx, name=name, work=work: (work(tx, name), None), Future(), Asks((name,)))  # type: ignore[misc]
+                for name in some
+            ]
+            transaction.begin(jobs)
+            for job in jobs:
+                transaction.run(job)
             transaction.commit()
             spent += time.thread_time() - started
             log.append(statements)

@@ -8,7 +8,6 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import closing
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -79,16 +78,12 @@ def store(path: Path, changes: Sequence[Change], in_flight: int) -> float:
                 waiting.popleft().result()
                 while waiting and waiting[0].done():
                     waiting.popleft().result()
-            waiting.append(store.submit(samples.PLATFORM, partial(_decided, change)))
+            waiting.append(store.save(samples.PLATFORM, change))
         for future in waiting:
             future.result()
         return time.perf_counter() - started
     finally:
         store.close()
-
-
-def _decided(change: Change, _tx: object) -> tuple[Change, None]:
-    return change, None
 
 
 def raw(path: Path, groups: Sequence[Prepared]) -> float:

@@ -26,7 +26,7 @@ from sqlalchemy import (
     text,
 )
 
-from kz_compliance_sdk.adapters.sql.ledger import Ledger, streams
+from kz_compliance_sdk.adapters.sql.ledger import Ledger, in_list, streams
 from kz_compliance_sdk.adapters.sql.paging import AT_MOST, ONLY_ONE
 from kz_compliance_sdk.adapters.sql.rows import came_row
 from kz_compliance_sdk.adapters.sql.tables import Time, new_table, of_platform
@@ -84,7 +84,7 @@ class InboxStatements:
     def __init__(self, compiled: Callable[[Any], Compiled], upsert: Callable[..., Compiled]) -> None:
         c = inbox.c
         mine = c.platform_id == bindparam("k_platform_id")
-        self.of_key = compiled(select(inbox).where(mine, c.key == bindparam("k_key")))
+        self.of_keys = compiled(select(inbox).where(mine, c.key.in_(in_list("k_keys"))))
         self.any_waits = compiled(select(c.message).where(mine, _waits).limit(ONLY_ONE))
         self.of_notice = compiled(select(inbox).where(mine, _waits, c.notice_id == bindparam("k_notice_id")))
         later = c.message > bindparam("after")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from kz_compliance_sdk.domain.change import Change
 from kz_compliance_sdk.errors import CommitUnknown, StoreDamaged, StoreError, StoreFull
-from kz_compliance_sdk.ports import Tx
+from kz_compliance_sdk.ports import ASKS_NOTHING, Asks, Tx
 
 BATCH = 256
 LOOK_EVERY_S = 1.0
@@ -29,12 +29,14 @@ class Job:
     platform_id: str
     work: Callable[[Tx], tuple[Change, Any]]
     future: Future[Any]
+    asks: Asks = ASKS_NOTHING
 
 
 class Transaction(Protocol):
     """One database transaction that can take several works."""
 
-    def begin(self, waiting: int) -> None: ...
+    def begin(self, jobs: Sequence[Job]) -> None:
+        """Begin, and read what these jobs ask for."""
 
     def run(self, job: Job) -> Any:
         """Decide the job against what is known, the batch's earlier works included; stage its change."""
@@ -168,7 +170,7 @@ def _commit(transaction: Transaction, batch: list[Job]) -> None:
     done: list[tuple[Job, Any]] = []
     refused: list[tuple[Job, BaseException]] = []
     try:
-        transaction.begin(len(batch))
+        transaction.begin(batch)
         for job in batch:
             try:
                 done.append((job, transaction.run(job)))

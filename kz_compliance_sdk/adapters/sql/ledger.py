@@ -58,6 +58,7 @@ from kz_compliance_sdk.domain.ledger import (
     Sealed,
     Stamped,
     check_order,
+    encode,
     link,
     read,
     seal,
@@ -166,6 +167,11 @@ tiles = new_table(
     Column("hash", LargeBinary, nullable=False, comment="of the node"),
     blobs=("hash",),
 )
+
+
+def in_list(name: str) -> Any:
+    """What stands in the parameter of this name, a list in JSON: a list is one parameter, however long."""
+    return select(func.json_each(bindparam(name)).table_valued("value").c.value)
 
 
 def _raw(column: Any) -> Any:
@@ -616,7 +622,8 @@ class Appending(Ledger):
         kind, actor = event.called, one.actor if one.actor is not None and one.actor.id != SYSTEM.id else None
         try:
             # What cannot be read would be damage for ever.
-            event = READERS[kind, event.v](msgspec.json.encode(event))
+            encoded = encode(event)
+            event = READERS[kind, event.v](encoded)
         except msgspec.DecodeError as error:
             raise ValueError(f"{one.stream}: this is no {kind}: {error}") from None
         if one.at < 0:
@@ -630,7 +637,7 @@ class Appending(Ledger):
             one.stream,
             seq + 1,
             one.at,
-            event,
+            msgspec.Raw(encoded),
             kind=kind,
             version=event.v,
             before=head,

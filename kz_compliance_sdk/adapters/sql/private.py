@@ -144,9 +144,9 @@ class PrivateRows:
 
     # ------------------------------------------------------------------------------------------ names of objects
 
-    def object_name(self, platform_id: str, object_key: str) -> str:
-        """What stands in the store for the name of an object."""
-        return self._names.of(platform_id, object_key)
+    def keyed(self, platform_id: str, *what: object) -> str:
+        """The digest of something under the platform's object key, 32 hex digits."""
+        return self._names.of(platform_id, "\x1f".join(map(str, what)))[:32]
 
 
 def _context(attempt: Sequence[Any]) -> bytes:

@@ -225,7 +225,7 @@ class SqlQueries(FigureReads, CheckpointReads):
     def _tells_of(self, body_sha256: str) -> ColumnElement[bool]:
         """A case that took a message of these bytes."""
         with self._moment() as (connection, ledger):
-            body = self._private(connection, ledger).object_name(self._platform, body_sha256)[:32]
+            body = self._private(connection, ledger).keyed(self._platform, body_sha256)
         c, i = t.cases.c, inbox.inbox.c
         return exists().where(i.platform_id == c.platform_id, i.case_id == c.id, i.body == body)
 
@@ -312,7 +312,7 @@ class SqlQueries(FigureReads, CheckpointReads):
         """A digest under the platform's object key, which raises StoreDamaged where that does not open."""
 
         def keyed(*what: object) -> str:
-            return private.object_name(self._platform, "\x1f".join(map(str, what)))[:32]
+            return private.keyed(self._platform, *what)
 
         try:
             keyed()  # the key is read now, and lasts longer than this connection

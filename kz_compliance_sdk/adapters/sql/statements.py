@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from types import MappingProxyType
 from typing import Any, Final, Protocol, cast
 
+import msgspec
 from sqlalchemy import (
     Dialect,
     Table,
@@ -42,6 +44,7 @@ from kz_compliance_sdk.adapters.sql.ledger import (
     _raw,
     _whole,
     events,
+    in_list,
     log,
     lost_cases,
     streams,
@@ -60,6 +63,7 @@ from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.outgoing import Makings
 from kz_compliance_sdk.domain.references import stream_of
 from kz_compliance_sdk.errors import StoreDamaged
+from kz_compliance_sdk.ports import Asks
 from kz_compliance_sdk.ports.store import Noted
 
 # ----------------------------------------------------------------------------------------------------------- log tree
@@ -225,8 +229,8 @@ class Statements:
             .values(state=literal_column("'void'"), settled_at=bindparam("v_settled_at"))
         )
         self.case = compiled(select(t.cases).where(_key(t.cases, "platform_id", "id")))
-        of_notice = select(t.cases).where(_key(t.cases, "platform_id", "notice_id"))
-        self.cases_of_notice = compiled(of_notice)
+        of_notices = t.cases.c.notice_id.in_(in_list("k_notice_ids"))
+        self.cases_of_notices = compiled(select(t.cases).where(_key(t.cases, "platform_id"), of_notices))
         claimable = select(t.cases).where(_key(t.cases, "platform_id"), text("state = 'queued'"))
         in_order = (t.cases.c.urgent_at, t.cases.c.id)
         self.claimable = compiled(claimable.order_by(*in_order).limit(AT_MOST))
@@ -440,6 +444,43 @@ class Shared:
         self._noted: dict[tuple[type, str, str], object] = {}
         self._cases: dict[tuple[str, str], tuple[Stream, dict[str, Any], Case]] = {}
         self.makings: Makings = {}
+        self._came: dict[tuple[str, str], list[Any]] = {}
+        self._of_notice: dict[tuple[str, str], list[Any]] = {}
+
+    def foresee(self, platform_id: str, asked: Sequence[Asks]) -> None:
+        """Read at once what these works will ask for. Where that cannot be, each of them finds it out by itself."""
+        with suppress(StoreDamaged):
+            keyed = partial(self._tx.private.keyed, platform_id)
+            self.came(platform_id, [keyed(*one.message) for one in asked if one.message is not None])
+            self.rows_of_notices(platform_id, [one.notice_id for one in asked if one.notice_id])
+            self._tx.ledger.streams(platform_id, [name for one in asked for name in one.streams])
+
+    def came(self, platform_id: str, keys: Sequence[str]) -> list[Any]:
+        """The rows of the messages that came under these keys."""
+        return self._read(self._came, self._s.inbox.of_keys, platform_id, "k_keys", keys, 1)
+
+    def rows_of_notices(self, platform_id: str, notice_ids: Sequence[str]) -> list[Any]:
+        """The rows of the cases of these notices."""
+        return self._read(self._of_notice, self._s.cases_of_notices, platform_id, "k_notice_ids", notice_ids, 2)
+
+    def _read(
+        self,
+        known: dict[tuple[str, str], list[Any]],
+        statement: Compiled,
+        platform_id: str,
+        name: str,
+        values: Sequence[str],
+        at: int,
+    ) -> list[Any]:
+        """The rows that have one of these values in the column `at`; what is read is known until the next flush."""
+        missing = [one for one in values if (platform_id, one) not in known]
+        if missing:
+            found: dict[tuple[str, str], list[Any]] = {(platform_id, one): [] for one in missing}
+            given = {name: msgspec.json.encode(missing).decode(), "k_platform_id": platform_id}
+            for row in self._tx.all(statement, **given):
+                found[platform_id, row[at]].append(row)
+            known |= found
+        return [row for one in values for row in known[platform_id, one]]
 
     def check_written(self, *keys: str) -> None:
         """Raise Behind if an earlier work of the batch has staged something about this: rows would be older than their

@@ -39,10 +39,10 @@ from kz_compliance_sdk.adapters.sql.sqlite import (
 )
 from kz_compliance_sdk.adapters.sql.statements import sqlite_statements
 from kz_compliance_sdk.adapters.sql.transaction import SqliteTransaction
-from kz_compliance_sdk.domain.change import Change
+from kz_compliance_sdk.domain.change import Change, happenings
 from kz_compliance_sdk.domain.ledger import LedgerKeys
 from kz_compliance_sdk.errors import StoreError, StoreUnusable
-from kz_compliance_sdk.ports import Env, Queries, Work
+from kz_compliance_sdk.ports import ASKS_NOTHING, Asks, Env, Queries, Work
 
 # ------------------------------------------------------------------------------------------------------------- engine
 # SQLAlchemy's engine over one SQLite file, and how such a file comes to be.
@@ -219,14 +219,15 @@ class SqliteStore:
     def now(self) -> int:
         return self._env.clock()
 
-    def submit(self, platform_id: str, work: Work[T]) -> Future[T]:
+    def submit(self, platform_id: str, work: Work[T], asks: Asks = ASKS_NOTHING) -> Future[T]:
         future: Future[T] = Future()
-        self._lane.submit(Job(platform_id, work, future))
+        self._lane.submit(Job(platform_id, work, future, asks))
         return future
 
     def save(self, platform_id: str, change: Change) -> Future[None]:
         """Write a change that was decided already."""
-        return self.submit(platform_id, lambda _tx: (change, None))
+        asks = Asks(streams=tuple(one.stream for one in happenings(change)))
+        return self.submit(platform_id, lambda _tx: (change, None), asks)
 
     def queries(self, platform_id: str) -> Queries:
         check = self._files.check_whole

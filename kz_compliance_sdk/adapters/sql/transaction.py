@@ -6,7 +6,7 @@ Inserts are grouped by table; each guarded update stands alone, so that the rows
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import astuple
 from functools import partial
@@ -120,7 +120,7 @@ class SqliteTransaction:
 
     # ------------------------------------------------------------------------------------- the lane's side
 
-    def begin(self, waiting: int) -> None:
+    def begin(self, jobs: Sequence[Job]) -> None:
         self._staged, self._written, self.keys = [], [], set()
         self._indexed.clear()
         self._preserved.clear()
@@ -131,7 +131,7 @@ class SqliteTransaction:
         self._erased.clear()
         self.private.begin()
         self.ledger.begin()
-        self.shared.begin(waiting)
+        self.shared.begin(len(jobs))
         self._lock.acquire()
         self._files.before(self._lock)
         try:
@@ -139,6 +139,8 @@ class SqliteTransaction:
         except self._error as error:
             raise self._refused(error) from error
         self.now = self._clock()
+        for platform_id in {one.platform_id for one in jobs}:
+            self.shared.foresee(platform_id, [one.asks for one in jobs if one.platform_id == platform_id])
 
     def look(self) -> None:
         """Look at the files while nothing is written. What is wrong with them is told in the log."""

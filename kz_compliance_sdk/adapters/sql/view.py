@@ -90,7 +90,7 @@ class View:
         return Stamp(self._tx.now, actor, self._keyed)
 
     def _keyed(self, *what: object) -> str:
-        return self._tx.private.object_name(self._platform, "\x1f".join(map(str, what)))[:32]
+        return self._tx.private.keyed(self._platform, *what)
 
     def streams(self, names: Iterable[str]) -> dict[str, Stream]:
         return self._tx.ledger.streams(self._platform, names)
@@ -110,7 +110,7 @@ class View:
 
     def cases_of_notice(self, notice_id: str) -> list[Case]:
         self._tx.shared.check_written(f"n{notice_id}")
-        found = self._tx.all(self._s.cases_of_notice, k_platform_id=self._platform, k_notice_id=notice_id)
+        found = self._tx.shared.rows_of_notices(self._platform, [notice_id])
         return self._tx.shared.cases_from(self._platform, found)
 
     def claimable(self, *, category: str | None = None, without_flag: str = "") -> Case | None:
@@ -189,7 +189,7 @@ class View:
 
     def _check_free(self, true: Case) -> None:
         """Raise StoreDamaged for a case that was lost, and whose notice another case has by now."""
-        found = self._tx.all(self._s.cases_of_notice, k_platform_id=self._platform, k_notice_id=true.notice_id)
+        found = self._tx.shared.rows_of_notices(self._platform, [true.notice_id])
         if any(row[1] != true.id and tuple(row[2:5]) == _key_of(true) for row in found):
             raise StoreDamaged("its row was lost, and another case has its notice by now.", reference=true.id)
 
@@ -202,7 +202,7 @@ class View:
     def came(self, asked: SentAs | WaitsFor) -> list[tuple[Stream, int]]:
         if isinstance(asked, SentAs):
             key = self._keyed(asked.sender, asked.message_id)
-            found, tells = self._tx.all(self._s.inbox.of_key, k_platform_id=self._platform, k_key=key), inbox.tells
+            found, tells = self._tx.shared.came(self._platform, [key]), inbox.tells
         else:
             found, tells = self._waiting_for(asked.notice_id), inbox.makes_wait
         streams = self.streams(map(inbox.stream_in, found))

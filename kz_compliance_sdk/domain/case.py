@@ -364,8 +364,8 @@ def moved(
 def begun(platform_id: str, case_id: str, *tells: Happened, words: Words, **planned: Any) -> Case:
     """The case that its first event opens."""
     roster = Roster()
-    chain = evolve(fold.Case(platform_id, stream_of(case_id)), *(_stamped(one, 1, roster) for one in tells))
-    said = {**planned, **told(chain, roster, words), "version": 0, "head": FIRST.hex()}
+    chain = fold.fold(platform_id, stream_of(case_id), [_stamped(one, 1, roster) for one in tells])
+    said = planned | told(chain, roster, words) | {"version": 0, "head": FIRST.hex()}
     return Case.of(platform_id=platform_id, id=case_id, **said)
 
 

@@ -91,7 +91,7 @@ class Sealed(Struct, frozen=True, forbid_unknown_fields=True):
     mac: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 
 
-class Part(Struct, frozen=True):
+class Part(Struct, frozen=True, gc=False):
     """A text or a body beside a link. Without salt and bytes nobody can tell what it was."""
 
     name: str
@@ -114,7 +114,7 @@ def opens(sealed: Sealed, part: Part) -> bool:
     )
 
 
-class Link(Struct, frozen=True):
+class Link(Struct, frozen=True, gc=False):
     """One stored event. `content` and `people` are the bytes that were hashed; the columns beside them repeat what the
     content says, so that rows can be found, and are compared with it whenever it is read. Where the people were taken
     out of a copy that is handed on, `redacted` is the SHA-256 of what stood there."""

@@ -105,7 +105,7 @@ class CheckpointReads(Reads):
     def last_checkpoint(self) -> Checkpoint | None:
         with self._moment() as (_, ledger):
             name = ledger.last_named(self._platform, CHECKPOINTS)
-            return checkpoint_in(ledger.streams(self._platform, [name])[name]) if name else None
+            return checkpoint_in(ledger.stream(self._platform, name)) if name else None
 
     def log_lines(
         self, after: int = 0, until: int | None = None, *, stream: str | None = None, dated: bool = False

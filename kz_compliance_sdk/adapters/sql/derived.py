@@ -17,7 +17,7 @@ from kz_compliance_sdk.adapters.sql import inbox
 from kz_compliance_sdk.adapters.sql.ledger import Ledger
 from kz_compliance_sdk.adapters.sql.tables import Time, new_table, of_platform
 from kz_compliance_sdk.domain import fold
-from kz_compliance_sdk.domain.fold import PlatformObject, Stream, object_in
+from kz_compliance_sdk.domain.fold import PlatformObject, object_in
 from kz_compliance_sdk.domain.holding import names_of
 from kz_compliance_sdk.domain.references import stream_of
 
@@ -156,7 +156,7 @@ def write(
 ) -> None:
     """Write rows of cases anew: of each, named by its platform and its id, those in the table of this name."""
     for platform, case_id, name in sorted(of):
-        table, chain = _BY_NAME[name], _stream(ledger, platform, stream_of(case_id)).case
+        table, chain = _BY_NAME[name], ledger.stream(platform, stream_of(case_id)).case
         execute(statements.clear[name].sql, (platform, case_id))
         for row in DERIVED[table](chain, _objects_of(ledger, chain) if table is preserved else ()):
             execute(statements.put[name].sql, row)
@@ -170,14 +170,10 @@ def write_preserved(
 ) -> None:
     """Write anew what is kept of an object for a case: each named by platform, case and the stream of the object."""
     for platform, case_id, name in sorted(of):
-        chain, held = (_stream(ledger, platform, one) for one in (stream_of(case_id), name))
+        chain, held = (ledger.stream(platform, one) for one in (stream_of(case_id), name))
         execute(statements.clear_object.sql, (platform, case_id, name))
         for row in _preserved_of(chain.case, [object_in(held)]):
             execute(statements.put[preserved.name].sql, row)
-
-
-def _stream(ledger: Ledger, platform: str, name: str) -> Stream:
-    return ledger.streams(platform, [name])[name]
 
 
 def _objects_of(ledger: Ledger, chain: fold.Case) -> list[PlatformObject]:

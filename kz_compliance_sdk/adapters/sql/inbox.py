@@ -175,5 +175,5 @@ def write(
     """Write the rows of these messages anew, each named by its platform and its stream."""
     for platform, name in sorted(of):
         execute(statements.clear.sql, (platform, name.removeprefix(MESSAGES)))
-        for row in lodged_rows(ledger.streams(platform, [name])[name]):
+        for row in lodged_rows(ledger.stream(platform, name)):
             execute(statements.put.sql, row)

@@ -300,6 +300,11 @@ class Ledger:
             self._whole.add((platform, name))
             self._streams.pop((platform, name), None)
 
+    def stream(self, platform: str, name: str) -> Stream:
+        """One of `streams`."""
+        known = self._streams.get((platform, name))
+        return self.streams(platform, [name])[name] if known is None else known
+
     def last_named(self, platform: str, begins: str) -> str:
         """The last name of those stored streams whose names begin so; empty where none does."""
         ((name,),) = self._all(self._s.last_named, k_platform=platform, k_after=begins, k_before=f"{begins}~")

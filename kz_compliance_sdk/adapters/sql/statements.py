@@ -509,7 +509,7 @@ class Shared:
         """The case of a row, as its chain has it. Raises StoreDamaged."""
         self.check_written(f"c{row[1]}")
         plan, name = plan_of(row), stream_of(row[1])
-        stream = self._tx.ledger.streams(row[0], [name])[name]
+        stream = self._tx.ledger.stream(row[0], name)
         read, planned, case = self._cases.get((row[0], name), (None, None, None))
         if case is None or read is not stream or planned != plan:
             case = read_case(stream, self._tx.ledger.words, plan)
@@ -553,7 +553,7 @@ class Shared:
         """One that was read is kept: nothing of it changes but when it was handed out."""
         known, kept = self._kept_checkpoint
         if known != (platform_id, name):
-            kept = checkpoint_in(self._tx.ledger.streams(platform_id, [name])[name])
+            kept = checkpoint_in(self._tx.ledger.stream(platform_id, name))
             self._kept_checkpoint = (platform_id, name), kept
         return kept
 

@@ -169,7 +169,7 @@ class SqliteTransaction:
             keys = {key for write in change for key in keys_of(write)}
         if happened := happenings(change):
             names = {(one.platform_id, one.stream) for one in happened if one.stream.startswith(_CASES)}
-            before = [self._stream(*name) for name in names]
+            before = [self.ledger.stream(*name) for name in names]
             self._note_came(happened, self.ledger.append(happened))
             self.shared.volumes.add(happened)
             for stream in before:
@@ -189,13 +189,10 @@ class SqliteTransaction:
             self._staged.append(change)
         return value
 
-    def _stream(self, platform_id: str, name: str) -> Stream:
-        return self.ledger.streams(platform_id, [name])[name]
-
     def _note_rows_of(self, before: Stream) -> None:
         """Which rows beside that of the case are others since something was appended to its stream. What its objects
         make is noted with these, and what tells of a message that came with the message."""
-        was, case = before.case, self._stream(before.platform, before.name).case
+        was, case = before.case, self.ledger.stream(before.platform, before.name).case
         if case.appeals != was.appeals:
             self._indexed.add((before.platform, before.reference, derived.appeals.name))
         if case.tally != was.tally:
@@ -204,7 +201,7 @@ class SqliteTransaction:
     def _note_messages_of(self, before: Stream) -> list[str]:
         """The messages that their case owes since something was appended to its stream, and those that it owes no more:
         these leave no more."""
-        after, were = self._stream(before.platform, before.name), before.case.messages
+        after, were = self.ledger.stream(before.platform, before.name), before.case.messages
         platform_id, case_id, at = before.platform, before.reference, after.events[-1].at
         changed: list[str] = []
         for name, one in after.case.messages.items():
@@ -478,8 +475,7 @@ def _key_of(write: CaseWrite) -> tuple[str, str]:
 
 def _row_of(case: Case, ledger: Ledger) -> tuple[Any, ...]:
     """The row of a case as its chain has it by now, and as it is planned."""
-    name = stream_of(case.id)
-    return case_row(ledger.streams(case.platform_id, [name])[name], {one: getattr(case, one) for one in PLANNED})
+    return case_row(ledger.stream(case.platform_id, stream_of(case.id)), {one: getattr(case, one) for one in PLANNED})
 
 
 _FACTS: Mapping[type, Callable[[Any], tuple[Any, ...]]] = MappingProxyType(

@@ -96,8 +96,7 @@ class View:
         return self._tx.ledger.streams(self._platform, names)
 
     def _chain(self, case_id: str) -> Stream:
-        name = stream_of(case_id)
-        return self.streams([name])[name]
+        return self._tx.ledger.stream(self._platform, stream_of(case_id))
 
     def words(self, stream: Stream, wanted: Iterable[tuple[int, str]]) -> dict[tuple[int, str], bytes | None]:
         return self._tx.ledger.words(stream, wanted)
@@ -445,8 +444,7 @@ class Reads:
         return read_case(stream, ledger.words, plan_of(found[0])), stream
 
     def _stream(self, ledger: Ledger, case_id: str) -> Stream:
-        name = stream_of(case_id)
-        return ledger.streams(self._platform, [name])[name]
+        return ledger.stream(self._platform, stream_of(case_id))
 
     def _ledger(self, connection: Connection) -> Ledger:
         return Ledger(

@@ -95,6 +95,7 @@ SOON_S: Final = 3_600
 _USUAL_OFFSETS = frozenset({0, 300})
 _TAG = re.compile(r"<[A-Za-z/!?]")
 _REPORTER_WORDS = re.compile(r"reporter|complain|applicant|informant|victim|whistle|declarant|iin|phone|passport")
+_FIELDS = frozenset(Notice.model_fields)
 _HARMLESS_KEYS = frozenset({"ref", "id", "type", "kind", "anonymous"})
 
 
@@ -231,7 +232,7 @@ def _texts(notice: Notice) -> Iterator[str]:
 
 
 def _names_a_reporter(raw: Mapping[str, object]) -> bool:
-    for key in raw.keys() - Notice.model_fields.keys():
+    for key in raw.keys() - _FIELDS:
         if not _REPORTER_WORDS.search(key.lower()):
             continue
         value = raw[key]

@@ -16,10 +16,11 @@ from typing import Final
 
 from kz_compliance_sdk.domain.actor import STAFF, SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.arrivals import Arrival
-from kz_compliance_sdk.domain.canonical import Json, canonical, encoded
+from kz_compliance_sdk.domain.canonical import Json, canonical
 from kz_compliance_sdk.domain.change import Change, RefusalsCounted
 from kz_compliance_sdk.domain.clock import local
 from kz_compliance_sdk.domain.events.base import Source
+from kz_compliance_sdk.domain.ledger import encode
 from kz_compliance_sdk.domain.messages import BY_HAND, REGULATOR, notify
 from kz_compliance_sdk.domain.notice import Notice
 from kz_compliance_sdk.errors import InvalidInput, NotAuthentic, Unreadable
@@ -162,7 +163,7 @@ class Intake:
                 received_at=now,
                 published_at=published_at,
                 body=body,
-                proof=encoded(evidence),
+                proof=encode(evidence),
                 profile=verified.profile,
                 key_id=verified.key_id,
                 signed_at=verified.signed_at,

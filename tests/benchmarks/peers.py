@@ -152,7 +152,7 @@ def bare_rows(size: Size) -> float:
     count = size.pick(200, 2_000)
     groups = storing.prepared([ready.change for ready in samples.ready(0, count)], count)
     with size.place() as folder:
-        return count / storing.raw(folder / "rows.sqlite3", groups)
+        return count / storing.raw(folder / "rows.sqlite3", groups).seconds
 
 
 def _beside_rows(mine: Sequence[float], rows: Sequence[float]) -> Row:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import statistics
@@ -11,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+from kz_compliance_sdk.faces.cli.machinery import collect_garbage_seldom
 
 Verdict = Literal["pass", "below", "report", "skipped"]
 Sense = Literal["least", "most"]
@@ -91,6 +94,18 @@ def interleaved(measures: Mapping[str, Callable[[], float]], rounds: int) -> Rou
         for name in names:
             found[name].append(measures[name]())
     return found
+
+
+@contextmanager
+def collecting_seldom() -> Iterator[None]:
+    """Garbage is collected as in `serve`: what was prepared for a measure is no garbage of either side."""
+    before = gc.get_threshold()
+    collect_garbage_seldom()
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
 
 
 def compared(

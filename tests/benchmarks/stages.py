@@ -117,7 +117,7 @@ def intake(folder: Path, count: int, together: int = 64) -> dict[str, float]:
                 lines = (line.split(": ", 1) for line in head.decode().split("\r\n")[1:])
                 begun.append(desk.intake.receive("POST", samples.PATH, [(a, b) for a, b in lines], body))
             # The pure part is over before the writer begins: two threads would share the stopwatches.
-            waiting: list[Future[Any]] = [desk.store.submit(desk.platform_id, one.work) for one in begun]  # type: ignore[union-attr]
+            waiting: list[Future[Any]] = [desk.store.submit(desk.platform_id, one.work, one.asks) for one in begun]  # type: ignore[union-attr]
             assert {future.result().status for future in waiting} == {202}
     return watches.seconds
 

@@ -87,10 +87,7 @@ class View:
         return self._tx.now
 
     def stamp(self, actor: Actor = SYSTEM) -> Stamp:
-        return Stamp(self._tx.now, actor, self._keyed)
-
-    def _keyed(self, *what: object) -> str:
-        return self._tx.private.keyed(self._platform, *what)
+        return Stamp(self._tx.now, actor, partial(self._tx.private.keyed, self._platform))
 
     def streams(self, names: Iterable[str]) -> dict[str, Stream]:
         return self._tx.ledger.streams(self._platform, names)
@@ -200,7 +197,7 @@ class View:
 
     def came(self, asked: SentAs | WaitsFor) -> list[tuple[Stream, int]]:
         if isinstance(asked, SentAs):
-            key = self._keyed(asked.sender, asked.message_id)
+            key = self._tx.private.keyed(self._platform, asked.sender, asked.message_id)
             found, tells = self._tx.shared.came(self._platform, [key]), inbox.tells
         else:
             found, tells = self._waiting_for(asked.notice_id), inbox.makes_wait

@@ -21,7 +21,18 @@ from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.case import CaseState
 from kz_compliance_sdk.domain.change import LEASE_S
 from kz_compliance_sdk.errors import IllegalMove, LeaseLost
-from kz_compliance_sdk.ports import Alert, Effect, EffectResult, Queries, Sent, TellResult, UserNotice, Work
+from kz_compliance_sdk.ports import (
+    ASKS_NOTHING,
+    Alert,
+    Asks,
+    Effect,
+    EffectResult,
+    Queries,
+    Sent,
+    TellResult,
+    UserNotice,
+    Work,
+)
 from kz_compliance_sdk.testing import builders
 from tests.journey.fake_messenger import FakeMessenger
 from tests.journey.fake_pager import FakePager
@@ -66,11 +77,11 @@ class CrashingStore:
     def now(self) -> int:
         return self._store.now()
 
-    def submit(self, platform_id: str, work: Work[T]) -> Future[T]:
+    def submit(self, platform_id: str, work: Work[T], asks: Asks = ASKS_NOTHING) -> Future[T]:
         if self._early and (answer := self._foretold(platform_id, work)) is not None:
             return answer
         self._points("before_commit")
-        future = self._store.submit(platform_id, work)
+        future = self._store.submit(platform_id, work, asks)
         self._points("after_commit")
         return future
 

@@ -22,7 +22,7 @@ from kz_compliance_sdk.domain.change import Change, happenings
 from kz_compliance_sdk.domain.events.base import AS_READ, Happened, ObjectEvent
 from kz_compliance_sdk.domain.notice import Item
 from kz_compliance_sdk.errors import Conflict
-from kz_compliance_sdk.ports import Work
+from kz_compliance_sdk.ports import ASKS_NOTHING, Asks, Work
 from kz_compliance_sdk.services.intake import Pending
 from kz_compliance_sdk.testing import builders
 from tests.journey.scene import LEGAL, M1, PLATFORM, Host, World, signed
@@ -52,10 +52,10 @@ class _Taking:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
 
-    def submit(self, platform_id: str, work: Work[Any]) -> Any:
+    def submit(self, platform_id: str, work: Work[Any], asks: Asks = ASKS_NOTHING) -> Any:
         if self.takes:
             raise _Taken(work)
-        return self._store.submit(platform_id, work)
+        return self._store.submit(platform_id, work, asks)
 
 
 @dataclass

@@ -268,7 +268,7 @@ class CopyDeleted(Event, frozen=True, kw_only=True):
     item: Number
 
     def apply(self, case: Case, on: Stamped) -> None:
-        case.items[self.item].preserve_until = 0
+        alter(case.items, self.item, preserve_until=0)
 
 
 class LedgerKeyRetired(Event, frozen=True, kw_only=True):

@@ -17,7 +17,7 @@ from typing import Any, Literal, TypeVar, get_args
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.domain.change import Change
-from kz_compliance_sdk.ports import Queries, Tx, Work
+from kz_compliance_sdk.ports import ASKS_NOTHING, Asks, Queries, Tx, Work
 from kz_compliance_sdk.testing.builders import ISSUED_AT
 from tests.journey.races.checking import violations
 from tests.journey.races.host import Act, Came, Side
@@ -56,9 +56,9 @@ class Stale:
     def now(self) -> int:
         return self._store.now()
 
-    def submit(self, platform_id: str, work: Work[T]) -> Future[T]:
+    def submit(self, platform_id: str, work: Work[T], asks: Asks = ASKS_NOTHING) -> Future[T]:
         if not self.waits:
-            return self._store.submit(platform_id, work)
+            return self._store.submit(platform_id, work, asks)
         self.waits = False
         future: Future[T] = Future()
         try:
@@ -66,7 +66,7 @@ class Stale:
             def decide(tx: Tx) -> tuple[Change, tuple[Change, T]]:
                 return (), work(tx)
 
-            change, value = self._store.submit(platform_id, decide).result(30)
+            change, value = self._store.submit(platform_id, decide, asks).result(30)
             self._wait()
             self._store.save(platform_id, change).result(30)
             future.set_result(value)

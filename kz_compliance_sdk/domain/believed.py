@@ -106,7 +106,7 @@ def folded(stream: Stream) -> fold.Case:
 # ----------------------------------------------------------------------------------------------- from its words
 
 
-class Named(Struct, frozen=True):
+class Named(Struct, frozen=True, gc=False):
     """An item as a message of an authority names it."""
 
     item_id: str
@@ -115,14 +115,14 @@ class Named(Struct, frozen=True):
     account_ref: str | None = None
 
 
-class _Naming(Struct, frozen=True):
+class _Naming(Struct, frozen=True, gc=False):
     """What a message of an authority says, as far as a case keeps its words."""
 
     reference_number: str = ""
     items: tuple[Named, ...] | None = None
 
 
-class _Message(Struct, frozen=True):
+class _Message(Struct, frozen=True, gc=False):
     """A message of an authority: its id, and what it says."""
 
     id: str = ""

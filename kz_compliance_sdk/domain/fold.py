@@ -2,7 +2,8 @@
 
 Everything in here comes from the open content of the chain: numbers that we gave, times (UTC seconds), codes of closed
 lists, keyed digests. People are their numbers in the stream. What was written by anybody is read from the parts of the
-event whose sequence stands here.
+event whose sequence stands here. Nothing here points back to what holds it, so that Python need not look for circles
+(`gc=False`): to do so took an eighth of a decision.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ FINAL: frozenset[str] = frozenset({"in_force", "settled", "lifted", "gone", "kep
 SETTLED: frozenset[str] = frozenset({"voided", "done"})
 
 
-class Item(Struct, frozen=True):
+class Item(Struct, frozen=True, gc=False):
     """One item, by the number that the case gave it. `object` is the stream of the platform's object. Where the
     authority's id of it names another object since, `renamed` is the number of that one. `fell` is the effect with
     which its order fell, empty while it stands. Its measure came into force by the decision `rests_on` (0: nobody said
@@ -66,7 +67,7 @@ class Item(Struct, frozen=True):
         return self.renamed > 0 and self.status == "stopped" and not self.effective_at
 
 
-class Lease(Struct, frozen=True):
+class Lease(Struct, frozen=True, gc=False):
     """Who has the case in hand, under which fencing token, until when."""
 
     token: int
@@ -75,7 +76,7 @@ class Lease(Struct, frozen=True):
     until: int
 
 
-class Said(Struct, frozen=True):
+class Said(Struct, frozen=True, gc=False):
     """What a decision says of one item, without its words."""
 
     item: int
@@ -89,7 +90,7 @@ class Said(Struct, frozen=True):
     content: str = ""
 
 
-class Decision(Struct, frozen=True):
+class Decision(Struct, frozen=True, gc=False):
     """A proposal, and what became of it. `at_seq` is the event that holds its words; `rules` says what asked for a
     second person under `policy`."""
 
@@ -111,7 +112,7 @@ class Decision(Struct, frozen=True):
     approved_at: int = 0
 
 
-class Check(Struct, frozen=True):
+class Check(Struct, frozen=True, gc=False):
     """One version of the legal check."""
 
     version: int
@@ -122,7 +123,7 @@ class Check(Struct, frozen=True):
     answers: Mapping[str, str]
 
 
-class Look(Struct, frozen=True):
+class Look(Struct, frozen=True, gc=False):
     """What was last seen of an item's content. `reference` tells what the item named then."""
 
     n: int
@@ -133,7 +134,7 @@ class Look(Struct, frozen=True):
     fault: str
 
 
-class Tries(Struct, frozen=True):
+class Tries(Struct, frozen=True, gc=False):
     """What was told of the tries of a message last: how many there were, what the last one came to, and the digest over
     them (`outbox.tries_digest`)."""
 
@@ -142,7 +143,7 @@ class Tries(Struct, frozen=True):
     digest: str = ""
 
 
-class Message(Struct, frozen=True):
+class Message(Struct, frozen=True, gc=False):
     """What the case owes somebody outside since the event `seq`, and where that stands. `at_seq` is the event that
     holds its bytes, 0 where an encoder makes them. `due_at` orders; nothing leaves before `not_before`. An alert names
     the time `about_at`."""
@@ -177,7 +178,7 @@ class Message(Struct, frozen=True):
         return self.state in SETTLED
 
 
-class Letter(Struct, frozen=True):
+class Letter(Struct, frozen=True, gc=False):
     """A letter that was typed in and that nobody has vouched for. `at_seq` holds its bytes."""
 
     at_seq: int
@@ -186,7 +187,7 @@ class Letter(Struct, frozen=True):
     account: int
 
 
-class Contest(Struct, frozen=True):
+class Contest(Struct, frozen=True, gc=False):
     """A contest of the order. It pauses nothing."""
 
     number: int
@@ -197,7 +198,7 @@ class Contest(Struct, frozen=True):
     result_at: int = 0
 
 
-class Suspension(Struct, frozen=True):
+class Suspension(Struct, frozen=True, gc=False):
     """An order that suspends the case's order. It has effect once another person has confirmed it."""
 
     number: int
@@ -220,7 +221,7 @@ class Suspension(Struct, frozen=True):
         return bool(self.confirmed_by) and self.from_at <= at and (ends_at is None or at < ends_at)
 
 
-class Appeal(Struct, frozen=True):
+class Appeal(Struct, frozen=True, gc=False):
     """A user's appeal against the measure on one item. `at_seq` is the event that holds its words."""
 
     id: str
@@ -235,7 +236,7 @@ class Appeal(Struct, frozen=True):
     decided_at: int = 0
 
 
-class Telling(Struct, frozen=True):
+class Telling(Struct, frozen=True, gc=False):
     """Where the telling of an item's user stands. `due_at` is when it leaves, and `delay_until` when a delay ends.
     `basis` says whose legal basis keeps the user from being told: the `notice`'s, that of a `person` of the platform,
     the `platform`'s own for telling nobody, or empty."""
@@ -253,7 +254,7 @@ class Telling(Struct, frozen=True):
     sent_at: int = 0
 
 
-class Step(Struct, frozen=True):
+class Step(Struct, frozen=True, gc=False):
     """A step of the ladder that fired last at `fired_at`, to whom, and who has seen it."""
 
     step: str
@@ -264,7 +265,7 @@ class Step(Struct, frozen=True):
     seen_at: int = 0
 
 
-class Tally(Struct, frozen=True):
+class Tally(Struct, frozen=True, gc=False):
     """A case in the public figures, as it ended last; when it came, and when it was first answered, stays. Times are
     UTC seconds; `decided_at` and `receipt_at` are None for what was cancelled or settled without a decision, and
     `issued_at` is 0 where no notice could be read. `facts` is canonical JSON, the same text for all cases that differ
@@ -280,7 +281,7 @@ class Tally(Struct, frozen=True):
     facts: str
 
 
-class Case(Struct):
+class Case(Struct, gc=False):
     """A notice and everything that has become of it. `notice_at` is the event that holds the notice in force. By
     `clock_shift` seconds the ladder is later on the host's clock than on these times, because that clock was set while
     the case ran; the steps in `unsure` fired on it before their time. `letters` are those that wait, by the keyed
@@ -679,7 +680,7 @@ Owner = tuple[str, int]
 """A case by its reference, and the number of its item."""
 
 
-class PlatformObject(Struct):
+class PlatformObject(Struct, gc=False):
     """An object, read until the event `seq`. `version` is the latest that was handed out, `handed_out` which one for
     which item of which case. `holds` are the measures that hold it, each with the time (UTC seconds) until which a
     sealed copy of what it hides is kept, 0 where none need be any longer."""

@@ -84,7 +84,7 @@ class LedgerKeys:
         return {key.id: key for key in self.keys}
 
 
-class Sealed(Struct, frozen=True, forbid_unknown_fields=True):
+class Sealed(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """What the content says of a part: its class, and HMAC-SHA256 of its bytes under its salt, in hex."""
 
     cls: PartClass = msgspec.field(name="class")
@@ -132,7 +132,7 @@ class Link(Struct, frozen=True, gc=False):
     redacted: bytes = b""
 
 
-class _Content(Struct, frozen=True, forbid_unknown_fields=True):
+class _Content(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     at: Annotated[int, Meta(ge=0)]
     by: tuple[Annotated[int, Meta(ge=0)], Annotated[int, Meta(ge=0)]]
     data: Raw
@@ -143,7 +143,7 @@ class _Content(Struct, frozen=True, forbid_unknown_fields=True):
     v: Annotated[int, Meta(ge=1)]
 
 
-class _People(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class _People(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, gc=False):
     """Who acted. The salt keeps a name from being found out of the hash by trying."""
 
     id: str
@@ -232,7 +232,7 @@ def link(
     return Link(platform, stream, seq, at, kind, content, people, hash_, mac, key_id)
 
 
-class Stamped(Struct, frozen=True):
+class Stamped(Struct, frozen=True, gc=False):
     """An event as it was read from a link that proves itself. `person` 0 is the machine, `account` 0 one that nobody
     named; `who` says who they are, None for the machine and where the people were redacted."""
 

@@ -65,7 +65,7 @@ EVERYBODY: Final = ("moderator", "lead", "head")
 REVIEWERS: Final = ("moderator", "lead")
 
 
-class Event(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+class Event(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, gc=False):
     """What all kinds share: the parts that lie beside them, who `may` bring it about, where only people do, and how
     each is `called` in the chain: its class in snake case.
 
@@ -99,7 +99,7 @@ class ObjectEvent(Event, frozen=True, kw_only=True):
         return self.case, self.item
 
 
-class Value(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+class Value(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, gc=False):
     """A group of fields within an event."""
 
 
@@ -113,7 +113,7 @@ AS_READ: Final = -2
 count to."""
 
 
-class Happened(Struct, frozen=True):
+class Happened(Struct, frozen=True, gc=False):
     """One event of a stream of the ledger. `read` is the sequence of the last event that the decision knew of the
     stream, 0 for a new one: events of one change follow each other, and all of a stream name the same. `at` is UTC
     seconds, `actor` None for the machine. `words` are the bytes of the event's parts by name; its field `parts` is

@@ -14,8 +14,19 @@ from urllib.parse import quote
 
 from pydantic_core import from_json
 
-from kz_compliance_sdk.adapters.answers import Again, Answers, Call, Reply, Tries, feed_error, feed_page
-from kz_compliance_sdk.adapters.http_client import MAX_ANSWER, HttpCaller, HttpClient, checked_url
+from kz_compliance_sdk.adapters.http_client import (
+    MAX_ANSWER,
+    Again,
+    Answers,
+    Call,
+    HttpCaller,
+    HttpClient,
+    Reply,
+    Tries,
+    checked_url,
+    feed_error,
+    feed_page,
+)
 from kz_compliance_sdk.domain.change import Kind, OutboxMessage
 from kz_compliance_sdk.errors import InvalidInput
 from kz_compliance_sdk.ports import Delivered, Env, FeedPage, Rejected, RetryAt, Sent, Unknown

@@ -6,8 +6,7 @@ import httpcore
 import httpx
 import pytest
 
-from kz_compliance_sdk.adapters.answers import Reply
-from kz_compliance_sdk.adapters.http_client import HttpCaller, checked_url
+from kz_compliance_sdk.adapters.http_client import HttpCaller, Reply, checked_url
 from kz_compliance_sdk.ports import Env
 
 ADDRESSES = (

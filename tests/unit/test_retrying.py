@@ -6,7 +6,7 @@ from email.utils import formatdate
 
 import pytest
 
-from kz_compliance_sdk.adapters.answers import Again, Call, Tries, retry_after
+from kz_compliance_sdk.adapters.http_client import Again, Call, Tries, retry_after
 from kz_compliance_sdk.ports import Env
 from tests.conftest import NOON, FrozenClock
 

@@ -17,7 +17,7 @@ from sqlalchemy.exc import IntegrityError
 
 from kz_compliance_sdk.adapters.sql import migrate
 from kz_compliance_sdk.adapters.sql import tables as t
-from kz_compliance_sdk.adapters.sql.guards import guards
+from kz_compliance_sdk.adapters.sql.schema import guards
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
 from kz_compliance_sdk.adapters.sql.store import open_engine
 from tests.journey.scene import LEGAL, Host, World

@@ -20,7 +20,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
 from kz_compliance_sdk.adapters import sql
-from kz_compliance_sdk.adapters.sql import guards, migrate, schema, store
+from kz_compliance_sdk.adapters.sql import migrate, schema, store
 from kz_compliance_sdk.adapters.sql.migrations import versions
 from kz_compliance_sdk.adapters.sql.schema import HEAD
 from kz_compliance_sdk.adapters.sql.sqlite import APPLICATION_ID, choose_driver
@@ -109,7 +109,7 @@ def test_both_ways_make_the_same_schema(
 def test_the_sql_for_people_makes_every_table_index_and_guard(dialect: str) -> None:
     script = migrate.as_sql(dialect)
     indexes = [index.name for table in metadata.tables.values() for index in table.indexes]
-    for name in (*metadata.tables, *indexes, *(guard[0] for guard in guards.guards(dialect))):
+    for name in (*metadata.tables, *indexes, *(guard[0] for guard in schema.guards(dialect))):
         assert re.search(rf"^CREATE (UNIQUE )?(TABLE|INDEX|TRIGGER) {name}\b", script, re.MULTILINE), name
     assert f"VALUES ('{HEAD}')" in script
 
@@ -212,7 +212,7 @@ def test_a_first_schema_that_is_broken_off_leaves_none(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(guards, "statements", broken_off)
+        patched.setattr(schema, "guard_statements", broken_off)
         with pytest.raises(KeyboardInterrupt):
             migrate.upgrade(connect())
     held = connect()

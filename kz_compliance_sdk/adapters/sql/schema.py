@@ -4,12 +4,13 @@ upgrade."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 
 from sqlalchemy import Column, Connection, Dialect, MetaData, PrimaryKeyConstraint, String, Table, inspect, select
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from kz_compliance_sdk.adapters.sql import derived, guards, inbox, ledger, tables
+from kz_compliance_sdk.adapters.sql import derived, inbox, ledger, tables
 
 VERSION_TABLE = "kz_compliance_schema"
 HEAD = "0019"
@@ -76,7 +77,7 @@ def statements(dialect: Dialect) -> Iterator[str]:
         yield str(CreateTable(table).compile(dialect=dialect)).strip()
         for index in sorted(table.indexes, key=lambda index: str(index.name)):
             yield str(CreateIndex(index).compile(dialect=dialect))
-    yield from guards.statements(dialect.name)
+    yield from guard_statements(dialect.name)
     if dialect.name == "sqlite":
         yield "ANALYZE sqlite_schema"
         for table_name, index_name, figures in _STATISTICS:
@@ -89,3 +90,139 @@ def new_store() -> str:
     version = str(CreateTable(_version).compile(dialect=dialect)).strip()
     told = f"INSERT INTO {VERSION_TABLE} (version_num) VALUES ('{HEAD}')"  # noqa: S608  constants
     return "".join(f"{statement};\n" for statement in (version, *statements(dialect), told))
+
+
+# --------------------------------------------------------------------------------------------------------------- guards
+# Guards: the database itself refuses to change what was decided, received, sent or recorded; whatever else it does by
+# itself is told.
+#
+# They stop a slip and a statement typed by hand, not somebody who may drop them: for that there is the ledger. What
+# retention erases it may erase: a body becomes empty. Inserts into the tables of intake have no guard, so that
+# receiving a notice costs nothing more. A migration that rebuilds one of these tables for SQLite loses its guards, and
+# must set them again.
+
+
+_EVIDENCE = (
+    *("attempts", "cases", "outbox"),
+    *("events", "log", "parts", "streams"),
+)
+_ERASED = "EXISTS (SELECT 1 FROM events WHERE stream = OLD.stream AND kind = 'erased')"
+_FUNCTION = "kz_compliance_refuse"
+
+
+def guards(dialect: str) -> Iterator[tuple[str, str, str, str, str]]:
+    """Each guard for `dialect` ("sqlite" or "postgresql"): name, table, event, when it refuses, and what it says."""
+    differs = "IS NOT" if dialect == "sqlite" else "IS DISTINCT FROM"
+
+    def changed(*columns: str) -> str:
+        return " OR ".join(f"NEW.{name} {differs} OLD.{name}" for name in columns)
+
+    def rewritten(*columns: str) -> str:
+        """Changed, and not erased."""
+        return " OR ".join(f"(length(NEW.{name}) > 0 AND NEW.{name} {differs} OLD.{name})" for name in columns)
+
+    def any_of(*conditions: str) -> str:
+        return " OR ".join(conditions)
+
+    for table in _EVIDENCE:
+        yield f"{table}_stay", table, "DELETE", "", "nothing is deleted from here"
+    yield (
+        "attempts_never_change",
+        "attempts",
+        "UPDATE",
+        any_of(
+            changed("platform_id", "case_id", "message_id", "number", "started_at"),
+            f"(OLD.result <> 'lost' AND ({changed('ended_at', 'result')} OR {rewritten('detail')}))",
+        ),
+        "an attempt never changes once its result is known",
+    )
+    yield (
+        "outbox_only_moves_on",
+        "outbox",
+        "UPDATE",
+        any_of(
+            changed("platform_id", "case_id", "id", "kind", "alert", "lane", "lane_seq", "created_at"),
+            "NEW.attempts < OLD.attempts",
+            "NEW.lease_token < OLD.lease_token",
+        ),
+        "what leaves never changes",
+    )
+
+    for table in ("events", "log", "streams"):
+        yield f"{table}_never_change", table, "UPDATE", "", "what happened never changes"
+    yield (
+        "parts_never_change",
+        "parts",
+        "UPDATE",
+        any_of(changed("stream", "seq", "name", "class"), "OLD.class <> 'erasable'", "NEW.bytes IS NOT NULL"),
+        "a part is erased, or stays as it is",
+    )
+    yield "keys_stay_of_their_stream", "keys", "UPDATE", changed("stream", "class"), "a key stays that of its stream"
+    erased = f" OR NOT {_ERASED}" if dialect == "sqlite" else ""
+    yield "keys_stay", "keys", "DELETE", f"OLD.class <> 'erasable'{erased}", "a key goes with what was erased alone"
+
+
+def guard_statements(dialect: str) -> Iterator[str]:
+    """The statements that set the guards."""
+    if dialect == "postgresql":
+        yield (
+            f"CREATE OR REPLACE FUNCTION {_FUNCTION}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+            " RAISE EXCEPTION USING MESSAGE = TG_ARGV[0], ERRCODE = 'integrity_constraint_violation'; END $$"
+        )
+    for name, table, event, when, says in guards(dialect):
+        refused = f"{name}: {says}"
+        if dialect == "sqlite":
+            condition = f" WHEN {when}" if when else ""
+            yield (
+                f"CREATE TRIGGER {name} BEFORE {event} ON {table} FOR EACH ROW{condition}"
+                f" BEGIN SELECT RAISE(ABORT, '{refused}'); END"
+            )
+        else:
+            condition = f" WHEN ({when})" if when else ""
+            yield (
+                f"CREATE TRIGGER {name} BEFORE {event} ON {table} FOR EACH ROW{condition}"
+                f" EXECUTE FUNCTION {_FUNCTION}('{refused}')"
+            )
+    if dialect == "postgresql":
+        for table in (*_EVIDENCE, "keys"):
+            yield (
+                f"CREATE TRIGGER {table}_not_emptied BEFORE TRUNCATE ON {table} FOR EACH STATEMENT"
+                f" EXECUTE FUNCTION {_FUNCTION}('{table}_not_emptied: nothing is deleted from here')"
+            )
+
+
+_DOINGS = "SELECT type, name, sql FROM sqlite_schema WHERE type IN ('trigger', 'view') ORDER BY name"
+
+
+def strange_doings(connection: Connection) -> list[str]:
+    """Each trigger or view that this release did not make, or made otherwise: it can change what is written, and show
+    what is not there."""
+    own = _own()
+    return [
+        f"the database has a {kind} {name} that this release did not make{' like that' if (kind, name) in own else ''}"
+        for (kind, name), text in _held(connection).items()
+        if own.get((kind, name)) != text
+    ]
+
+
+def lost_guards(connection: Connection) -> list[str]:
+    """The names of the triggers that this release made and that are gone."""
+    held = _held(connection)
+    return [name for kind, name in _own() if (kind, name) not in held]
+
+
+def _held(connection: Connection) -> dict[tuple[str, str], str]:
+    if connection.dialect.name != "sqlite":
+        return dict(_own())
+    found = connection.exec_driver_sql(_DOINGS).fetchall()
+    return {(row[0], row[1]): _plain(row[2]) for row in found}
+
+
+@cache
+def _own() -> dict[tuple[str, str], str]:
+    made = zip(guards("sqlite"), guard_statements("sqlite"), strict=True)
+    return {("trigger", guard[0]): _plain(statement) for guard, statement in made}
+
+
+def _plain(text: object) -> str:
+    return " ".join(str(text).split())

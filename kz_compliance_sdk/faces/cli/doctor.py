@@ -362,7 +362,7 @@ def store(settings: Settings) -> Check:
 
 def guards(settings: Settings) -> Check:
     """Whether the database guards what it should, and does nothing else by itself."""
-    from kz_compliance_sdk.adapters.sql.guards import lost_guards, strange_doings
+    from kz_compliance_sdk.adapters.sql.schema import lost_guards, strange_doings
 
     with connection(settings) as opened:
         found = [*strange_doings(opened), *(f"the guard {name} is gone" for name in lost_guards(opened))]

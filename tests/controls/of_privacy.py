@@ -42,7 +42,7 @@ CONTROLS: tuple[Control, ...] = (
         "what an authority wrote lies in the file encrypted with a key of the case",
         OF_PRIVACY,
         both(
-            instead("adapters.sql.private.PrivateRows._sealed", made=lambda _real: lambda *given: given[-1]),
+            instead("adapters.sql.keys.PrivateRows._sealed", made=lambda _real: lambda *given: given[-1]),
             instead("adapters.sql.keys.PartKeys.seal", made=lambda _real: lambda *given: given[-1].data),
         ),
         f"{PRIVACY}test_nothing_personal_lies_in_the_file_in_the_clear",

@@ -38,6 +38,7 @@ from sqlalchemy.sql import ClauseElement
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql.derived import DerivedStatements, preserved
 from kz_compliance_sdk.adapters.sql.inbox import InboxStatements
+from kz_compliance_sdk.adapters.sql.keys import PrivateRows
 from kz_compliance_sdk.adapters.sql.ledger import (
     Ledger,
     LedgerStatements,
@@ -51,7 +52,6 @@ from kz_compliance_sdk.adapters.sql.ledger import (
     tiles,
 )
 from kz_compliance_sdk.adapters.sql.paging import AT_MOST, ONLY_ONE, first_that_open
-from kz_compliance_sdk.adapters.sql.private import PrivateRows
 from kz_compliance_sdk.adapters.sql.rows import noted_from, plan_of
 from kz_compliance_sdk.domain.believed import read_case
 from kz_compliance_sdk.domain.case import Case, CaseState

@@ -17,10 +17,9 @@ from typing import Any
 from kz_compliance_sdk.adapters.sql import derived, inbox
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql.files import Files
-from kz_compliance_sdk.adapters.sql.keys import MasterKeys, PartKeys
+from kz_compliance_sdk.adapters.sql.keys import MasterKeys, PartKeys, PrivateRows
 from kz_compliance_sdk.adapters.sql.lane import ChangeRefused, Job
 from kz_compliance_sdk.adapters.sql.ledger import Appending, Ledger
-from kz_compliance_sdk.adapters.sql.private import PrivateRows
 from kz_compliance_sdk.adapters.sql.rows import came_row, case_row, message_row
 from kz_compliance_sdk.adapters.sql.sqlite import (
     OVERWRITE_ALL,

@@ -27,8 +27,7 @@ from sqlalchemy import (
 )
 
 from kz_compliance_sdk.adapters.sql.ledger import Ledger, in_list, streams
-from kz_compliance_sdk.adapters.sql.paging import AT_MOST, ONLY_ONE
-from kz_compliance_sdk.adapters.sql.rows import came_row
+from kz_compliance_sdk.adapters.sql.rows import AT_MOST, ONLY_ONE, came_row
 from kz_compliance_sdk.adapters.sql.tables import Time, new_table, of_platform
 from kz_compliance_sdk.domain import fold
 from kz_compliance_sdk.domain.fold import Stream

@@ -38,7 +38,7 @@ from sqlalchemy import (
 )
 
 from kz_compliance_sdk.adapters.sql.keys import DataKey, PartKeys
-from kz_compliance_sdk.adapters.sql.paging import AT_MOST, ONLY_ONE
+from kz_compliance_sdk.adapters.sql.rows import AT_MOST, ONLY_ONE
 from kz_compliance_sdk.adapters.sql.sqlite import OVERWRITE_ALL, OVERWRITE_IN_PLACE
 from kz_compliance_sdk.adapters.sql.tables import cases, metadata, new_table
 from kz_compliance_sdk.domain.actor import SYSTEM

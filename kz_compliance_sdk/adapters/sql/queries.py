@@ -18,7 +18,7 @@ from kz_compliance_sdk.adapters.sql.checkpoint_reads import CheckpointReads
 from kz_compliance_sdk.adapters.sql.derived import tallies
 from kz_compliance_sdk.adapters.sql.keys import PrivateRows
 from kz_compliance_sdk.adapters.sql.ledger import Ledger, keys, streams
-from kz_compliance_sdk.adapters.sql.paging import check_limit, read_cursor, write_cursor
+from kz_compliance_sdk.adapters.sql.rows import check_limit, read_cursor, write_cursor
 from kz_compliance_sdk.adapters.sql.statements import sqlite_statements
 from kz_compliance_sdk.adapters.sql.view import Reads, ask
 from kz_compliance_sdk.domain.appeals import Appeal, appeal_of

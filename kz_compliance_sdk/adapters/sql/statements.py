@@ -51,8 +51,7 @@ from kz_compliance_sdk.adapters.sql.ledger import (
     streams,
     tiles,
 )
-from kz_compliance_sdk.adapters.sql.paging import AT_MOST, ONLY_ONE, first_that_open
-from kz_compliance_sdk.adapters.sql.rows import noted_from, plan_of
+from kz_compliance_sdk.adapters.sql.rows import AT_MOST, ONLY_ONE, first_that_open, noted_from, plan_of
 from kz_compliance_sdk.domain.believed import read_case
 from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.domain.change import ClockSet, CursorMoved, EndpointState, Heartbeat, RefusalsCounted, names_of

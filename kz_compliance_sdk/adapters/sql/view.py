@@ -18,8 +18,7 @@ from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql.derived import DERIVED
 from kz_compliance_sdk.adapters.sql.keys import DataKey, MasterKeys, PartKeys, PrivateRows
 from kz_compliance_sdk.adapters.sql.ledger import Ledger
-from kz_compliance_sdk.adapters.sql.paging import first_that_open
-from kz_compliance_sdk.adapters.sql.rows import plan_of
+from kz_compliance_sdk.adapters.sql.rows import first_that_open, plan_of
 from kz_compliance_sdk.adapters.sql.sqlite import store_error
 from kz_compliance_sdk.adapters.sql.statements import Compiled, Shared, Statements, sqlite_statements
 from kz_compliance_sdk.domain import fold

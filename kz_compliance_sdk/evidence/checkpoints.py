@@ -30,7 +30,7 @@ from kz_compliance_sdk.domain.references import stream_of
 from kz_compliance_sdk.domain.report import ReportSignature
 from kz_compliance_sdk.errors import ComplianceError, InvalidInput, NotFound, StoreDamaged
 from kz_compliance_sdk.ports import Queries, Store, Tx, Witness
-from kz_compliance_sdk.services import sweep
+from kz_compliance_sdk.services.loading import alerts
 
 _LOG = "log"
 """By this people are told of a log that no checkpoint can be made of."""
@@ -173,7 +173,7 @@ class Checkpoints:
                 return None
         except StoreDamaged as error:
             _log.error("no checkpoint can be made: %s", error)
-            told = partial(sweep.alerts, platform_id=self._platform, also=(_LOG,))
+            told = partial(alerts, platform_id=self._platform, also=(_LOG,))
             self._store.submit(self._platform, lambda tx: (told(tx), None)).result()
             raise
         return self._append(last, at, tree)

@@ -34,8 +34,8 @@ from kz_compliance_sdk.domain.references import free_reference, reference_of, st
 from kz_compliance_sdk.domain.retention import begin_anew
 from kz_compliance_sdk.errors import StoreDamaged, Unreadable
 from kz_compliance_sdk.ports import Asks, SentAs, Tx, WaitsFor
-from kz_compliance_sdk.services import sweep
 from kz_compliance_sdk.services.loading import (
+    alerts,
     arrival_in,
     latest_revision,
     notice_of,
@@ -93,7 +93,7 @@ class Admission:
         if reused:
             change = (*change, self._page(arrival, arrival.message_id, "message_id_reused", 30, stamp))
         if tx.unreadable:
-            change = (*change, *sweep.alerts(tx, self.platform_id))
+            change = (*change, *alerts(tx, self.platform_id))
         return with_tally(tx, change), response
 
     def _page(self, arrival: Arrival, about: str, reason: str, severity: int, stamp: Stamp) -> OutboxMessage:
@@ -106,7 +106,7 @@ class Admission:
         if same is not None:
             return same.repeated(tx)
         change, response = self._quarantine(tx, arrival, unusable, 422)
-        return (*change, *sweep.alerts(tx, self.platform_id)), response
+        return (*change, *alerts(tx, self.platform_id)), response
 
     def _quarantine(self, tx: Tx, arrival: Arrival, unusable: UnreadableNotice, status: int) -> tuple[Change, Response]:
         notice_id = unusable.notice_id or f"~{arrival.body_sha256[:32]}"
@@ -253,7 +253,7 @@ class Admission:
         told = received.lodged(arrival, kind, notice_id, response.body, stamp)
         stream = tx.streams([told.stream])[told.stream]
         if stream.fault is not None:
-            return sweep.alerts(tx, self.platform_id, (stream.name,)), response
+            return alerts(tx, self.platform_id, (stream.name,)), response
         if stream.events:
             return _Earlier(stream, stream.events[0], self.platform_id).repeated(tx)
         return (*more, told), response

@@ -18,8 +18,7 @@ from kz_compliance_sdk.domain.messages import notify, stuck
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.errors import Conflict, StoreError, kind_and_place
 from kz_compliance_sdk.ports import Due, Env, Store, Tx
-from kz_compliance_sdk.services import sweep
-from kz_compliance_sdk.services.loading import objects_of
+from kz_compliance_sdk.services.loading import alerts, objects_of
 
 WATCHER = "watcher"
 _AT_ONCE = 200
@@ -90,7 +89,7 @@ class _Watch:
         cases = tx.due_cases(Due.STEP, at, _AT_ONCE)
         for case in cases:
             writes += self._look_at(tx, case, at)
-        return (*writes, *sweep.alerts(tx, self.platform_id)), (len(cases), _fired(writes))
+        return (*writes, *alerts(tx, self.platform_id)), (len(cases), _fired(writes))
 
     def _due(self, tx: Tx) -> tuple[Change, list[str]]:
         return (), [case.id for case in tx.due_cases(Due.STEP, self._at(tx), _AT_ONCE)]
@@ -110,7 +109,7 @@ class _Watch:
                 raise
             except Exception as error:  # noqa: BLE001  told, and tried with less
                 _log.error("case %s could not be watched: %s", case_id, kind_and_place(error))
-        told = partial(sweep.alerts, platform_id=self.platform_id, also=(case_id,))
+        told = partial(alerts, platform_id=self.platform_id, also=(case_id,))
         try:
             self.store.submit(self.platform_id, lambda tx: (told(tx), None)).result()
         except Conflict as error:

@@ -49,7 +49,7 @@ from kz_compliance_sdk.ports import (
     Tx,
     Unknown,
 )
-from kz_compliance_sdk.services.loading import answering_of, objects_of, stream_in
+from kz_compliance_sdk.services.loading import alerts, answering_of, objects_of, stream_in, told_where_whole
 from kz_compliance_sdk.services.outcomes import (
     WITH_BREAKER,
     ContentChanged,
@@ -62,7 +62,6 @@ from kz_compliance_sdk.services.outcomes import (
     tell_tries,
     told,
 )
-from kz_compliance_sdk.services.sweep import alerts, told_where_whole
 from kz_compliance_sdk.services.telling import is_wanted, user_notice_of
 
 _PROBE_AMONG = 16

@@ -20,9 +20,11 @@ from kz_compliance_sdk.domain.change import (
     Attempt,
     CaseWrite,
     Change,
+    CursorMoved,
     Happened,
     InboxRow,
     OutboxMessage,
+    Write,
     happenings,
 )
 from kz_compliance_sdk.domain.clock import ClockView
@@ -35,7 +37,7 @@ from kz_compliance_sdk.domain.fold import Chain, Step, Stream, evolve, steps_of
 from kz_compliance_sdk.domain.holding import Answering, Objects, believed_objects
 from kz_compliance_sdk.domain.ledger import FIRST, NewerRelease, Sealed, Stamped
 from kz_compliance_sdk.domain.letters_in import flags_of_letters
-from kz_compliance_sdk.domain.messages import BY_HAND, Respondent, object_key
+from kz_compliance_sdk.domain.messages import BY_HAND, Respondent, notify, object_key
 from kz_compliance_sdk.domain.notice import (
     Cancellation,
     Clarification,
@@ -368,6 +370,45 @@ def case_file_of(queries: Queries, case_id: str, now: int) -> CaseFile:
         escalations=tuple(steps_of(told)),
         user_notices=tuple(tellings(case, told)),
     )
+
+
+# --------------------------------------------------------------------------------------------------------- unreadable
+# Telling people of cases that cannot be read: their clocks run on, and nothing of them is decided or sent.
+
+
+_AGAIN_S = 3600
+
+
+def _is_told(until: str, now: int) -> bool:
+    """Whether people have been told within the hour: whatever else somebody has written there keeps nobody silent."""
+    try:
+        return now < int(until) <= now + _AGAIN_S
+    except ValueError:
+        return False
+
+
+def told_where_whole(tx: Tx, change: Iterable[Write]) -> Change:
+    """The change without what it would append to a chain that is broken, or to that of a case which is gone: what pages
+    people about its case leaves."""
+    writes = tuple(change)
+    streams = tx.streams({one.stream for one in writes if isinstance(one, Happened)})
+    return tuple(one for one in writes if not isinstance(one, Happened) or _is_whole(streams[one.stream]))
+
+
+def _is_whole(stream: Stream) -> bool:
+    return stream.fault is None and (stream.seq > 0 or not stream.name.startswith(stream_of("")))
+
+
+def alerts(tx: Tx, platform_id: str, also: Iterable[str] = ()) -> Change:
+    """An alert for each case that this work met and could not read, and `also` for these, once an hour."""
+    writes: list[Write] = []
+    for case_id in (*tx.unreadable, *also):
+        told = f"unreadable.{case_id}"
+        if _is_told(tx.known(CursorMoved, told).cursor, tx.now):
+            continue
+        writes.append(CursorMoved(platform_id, told, str(tx.now + _AGAIN_S), tx.now))
+        writes.append(notify(platform_id, case_id, "case_unreadable", ("lead", "head"), 60, tx.stamp()))
+    return tuple(writes)
 
 
 # ----------------------------------------------------------------------------------------------------------- tallying

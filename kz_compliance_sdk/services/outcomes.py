@@ -45,9 +45,8 @@ from kz_compliance_sdk.ports import (
     Unknown,
 )
 from kz_compliance_sdk.services import telling as telling_users
-from kz_compliance_sdk.services.loading import answering_of, seen_in, stream_in, with_tally
+from kz_compliance_sdk.services.loading import answering_of, seen_in, stream_in, told_where_whole, with_tally
 from kz_compliance_sdk.services.looking import wrong_time
-from kz_compliance_sdk.services.sweep import told_where_whole
 
 # -------------------------------------------------------------------------------------------------------------- tries
 # Telling the ledger of tries.

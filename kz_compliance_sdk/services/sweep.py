@@ -7,7 +7,7 @@ case or put it off, until the walk that begins each hour has come to it.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -16,63 +16,19 @@ from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import (
     CaseWrite,
     Change,
-    CursorMoved,
-    Happened,
     Heartbeat,
     LodgedAnew,
     MessageWrite,
     Write,
 )
-from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.messages import notify
 from kz_compliance_sdk.domain.policy import Policy
-from kz_compliance_sdk.domain.references import MESSAGES, stream_of
+from kz_compliance_sdk.domain.references import MESSAGES
 from kz_compliance_sdk.domain.running_time import ladder_times, next_look, stands_still
 from kz_compliance_sdk.domain.transitions import ENDED
 from kz_compliance_sdk.errors import Conflict
 from kz_compliance_sdk.ports import Found, Store, Tx
-
-# --------------------------------------------------------------------------------------------------------- unreadable
-# Telling people of cases that cannot be read: their clocks run on, and nothing of them is decided or sent.
-
-
-_AGAIN_S = 3600
-
-
-def _is_told(until: str, now: int) -> bool:
-    """Whether people have been told within the hour: whatever else somebody has written there keeps nobody silent."""
-    try:
-        return now < int(until) <= now + _AGAIN_S
-    except ValueError:
-        return False
-
-
-def told_where_whole(tx: Tx, change: Iterable[Write]) -> Change:
-    """The change without what it would append to a chain that is broken, or to that of a case which is gone: what pages
-    people about its case leaves."""
-    writes = tuple(change)
-    streams = tx.streams({one.stream for one in writes if isinstance(one, Happened)})
-    return tuple(one for one in writes if not isinstance(one, Happened) or _is_whole(streams[one.stream]))
-
-
-def _is_whole(stream: Stream) -> bool:
-    return stream.fault is None and (stream.seq > 0 or not stream.name.startswith(stream_of("")))
-
-
-def alerts(tx: Tx, platform_id: str, also: Iterable[str] = ()) -> Change:
-    """An alert for each case that this work met and could not read, and `also` for these, once an hour."""
-    writes: list[Write] = []
-    for case_id in (*tx.unreadable, *also):
-        told = f"unreadable.{case_id}"
-        if _is_told(tx.known(CursorMoved, told).cursor, tx.now):
-            continue
-        writes.append(CursorMoved(platform_id, told, str(tx.now + _AGAIN_S), tx.now))
-        writes.append(notify(platform_id, case_id, "case_unreadable", _AUDIENCE, 60, tx.stamp()))
-    return tuple(writes)
-
-
-# -------------------------------------------------------------------------------------------------------------- sweep
-
+from kz_compliance_sdk.services.loading import alerts
 
 SWEEPER = "sweeper"
 EVERY_S = 3_600

@@ -20,9 +20,9 @@ from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.user_notices import Telling
 from kz_compliance_sdk.errors import InvalidInput
 from kz_compliance_sdk.ports import Due, Future, Store, Tx
-from kz_compliance_sdk.services import loading, sweep
+from kz_compliance_sdk.services import loading
 from kz_compliance_sdk.services.admission import follow_waiting
-from kz_compliance_sdk.services.loading import counted
+from kz_compliance_sdk.services.loading import alerts, counted
 from kz_compliance_sdk.services.looking import Looking
 from kz_compliance_sdk.wire.v1 import write_message
 
@@ -70,7 +70,7 @@ class Taking:
                 return change, outcome
             # What came before this revision takes effect now.
             change, after = follow_waiting(tx, after, change, self._policy, self._respondent, stamp)
-            change = (*change, *sweep.alerts(tx, self._platform))
+            change = (*change, *alerts(tx, self._platform))
             return change, cast("R", after) if isinstance(outcome, Case) else outcome
 
         return self._store.submit(self._platform, counted(work))

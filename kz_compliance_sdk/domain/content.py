@@ -15,7 +15,7 @@ from typing import Final, Literal, get_args
 from kz_compliance_sdk.domain.actor import Stamp
 from kz_compliance_sdk.domain.case import Case, happened
 from kz_compliance_sdk.domain.change import Change, OutboxMessage
-from kz_compliance_sdk.domain.decision import Decision, Proposal
+from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.events import review
 from kz_compliance_sdk.domain.events.base import Happened, code_or_other
 from kz_compliance_sdk.domain.flags import is_pattern, is_whole_site
@@ -26,7 +26,7 @@ from kz_compliance_sdk.domain.report import Question, Statement
 from kz_compliance_sdk.domain.review_policy import check_lease
 from kz_compliance_sdk.domain.reviewed import ContentSeen, objects_of
 from kz_compliance_sdk.domain.words import LANGUAGES, words
-from kz_compliance_sdk.errors import IllegalMove, InvalidInput
+from kz_compliance_sdk.errors import IllegalMove
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,62 +140,6 @@ def look(
         check_lease(case, token, stamp)
     rows = _rows(case, looked, named, last, stamp)
     return *step(case, "look", _looked(case, rows, stamp)), rows
-
-
-def check_content(
-    case: Case, proposal: Proposal, notice: Notice, seen: Mapping[int, ContentSeen], stamp: Stamp, *, can_look: bool
-) -> bool:
-    """Whether each measure names the content that was last seen of its item. True if a second person must decide,
-    because nobody could look.
-
-    It is asked for where the desk has a Content port, and for a case that somebody has looked at. Raises InvalidInput.
-    """
-    if not (can_look or seen):
-        for number, item in enumerate(proposal.items):
-            if item.content_sha256 is not None:
-                raise InvalidInput(
-                    "this desk has no Content port, so nobody has seen the content through it.",
-                    field=f"items[{number}].content_sha256",
-                    remedy="Leave it out, or register the port.",
-                )
-        return False
-    unseen, named = False, references(case, notice)
-    number_of = {item.item_id: item.number for item in case.items}
-    for number, item in enumerate(proposal.items):
-        field = f"items[{number}].content_sha256"
-        if not item.is_measure and item.content_sha256 is None:
-            continue
-        row = seen.get(number_of[item.item_id])
-        reference = named.get(item.item_id)
-        if row is None or reference is None or row.reference != stamp.keyed(reference_digest(reference)):
-            raise InvalidInput(
-                f"nobody has looked at the content of the item {item.item_id!r}.",
-                field=field,
-                remedy="Look at the case first, then give the digest that you saw.",
-            )
-        if row.fault:
-            if item.content_sha256 is not None:
-                raise InvalidInput(
-                    "the last look at it failed, so nobody knows whether this is its content.",
-                    field=field,
-                    remedy="Look again; or leave it out, and a second person decides.",
-                )
-            unseen = True
-            continue
-        if not row.available and item.is_measure:
-            raise InvalidInput(
-                f"the content of the item {item.item_id!r} is gone: there is nothing to act upon.",
-                field=f"items[{number}].wording.outcome",
-                remedy="Decide 'already_unavailable' without a measure; or look again.",
-            )
-        if item.content_sha256 != row.digest:
-            said = "is not the content that was last seen" if item.content_sha256 else "is not said"
-            raise InvalidInput(
-                f"what was seen of the item {item.item_id!r} {said}.",
-                field=field,
-                remedy="Look at the case again, and give the digest of what you saw.",
-            )
-    return unseen
 
 
 def approval_looked(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from kz_compliance_sdk.domain.actor import Actor, Stamp
 from kz_compliance_sdk.domain.case import Case, CaseState, ItemState, happened, moved
 from kz_compliance_sdk.domain.change import Change, OutboxMessage, Write
-from kz_compliance_sdk.domain.content import check_content
+from kz_compliance_sdk.domain.content import reference_digest, references
 from kz_compliance_sdk.domain.decision import Decision, ItemDecision, Proposal, RecordedCheck, checked
 from kz_compliance_sdk.domain.events import review
 from kz_compliance_sdk.domain.events.base import Happened
@@ -138,6 +138,62 @@ def judged(number: int, one: ItemDecision, stamp: Stamp) -> review.Judged:
         appeal=one.wording.appeal_available,
         content=stamp.keyed(one.content_sha256) if one.content_sha256 else "",
     )
+
+
+def check_content(
+    case: Case, proposal: Proposal, notice: Notice, seen: Mapping[int, ContentSeen], stamp: Stamp, *, can_look: bool
+) -> bool:
+    """Whether each measure names the content that was last seen of its item. True if a second person must decide,
+    because nobody could look.
+
+    It is asked for where the desk has a Content port, and for a case that somebody has looked at. Raises InvalidInput.
+    """
+    if not (can_look or seen):
+        for number, item in enumerate(proposal.items):
+            if item.content_sha256 is not None:
+                raise InvalidInput(
+                    "this desk has no Content port, so nobody has seen the content through it.",
+                    field=f"items[{number}].content_sha256",
+                    remedy="Leave it out, or register the port.",
+                )
+        return False
+    unseen, named = False, references(case, notice)
+    number_of = {item.item_id: item.number for item in case.items}
+    for number, item in enumerate(proposal.items):
+        field = f"items[{number}].content_sha256"
+        if not item.is_measure and item.content_sha256 is None:
+            continue
+        row = seen.get(number_of[item.item_id])
+        reference = named.get(item.item_id)
+        if row is None or reference is None or row.reference != stamp.keyed(reference_digest(reference)):
+            raise InvalidInput(
+                f"nobody has looked at the content of the item {item.item_id!r}.",
+                field=field,
+                remedy="Look at the case first, then give the digest that you saw.",
+            )
+        if row.fault:
+            if item.content_sha256 is not None:
+                raise InvalidInput(
+                    "the last look at it failed, so nobody knows whether this is its content.",
+                    field=field,
+                    remedy="Look again; or leave it out, and a second person decides.",
+                )
+            unseen = True
+            continue
+        if not row.available and item.is_measure:
+            raise InvalidInput(
+                f"the content of the item {item.item_id!r} is gone: there is nothing to act upon.",
+                field=f"items[{number}].wording.outcome",
+                remedy="Decide 'already_unavailable' without a measure; or look again.",
+            )
+        if item.content_sha256 != row.digest:
+            said = "is not the content that was last seen" if item.content_sha256 else "is not said"
+            raise InvalidInput(
+                f"what was seen of the item {item.item_id!r} {said}.",
+                field=field,
+                remedy="Look at the case again, and give the digest of what you saw.",
+            )
+    return unseen
 
 
 def _check_objects(case: Case, proposal: Proposal, notice: Notice) -> None:

@@ -14,6 +14,7 @@ from kz_compliance_sdk.assembly import RegisteredContent, RegisteredEnforcer, Re
 from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.actor import Actor
+from kz_compliance_sdk.domain.believed import as_made
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import OutboxMessage
 from kz_compliance_sdk.domain.commands import Command
@@ -21,7 +22,6 @@ from kz_compliance_sdk.domain.commands.review import Decided, Lease
 from kz_compliance_sdk.domain.decision import Proposal
 from kz_compliance_sdk.domain.messages import BY_HAND, REGULATOR, Respondent
 from kz_compliance_sdk.domain.notice import Item, Notice
-from kz_compliance_sdk.domain.outgoing import as_made
 from kz_compliance_sdk.domain.received import SanctionNoted
 from kz_compliance_sdk.errors import ConfigError, Conflict, StoreError
 from kz_compliance_sdk.evidence.checkpoints import Checkpoints

@@ -10,13 +10,13 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from kz_compliance_sdk.domain import fold, outgoing
+from kz_compliance_sdk.domain import fold
+from kz_compliance_sdk.domain.believed import lies, others_than_told, outgoing, tellings_of
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import Attempt, InboxRow, OutboxMessage
 from kz_compliance_sdk.domain.events.privacy import erasable, erased_of
 from kz_compliance_sdk.domain.fold import Chain, Stream
 from kz_compliance_sdk.domain.lawfulness import Broken, Known, broken
-from kz_compliance_sdk.domain.outgoing import others_than_told, tellings_of
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.received import received_in
 
@@ -105,7 +105,7 @@ def _unlawful(records: Records, policy: Policy | None) -> Iterator[Broken]:
 def _beside(records: Records) -> Iterator[str]:
     chain = records.stream.case
     if not records.lost:
-        yield from outgoing.lies(records.rows, outgoing.outgoing(records.stream, records.words), chain)
+        yield from lies(records.rows, outgoing(records.stream, records.words), chain)
     yield from of_attempts(records.rows, records.attempts)
     yield from _of_tries(records)
     yield from () if records.held is None else _of_holds(chain, records.held)

@@ -8,6 +8,7 @@ from functools import partial
 
 from kz_compliance_sdk.domain import arrivals, change, holding
 from kz_compliance_sdk.domain.actor import SYSTEM, Stamp
+from kz_compliance_sdk.domain.believed import telling
 from kz_compliance_sdk.domain.canonical import encoded
 from kz_compliance_sdk.domain.case import Case, happened_to
 from kz_compliance_sdk.domain.change import (
@@ -25,7 +26,6 @@ from kz_compliance_sdk.domain.events.base import Audience, Happened
 from kz_compliance_sdk.domain.fold import object_in
 from kz_compliance_sdk.domain.message_states import moved
 from kz_compliance_sdk.domain.messages import ENFORCER, NOTIFIER, REGULATOR, Respondent, item_of, notify, stuck
-from kz_compliance_sdk.domain.outgoing import telling
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.user_notices import MESSENGER, Telling
 from kz_compliance_sdk.errors import NotFound, StoreDamaged

@@ -12,6 +12,7 @@ from typing import Any
 
 from kz_compliance_sdk.domain import events as vocabulary
 from kz_compliance_sdk.domain.actor import SYSTEM, Actor
+from kz_compliance_sdk.domain.believed import lies, outgoing
 from kz_compliance_sdk.domain.change import OutboxMessage
 from kz_compliance_sdk.domain.decision import Decision as OldDecision
 from kz_compliance_sdk.domain.events import privacy, remedies, review
@@ -20,7 +21,6 @@ from kz_compliance_sdk.domain.events.privacy import erased_of
 from kz_compliance_sdk.domain.fold import Case, Stream, apply, fold
 from kz_compliance_sdk.domain.lawfulness import Known, broken
 from kz_compliance_sdk.domain.ledger import FIRST, LedgerKey, Link, Part, Roster, Sealed, Stamped, link, read, seal
-from kz_compliance_sdk.domain.outgoing import lies, outgoing
 from kz_compliance_sdk.domain.references import stream_of
 
 KEY = LedgerKey(b"k" * 32)

@@ -12,11 +12,11 @@ import pytest
 
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
 from kz_compliance_sdk.domain import commands
+from kz_compliance_sdk.domain.believed import others_than_told, telling, tellings_of
 from kz_compliance_sdk.domain.change import LEASE_S, Attempt, OutboxMessage
 from kz_compliance_sdk.domain.events.delivery import Tried
 from kz_compliance_sdk.domain.fold import Case, Message, Stream
 from kz_compliance_sdk.domain.ledger import Stamped
-from kz_compliance_sdk.domain.outgoing import others_than_told, telling, tellings_of
 from kz_compliance_sdk.evidence.verify_store import verify
 from kz_compliance_sdk.ports import Rejected, RetryAt, Sent, Unknown
 from kz_compliance_sdk.services.letters import Proof

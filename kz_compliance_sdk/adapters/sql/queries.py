@@ -22,7 +22,7 @@ from kz_compliance_sdk.adapters.sql.rows import check_limit, read_cursor, write_
 from kz_compliance_sdk.adapters.sql.statements import sqlite_statements
 from kz_compliance_sdk.adapters.sql.view import Reads, ask
 from kz_compliance_sdk.domain.appeals import Appeal, appeal_of
-from kz_compliance_sdk.domain.believed import read_case
+from kz_compliance_sdk.domain.believed import as_far_as_told, as_told, read_case
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import (
     CursorMoved,
@@ -34,7 +34,6 @@ from kz_compliance_sdk.domain.change import (
 from kz_compliance_sdk.domain.fold import Chain, PlatformObject, Stream, Tally
 from kz_compliance_sdk.domain.holding import believed_objects, names_of
 from kz_compliance_sdk.domain.ledger import NewerRelease
-from kz_compliance_sdk.domain.outgoing import as_far_as_told, as_told
 from kz_compliance_sdk.domain.proofs import Records
 from kz_compliance_sdk.domain.received import Opens, repeats_of
 from kz_compliance_sdk.domain.references import object_stream, stream_of

@@ -52,14 +52,13 @@ from kz_compliance_sdk.adapters.sql.ledger import (
     tiles,
 )
 from kz_compliance_sdk.adapters.sql.rows import AT_MOST, ONLY_ONE, first_that_open, noted_from, plan_of
-from kz_compliance_sdk.domain.believed import read_case
+from kz_compliance_sdk.domain.believed import Makings, read_case
 from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.domain.change import ClockSet, CursorMoved, EndpointState, Heartbeat, RefusalsCounted, names_of
 from kz_compliance_sdk.domain.checkpoints import CHECKPOINTS, Checkpoint, LogLine, checkpoint_in
 from kz_compliance_sdk.domain.events.arrivals import Opened
 from kz_compliance_sdk.domain.events.base import Happened
 from kz_compliance_sdk.domain.fold import Stream
-from kz_compliance_sdk.domain.outgoing import Makings
 from kz_compliance_sdk.domain.references import stream_of
 from kz_compliance_sdk.errors import StoreDamaged
 from kz_compliance_sdk.ports import Asks

@@ -23,7 +23,7 @@ from kz_compliance_sdk.adapters.sql.sqlite import store_error
 from kz_compliance_sdk.adapters.sql.statements import Compiled, Shared, Statements, sqlite_statements
 from kz_compliance_sdk.domain import fold
 from kz_compliance_sdk.domain.actor import SYSTEM, Actor, Stamp
-from kz_compliance_sdk.domain.believed import check_held, leaving, planned_anew, read_case, true_case
+from kz_compliance_sdk.domain.believed import as_made, check_held, leaving, planned_anew, read_case, true_case
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import LEASE_S, Attempt, OutboxMessage
 from kz_compliance_sdk.domain.checkpoints import Checkpoint
@@ -32,7 +32,6 @@ from kz_compliance_sdk.domain.holding import believed_objects, names_of
 from kz_compliance_sdk.domain.ledger import LedgerKeys
 from kz_compliance_sdk.domain.message_states import lost, mended
 from kz_compliance_sdk.domain.messages import NOTIFIER, alert_in
-from kz_compliance_sdk.domain.outgoing import as_made
 from kz_compliance_sdk.domain.references import MESSAGES, stream_of
 from kz_compliance_sdk.errors import NotFound, StoreDamaged
 from kz_compliance_sdk.ports import Due, Found, SentAs, WaitsFor

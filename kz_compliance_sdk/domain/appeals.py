@@ -17,7 +17,7 @@ from kz_compliance_sdk.domain.case import Case, CaseState, ItemState, happened, 
 from kz_compliance_sdk.domain.change import Change, Write
 from kz_compliance_sdk.domain.clock import local
 from kz_compliance_sdk.domain.deciding import judged
-from kz_compliance_sdk.domain.decision import Decision, Finding, ItemDecision, Proposal, Wording
+from kz_compliance_sdk.domain.decision import Decision, Finding, ItemDecision, Proposal, Wording, Words
 from kz_compliance_sdk.domain.events import remedies
 from kz_compliance_sdk.domain.events.arrivals import Fallen
 from kz_compliance_sdk.domain.events.remedies import APPEAL_REMINDERS
@@ -30,7 +30,6 @@ from kz_compliance_sdk.domain.proposal_checks import check_proposal, check_state
 from kz_compliance_sdk.domain.references import appeal_id_of, message_id, stream_of
 from kz_compliance_sdk.domain.report import RefusalCode, Statement
 from kz_compliance_sdk.domain.review_policy import check_another
-from kz_compliance_sdk.domain.reviewed import Words
 from kz_compliance_sdk.domain.user_notices import name_of
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput, StoreDamaged
 

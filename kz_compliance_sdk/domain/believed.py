@@ -21,6 +21,7 @@ from pydantic_core import from_json
 from kz_compliance_sdk.domain import fold
 from kz_compliance_sdk.domain.case import Case, ItemState, Words, told
 from kz_compliance_sdk.domain.change import Attempt, OutboxMessage, tries_digest
+from kz_compliance_sdk.domain.decision import OBJECTS, PROPOSAL
 from kz_compliance_sdk.domain.events.arrivals import Admitted, Amended, Answered, Confirmed, Opened, Quarantined
 from kz_compliance_sdk.domain.events.base import Event
 from kz_compliance_sdk.domain.events.delivery import Receipt, Tried, UserNoticeOwed
@@ -38,7 +39,6 @@ from kz_compliance_sdk.domain.messages import (
     named_by,
     report_lane,
 )
-from kz_compliance_sdk.domain.reviewed import OBJECTS, PROPOSAL
 from kz_compliance_sdk.errors import StoreDamaged
 
 PLANNED: Final = ("urgent_at", "watch_at", "running_watch_at")

@@ -15,7 +15,7 @@ from typing import Final, Literal, get_args
 from kz_compliance_sdk.domain.actor import Stamp
 from kz_compliance_sdk.domain.case import Case, happened
 from kz_compliance_sdk.domain.change import Change, OutboxMessage
-from kz_compliance_sdk.domain.decision import Decision
+from kz_compliance_sdk.domain.decision import ContentSeen, Decision, objects_of
 from kz_compliance_sdk.domain.events import review
 from kz_compliance_sdk.domain.events.base import Happened, code_or_other
 from kz_compliance_sdk.domain.flags import is_pattern, is_whole_site
@@ -24,7 +24,6 @@ from kz_compliance_sdk.domain.notice import Item, Notice
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.report import Question, Statement
 from kz_compliance_sdk.domain.review_policy import check_lease
-from kz_compliance_sdk.domain.reviewed import ContentSeen, objects_of
 from kz_compliance_sdk.domain.words import LANGUAGES, words
 from kz_compliance_sdk.errors import IllegalMove
 

@@ -9,7 +9,7 @@ from kz_compliance_sdk.domain.actor import Actor, Stamp
 from kz_compliance_sdk.domain.case import Case, CaseState, ItemState, happened, moved
 from kz_compliance_sdk.domain.change import Change, OutboxMessage, Write
 from kz_compliance_sdk.domain.content import reference_digest, references
-from kz_compliance_sdk.domain.decision import Decision, ItemDecision, Proposal, RecordedCheck, checked
+from kz_compliance_sdk.domain.decision import ContentSeen, Decision, ItemDecision, Proposal, RecordedCheck, checked
 from kz_compliance_sdk.domain.events import review
 from kz_compliance_sdk.domain.events.base import Happened
 from kz_compliance_sdk.domain.events.office import UndoableRecorded
@@ -37,7 +37,6 @@ from kz_compliance_sdk.domain.proposal_checks import (
 )
 from kz_compliance_sdk.domain.report import UserNotified
 from kz_compliance_sdk.domain.review_policy import check_answerable, check_approver, check_lease, check_no_proposer
-from kz_compliance_sdk.domain.reviewed import ContentSeen
 from kz_compliance_sdk.domain.running_time import on_the_term_again, replanned
 from kz_compliance_sdk.errors import Conflict, IllegalMove, InvalidInput, NotAllowed
 

@@ -12,11 +12,11 @@ from kz_compliance_sdk.domain.actor import Stamp
 from kz_compliance_sdk.domain.appeals import count_open
 from kz_compliance_sdk.domain.case import Case, happened, moved
 from kz_compliance_sdk.domain.change import Change
+from kz_compliance_sdk.domain.decision import count_held, count_texts
 from kz_compliance_sdk.domain.events import office, privacy
 from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.messages import step, written
 from kz_compliance_sdk.domain.received import count_readable
-from kz_compliance_sdk.domain.reviewed import count_held, count_texts
 from kz_compliance_sdk.domain.transitions import ENDED, CaseState
 from kz_compliance_sdk.domain.user_notices import count_unsent
 from kz_compliance_sdk.errors import IllegalMove

@@ -23,6 +23,7 @@ from kz_compliance_sdk.domain.appeals import REFERENCE
 from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.change import Attempt, InboxRow
 from kz_compliance_sdk.domain.clock import ClockView, local
+from kz_compliance_sdk.domain.decision import PROPOSAL, checks_of, decisions_of, looks_of
 from kz_compliance_sdk.domain.events.delivery import Receipt
 from kz_compliance_sdk.domain.events.office import Instructed
 from kz_compliance_sdk.domain.events.privacy import Held
@@ -34,7 +35,6 @@ from kz_compliance_sdk.domain.proofs import Fault, Records
 from kz_compliance_sdk.domain.proposal_checks import asked_for, in_words
 from kz_compliance_sdk.domain.references import stream_of
 from kz_compliance_sdk.domain.review_policy import Form
-from kz_compliance_sdk.domain.reviewed import PROPOSAL, checks_of, decisions_of, looks_of
 from kz_compliance_sdk.domain.user_notices import name_of
 from kz_compliance_sdk.domain.values import document_in, fields_of, instant_text, is_time
 

@@ -21,7 +21,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from kz_compliance_sdk.domain.decision import decision_digest
+from kz_compliance_sdk.domain.decision import PROPOSAL, decision_digest
 from kz_compliance_sdk.domain.events import READERS
 from kz_compliance_sdk.domain.events.delivery import Receipt
 from kz_compliance_sdk.domain.events.privacy import erased_of
@@ -29,7 +29,6 @@ from kz_compliance_sdk.domain.fold import Case, fold
 from kz_compliance_sdk.domain.ledger import Damage, Link, NewerRelease, Part, Roster, Stamped, opens, read
 from kz_compliance_sdk.domain.merkle import leaf_hash, verify_inclusion
 from kz_compliance_sdk.domain.references import stream_of
-from kz_compliance_sdk.domain.reviewed import PROPOSAL
 from kz_compliance_sdk.errors import InvalidInput, NotAuthentic
 from kz_compliance_sdk.evidence.dossier import CLEARED, differences, told
 from kz_compliance_sdk.evidence.taking import FORMAT, MANIFEST, SIGNATURE, SIGNED

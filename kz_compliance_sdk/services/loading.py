@@ -29,7 +29,14 @@ from kz_compliance_sdk.domain.change import (
 )
 from kz_compliance_sdk.domain.clock import ClockView
 from kz_compliance_sdk.domain.deciding import Context
-from kz_compliance_sdk.domain.decision import Decision, RecordedCheck
+from kz_compliance_sdk.domain.decision import (
+    ContentSeen,
+    Decision,
+    RecordedCheck,
+    checks_of,
+    decisions_by_version,
+    looks_of,
+)
 from kz_compliance_sdk.domain.events.arrivals import Admitted, Amended, Answered, Confirmed, Opened, Sanctioned
 from kz_compliance_sdk.domain.events.base import AS_READ, Event, Source
 from kz_compliance_sdk.domain.events.privacy import Counted, NamedBy, erasable
@@ -53,7 +60,6 @@ from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.received import SANCTIONS, SanctionNoted, messages_of, received_in, sanctions_in
 from kz_compliance_sdk.domain.references import message_stream, object_stream, stream_of
 from kz_compliance_sdk.domain.report import UserNotified
-from kz_compliance_sdk.domain.reviewed import ContentSeen, checks_of, decisions_by_version, looks_of
 from kz_compliance_sdk.domain.running_time import clock_of
 from kz_compliance_sdk.domain.transitions import ENDED
 from kz_compliance_sdk.domain.user_notices import UserNoticeState, tellings

@@ -14,12 +14,12 @@ from kz_compliance_sdk.domain import retention
 from kz_compliance_sdk.domain.actor import SYSTEM, Actor, roles
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import Change, case_after
+from kz_compliance_sdk.domain.decision import decisions_of
 from kz_compliance_sdk.domain.events import texts_in
 from kz_compliance_sdk.domain.proofs import Records
 from kz_compliance_sdk.domain.received import SanctionNoted, erased, lodging_in
 from kz_compliance_sdk.domain.references import MESSAGES
 from kz_compliance_sdk.domain.retention import AT_END, Holdings, Retention
-from kz_compliance_sdk.domain.reviewed import decisions_of
 from kz_compliance_sdk.domain.values import instant_text
 from kz_compliance_sdk.errors import ComplianceError, IllegalMove, StoreError
 from kz_compliance_sdk.ports import Store, Tx

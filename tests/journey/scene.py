@@ -20,13 +20,12 @@ from kz_compliance_sdk.domain.change import Change, InboxRow, OutboxMessage
 from kz_compliance_sdk.domain.commands import Command
 from kz_compliance_sdk.domain.commands.review import Decided
 from kz_compliance_sdk.domain.content import Recipient
-from kz_compliance_sdk.domain.decision import Decision, Proposal
+from kz_compliance_sdk.domain.decision import Decision, Proposal, decisions_by_version
 from kz_compliance_sdk.domain.messages import BY_HAND, REGULATOR, Respondent
 from kz_compliance_sdk.domain.policy import Policy, kz_policy
 from kz_compliance_sdk.domain.proofs import Records
 from kz_compliance_sdk.domain.received import received_in
 from kz_compliance_sdk.domain.references import MESSAGES, stream_of
-from kz_compliance_sdk.domain.reviewed import decisions_by_version
 from kz_compliance_sdk.domain.user_notices import Telling
 from kz_compliance_sdk.evidence.checkpoints import Checkpoints
 from kz_compliance_sdk.evidence.taking import Evidence

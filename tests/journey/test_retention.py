@@ -19,10 +19,10 @@ from kz_compliance_sdk.domain import commands, proofs
 from kz_compliance_sdk.domain.actor import SYSTEM, Actor
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.clock import FiledContest
+from kz_compliance_sdk.domain.decision import decisions_of
 from kz_compliance_sdk.domain.ledger import Stamped
 from kz_compliance_sdk.domain.notice import Item, Notice
 from kz_compliance_sdk.domain.retention import Holdings, Retention, why_kept
-from kz_compliance_sdk.domain.reviewed import decisions_of
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput, NotAllowed, StoreDamaged
 from kz_compliance_sdk.ports import Failed
 from kz_compliance_sdk.services.letters import Proof

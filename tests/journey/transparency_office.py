@@ -18,12 +18,11 @@ from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
 from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.domain.change import OutboxMessage
-from kz_compliance_sdk.domain.decision import ItemDecision, Wording
+from kz_compliance_sdk.domain.decision import ItemDecision, Wording, decisions_by_version
 from kz_compliance_sdk.domain.fold import Case as FoldedCase
 from kz_compliance_sdk.domain.fold import Stream, apply
 from kz_compliance_sdk.domain.notice import Notice
 from kz_compliance_sdk.domain.report import CannotComply, Contest, Outcome, Question, RefusalCode, Statement
-from kz_compliance_sdk.domain.reviewed import decisions_by_version
 from kz_compliance_sdk.ports import Queries, Store
 from kz_compliance_sdk.services.letters import Proof
 from kz_compliance_sdk.testing import builders

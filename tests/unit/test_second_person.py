@@ -19,7 +19,7 @@ from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.case import CaseState
 from kz_compliance_sdk.domain.change import Happened
 from kz_compliance_sdk.domain.content import reference_digest, references
-from kz_compliance_sdk.domain.decision import Decision, LegalCheck, RecordedCheck, recorded
+from kz_compliance_sdk.domain.decision import ContentSeen, Decision, LegalCheck, RecordedCheck, recorded
 from kz_compliance_sdk.domain.events import READERS
 from kz_compliance_sdk.domain.events.arrivals import Amended, Came, Opened
 from kz_compliance_sdk.domain.events.base import Event
@@ -27,7 +27,6 @@ from kz_compliance_sdk.domain.events.review import Decided, Proposed, Withheld
 from kz_compliance_sdk.domain.flags import FLAG_MEANINGS
 from kz_compliance_sdk.domain.ledger import Sealed, Stamped
 from kz_compliance_sdk.domain.proposal_checks import asked_for, in_words, said_openly, says
-from kz_compliance_sdk.domain.reviewed import ContentSeen
 from kz_compliance_sdk.domain.words import LANGUAGES, words
 from tests.controls.ways import RULES
 from tests.unit.case_makers import (

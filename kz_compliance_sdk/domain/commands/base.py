@@ -21,7 +21,7 @@ from kz_compliance_sdk.domain.cancellations import enforcing, has_begun
 from kz_compliance_sdk.domain.case import Case, ItemState, happened, moved
 from kz_compliance_sdk.domain.change import Change, OutboxMessage
 from kz_compliance_sdk.domain.deciding import Context
-from kz_compliance_sdk.domain.decision import Decision
+from kz_compliance_sdk.domain.decision import Decision, Words
 from kz_compliance_sdk.domain.events import review
 from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.forms import Field, check_of
@@ -31,7 +31,6 @@ from kz_compliance_sdk.domain.notice import Cancellation, Clarification, Notice
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.report import UserNotified
 from kz_compliance_sdk.domain.review_policy import need
-from kz_compliance_sdk.domain.reviewed import Words
 from kz_compliance_sdk.domain.running_time import on_the_term_again, replanned
 from kz_compliance_sdk.domain.user_notices import Telling, UserNoticeState
 from kz_compliance_sdk.domain.values import Line

@@ -11,7 +11,15 @@ from kz_compliance_sdk.domain.actor import STAFF, Actor, Stamp, roles
 from kz_compliance_sdk.domain.case import Case, CaseState, happened, moved
 from kz_compliance_sdk.domain.change import Change
 from kz_compliance_sdk.domain.commands.base import LEASE, Command, Facts, Outside
-from kz_compliance_sdk.domain.decision import Decision, LegalCheck, Proposal, RecordedCheck, checked, recorded
+from kz_compliance_sdk.domain.decision import (
+    Decision,
+    LegalCheck,
+    Proposal,
+    RecordedCheck,
+    checked,
+    checks_of,
+    recorded,
+)
 from kz_compliance_sdk.domain.events import office, review
 from kz_compliance_sdk.domain.forms import BACK, Field, words
 from kz_compliance_sdk.domain.holding import can_report_interim
@@ -19,7 +27,6 @@ from kz_compliance_sdk.domain.messages import clarification, step, with_report, 
 from kz_compliance_sdk.domain.proposal_checks import check_questions
 from kz_compliance_sdk.domain.report import Question
 from kz_compliance_sdk.domain.review_policy import check_answerable, check_lease, need, who_decided
-from kz_compliance_sdk.domain.reviewed import checks_of
 from kz_compliance_sdk.domain.running_time import replanned, term_times
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput
 

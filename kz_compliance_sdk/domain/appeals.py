@@ -22,8 +22,7 @@ from kz_compliance_sdk.domain.events import remedies
 from kz_compliance_sdk.domain.events.arrivals import Fallen
 from kz_compliance_sdk.domain.events.remedies import APPEAL_REMINDERS
 from kz_compliance_sdk.domain.fold import OPEN, AppealState, Stream
-from kz_compliance_sdk.domain.message_states import tried
-from kz_compliance_sdk.domain.messages import step, with_report, written
+from kz_compliance_sdk.domain.messages import step, tried, with_report, written
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.policy.values import UserPolicy
 from kz_compliance_sdk.domain.proposal_checks import check_proposal, check_statement

@@ -38,8 +38,7 @@ from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.events import arrivals as events
 from kz_compliance_sdk.domain.flags import codes
 from kz_compliance_sdk.domain.holding import escalated, steps_past
-from kz_compliance_sdk.domain.message_states import tried
-from kz_compliance_sdk.domain.messages import object_key, question_of, step, written
+from kz_compliance_sdk.domain.messages import object_key, question_of, step, tried, written
 from kz_compliance_sdk.domain.notice import (
     Clarification,
     Item,

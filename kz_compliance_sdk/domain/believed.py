@@ -30,12 +30,12 @@ from kz_compliance_sdk.domain.events.remedies import AppealReversed, Suspended
 from kz_compliance_sdk.domain.events.review import Decided, Judged, Proposed
 from kz_compliance_sdk.domain.fold import Item, Message, Opens, Stream, Tries, apply
 from kz_compliance_sdk.domain.ledger import Damage, NewerRelease, Stamped
-from kz_compliance_sdk.domain.message_states import in_truth
 from kz_compliance_sdk.domain.messages import (
     NAMED_BY,
     acknowledgement_body,
     as_owed,
     effect_body,
+    in_truth,
     named_by,
     report_lane,
 )

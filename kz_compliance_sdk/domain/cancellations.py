@@ -16,8 +16,7 @@ from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.events.arrivals import Came, Cancelled, Fallen, Fate, Named
 from kz_compliance_sdk.domain.events.base import Authenticity, Event, Happened, Source
 from kz_compliance_sdk.domain.holding import Objects
-from kz_compliance_sdk.domain.message_states import tried
-from kz_compliance_sdk.domain.messages import Respondent, object_key, with_report, written
+from kz_compliance_sdk.domain.messages import Respondent, object_key, tried, with_report, written
 from kz_compliance_sdk.domain.notice import Cancellation, Item
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.references import message_id, object_stream, stream_of

@@ -18,7 +18,6 @@ from msgspec.structs import asdict
 from kz_compliance_sdk.domain import change, holding
 from kz_compliance_sdk.domain.change import LEASE_S, CaseWrite, Change, EndpointState, OutboxMessage, Write
 from kz_compliance_sdk.domain.content import Looked
-from kz_compliance_sdk.domain.message_states import moved
 from kz_compliance_sdk.domain.messages import (
     BY_HAND,
     ENFORCER,
@@ -28,6 +27,7 @@ from kz_compliance_sdk.domain.messages import (
     alert_in,
     is_superseded,
     item_of,
+    moved,
 )
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.user_notices import MESSENGER, Telling

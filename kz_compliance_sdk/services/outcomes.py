@@ -24,8 +24,7 @@ from kz_compliance_sdk.domain.change import (
 from kz_compliance_sdk.domain.content import Looked, content_changed
 from kz_compliance_sdk.domain.events.base import Audience, Happened
 from kz_compliance_sdk.domain.fold import object_in
-from kz_compliance_sdk.domain.message_states import moved
-from kz_compliance_sdk.domain.messages import ENFORCER, NOTIFIER, REGULATOR, Respondent, item_of, notify, stuck
+from kz_compliance_sdk.domain.messages import ENFORCER, NOTIFIER, REGULATOR, Respondent, item_of, moved, notify, stuck
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.user_notices import MESSENGER, Telling
 from kz_compliance_sdk.errors import NotFound, StoreDamaged

@@ -11,8 +11,7 @@ from kz_compliance_sdk.domain.actor import Stamp
 from kz_compliance_sdk.domain.case import Case, moved
 from kz_compliance_sdk.domain.change import Change, OutboxMessage, case_after
 from kz_compliance_sdk.domain.events.delivery import UserNoticeVoided
-from kz_compliance_sdk.domain.message_states import tried
-from kz_compliance_sdk.domain.messages import Respondent, item_of, stuck, then, written
+from kz_compliance_sdk.domain.messages import Respondent, item_of, stuck, then, tried, written
 from kz_compliance_sdk.domain.user_notices import Occasion, Telling, UserNoticeState
 from kz_compliance_sdk.errors import ComplianceError
 from kz_compliance_sdk.ports import Tx, UserNotice

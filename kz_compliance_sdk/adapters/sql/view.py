@@ -30,8 +30,7 @@ from kz_compliance_sdk.domain.checkpoints import Checkpoint
 from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.holding import believed_objects, names_of
 from kz_compliance_sdk.domain.ledger import LedgerKeys
-from kz_compliance_sdk.domain.message_states import lost, mended
-from kz_compliance_sdk.domain.messages import NOTIFIER, alert_in
+from kz_compliance_sdk.domain.messages import NOTIFIER, alert_in, lost, mended
 from kz_compliance_sdk.domain.references import MESSAGES, stream_of
 from kz_compliance_sdk.errors import NotFound, StoreDamaged
 from kz_compliance_sdk.ports import Due, Found, SentAs, WaitsFor

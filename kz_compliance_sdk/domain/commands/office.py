@@ -17,8 +17,7 @@ from kz_compliance_sdk.domain.events.office import AnsweredByHand
 from kz_compliance_sdk.domain.flags import USER_DATA_DEMAND
 from kz_compliance_sdk.domain.fold import OPEN
 from kz_compliance_sdk.domain.forms import Field, needed, past, words
-from kz_compliance_sdk.domain.message_states import tried
-from kz_compliance_sdk.domain.messages import BY_HAND, step
+from kz_compliance_sdk.domain.messages import BY_HAND, step, tried
 from kz_compliance_sdk.domain.received import erased
 from kz_compliance_sdk.domain.retention import ErasureGround, holdings_of, is_contested, is_held
 from kz_compliance_sdk.domain.review_policy import check_another

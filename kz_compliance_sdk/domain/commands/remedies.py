@@ -18,8 +18,7 @@ from kz_compliance_sdk.domain.commands.base import Command, Facts, rests_on_orde
 from kz_compliance_sdk.domain.events import remedies
 from kz_compliance_sdk.domain.events.base import Happened
 from kz_compliance_sdk.domain.forms import APPEAL, FOUND, HOW, Field, needed, past, words
-from kz_compliance_sdk.domain.message_states import tried
-from kz_compliance_sdk.domain.messages import step, stuck, then, written
+from kz_compliance_sdk.domain.messages import step, stuck, then, tried, written
 from kz_compliance_sdk.domain.references import appeal_id_of
 from kz_compliance_sdk.domain.review_policy import check_another, who_decided, who_suspended
 from kz_compliance_sdk.domain.user_notices import Occasion

@@ -15,9 +15,8 @@ from typing import Any, Final
 
 import structlog
 
-from kz_compliance_sdk.domain.canonical import canonical
 from kz_compliance_sdk.domain.checkpoints import Checkpoint
-from kz_compliance_sdk.domain.values import instant_text
+from kz_compliance_sdk.domain.values import canonical, instant_text
 from kz_compliance_sdk.errors import ComplianceError, ConfigError
 from kz_compliance_sdk.ports import Alert, Env, Notifier
 from kz_compliance_sdk.wire.signature import SigningKey, sign

@@ -9,7 +9,6 @@ from msgspec import structs
 
 from kz_compliance_sdk.domain import clock
 from kz_compliance_sdk.domain.actor import Actor, Stamp
-from kz_compliance_sdk.domain.canonical import canonical
 from kz_compliance_sdk.domain.case import Case, CaseState, ItemState, happened, moved
 from kz_compliance_sdk.domain.change import Change, OutboxMessage, Write, happenings
 from kz_compliance_sdk.domain.decision import Decision
@@ -22,7 +21,7 @@ from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.references import message_id, object_stream, stream_of
 from kz_compliance_sdk.domain.report import UserNotified
 from kz_compliance_sdk.domain.running_time import term_times
-from kz_compliance_sdk.domain.values import Changeable, instant_text
+from kz_compliance_sdk.domain.values import Changeable, canonical, instant_text
 
 # ----------------------------------------------------------------------------------------------------- arrival events
 # How a message came, and what the ledger says of it: of what it carried, of the items that it names or lets fall.

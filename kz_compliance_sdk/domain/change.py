@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from kz_compliance_sdk.domain.canonical import Json, encoded
 from kz_compliance_sdk.domain.checkpoints import TilesMade
 from kz_compliance_sdk.domain.events.base import Happened as Happened
-from kz_compliance_sdk.domain.values import Changeable
+from kz_compliance_sdk.domain.values import Changeable, Json, encoded
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.domain.case import Case

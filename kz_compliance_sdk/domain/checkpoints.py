@@ -16,11 +16,11 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from kz_compliance_sdk.domain.canonical import Json, canonical
 from kz_compliance_sdk.domain.events.office import Checkpointed, HandedOut, Signed
 from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.ledger import Damage
 from kz_compliance_sdk.domain.report import CheckpointHead, ReportSignature
+from kz_compliance_sdk.domain.values import Json, canonical
 from kz_compliance_sdk.errors import InvalidInput
 
 CHECKPOINTS: Final = "checkpoint/"

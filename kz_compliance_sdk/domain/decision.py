@@ -17,7 +17,6 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from kz_compliance_sdk.domain.actor import SYSTEM, Stamp
-from kz_compliance_sdk.domain.canonical import digest, encoded
 from kz_compliance_sdk.domain.case import Case, happened
 from kz_compliance_sdk.domain.events import texts_in
 from kz_compliance_sdk.domain.events.base import Happened
@@ -25,6 +24,7 @@ from kz_compliance_sdk.domain.events.privacy import erased_of
 from kz_compliance_sdk.domain.events.review import ContentChanged, LegallyChecked, Looked
 from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.report import CannotComply, Contest, Ground, Outcome, RefusalCode, ReportItem, Statement
+from kz_compliance_sdk.domain.values import digest, encoded
 from kz_compliance_sdk.domain.words import LANGUAGES, words
 
 # -------------------------------------------------------------------------------------------------------- legal check

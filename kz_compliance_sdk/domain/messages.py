@@ -12,7 +12,6 @@ from msgspec import DecodeError, Struct, json
 
 from kz_compliance_sdk.domain import fold
 from kz_compliance_sdk.domain.actor import Stamp
-from kz_compliance_sdk.domain.canonical import encoded
 from kz_compliance_sdk.domain.case import Case, CaseState, ItemState, happened, happened_to
 from kz_compliance_sdk.domain.case import moved as case_moved
 from kz_compliance_sdk.domain.change import (
@@ -47,7 +46,7 @@ from kz_compliance_sdk.domain.report import (
     unsigned_bytes,
 )
 from kz_compliance_sdk.domain.transitions import UNDECIDED
-from kz_compliance_sdk.domain.values import instant_text
+from kz_compliance_sdk.domain.values import encoded, instant_text
 from kz_compliance_sdk.domain.words import LANGUAGES, words
 from kz_compliance_sdk.errors import StoreDamaged
 

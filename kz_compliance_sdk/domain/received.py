@@ -11,7 +11,6 @@ from pydantic_core import from_json
 
 from kz_compliance_sdk.domain.actor import Stamp
 from kz_compliance_sdk.domain.cancellations import Arrival, accepted_body, came, carried, noted_body
-from kz_compliance_sdk.domain.canonical import Json, canonical
 from kz_compliance_sdk.domain.change import InboxExit, InboxRow
 from kz_compliance_sdk.domain.events.arrivals import (
     Admitted,
@@ -34,6 +33,7 @@ from kz_compliance_sdk.domain.events.privacy import Erased, erasable, erased_of
 from kz_compliance_sdk.domain.fold import Case, Chain, Stream, apply, fold
 from kz_compliance_sdk.domain.ledger import Damage, NewerRelease, Stamped
 from kz_compliance_sdk.domain.references import message_stream
+from kz_compliance_sdk.domain.values import Json, canonical
 
 # ------------------------------------------------------------------------------------------------------------ lodging
 # Messages that no case took when they came, and sanctions: the fold of their own streams, and what is told there.

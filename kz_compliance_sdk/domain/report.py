@@ -17,7 +17,6 @@ from typing import Annotated, Literal, Self
 from pydantic import ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-from kz_compliance_sdk.domain.canonical import canonical
 from kz_compliance_sdk.domain.values import (
     CountryCode,
     Identifier,
@@ -27,6 +26,7 @@ from kz_compliance_sdk.domain.values import (
     Prose,
     Sha256Hex,
     ValueModel,
+    canonical,
 )
 
 __all__ = [

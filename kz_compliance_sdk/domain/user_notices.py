@@ -20,7 +20,6 @@ from typing import Final, Literal, get_args
 
 from kz_compliance_sdk.domain import fold
 from kz_compliance_sdk.domain.actor import Stamp
-from kz_compliance_sdk.domain.canonical import Json, encoded
 from kz_compliance_sdk.domain.case import Case, ItemState, happened
 from kz_compliance_sdk.domain.change import Change
 from kz_compliance_sdk.domain.clock import local
@@ -33,6 +32,7 @@ from kz_compliance_sdk.domain.notice import AuthorityType, Notice
 from kz_compliance_sdk.domain.policy.values import UserPolicy
 from kz_compliance_sdk.domain.proposal_checks import identity_check
 from kz_compliance_sdk.domain.report import Ground, UserNotified
+from kz_compliance_sdk.domain.values import Json, encoded
 from kz_compliance_sdk.domain.words import LANGUAGES, Lang, compiled
 from kz_compliance_sdk.errors import ConfigError
 

@@ -20,7 +20,6 @@ from typing import Any, Final
 from msgspec import structs
 
 from kz_compliance_sdk.domain.appeals import REFERENCE
-from kz_compliance_sdk.domain.canonical import Json
 from kz_compliance_sdk.domain.change import Attempt, InboxRow
 from kz_compliance_sdk.domain.clock import ClockView, local
 from kz_compliance_sdk.domain.decision import PROPOSAL, checks_of, decisions_of, looks_of
@@ -36,7 +35,7 @@ from kz_compliance_sdk.domain.proposal_checks import asked_for, in_words
 from kz_compliance_sdk.domain.references import stream_of
 from kz_compliance_sdk.domain.review_policy import Form
 from kz_compliance_sdk.domain.user_notices import name_of
-from kz_compliance_sdk.domain.values import document_in, fields_of, instant_text, is_time
+from kz_compliance_sdk.domain.values import Json, document_in, fields_of, instant_text, is_time
 
 # --------------------------------------------------------------------------------------------------------------- told
 # What the events of a case tell, in the shape of the documents of a pack.

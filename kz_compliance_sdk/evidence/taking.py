@@ -13,14 +13,13 @@ from typing import Any, Final
 
 from kz_compliance_sdk.domain import proofs, review_policy
 from kz_compliance_sdk.domain.actor import Actor, Stamp
-from kz_compliance_sdk.domain.canonical import Json, canonical
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import Change, InboxRow
 from kz_compliance_sdk.domain.notice import Sanction
 from kz_compliance_sdk.domain.received import received_in
 from kz_compliance_sdk.domain.review_policy import Form
 from kz_compliance_sdk.domain.running_time import clock_of
-from kz_compliance_sdk.domain.values import instant_text
+from kz_compliance_sdk.domain.values import Json, canonical, instant_text
 from kz_compliance_sdk.domain.words import LANGUAGES, Words, words
 from kz_compliance_sdk.errors import InvalidInput, NotAuthentic, NotFound, Unreadable
 from kz_compliance_sdk.evidence.dossier import Contents, Dossier, Received, Said, contents

@@ -16,13 +16,13 @@ from typing import Final
 
 from kz_compliance_sdk.domain.actor import STAFF, SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.arrivals import Arrival
-from kz_compliance_sdk.domain.canonical import Json, canonical
 from kz_compliance_sdk.domain.change import Change, RefusalsCounted
 from kz_compliance_sdk.domain.clock import local
 from kz_compliance_sdk.domain.events.base import Source
 from kz_compliance_sdk.domain.ledger import encode
 from kz_compliance_sdk.domain.messages import BY_HAND, REGULATOR, notify
 from kz_compliance_sdk.domain.notice import Notice
+from kz_compliance_sdk.domain.values import Json, canonical
 from kz_compliance_sdk.errors import InvalidInput, NotAuthentic, Unreadable
 from kz_compliance_sdk.ports import ASKS_NOTHING, Asks, FeedMessage, Tx, Work
 from kz_compliance_sdk.services.admission import Admission

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 
 from kz_compliance_sdk.domain import holding
 from kz_compliance_sdk.domain.actor import STAFF, Actor
-from kz_compliance_sdk.domain.canonical import canonical
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import Attempt, Change, OutboxMessage, case_after
 from kz_compliance_sdk.domain.clock import local
 from kz_compliance_sdk.domain.messages import BY_HAND, moved
-from kz_compliance_sdk.domain.values import instant_text
+from kz_compliance_sdk.domain.values import canonical, instant_text
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput
 from kz_compliance_sdk.ports import Store, Tx
 from kz_compliance_sdk.services.loading import with_tally

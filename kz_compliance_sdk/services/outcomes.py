@@ -9,7 +9,6 @@ from functools import partial
 from kz_compliance_sdk.domain import arrivals, change, holding
 from kz_compliance_sdk.domain.actor import SYSTEM, Stamp
 from kz_compliance_sdk.domain.believed import telling
-from kz_compliance_sdk.domain.canonical import encoded
 from kz_compliance_sdk.domain.case import Case, happened_to
 from kz_compliance_sdk.domain.change import (
     LONGEST_PAUSE_S,
@@ -27,6 +26,7 @@ from kz_compliance_sdk.domain.fold import object_in
 from kz_compliance_sdk.domain.messages import ENFORCER, NOTIFIER, REGULATOR, Respondent, item_of, moved, notify, stuck
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.user_notices import MESSENGER, Telling
+from kz_compliance_sdk.domain.values import encoded
 from kz_compliance_sdk.errors import NotFound, StoreDamaged
 from kz_compliance_sdk.ports import (
     ByPerson,

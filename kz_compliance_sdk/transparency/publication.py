@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final, Literal
 
-from kz_compliance_sdk.domain.canonical import encoded
 from kz_compliance_sdk.domain.clock import local
 from kz_compliance_sdk.domain.decision import PROPOSAL
 from kz_compliance_sdk.domain.events.base import Event
@@ -21,7 +20,7 @@ from kz_compliance_sdk.domain.events.delivery import UserNoticeDelayed, UserNoti
 from kz_compliance_sdk.domain.events.remedies import Appealed, AppealReversed
 from kz_compliance_sdk.domain.events.review import Approved, Proposed
 from kz_compliance_sdk.domain.fold import Stream, Tally
-from kz_compliance_sdk.domain.values import instant_text
+from kz_compliance_sdk.domain.values import encoded, instant_text
 from kz_compliance_sdk.errors import ConfigError, InvalidInput
 from kz_compliance_sdk.ports import Queries, Store
 from kz_compliance_sdk.ports.store import Running

@@ -16,10 +16,9 @@ from typing import Annotated, Any, Final, Literal, Self, TypeVar
 from pydantic import Field, StringConstraints
 from pydantic_core import from_json
 
-from kz_compliance_sdk.domain.canonical import canonical
 from kz_compliance_sdk.domain.notice import Cancellation, Clarification, Notice, Reminder, Sanction, UnreadableNotice
 from kz_compliance_sdk.domain.report import OutboundModel, Receipt
-from kz_compliance_sdk.domain.values import Identifier, Instant, Line, ValueModel
+from kz_compliance_sdk.domain.values import Identifier, Instant, Line, ValueModel, canonical
 from kz_compliance_sdk.errors import Unreadable
 from kz_compliance_sdk.wire.strict_json import loads, read, refused, validated
 

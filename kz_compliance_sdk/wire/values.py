@@ -5,7 +5,6 @@ They are the domain's own shapes and ways to write a time; no rule of the platfo
 
 from __future__ import annotations
 
-from kz_compliance_sdk.domain.canonical import canonical
 from kz_compliance_sdk.domain.notice import (
     Cancellation,
     Clarification,
@@ -22,6 +21,7 @@ from kz_compliance_sdk.domain.values import (
     Instant,
     LocalText,
     ValueModel,
+    canonical,
     instant_text,
     json_of,
     parse_instant,

@@ -13,7 +13,7 @@ from typing import Any
 
 from kz_compliance_sdk.desk import ComplianceDesk
 from kz_compliance_sdk.domain.actor import Actor
-from kz_compliance_sdk.domain.canonical import canonical
+from kz_compliance_sdk.domain.values import canonical
 from kz_compliance_sdk.evidence.taking import MANIFEST, SIGNATURE, SIGNED, zipped
 from kz_compliance_sdk.evidence.verify_pack import read_key, verified
 from kz_compliance_sdk.testing import builders, keys

@@ -9,13 +9,13 @@ from collections.abc import Callable
 import pytest
 
 from kz_compliance_sdk import assembly
-from kz_compliance_sdk.domain.canonical import canonical
 from kz_compliance_sdk.domain.checkpoints import Checkpoint, LogLine, anchors, checkpoint_in, checkpointed
 from kz_compliance_sdk.domain.events.base import Event
 from kz_compliance_sdk.domain.events.office import HandedOut
 from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.ledger import Damage, Stamped
 from kz_compliance_sdk.domain.merkle import EMPTY_ROOT
+from kz_compliance_sdk.domain.values import canonical
 from kz_compliance_sdk.errors import InvalidInput
 from kz_compliance_sdk.testing import builders
 from kz_compliance_sdk.wire.signature import SigningKey

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kz_compliance_sdk.domain.canonical import canonical, digest, encoded
+from kz_compliance_sdk.domain.values import canonical, digest, encoded
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,6 @@ from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
-from kz_compliance_sdk.domain.canonical import canonical, digest
 from kz_compliance_sdk.domain.flags import FLAG_MEANINGS
 from kz_compliance_sdk.domain.policy.values import (
     KINDS,
@@ -45,6 +44,7 @@ from kz_compliance_sdk.domain.policy.values import (
     Yes,
     one_unit,
 )
+from kz_compliance_sdk.domain.values import canonical, digest
 from kz_compliance_sdk.errors import ConfigError
 
 # ------------------------------------------------------------------------------------------------------------ reading

@@ -10,8 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final
 
-from kz_compliance_sdk.domain.canonical import canonical
-from kz_compliance_sdk.domain.values import document_in, fields_of, instant_text, written
+from kz_compliance_sdk.domain.values import canonical, document_in, fields_of, instant_text, written
 from kz_compliance_sdk.errors import ComplianceError, NotAuthentic
 from kz_compliance_sdk.ports import Env
 from kz_compliance_sdk.services.response import NOT_AUTHENTIC

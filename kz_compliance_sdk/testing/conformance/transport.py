@@ -22,8 +22,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from kz_compliance_sdk.domain.canonical import canonical
-from kz_compliance_sdk.domain.values import document_in, instant_text
+from kz_compliance_sdk.domain.values import canonical, document_in, instant_text
 from kz_compliance_sdk.errors import ConfigError, InvalidInput
 from kz_compliance_sdk.testing.mock_regulator.exchange import JSON, Reply, Request, refuse, refuse_method
 from kz_compliance_sdk.testing.mock_regulator.server import Server, running

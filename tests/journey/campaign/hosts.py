@@ -36,8 +36,8 @@ from kz_compliance_sdk.adapters.http_regulator import HttpRegulator
 from kz_compliance_sdk.aio import AsyncComplianceDesk
 from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.desk import ComplianceDesk
-from kz_compliance_sdk.domain.canonical import canonical
 from kz_compliance_sdk.domain.change import OutboxMessage
+from kz_compliance_sdk.domain.values import canonical
 from kz_compliance_sdk.faces.asgi import asgi_app
 from kz_compliance_sdk.faces.cli import machinery
 from kz_compliance_sdk.faces.cli import main as command_line

@@ -14,7 +14,7 @@ import pytest
 
 from kz_compliance_sdk.adapters.sql import ledger as stored
 from kz_compliance_sdk.config import settings
-from kz_compliance_sdk.domain import believed, ledger, references
+from kz_compliance_sdk.domain import believed, ledger, values
 from kz_compliance_sdk.domain.events import READERS
 from kz_compliance_sdk.domain.policy import Policy, of_own_content
 
@@ -35,7 +35,7 @@ def _remembering() -> tuple[tuple[Any, str, Any], ...]:
         (ledger, "_people"),
         (ledger, "hash_of"),
         (ledger.LedgerKey, "mac"),
-        (references, "_uuid"),
+        (values, "_uuid"),
     )
     return (
         *((owner, name, lru_cache(_MOST)(getattr(owner, name))) for owner, name in pure),

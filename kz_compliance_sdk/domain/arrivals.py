@@ -49,9 +49,9 @@ from kz_compliance_sdk.domain.notice import (
     requested_due_at,
 )
 from kz_compliance_sdk.domain.policy import ApproverDuty, Policy
-from kz_compliance_sdk.domain.references import object_stream
 from kz_compliance_sdk.domain.running_time import replanned, resumed, term_times
 from kz_compliance_sdk.domain.transitions import ENDED, is_legal
+from kz_compliance_sdk.domain.values import object_stream
 
 
 def approvers_on_duty(roster: Iterable[ApproverDuty], at: int) -> int:

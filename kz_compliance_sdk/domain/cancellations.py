@@ -18,10 +18,9 @@ from kz_compliance_sdk.domain.holding import Objects
 from kz_compliance_sdk.domain.messages import Respondent, object_key, tried, with_report, written
 from kz_compliance_sdk.domain.notice import Cancellation, Item
 from kz_compliance_sdk.domain.policy import Policy
-from kz_compliance_sdk.domain.references import message_id, object_stream, stream_of
 from kz_compliance_sdk.domain.report import UserNotified
 from kz_compliance_sdk.domain.running_time import term_times
-from kz_compliance_sdk.domain.values import Changeable, canonical, instant_text
+from kz_compliance_sdk.domain.values import Changeable, canonical, instant_text, message_id, object_stream, stream_of
 
 # ----------------------------------------------------------------------------------------------------- arrival events
 # How a message came, and what the ledger says of it: of what it carried, of the items that it names or lets fall.

@@ -20,10 +20,9 @@ from kz_compliance_sdk.domain.clock import FiledContest, Suspension, urgent_at
 from kz_compliance_sdk.domain.events.base import AS_READ, Authenticity, Happened, Source
 from kz_compliance_sdk.domain.fold import FINAL, OPEN, PENDING, ItemStatus, evolve
 from kz_compliance_sdk.domain.ledger import FIRST, Roster, Sealed, Stamped
-from kz_compliance_sdk.domain.references import stream_of
 from kz_compliance_sdk.domain.transitions import ENDED, SOURCES, is_legal
 from kz_compliance_sdk.domain.transitions import CaseState as CaseState
-from kz_compliance_sdk.domain.values import Changeable
+from kz_compliance_sdk.domain.values import Changeable, stream_of
 from kz_compliance_sdk.errors import IllegalMove
 
 if TYPE_CHECKING:

@@ -25,10 +25,10 @@ from kz_compliance_sdk.domain.ledger import Damage
 from kz_compliance_sdk.domain.messages import Respondent, item_of, step, stuck, with_report, written
 from kz_compliance_sdk.domain.notice import Notice
 from kz_compliance_sdk.domain.policy import Policy
-from kz_compliance_sdk.domain.references import object_stream, stream_of
 from kz_compliance_sdk.domain.report import UserNotified
 from kz_compliance_sdk.domain.running_time import resumed
 from kz_compliance_sdk.domain.transitions import ENDED, is_legal
+from kz_compliance_sdk.domain.values import object_stream, stream_of
 
 
 @dataclass(frozen=True, slots=True)

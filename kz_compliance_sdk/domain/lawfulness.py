@@ -30,11 +30,10 @@ from kz_compliance_sdk.domain.ledger import Stamped
 from kz_compliance_sdk.domain.messages import object_key
 from kz_compliance_sdk.domain.notice import Notice, languages_of, requested_due_at
 from kz_compliance_sdk.domain.policy import Policy
-from kz_compliance_sdk.domain.references import object_stream
 from kz_compliance_sdk.domain.retention import AT_END
 from kz_compliance_sdk.domain.review_policy import LEGAL, is_outside
 from kz_compliance_sdk.domain.transitions import ENDED, CaseState
-from kz_compliance_sdk.domain.values import FROM_WIRE
+from kz_compliance_sdk.domain.values import FROM_WIRE, object_stream
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,6 @@ from kz_compliance_sdk.domain.events import delivery
 from kz_compliance_sdk.domain.events.base import Audience, Event, Happened
 from kz_compliance_sdk.domain.fold import MessageState
 from kz_compliance_sdk.domain.notice import check_url
-from kz_compliance_sdk.domain.references import alert_id, message_id, stream_of
 from kz_compliance_sdk.domain.report import (
     AuthorisedPerson,
     CannotComply,
@@ -46,7 +45,7 @@ from kz_compliance_sdk.domain.report import (
     unsigned_bytes,
 )
 from kz_compliance_sdk.domain.transitions import UNDECIDED
-from kz_compliance_sdk.domain.values import encoded, instant_text
+from kz_compliance_sdk.domain.values import alert_id, encoded, instant_text, message_id, stream_of
 from kz_compliance_sdk.domain.words import LANGUAGES, words
 from kz_compliance_sdk.errors import StoreDamaged
 

@@ -32,8 +32,7 @@ from kz_compliance_sdk.domain.events.base import AS_READ, Happened
 from kz_compliance_sdk.domain.events.privacy import Erased, erasable, erased_of
 from kz_compliance_sdk.domain.fold import Case, Chain, Stream, apply, fold
 from kz_compliance_sdk.domain.ledger import Damage, NewerRelease, Stamped
-from kz_compliance_sdk.domain.references import message_stream
-from kz_compliance_sdk.domain.values import Json, canonical
+from kz_compliance_sdk.domain.values import Json, canonical, message_stream
 
 # ------------------------------------------------------------------------------------------------------------ lodging
 # Messages that no case took when they came, and sanctions: the fold of their own streams, and what is told there.

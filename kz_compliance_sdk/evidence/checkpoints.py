@@ -26,8 +26,8 @@ from kz_compliance_sdk.domain.checkpoints import (
 )
 from kz_compliance_sdk.domain.events.base import AS_READ
 from kz_compliance_sdk.domain.events.office import HandedOut
-from kz_compliance_sdk.domain.references import stream_of
 from kz_compliance_sdk.domain.report import ReportSignature
+from kz_compliance_sdk.domain.values import stream_of
 from kz_compliance_sdk.errors import ComplianceError, InvalidInput, NotFound, StoreDamaged
 from kz_compliance_sdk.ports import Queries, Store, Tx, Witness
 from kz_compliance_sdk.services.loading import alerts

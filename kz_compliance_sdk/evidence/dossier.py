@@ -32,10 +32,9 @@ from kz_compliance_sdk.domain.ledger import Link, Stamped
 from kz_compliance_sdk.domain.notice import Cancellation, Clarification, Item, Notice, Reminder
 from kz_compliance_sdk.domain.proofs import Fault, Records
 from kz_compliance_sdk.domain.proposal_checks import asked_for, in_words
-from kz_compliance_sdk.domain.references import stream_of
 from kz_compliance_sdk.domain.review_policy import Form
 from kz_compliance_sdk.domain.user_notices import name_of
-from kz_compliance_sdk.domain.values import Json, document_in, fields_of, instant_text, is_time
+from kz_compliance_sdk.domain.values import Json, document_in, fields_of, instant_text, is_time, stream_of
 
 # --------------------------------------------------------------------------------------------------------------- told
 # What the events of a case tell, in the shape of the documents of a pack.

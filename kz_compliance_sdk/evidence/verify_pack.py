@@ -28,7 +28,7 @@ from kz_compliance_sdk.domain.events.privacy import erased_of
 from kz_compliance_sdk.domain.fold import Case, fold
 from kz_compliance_sdk.domain.ledger import Damage, Link, NewerRelease, Part, Roster, Stamped, opens, read
 from kz_compliance_sdk.domain.merkle import leaf_hash, verify_inclusion
-from kz_compliance_sdk.domain.references import stream_of
+from kz_compliance_sdk.domain.values import stream_of
 from kz_compliance_sdk.errors import InvalidInput, NotAuthentic
 from kz_compliance_sdk.evidence.dossier import CLEARED, differences, told
 from kz_compliance_sdk.evidence.taking import FORMAT, MANIFEST, SIGNATURE, SIGNED

@@ -24,7 +24,7 @@ from kz_compliance_sdk.domain.ledger import Damage
 from kz_compliance_sdk.domain.merkle import Frontier, leaf_hash
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.proofs import Fault
-from kz_compliance_sdk.domain.references import MESSAGES, stream_of
+from kz_compliance_sdk.domain.values import MESSAGES, stream_of
 from kz_compliance_sdk.errors import NotFound, StoreDamaged, kind_and_place
 from kz_compliance_sdk.ports import Queries
 

@@ -30,8 +30,8 @@ from kz_compliance_sdk.domain.messages import Respondent, notify, stuck
 from kz_compliance_sdk.domain.notice import Cancellation, Clarification, Notice, Reminder, Sanction, UnreadableNotice
 from kz_compliance_sdk.domain.policy import Policy, Safeguards
 from kz_compliance_sdk.domain.received import SanctionNoted, answer_to, is_wordless, repeats_of, sanctioned
-from kz_compliance_sdk.domain.references import free_reference, reference_of, stream_of
 from kz_compliance_sdk.domain.retention import begin_anew
+from kz_compliance_sdk.domain.values import free_reference, reference_of, stream_of
 from kz_compliance_sdk.errors import StoreDamaged, Unreadable
 from kz_compliance_sdk.ports import Asks, SentAs, Tx, WaitsFor
 from kz_compliance_sdk.services.loading import (

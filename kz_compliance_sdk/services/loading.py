@@ -58,12 +58,11 @@ from kz_compliance_sdk.domain.notice import (
 )
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.received import SANCTIONS, SanctionNoted, messages_of, received_in, sanctions_in
-from kz_compliance_sdk.domain.references import message_stream, object_stream, stream_of
 from kz_compliance_sdk.domain.report import UserNotified
 from kz_compliance_sdk.domain.running_time import clock_of
 from kz_compliance_sdk.domain.transitions import ENDED
 from kz_compliance_sdk.domain.user_notices import UserNoticeState, tellings
-from kz_compliance_sdk.domain.values import Instant, Line, ValueModel
+from kz_compliance_sdk.domain.values import Instant, Line, ValueModel, message_stream, object_stream, stream_of
 from kz_compliance_sdk.errors import NotFound, StoreDamaged, Unreadable
 from kz_compliance_sdk.ports import Queries, Tx, Work
 from kz_compliance_sdk.wire.v1 import MessageData, read_admitted, read_message, read_part

@@ -18,9 +18,8 @@ from kz_compliance_sdk.domain.decision import decisions_of
 from kz_compliance_sdk.domain.events import texts_in
 from kz_compliance_sdk.domain.proofs import Records
 from kz_compliance_sdk.domain.received import SanctionNoted, erased, lodging_in
-from kz_compliance_sdk.domain.references import MESSAGES
 from kz_compliance_sdk.domain.retention import AT_END, Holdings, Retention
-from kz_compliance_sdk.domain.values import instant_text
+from kz_compliance_sdk.domain.values import MESSAGES, instant_text
 from kz_compliance_sdk.errors import ComplianceError, IllegalMove, StoreError
 from kz_compliance_sdk.ports import Store, Tx
 from kz_compliance_sdk.services.deadlines import time_passed

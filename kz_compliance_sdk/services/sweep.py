@@ -23,9 +23,9 @@ from kz_compliance_sdk.domain.change import (
 )
 from kz_compliance_sdk.domain.messages import notify
 from kz_compliance_sdk.domain.policy import Policy
-from kz_compliance_sdk.domain.references import MESSAGES
 from kz_compliance_sdk.domain.running_time import ladder_times, next_look, stands_still
 from kz_compliance_sdk.domain.transitions import ENDED
+from kz_compliance_sdk.domain.values import MESSAGES
 from kz_compliance_sdk.errors import Conflict
 from kz_compliance_sdk.ports import Found, Store, Tx
 from kz_compliance_sdk.services.loading import alerts

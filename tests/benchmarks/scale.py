@@ -23,7 +23,7 @@ from kz_compliance_sdk.domain.change import CaseWrite, happenings
 from kz_compliance_sdk.domain.events.base import Happened
 from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.ledger import FIRST, Roster, Stamped, link
-from kz_compliance_sdk.domain.references import stream_of
+from kz_compliance_sdk.domain.values import stream_of
 from kz_compliance_sdk.ports import Env
 from kz_compliance_sdk.services import deadlines
 from tests.benchmarks import deciding, samples

@@ -16,8 +16,7 @@ import pytest
 from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.ledger import LedgerKey
-from kz_compliance_sdk.domain.references import object_stream
-from kz_compliance_sdk.domain.values import canonical, instant_text
+from kz_compliance_sdk.domain.values import canonical, instant_text, object_stream
 from kz_compliance_sdk.errors import StoreDamaged
 from kz_compliance_sdk.evidence.dossier import is_plain_receipt, said_of
 from kz_compliance_sdk.evidence.verify_pack import read_key, verified

@@ -10,8 +10,7 @@ import pytest
 
 from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.actor import SYSTEM, Actor
-from kz_compliance_sdk.domain.references import message_id
-from kz_compliance_sdk.domain.values import instant_text
+from kz_compliance_sdk.domain.values import instant_text, message_id
 from kz_compliance_sdk.domain.words import LANGUAGES
 from kz_compliance_sdk.evidence.verify_pack import verified
 from kz_compliance_sdk.ports import Told

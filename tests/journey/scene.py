@@ -25,8 +25,8 @@ from kz_compliance_sdk.domain.messages import BY_HAND, REGULATOR, Respondent
 from kz_compliance_sdk.domain.policy import Policy, kz_policy
 from kz_compliance_sdk.domain.proofs import Records
 from kz_compliance_sdk.domain.received import received_in
-from kz_compliance_sdk.domain.references import MESSAGES, stream_of
 from kz_compliance_sdk.domain.user_notices import Telling
+from kz_compliance_sdk.domain.values import MESSAGES, stream_of
 from kz_compliance_sdk.evidence.checkpoints import Checkpoints
 from kz_compliance_sdk.evidence.taking import Evidence
 from kz_compliance_sdk.evidence.verify_store import verify

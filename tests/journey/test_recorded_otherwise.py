@@ -11,7 +11,7 @@ import pytest
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.domain.case import CaseState
 from kz_compliance_sdk.domain.change import Kind, OutboxMessage
-from kz_compliance_sdk.domain.references import reference_of
+from kz_compliance_sdk.domain.values import reference_of
 from kz_compliance_sdk.ports import Delivered, RetryAt
 from kz_compliance_sdk.testing import builders
 from kz_compliance_sdk.testing.keys import regulator_signing_key

@@ -17,7 +17,7 @@ import pytest
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
 from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.desk import ComplianceDesk
-from kz_compliance_sdk.domain import references
+from kz_compliance_sdk.domain import values
 from kz_compliance_sdk.domain.case import CaseState
 from kz_compliance_sdk.ports import Alert
 from kz_compliance_sdk.testing.enforcer import RecordingEnforcer
@@ -134,7 +134,7 @@ def test_a_restored_store_tells_the_regulator_nothing_twice(scene: Scene, tmp_pa
 
 def test_by_ids_of_chance_it_tells_them_again(scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     chance = random.Random(1)
-    monkeypatch.setattr(references, "reference_of", lambda *_: str(UUID(int=chance.getrandbits(128), version=4)))
+    monkeypatch.setattr(values, "reference_of", lambda *_: str(UUID(int=chance.getrandbits(128), version=4)))
     before, after = _restored(scene, tmp_path)
     assert after != before
     held = list(scene.books().values())

@@ -21,7 +21,7 @@ from kz_compliance_sdk.domain.events.privacy import erased_of
 from kz_compliance_sdk.domain.fold import Case, Stream, apply, fold
 from kz_compliance_sdk.domain.lawfulness import Known, broken
 from kz_compliance_sdk.domain.ledger import FIRST, LedgerKey, Link, Part, Roster, Sealed, Stamped, link, read, seal
-from kz_compliance_sdk.domain.references import stream_of
+from kz_compliance_sdk.domain.values import stream_of
 
 KEY = LedgerKey(b"k" * 32)
 _SALT = b"s" * 16

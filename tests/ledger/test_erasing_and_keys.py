@@ -18,9 +18,9 @@ from kz_compliance_sdk.domain.events.base import Event
 from kz_compliance_sdk.domain.events.office import LedgerKeyRetired
 from kz_compliance_sdk.domain.events.privacy import Erased, Held, erasable
 from kz_compliance_sdk.domain.ledger import Damage, LedgerKeys
-from kz_compliance_sdk.domain.references import stream_of
 from kz_compliance_sdk.domain.retention import Holdings
 from kz_compliance_sdk.domain.transitions import CaseState
+from kz_compliance_sdk.domain.values import stream_of
 from kz_compliance_sdk.errors import ConfigError, Conflict, StoreUnusable
 from tests.ledger.stored import (
     AT,

@@ -19,7 +19,7 @@ from kz_compliance_sdk.domain.events.office import LedgerKeyRetired
 from kz_compliance_sdk.domain.events.privacy import Erased, erasable
 from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.ledger import LedgerKeys
-from kz_compliance_sdk.domain.references import stream_of
+from kz_compliance_sdk.domain.values import stream_of
 from kz_compliance_sdk.errors import LeaseLost
 from kz_compliance_sdk.services.sweep import Sweep
 from tests.journey.scene import Host, World

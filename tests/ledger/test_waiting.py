@@ -19,7 +19,7 @@ from kz_compliance_sdk.domain.change import CursorMoved, InboxRow
 from kz_compliance_sdk.domain.events.arrivals import Came, Lodged
 from kz_compliance_sdk.domain.ledger import FIRST, LedgerKey, LedgerKeys, Part, Roster, link, seal
 from kz_compliance_sdk.domain.received import received_in, repeats_of
-from kz_compliance_sdk.domain.references import MESSAGES
+from kz_compliance_sdk.domain.values import MESSAGES
 from kz_compliance_sdk.services.sweep import Swept
 from tests.driver import CLERK, DAY, HEAD, LEAD, LEGAL, Driver
 from tests.ledger.otherwise import attack

@@ -24,8 +24,8 @@ from kz_compliance_sdk.domain.holding import Answering
 from kz_compliance_sdk.domain.messages import NAMED_BY, Respondent, acknowledgement_body, as_owed, effect_body
 from kz_compliance_sdk.domain.notice import Notice, UnreadableNotice
 from kz_compliance_sdk.domain.policy import Policy, kz_policy
-from kz_compliance_sdk.domain.references import stream_of
 from kz_compliance_sdk.domain.report import Outcome, RefusalCode, Statement
+from kz_compliance_sdk.domain.values import stream_of
 from kz_compliance_sdk.testing import builders
 from kz_compliance_sdk.wire.v1 import MessageType, write_message
 from tests.ledger.shadow import keyed

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from kz_compliance_sdk.domain.references import (
+from kz_compliance_sdk.domain.values import (
     alert_id,
     appeal_id_of,
     free_reference,

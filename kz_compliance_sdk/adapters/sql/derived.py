@@ -19,7 +19,7 @@ from kz_compliance_sdk.adapters.sql.tables import Time, new_table, of_platform
 from kz_compliance_sdk.domain import fold
 from kz_compliance_sdk.domain.fold import PlatformObject, object_in
 from kz_compliance_sdk.domain.holding import names_of
-from kz_compliance_sdk.domain.references import stream_of
+from kz_compliance_sdk.domain.values import stream_of
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.adapters.sql.statements import Compiled

@@ -33,7 +33,7 @@ from kz_compliance_sdk.domain import fold
 from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.ledger import NewerRelease
 from kz_compliance_sdk.domain.received import lodging_in
-from kz_compliance_sdk.domain.references import MESSAGES, stream_of
+from kz_compliance_sdk.domain.values import MESSAGES, stream_of
 from kz_compliance_sdk.errors import StoreDamaged
 
 if TYPE_CHECKING:

@@ -63,7 +63,7 @@ from kz_compliance_sdk.domain.ledger import (
     read,
     seal,
 )
-from kz_compliance_sdk.domain.references import stream_of
+from kz_compliance_sdk.domain.values import stream_of
 from kz_compliance_sdk.errors import ConfigError, Conflict
 
 if TYPE_CHECKING:

@@ -36,8 +36,8 @@ from kz_compliance_sdk.domain.holding import believed_objects, names_of
 from kz_compliance_sdk.domain.ledger import NewerRelease
 from kz_compliance_sdk.domain.proofs import Records
 from kz_compliance_sdk.domain.received import Opens, repeats_of
-from kz_compliance_sdk.domain.references import object_stream, stream_of
 from kz_compliance_sdk.domain.user_notices import MESSENGER
+from kz_compliance_sdk.domain.values import object_stream, stream_of
 from kz_compliance_sdk.errors import NotFound, StoreDamaged
 from kz_compliance_sdk.ports import AppealPage, Health, Page
 from kz_compliance_sdk.ports.store import Running

@@ -25,7 +25,7 @@ from kz_compliance_sdk.domain.change import (
 from kz_compliance_sdk.domain.flags import UNREADABLE
 from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.ledger import Roster
-from kz_compliance_sdk.domain.references import stream_of
+from kz_compliance_sdk.domain.values import stream_of
 from kz_compliance_sdk.errors import InvalidInput, StoreDamaged
 
 Row = Sequence[Any]

@@ -59,7 +59,7 @@ from kz_compliance_sdk.domain.checkpoints import CHECKPOINTS, Checkpoint, LogLin
 from kz_compliance_sdk.domain.events.arrivals import Opened
 from kz_compliance_sdk.domain.events.base import Happened
 from kz_compliance_sdk.domain.fold import Stream
-from kz_compliance_sdk.domain.references import stream_of
+from kz_compliance_sdk.domain.values import stream_of
 from kz_compliance_sdk.errors import StoreDamaged
 from kz_compliance_sdk.ports import Asks
 from kz_compliance_sdk.ports.store import Noted

@@ -58,7 +58,7 @@ from kz_compliance_sdk.domain.events.remedies import Appealed
 from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.ledger import LedgerKeys
 from kz_compliance_sdk.domain.messages import as_owed
-from kz_compliance_sdk.domain.references import MESSAGES, stream_of
+from kz_compliance_sdk.domain.values import MESSAGES, stream_of
 from kz_compliance_sdk.errors import CommitUnknown, Conflict, LeaseLost, StoreError, StoreUnusable
 from kz_compliance_sdk.ports import Env
 

@@ -31,7 +31,7 @@ from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.holding import believed_objects, names_of
 from kz_compliance_sdk.domain.ledger import LedgerKeys
 from kz_compliance_sdk.domain.messages import NOTIFIER, alert_in, lost, mended
-from kz_compliance_sdk.domain.references import MESSAGES, stream_of
+from kz_compliance_sdk.domain.values import MESSAGES, stream_of
 from kz_compliance_sdk.errors import NotFound, StoreDamaged
 from kz_compliance_sdk.ports import Due, Found, SentAs, WaitsFor
 from kz_compliance_sdk.ports.store import Noted

@@ -19,9 +19,9 @@ from kz_compliance_sdk.domain.events import remedies
 from kz_compliance_sdk.domain.events.base import Happened
 from kz_compliance_sdk.domain.forms import APPEAL, FOUND, HOW, Field, needed, past, words
 from kz_compliance_sdk.domain.messages import step, stuck, then, tried, written
-from kz_compliance_sdk.domain.references import appeal_id_of
 from kz_compliance_sdk.domain.review_policy import check_another, who_decided, who_suspended
 from kz_compliance_sdk.domain.user_notices import Occasion
+from kz_compliance_sdk.domain.values import appeal_id_of
 from kz_compliance_sdk.errors import ComplianceError, Conflict, IllegalMove, InvalidInput, NotFound
 
 MOST = 50

@@ -30,8 +30,8 @@ from kz_compliance_sdk.domain.fold import (
     alter,
 )
 from kz_compliance_sdk.domain.ledger import Stamped
-from kz_compliance_sdk.domain.references import message_id
 from kz_compliance_sdk.domain.transitions import ENDED, CaseState
+from kz_compliance_sdk.domain.values import message_id
 
 
 class Reported(Event, frozen=True, kw_only=True):

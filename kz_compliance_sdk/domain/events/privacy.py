@@ -13,9 +13,8 @@ from kz_compliance_sdk.domain.actor import roles
 from kz_compliance_sdk.domain.events.base import At, Code, Event, Language, Number, Public, Value, words
 from kz_compliance_sdk.domain.fold import Case, Item, Tally
 from kz_compliance_sdk.domain.ledger import Stamped
-from kz_compliance_sdk.domain.references import stream_of
 from kz_compliance_sdk.domain.transitions import CaseState
-from kz_compliance_sdk.domain.values import Json
+from kz_compliance_sdk.domain.values import Json, stream_of
 
 # -------------------------------------------------------------------------------------------------------------- tally
 # What the public figures say of a case: one slim row, without a person, an address or a text about anybody.

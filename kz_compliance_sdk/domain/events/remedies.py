@@ -11,8 +11,8 @@ from kz_compliance_sdk.domain.events.office import mark_suspensions
 from kz_compliance_sdk.domain.events.review import Judged, said_of
 from kz_compliance_sdk.domain.fold import Appeal, Case, Contest, Decision, Suspension, alter
 from kz_compliance_sdk.domain.ledger import Stamped
-from kz_compliance_sdk.domain.references import appeal_id_of
 from kz_compliance_sdk.domain.transitions import CaseState
+from kz_compliance_sdk.domain.values import appeal_id_of
 
 APPEAL_REMINDERS: Final = ("appeal_near", "appeal_overdue")
 """What people are told of an appeal by the clock."""

@@ -16,9 +16,8 @@ from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.desk import ComplianceDesk
 from kz_compliance_sdk.domain.change import InboxRow
 from kz_compliance_sdk.domain.received import received_in
-from kz_compliance_sdk.domain.references import MESSAGES
 from kz_compliance_sdk.domain.transitions import ENDED
-from kz_compliance_sdk.domain.values import Instant, ValueModel, json_of
+from kz_compliance_sdk.domain.values import MESSAGES, Instant, ValueModel, json_of
 from kz_compliance_sdk.errors import ComplianceError, ConfigError, Unreadable
 from kz_compliance_sdk.ports import Env
 from kz_compliance_sdk.services.response import refused

@@ -17,7 +17,7 @@ from typing import Any
 from kz_compliance_sdk.adapters.sql.tables import metadata
 from kz_compliance_sdk.domain.checkpoints import CHECKPOINTS
 from kz_compliance_sdk.domain.ledger import FIRST, LedgerKey, hash_of
-from kz_compliance_sdk.domain.references import stream_of
+from kz_compliance_sdk.domain.values import stream_of
 
 UNHELD: dict[str, tuple[str, ...]] = {
     "attempts": ("started_at", "ended_at", "result", "detail"),

@@ -43,8 +43,8 @@ if TYPE_CHECKING:
         Told,
         UserNotice,
     )
+    from kz_compliance_sdk.services.admission import Response
     from kz_compliance_sdk.services.letters import Proof
-    from kz_compliance_sdk.services.response import Response
 
 __all__ = [
     "Actor",
@@ -130,7 +130,7 @@ _HOME = {
             "UserNotice",
         ),
         "services.letters": ("Proof",),
-        "services.response": ("Response",),
+        "services.admission": ("Response",),
     }.items()
     for name in names
 }

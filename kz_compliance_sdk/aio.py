@@ -40,10 +40,10 @@ from kz_compliance_sdk.ports import (
     TellResult,
     UserNotice,
 )
+from kz_compliance_sdk.services.admission import Response, unavailable
 from kz_compliance_sdk.services.intake import Headers
 from kz_compliance_sdk.services.looking import Appeals, Care
 from kz_compliance_sdk.services.privacy import Privacy
-from kz_compliance_sdk.services.response import Response, unavailable
 from kz_compliance_sdk.transparency.publication import Transparency, TransparencyReport
 from kz_compliance_sdk.wire.signature import profile_of
 

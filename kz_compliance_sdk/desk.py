@@ -47,7 +47,7 @@ from kz_compliance_sdk.ports import (
     UserNotice,
 )
 from kz_compliance_sdk.services import deadlines, polling
-from kz_compliance_sdk.services.admission import Admission
+from kz_compliance_sdk.services.admission import Admission, Response, unavailable
 from kz_compliance_sdk.services.deadlines import Watched, follow_clock
 from kz_compliance_sdk.services.delivery import Delivery, Drained, Ways
 from kz_compliance_sdk.services.health import health_document
@@ -59,7 +59,6 @@ from kz_compliance_sdk.services.loading import case_file_of, items_named, letter
 from kz_compliance_sdk.services.looking import Appeals, Care, Seen
 from kz_compliance_sdk.services.polling import Polled
 from kz_compliance_sdk.services.privacy import Privacy
-from kz_compliance_sdk.services.response import Response, unavailable
 from kz_compliance_sdk.services.sweep import Sweep, Swept
 from kz_compliance_sdk.services.take import Taking
 from kz_compliance_sdk.transparency.publication import Transparency

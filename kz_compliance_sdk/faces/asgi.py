@@ -9,8 +9,8 @@ from typing import Any
 
 from kz_compliance_sdk.aio import AsyncComplianceDesk
 from kz_compliance_sdk.errors import StoreError
+from kz_compliance_sdk.services.admission import Response, Routes, refused, unreadable
 from kz_compliance_sdk.services.intake import declared_length
-from kz_compliance_sdk.services.response import Response, Routes, refused, unreadable
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]

@@ -10,8 +10,8 @@ from urllib.parse import quote
 
 from kz_compliance_sdk.desk import ComplianceDesk
 from kz_compliance_sdk.errors import StoreError
+from kz_compliance_sdk.services.admission import Response, Routes, refused, unreadable
 from kz_compliance_sdk.services.intake import declared_length
-from kz_compliance_sdk.services.response import Response, Routes, refused, unreadable
 
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 App = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]

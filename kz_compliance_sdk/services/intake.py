@@ -25,8 +25,7 @@ from kz_compliance_sdk.domain.notice import Notice
 from kz_compliance_sdk.domain.values import Json, canonical
 from kz_compliance_sdk.errors import InvalidInput, NotAuthentic, Unreadable
 from kz_compliance_sdk.ports import ASKS_NOTHING, Asks, FeedMessage, Tx, Work
-from kz_compliance_sdk.services.admission import Admission
-from kz_compliance_sdk.services.response import NOT_AUTHENTIC, Response, refused
+from kz_compliance_sdk.services.admission import NOT_AUTHENTIC, Admission, Response, refused
 from kz_compliance_sdk.wire.codes import remedy_of
 from kz_compliance_sdk.wire.signature import SIGNATURE_HEADERS, KeyRing, Verified, verify
 from kz_compliance_sdk.wire.v1 import Message, MessageType, read_message, unreadable, write_message

@@ -11,9 +11,9 @@ from kz_compliance_sdk.domain.change import Change, CursorMoved, Heartbeat, Writ
 from kz_compliance_sdk.domain.messages import notify
 from kz_compliance_sdk.errors import RegulatorError, StoreError, kind_and_place
 from kz_compliance_sdk.ports import FeedPage, Future, Regulator, Store, Tx
+from kz_compliance_sdk.services.admission import Response
 from kz_compliance_sdk.services.health import FEED_FAILS
 from kz_compliance_sdk.services.intake import Intake, Pending
-from kz_compliance_sdk.services.response import Response
 
 _log = logging.getLogger("kz_compliance_sdk.polling")
 

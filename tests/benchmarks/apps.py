@@ -28,7 +28,7 @@ from kz_compliance_sdk.errors import NotFound
 from kz_compliance_sdk.faces.asgi import App, Receive, Scope, Send, asgi_app
 from kz_compliance_sdk.faces.cli.machinery import collect_garbage_seldom
 from kz_compliance_sdk.ports import ASKS_NOTHING, Asks, Queries, Tx, Work
-from kz_compliance_sdk.services.response import noted
+from kz_compliance_sdk.services.admission import noted
 from kz_compliance_sdk.testing import builders, keys
 from kz_compliance_sdk.wire.signature import sign_response
 from kz_compliance_sdk.wire.v1 import encode

@@ -14,9 +14,8 @@ from pydantic import ValidationError
 
 from kz_compliance_sdk.domain.change import NOTHING
 from kz_compliance_sdk.services import intake
-from kz_compliance_sdk.services.admission import Admission
+from kz_compliance_sdk.services.admission import Admission, Response, refused
 from kz_compliance_sdk.services.intake import Pending
-from kz_compliance_sdk.services.response import Response, refused
 from kz_compliance_sdk.testing.conformance.bad_inputs import CASES, BadInput
 from kz_compliance_sdk.wire.signature import SIGNATURE_HEADERS, Verified
 from kz_compliance_sdk.wire.signature.keyring import TEST_HMAC_SECRET

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from kz_compliance_sdk.adapters.sql import sqlite
-from kz_compliance_sdk.services.response import NOT_AUTHENTIC
+from kz_compliance_sdk.services.admission import NOT_AUTHENTIC
 from kz_compliance_sdk.testing.conformance.bad_inputs import CASES
 from tests.faces.bad_inputs.differences import DIFFERENCES
 from tests.faces.bad_inputs.office import Answer, Office, Offices

@@ -18,7 +18,7 @@ from kz_compliance_sdk.domain.change import EndpointState
 from kz_compliance_sdk.errors import StoreFull
 from kz_compliance_sdk.faces.cli.machinery import with_outages_told
 from kz_compliance_sdk.faces.worker import Worker
-from kz_compliance_sdk.services.response import Response, unavailable
+from kz_compliance_sdk.services.admission import Response, unavailable
 from tests.faces.cli_office import Office, over_http
 from tests.faces.test_cli_faults import NOBODY
 from tests.waiting import PATIENCE_S, comes

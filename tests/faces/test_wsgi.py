@@ -16,8 +16,7 @@ import pytest
 from django.core.wsgi import get_wsgi_application  # type: ignore[import-untyped]
 
 from kz_compliance_sdk.faces.wsgi import wsgi_app
-from kz_compliance_sdk.services.admission import Admission
-from kz_compliance_sdk.services.response import NOT_AUTHENTIC
+from kz_compliance_sdk.services.admission import NOT_AUTHENTIC, Admission
 from tests.faces.bad_inputs.office import Answer, Office, Offices
 from tests.faces.bad_inputs.requests import Request, curve_headers, envelope, serialised, signed
 from tests.faces.bad_inputs.sockets import Line, asked, head

@@ -45,13 +45,12 @@ from kz_compliance_sdk.ports import (
     Tx,
 )
 from kz_compliance_sdk.services import deadlines
-from kz_compliance_sdk.services.admission import Admission
+from kz_compliance_sdk.services.admission import Admission, Response
 from kz_compliance_sdk.services.delivery import Delivery, Ways
 from kz_compliance_sdk.services.intake import Headers, Intake, Pending
 from kz_compliance_sdk.services.letters import Letters
 from kz_compliance_sdk.services.loading import CaseFile, Letter, case_file_of, letters_of
 from kz_compliance_sdk.services.looking import Appeals, Care, Looking
-from kz_compliance_sdk.services.response import Response
 from kz_compliance_sdk.services.take import Taking
 from kz_compliance_sdk.testing import builders
 from kz_compliance_sdk.testing.content import FakeContent, naming

@@ -14,7 +14,7 @@ from kz_compliance_sdk.domain.fold import steps_of
 from kz_compliance_sdk.domain.notice import Item, Notice, RequestedDeadline
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput, LeaseLost, NotAllowed
 from kz_compliance_sdk.ports import Failed
-from kz_compliance_sdk.services.response import Response
+from kz_compliance_sdk.services.admission import Response
 from kz_compliance_sdk.testing import builders
 from kz_compliance_sdk.testing.keys import regulator_signing_key
 from kz_compliance_sdk.wire.signature import sign

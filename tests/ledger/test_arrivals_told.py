@@ -21,7 +21,7 @@ from kz_compliance_sdk.domain.policy import kz_policy
 from kz_compliance_sdk.domain.report import Question, Statement
 from kz_compliance_sdk.domain.values import LocalText
 from kz_compliance_sdk.ports import SentAs, Tx
-from kz_compliance_sdk.services.response import Response
+from kz_compliance_sdk.services.admission import Response
 from kz_compliance_sdk.testing import builders
 from tests.journey.scene import LEAD, M1, PLATFORM, PROFILE, Host, World
 from tests.journey.test_second_messages import about, typed, unusable

@@ -13,7 +13,7 @@ import pytest
 
 import kz_compliance_sdk
 from kz_compliance_sdk import errors
-from kz_compliance_sdk.services.response import NOT_AUTHENTIC
+from kz_compliance_sdk.services.admission import NOT_AUTHENTIC
 from kz_compliance_sdk.testing.conformance.bad_inputs import CASES, BadInput
 from kz_compliance_sdk.wire.codes import CODES, Code, remedy_of
 from tests.docs.blocks import DOCS
@@ -40,7 +40,7 @@ REFUSING = {
 }
 SIDES = {
     "intake": (
-        "wire services/intake.py services/admission.py services/response.py faces/asgi.py faces/wsgi.py "
+        "wire services/intake.py services/admission.py faces/asgi.py faces/wsgi.py "
         "desk.py aio.py "
         "adapters/sql domain/notice.py domain/report.py domain/values.py"
     ).split(),
@@ -63,7 +63,7 @@ def codes_in(source: str) -> Iterator[str]:
         place = REFUSING[name]
         given = [each.value for each in node.keywords if each.arg == "code"]
         if place is not None:
-            # `services.response.refused` has the status first, `wire.strict_json.refused` has not.
+            # `services.admission.refused` has the status first, `wire.strict_json.refused` has not.
             given += [each for each in node.args[place : place + 2] if _is_code(each)][:1]
         for each in given:
             yield from _texts(each)

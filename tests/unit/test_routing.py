@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kz_compliance_sdk.services.response import Route, Routes
+from kz_compliance_sdk.services.admission import Route, Routes
 
 BELOW_A_PREFIX = Routes("https://social.example/kz", "/notices")
 AT_THE_ROOT = Routes("https://social.example", "/notices")

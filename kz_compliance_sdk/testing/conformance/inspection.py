@@ -20,7 +20,7 @@ from kz_compliance_sdk.domain.transitions import ENDED
 from kz_compliance_sdk.domain.values import MESSAGES, Instant, ValueModel, json_of
 from kz_compliance_sdk.errors import ComplianceError, ConfigError, Unreadable
 from kz_compliance_sdk.ports import Env
-from kz_compliance_sdk.services.response import refused
+from kz_compliance_sdk.services.admission import refused
 from kz_compliance_sdk.testing.builders import PLATFORM_ID
 from kz_compliance_sdk.testing.conformance.checks import Broken
 from kz_compliance_sdk.testing.conformance.keys import KeySet, published_keys, trusted

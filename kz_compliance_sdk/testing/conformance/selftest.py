@@ -13,7 +13,7 @@ from typing import Any, Final
 from kz_compliance_sdk.domain.values import canonical, document_in, fields_of, instant_text, written
 from kz_compliance_sdk.errors import ComplianceError, NotAuthentic
 from kz_compliance_sdk.ports import Env
-from kz_compliance_sdk.services.response import NOT_AUTHENTIC
+from kz_compliance_sdk.services.admission import NOT_AUTHENTIC
 from kz_compliance_sdk.testing import builders
 from kz_compliance_sdk.testing import keys as published
 from kz_compliance_sdk.testing.builders import PLATFORM_ID

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from kz_compliance_sdk.domain.change import InboxRow
-from kz_compliance_sdk.services.response import NOT_AUTHENTIC
+from kz_compliance_sdk.services.admission import NOT_AUTHENTIC
 from kz_compliance_sdk.testing.conformance.bad_inputs import BadInput
 from tests.faces.bad_inputs.office import Answer, Office
 from tests.faces.bad_inputs.requests import SECRETS, Request

@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 
 import pytest
 
-from kz_compliance_sdk.services.response import NOT_AUTHENTIC
+from kz_compliance_sdk.services.admission import NOT_AUTHENTIC
 from kz_compliance_sdk.testing.conformance.bad_inputs import CASES, BadInput, Channel
 from tests.faces.bad_inputs.differences import DIFFERENCES
 from tests.faces.bad_inputs.office import Office

@@ -43,8 +43,8 @@ from kz_compliance_sdk.faces.cli import machinery
 from kz_compliance_sdk.faces.cli import main as command_line
 from kz_compliance_sdk.faces.worker import Worker
 from kz_compliance_sdk.ports import Boot, Effect, EffectResult, Env, Failed, InForce, Sent, TellResult, Told, UserNotice
+from kz_compliance_sdk.services.admission import Response
 from kz_compliance_sdk.services.intake import Headers, Pending
-from kz_compliance_sdk.services.response import Response
 from kz_compliance_sdk.testing import builders, keys
 from kz_compliance_sdk.wire.signature import Profile
 from tests.waiting import PATIENCE_S

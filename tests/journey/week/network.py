@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import httpx
 
-from kz_compliance_sdk.services.response import Response
+from kz_compliance_sdk.services.admission import Response
 from kz_compliance_sdk.testing.mock_regulator import Answer, MockRegulator, Reply, Request, httpx_handler
 from tests.conftest import FrozenClock
 

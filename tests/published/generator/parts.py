@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, Literal
 
-from kz_compliance_sdk.services.response import NOT_AUTHENTIC
+from kz_compliance_sdk.services.admission import NOT_AUTHENTIC
 from kz_compliance_sdk.wire.codes import CODES
 from kz_compliance_sdk.wire.v1 import PROBLEM_MEDIA_TYPE, Problem
 from tests.published.generator.samples import examples

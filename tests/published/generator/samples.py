@@ -26,7 +26,7 @@ from kz_compliance_sdk.domain.report import (
 )
 from kz_compliance_sdk.domain.values import instant_text
 from kz_compliance_sdk.errors import Unreadable
-from kz_compliance_sdk.services.response import NOT_AUTHENTIC
+from kz_compliance_sdk.services.admission import NOT_AUTHENTIC
 from kz_compliance_sdk.testing import builders
 from kz_compliance_sdk.testing.keys import platform_signing_key, regulator_signing_key
 from kz_compliance_sdk.wire.codes import CODES

@@ -30,7 +30,7 @@ class _Taken:
         beside = self._stores.setdefault(path, Beside())
 
         def times() -> Any:
-            return cursor.execute("SELECT id, next_attempt_at FROM outbox").fetchall()
+            return cursor.execute("SELECT id, next_at FROM leases WHERE next_at IS NOT NULL").fetchall()
 
         def rows(table: str, *case: str) -> Any:
             found = f"SELECT * FROM {table} WHERE platform_id = ? AND case_id = ?"  # noqa: S608  a name of ours

@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from msgspec import MsgspecError, Struct, json
 from pydantic_core import from_json
@@ -34,6 +34,7 @@ from kz_compliance_sdk.domain.messages import (
     NAMED_BY,
     acknowledgement_body,
     as_owed,
+    astray,
     effect_body,
     in_truth,
     named_by,
@@ -78,7 +79,8 @@ def leaving(stream: Stream, message: OutboxMessage, now: int) -> OutboxMessage:
     """A message that is to leave, as far as its chain knows it: whether it may have arrived is not for a row to say.
     Raises StoreDamaged for one that the case does not owe, not yet, or not like this."""
     owed = folded(stream).messages.get(message.id)
-    if owed is None or owed.settled or (owed.state == "owed" and owed.not_before > now):
+    held = owed is not None and owed.state in ("waiting", "parked")
+    if owed is None or owed.settled or held or (owed.state == "owed" and owed.not_before > now):
         said = "does not owe" if owed is None else "has settled" if owed.settled else "does not let out yet"
         raise StoreDamaged(f"a row would send what its chain {said}.", reference=message.case_id or message.id)
     if (message.kind, message.endpoint) != (owed.kind, owed.endpoint) or not _in_its_lane(message, owed):
@@ -330,10 +332,6 @@ class Reading:
 
 
 _Words = Mapping[tuple[int, str], bytes | None]
-FIXED = ("kind", "endpoint", "body", "created_at", "deadline_at", "lane", "lane_seq")
-"""What the row of a message says from the first moment on, and for good."""
-_OWN_BYTES = ("report", "clarification", "user_notice")
-"""Messages whose bytes are a part of the event that made them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -381,11 +379,11 @@ def as_made(stream: Stream, row: OutboxMessage, opens: Opens, makings: Makings |
             raise StoreDamaged(what, reference=stream.reference) from error
     if not told.body:
         raise StoreDamaged("what it should send was erased.", reference=stream.reference)
-    return row.but(body=told.body, item_id=told.item_id, created_at=owed.at, deadline_at=owed.due_at)
+    return row.but(body=told.body, item_id=told.item_id, created_at=owed.at, deadline_at=owed.due_at or None)
 
 
 def _leaving(stream: Stream, owed: Message, opens: Opens, makings: Makings) -> Leaving:
-    if owed.kind == "page":
+    if owed.kind == "page" and not owed.at_seq:
         return Leaving(owed, as_owed(stream.platform, stream.reference, owed).body)
     if owed.at_seq:
         return Leaving(owed, opens(stream, [(owed.at_seq, "body")])[owed.at_seq, "body"] or b"")
@@ -408,39 +406,32 @@ def _lifting(stream: Stream, owed: Message, opens: Opens) -> Leaving:
     return Leaving(owed, body, item.item_id)
 
 
-def as_told(stream: Stream, words: _Words, stored: Sequence[OutboxMessage]) -> tuple[OutboxMessage, ...]:
-    """What a case ever owed, each message as its chain has it; of its row is only how it was tried. All its words must
-    be readable, or erased."""
-    rows, found = {row.id: row for row in stored}, outgoing(stream, words)
-    order = (*(row.id for row in stored if row.id in found), *(name for name in found if name not in rows))
-    return tuple(_told(rows.get(name), found[name], stream) for name in order)
+def as_told(stream: Stream, words: _Words, held: Mapping[str, OutboxMessage]) -> tuple[OutboxMessage, ...]:
+    """What a case ever owed, each message as its chain has it, in the order in which it was owed; by its line (`held`)
+    is only how it was tried. All its words must be readable, or erased."""
+    return tuple(_told(held.get(name), told, stream) for name, told in outgoing(stream, words).items())
 
 
-def as_far_as_told(stream: Stream, opens: Opens, stored: Iterable[OutboxMessage]) -> Iterator[OutboxMessage]:
+def as_far_as_told(stream: Stream, opens: Opens, held: Mapping[str, OutboxMessage]) -> Iterator[OutboxMessage]:
     """Messages of a case some words of which cannot be read, those that are made of others with their bytes."""
-    for row in stored:
+    for one in stream.case.messages.values():
+        row = held.get(one.id) or as_owed(stream.platform, stream.reference, one)
         try:
             yield as_made(stream, row, opens)
         except (StoreDamaged, NewerRelease):
             yield row
 
 
-_ENDED: Mapping[str, Literal["done", "void"]] = {"done": "done", "voided": "void"}
-
-
-def _told(row: OutboxMessage | None, told: Leaving, stream: Stream) -> OutboxMessage:
-    one = told.message
-    at = one.not_before if row is None else row.next_attempt_at
-    row = in_truth(row or as_owed(stream.platform, stream.reference, one), stream.case, at).but(
-        kind=one.kind,
+def _told(line: OutboxMessage | None, told: Leaving, stream: Stream) -> OutboxMessage:
+    owed = as_owed(stream.platform, stream.reference, told.message)
+    at = owed.next_attempt_at if line is None else line.next_attempt_at
+    return in_truth(line, owed, stream.case, at).but(
         body=told.body,
         item_id=told.item_id,
-        created_at=one.at,
-        deadline_at=one.due_at,
         receipt=told.receipt,
         receipt_proof=told.receipt_proof,
+        settled_at=told.settled_at or owed.settled_at,
     )
-    return row.but(state=_ENDED[one.state], settled_at=told.settled_at) if one.settled else row
 
 
 def _made_of(until: Stream) -> Iterator[tuple[int, str]]:
@@ -500,7 +491,7 @@ class Making:
 
     def leaving(self, message: Message) -> Leaving:
         """A message as it is made."""
-        if message.kind in _OWN_BYTES:
+        if message.at_seq:
             body = self.words[message.at_seq, "body"] or b""
             return Leaving(message, body, self.reading.called.get(message.item, ""))
         if message.kind == "acknowledgement":
@@ -551,25 +542,18 @@ def _makings(stream: Stream, words: _Words) -> Iterator[Making]:
         yield Making(stream, on, case, before, items, reading, words)
 
 
-def lies(stored: Iterable[OutboxMessage], chain: Mapping[str, Leaving], case: fold.Case) -> Iterator[str]:
-    """In what the rows of a case's messages are not as its chain has them, in words. When one is tried next is planned,
-    and how often it was is told by its attempts."""
-    left = set(chain)
-    for row in stored:
-        told = chain.get(row.id)
-        left.discard(row.id)
-        if told is None:
-            yield f"no event says that the {row.kind} {row.id} was written"
-            continue
-        if in_truth(row, case, row.next_attempt_at) != row:
-            yield f"its row says another state or way of the {row.kind} {row.id} than its chain"
-        owed = as_owed(row.platform_id, row.case_id, told.message)
-        if wrong := next((name for name in FIXED if getattr(row, name) != getattr(owed, name)), ""):
-            yield f"its row says another {wrong} of the {row.kind} {row.id} than its chain"
-        if told.message.settled and row.state in ("done", "void") and row.settled_at != told.settled_at:
-            yield f"its row says another settled_at of the {row.kind} {row.id} than its chain"
-    for name in sorted(left):
-        yield f"the message {name} is gone"
+_WHENEVER = 2**53
+
+
+def lies(held: Mapping[str, OutboxMessage], reference: str, chain: fold.Case) -> Iterator[str]:
+    """In what the lines of a stream's messages are not as it has them, in words. How often one was tried is told by its
+    attempts, and how long one waits by the sweep alone."""
+    for one in astray(held, reference, chain, _WHENEVER):
+        if one.id not in chain.messages or chain.messages[one.id].settled:
+            yield f"a line of leases is of a message {one.id} that has not to leave"
+        else:
+            gone = "is gone" if one.id not in held else "says otherwise than its chain"
+            yield f"the line in leases of the {one.kind} {one.id} {gone}"
 
 
 # -------------------------------------------------------------------------------------------------------------- tries

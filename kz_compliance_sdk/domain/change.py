@@ -71,6 +71,15 @@ class OutboxMessage(Changeable):
     receipt_proof: bytes = b""
 
     @property
+    def urgent_at(self) -> int:
+        """By this it is in order. What has no deadline is an alert of its own: it is urgent from its first second."""
+        return self.created_at if self.deadline_at is None else self.deadline_at
+
+    @property
+    def is_settled(self) -> bool:
+        return self.state in ("done", "void")
+
+    @property
     def is_at_rest(self) -> bool:
         """Whether it can still be taken back: nobody has it in hand, and nothing came of it that must stand."""
         return self.state in ("queued", "waiting") or (self.state == "parked" and self.settled_at is None)
@@ -143,8 +152,8 @@ InboxExit = Literal["accepted", "quarantined", "waiting", "noted"]
 
 
 @dataclass(frozen=True, slots=True)
-class LodgedAnew:
-    """The row of a message that no case took is written anew from its `stream`: somebody changed it."""
+class RowsAnew:
+    """The rows that are made of a stream are written anew: somebody changed them."""
 
     platform_id: str
     stream: str
@@ -180,8 +189,9 @@ class CaseWrite:
 
 
 @dataclass(frozen=True, slots=True)
-class MessageWrite:
-    """An outbox message after an attempt, if the writer's lease is still the one in the database."""
+class Leased:
+    """When a message is tried next, and who has it in hand: nobody any more, once it is settled. `lease_token` is that
+    under which it was read; None where its line is made anew."""
 
     message: OutboxMessage
     lease_token: int | None = None
@@ -233,15 +243,14 @@ class RefusalsCounted:
 Write = (
     CaseWrite
     | Happened
-    | OutboxMessage
-    | MessageWrite
+    | Leased
     | Attempt
     | CursorMoved
     | EndpointState
     | Heartbeat
     | ClockSet
     | RefusalsCounted
-    | LodgedAnew
+    | RowsAnew
     | TilesMade
 )
 

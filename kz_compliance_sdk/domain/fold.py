@@ -145,8 +145,8 @@ class Tries(Struct, frozen=True, gc=False):
 
 class Message(Struct, frozen=True, gc=False):
     """What the case owes somebody outside since the event `seq`, and where that stands. `at_seq` is the event that
-    holds its bytes, 0 where an encoder makes them. `due_at` orders; nothing leaves before `not_before`. An alert names
-    the time `about_at`."""
+    holds its bytes, 0 where an encoder makes them. `due_at` orders, 0 for an alert of no case; nothing leaves before
+    `not_before`. `refused_at` is when it was refused for good, 0 if it was not. An alert names the time `about_at`."""
 
     id: str
     kind: MessageKind
@@ -160,6 +160,7 @@ class Message(Struct, frozen=True, gc=False):
     object: str = ""
     number: int = 0
     state: MessageState = "owed"
+    refused_at: int = 0
     final: bool = False
     tries: int = 0
     tried: Tries = Tries()

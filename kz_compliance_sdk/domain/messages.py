@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from types import MappingProxyType
@@ -12,22 +12,22 @@ from msgspec import DecodeError, Struct, json
 
 from kz_compliance_sdk.domain import fold
 from kz_compliance_sdk.domain.actor import Stamp
-from kz_compliance_sdk.domain.case import Case, CaseState, ItemState, happened, happened_to
+from kz_compliance_sdk.domain.case import Case, CaseState, ItemState, happened
 from kz_compliance_sdk.domain.case import moved as case_moved
 from kz_compliance_sdk.domain.change import (
     LONGEST_PAUSE_S,
     CaseWrite,
     Change,
     Kind,
-    MessageWrite,
+    Leased,
     OutboxMessage,
     Write,
     case_after,
 )
 from kz_compliance_sdk.domain.change import MessageState as RowState
 from kz_compliance_sdk.domain.decision import Decision
-from kz_compliance_sdk.domain.events import delivery
-from kz_compliance_sdk.domain.events.base import Audience, Event, Happened
+from kz_compliance_sdk.domain.events import delivery, office
+from kz_compliance_sdk.domain.events.base import AS_READ, Audience, Event, Happened, code_or_other
 from kz_compliance_sdk.domain.fold import MessageState
 from kz_compliance_sdk.domain.notice import check_url
 from kz_compliance_sdk.domain.report import (
@@ -45,7 +45,15 @@ from kz_compliance_sdk.domain.report import (
     unsigned_bytes,
 )
 from kz_compliance_sdk.domain.transitions import UNDECIDED
-from kz_compliance_sdk.domain.values import alert_id, encoded, instant_text, message_id, stream_of
+from kz_compliance_sdk.domain.values import (
+    ALERTS,
+    alert_id,
+    encoded,
+    instant_text,
+    message_id,
+    stream_of,
+    stream_of_message,
+)
 from kz_compliance_sdk.domain.words import LANGUAGES, words
 from kz_compliance_sdk.errors import StoreDamaged
 
@@ -158,11 +166,17 @@ def then(change: Change, case: Case, tells: Sequence[Happened]) -> Change:
     return (*change, *written(case_moved(case, None, *tells), *tells)) if tells else change
 
 
+_ROW_STATES: Mapping[str, RowState] = MappingProxyType(
+    {"waiting": "waiting", "parked": "parked", "voided": "void", "done": "done"}
+)
+
+
 def as_owed(platform_id: str, reference: str, owed: fold.Message) -> OutboxMessage:
-    """A message of a case from the moment when it is owed. It carries bytes if it is an alert: what else leaves is made
-    of the chain when it does."""
+    """A message as its chain has it, before its first try. It carries bytes if it is an alert of a case: what else
+    leaves is made of the chain when it does. `reference` is empty for an alert of none."""
     lane = report_lane(reference) if owed.kind == "report" else owed.object
-    body = alert_body(reference, owed.reason, owed.about_at, owed.audience, owed.level) if owed.kind == "page" else b""
+    own = owed.kind == "page" and not owed.at_seq
+    body = alert_body(reference, owed.reason, owed.about_at, owed.audience, owed.level) if own else b""
     return OutboxMessage.of(
         id=owed.id,
         platform_id=platform_id,
@@ -172,9 +186,13 @@ def as_owed(platform_id: str, reference: str, owed: fold.Message) -> OutboxMessa
         body=body,
         created_at=owed.at,
         next_attempt_at=owed.not_before,
-        deadline_at=owed.due_at,
+        deadline_at=owed.due_at or None,
+        state=_ROW_STATES.get(owed.state, "queued"),
+        # Of one whose answer could not be used nobody knows.
+        maybe_arrived=owed.state == "unknown" or (owed.state == "parked" and not owed.refused_at),
         lane=lane,
         lane_seq=owed.number if lane else 0,
+        settled_at=owed.refused_at or None,
     )
 
 
@@ -255,12 +273,14 @@ def alert_in(message: OutboxMessage) -> Alerting:
 
 def notify(
     platform_id: str, reference: str, reason: str, audience: tuple[str, ...], level: int, stamp: Stamp, *, key: str = ""
-) -> OutboxMessage:
-    """An alert that belongs to no case, such as a sanction or a message whose notice has not come yet. `key` tells two
-    alerts of the same second apart."""
+) -> Happened:
+    """What is told where people are to be alerted of what belongs to no case, such as a sanction or a message whose
+    notice has not come yet. `key` tells two alerts of the same second apart."""
+    stream = f"{ALERTS}{alert_id(platform_id, reference, reason, stamp.at, key)}"
     body = alert_body(reference, reason, stamp.at, audience, level)
-    name = alert_id(platform_id, reference, reason, stamp.at, key)
-    return OutboxMessage(name, platform_id, "", "page", NOTIFIER, body, stamp.at, stamp.at)
+    return Happened(
+        platform_id, stream, office.Alerted(reason=code_or_other(reason)), stamp.at, 0, None, {"body": body}
+    )
 
 
 def with_report(
@@ -392,6 +412,7 @@ def is_superseded(case: fold.Case, message: OutboxMessage) -> bool:
 _STATES: Final = MappingProxyType[str, MessageState](
     {"waiting": "waiting", "parked": "parked", "void": "voided", "done": "done"}
 )
+_OF_LINE: Final = ("attempts", "refusals", "refused_since", "lease_token")
 _ENDS: Final = frozenset[MessageState]({"parked", "voided", "done"})
 _EVENTS: Final = MappingProxyType[str, Callable[..., Event]](
     {
@@ -414,49 +435,40 @@ def state_of(message: OutboxMessage) -> MessageState:
     return "begun" if message.attempts else "owed"
 
 
-def mended(stored: Iterable[OutboxMessage], chain: fold.Case, now: int) -> list[OutboxMessage]:
-    """The messages of a case whose rows say otherwise than its chain where they stand, each as the chain has it. One
-    that is to leave waits no longer than anything ever does."""
-    found = ((message, in_truth(message, chain, now)) for message in stored)
-    return [true for message, true in found if true != message]
+def astray(held: Mapping[str, OutboxMessage], reference: str, chain: fold.Case, now: int) -> list[OutboxMessage]:
+    """The messages of a stream whose lines say otherwise than it, or are gone, each as it has it: `held` are the lines
+    that are there, by the ids of their messages. What is owed by nothing is void. Times are UTC seconds."""
+    true = [in_truth(held.get(one.id), as_owed(chain.platform, reference, one), chain, now) for one in chain.owed]
+    owed = {one.id for one in true}
+    void = [one.but(state="void") for name, one in held.items() if name not in owed]
+    return [one for one in true if held.get(one.id) != one] + void
 
 
-def lost(known: Container[str], reference: str, chain: fold.Case, now: int) -> list[OutboxMessage]:
-    """What a case still owes that is not among the `known` ids, as its chain has it."""
-    gone = (one for one in chain.owed if one.id not in known)
-    return [in_truth(as_owed(chain.platform, reference, one), chain, now) for one in gone]
-
-
-def in_truth(message: OutboxMessage, chain: fold.Case, now: int) -> OutboxMessage:
-    """A message as its chain has it stand, at `now` (UTC seconds)."""
-    owed = chain.messages.get(message.id)
-    if owed is None or owed.settled:
-        ends: tuple[RowState, ...] = ("done", "void")
-        if message.state in ends:
-            return message
-        end: RowState = "done" if owed is not None and owed.state == "done" else "void"
-        return message.but(state=end, settled_at=now, lease_expires_at=None)
-    message = message if message.endpoint == owed.endpoint else message.but(endpoint=owed.endpoint)
-    if owed.state in ("waiting", "parked"):
-        held: RowState = "waiting" if owed.state == "waiting" else "parked"
-        if message.state == held or (message.state == "void" and chain.erased_at):
-            return message  # what was parked goes with the words of its case
-        return message.but(state=held, lease_expires_at=None)
-    at = owed.not_before + max(0, chain.clock_shift)
-    if message.state in ("queued", "leased") and message.next_attempt_at <= max(at, now + LONGEST_PAUSE_S):
-        return message
-    return message.but(state="queued", next_attempt_at=max(at, now), settled_at=None, lease_expires_at=None)
+def in_truth(line: OutboxMessage | None, owed: OutboxMessage, chain: fold.Case, now: int) -> OutboxMessage:
+    """A message by its line, where that says what it can say at `now` (UTC seconds). What is to leave waits no longer
+    than anything ever does."""
+    if line is None:
+        return owed
+    tried = {name: getattr(line, name) for name in _OF_LINE}
+    said = owed.but(**tried)
+    if said.state != "queued":
+        return said
+    at = owed.next_attempt_at + max(0, chain.clock_shift)
+    leaves = line.state != "parked" and line.endpoint == owed.endpoint
+    if leaves and line.next_attempt_at <= max(at, now + LONGEST_PAUSE_S):
+        return said.but(state=line.state, next_attempt_at=line.next_attempt_at, lease_expires_at=line.lease_expires_at)
+    return said.but(next_attempt_at=max(at, now))
 
 
 def moved(before: OutboxMessage, after: OutboxMessage, stamp: Stamp, change: Change = ()) -> Change:
-    """The write of a message that moves on, if the lease of `before` still holds, and what the ledger is told of it:
+    """The lease of a message that moves on, if the lease of `before` still holds, and what the ledger is told of it:
     nothing where an event of `change`, which is written with it, says what became of the message."""
-    return (MessageWrite(after, before.lease_token), *_told(before, after, stamp, change))
+    return (Leased(after, before.lease_token), *_told(before, after, stamp, change))
 
 
 def _told(before: OutboxMessage, after: OutboxMessage, stamp: Stamp, change: Change) -> Iterator[Happened]:
     was, now = state_of(before), state_of(after)
-    if not after.case_id or was == now or (now in _ENDS and _is_settled(before, change)):
+    if was == now or (now in _ENDS and _is_settled(before, change)):
         return
     if was == "parked":
         yield _happened(after, delivery.Retried(message=after.id), stamp)
@@ -493,4 +505,5 @@ def tried(messages: Iterable[OutboxMessage], kinds: tuple[Kind, ...], stamp: Sta
 
 
 def _happened(message: OutboxMessage, event: Event, stamp: Stamp) -> Happened:
-    return happened_to(message.platform_id, message.case_id, event, stamp)
+    stream = stream_of_message(message.case_id, message.id)
+    return Happened(message.platform_id, stream, event, stamp.at, AS_READ, stamp.actor)

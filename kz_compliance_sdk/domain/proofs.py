@@ -7,16 +7,17 @@ laws (`lawfulness.py`).
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from kz_compliance_sdk.domain import fold
-from kz_compliance_sdk.domain.believed import lies, others_than_told, outgoing, tellings_of
+from kz_compliance_sdk.domain.believed import others_than_told, outgoing, tellings_of
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import Attempt, InboxRow, OutboxMessage
 from kz_compliance_sdk.domain.events.privacy import erasable, erased_of
 from kz_compliance_sdk.domain.fold import Chain, Stream
 from kz_compliance_sdk.domain.lawfulness import Broken, Known, broken
+from kz_compliance_sdk.domain.messages import as_owed
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.received import received_in
 
@@ -37,7 +38,8 @@ def _no_key(*_what: object) -> str:
 @dataclass(frozen=True, slots=True)
 class Records:
     """Everything that is stored of one case at one moment: its chain, the case by that, as far as it can be read, and
-    the rows beside it. `messages` are what left as the chain has it, `rows` as the table does; `repeats` says how often
+    the rows beside it. `messages` are what left as the chain has it, `lines` those with a line in the leases
+    by their ids, as that has them; `repeats` says how often
     a message came again, by its key and its body. `lies` says in words where rows that are made of the chain are not as
     it has them, `unreadable` which rows, or cells of them, cannot be read, `damage` what is wrong with its stream and
     the parts of it. `keyed` gives a digest under the platform's object key."""
@@ -53,7 +55,7 @@ class Records:
     held: frozenset[int] | None = None
     """The numbers of the items that hold their object, by the streams of these; None where one cannot be believed."""
     keyed: Callable[..., str] = _no_key
-    rows: Sequence[OutboxMessage] = ()
+    lines: Mapping[str, OutboxMessage] = field(default_factory=dict)
 
     @property
     def stream(self) -> Stream:
@@ -104,22 +106,44 @@ def _unlawful(records: Records, policy: Policy | None) -> Iterator[Broken]:
 
 def _beside(records: Records) -> Iterator[str]:
     chain = records.stream.case
-    if not records.lost:
-        yield from lies(records.rows, outgoing(records.stream, records.words), chain)
-    yield from of_attempts(records.rows, records.attempts)
+    yield from of_what_leaves(records.case.id, chain, records.lines, records.attempts)
     yield from _of_tries(records)
     yield from () if records.held is None else _of_holds(chain, records.held)
 
 
-def of_attempts(messages: Sequence[OutboxMessage], attempts: Sequence[Attempt]) -> Iterator[str]:
+def of_what_leaves(
+    reference: str, chain: fold.Case, lines: Mapping[str, OutboxMessage], attempts: Sequence[Attempt]
+) -> Iterator[str]:
+    """What is wrong with the lines and the tries of a stream's messages; `reference` is empty for an alert of no
+    case."""
+    yield from lies(lines, reference, chain)
+    yield from of_attempts(_made(reference, chain, lines, attempts), attempts)
+
+
+def _made(
+    reference: str, chain: fold.Case, lines: Mapping[str, OutboxMessage], attempts: Iterable[Attempt]
+) -> Iterator[OutboxMessage]:
+    """The messages of a stream. How often each was tried is told by its line, by its chain once that is gone."""
+    last = {one.message_id: one.number for one in sorted(attempts, key=lambda one: one.number)}
+    for owed in chain.messages.values():
+        line, message = lines.get(owed.id), as_owed(chain.platform, reference, owed)
+        if line is not None:
+            yield message.but(state=line.state, attempts=line.attempts)
+        else:
+            # What a step took back may have been tried since its chain was told of tries.
+            yield message.but(attempts=owed.tries if owed.state == "done" else max(owed.tries, last.get(owed.id, 0)))
+
+
+def of_attempts(made: Iterable[OutboxMessage], attempts: Iterable[Attempt]) -> Iterator[str]:
     """Each try of a message is recorded, a lost one too, but not the one under way or that of a message then void."""
     results = {(attempt.message_id, attempt.number): attempt.result for attempt in attempts}
-    made = {message.id: message.attempts for message in messages}
+    messages = [*made]
+    tried = {message.id: message.attempts for message in messages}
     for message_id, number in results:
-        if message_id not in made:
+        if message_id not in tried:
             yield f"the attempt {number} is of a message {message_id} that is not there"
-        elif not 0 < number <= made[message_id]:
-            yield f"the attempt {number} of {message_id} was never made: it was tried {made[message_id]} times"
+        elif not 0 < number <= tried[message_id]:
+            yield f"the attempt {number} of {message_id} was never made: it was tried {tried[message_id]} times"
     for message in messages:
         last = message.attempts - (message.state in ("leased", "void"))
         for number in range(1, last + 1):

@@ -314,6 +314,24 @@ def stream_of(reference: str) -> str:
     return f"case/{reference}"
 
 
+ALERTS: Final = "alert/"
+"""How the name of an alert's stream begins, one that belongs to no case."""
+
+
+OWING: Final = ("case/", ALERTS)
+"""How the names of the streams begin that owe messages."""
+
+
+def stream_of_message(case_id: str, message_id: str) -> str:
+    """The stream that owes a message: that of its case, or, of an alert of none, its own."""
+    return stream_of(case_id) if case_id else f"{ALERTS}{message_id}"
+
+
+def case_in(stream: str) -> str:
+    """The case of a stream that owes messages; empty for that of an alert."""
+    return "" if stream.startswith(ALERTS) else stream.removeprefix(stream_of(""))
+
+
 def object_stream(object_key: str, keyed: Callable[..., str]) -> str:
     """The stream of an object of the platform; `keyed` gives the digest of a name under the platform's object key. One
     of which only its stream is known any more is called by that."""

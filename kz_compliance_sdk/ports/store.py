@@ -30,17 +30,16 @@ Noted = TypeVar("Noted", EndpointState, Heartbeat, CursorMoved)
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A case, or a message that no case took when it came; `about` is its id, or the name of its stream. `true` is the
-    case as its chain has it. `fault` says why a chain tells nothing; then there is no `true`. `lies` names the columns
-    in which a row, and the tables in which the rows beside it, are not those of the chain; `messages` are those whose
-    rows lie, `lost` those that have none, as the chain has them."""
+    """A case, an alert of none, or a message that no case took when it came; `about` is its id, or the name of its
+    stream. `true` is the case as its chain has it. `fault` says why a chain tells nothing; then there is no `true`.
+    `lies` names the columns in which a row, and the tables in which the rows beside it, are not those of the chain;
+    `messages` are those whose line in the leases lies or is gone, as the chain has them."""
 
     about: str
     true: Case | None = None
     fault: str = ""
     lies: tuple[str, ...] = ()
     messages: tuple[OutboxMessage, ...] = ()
-    lost: tuple[OutboxMessage, ...] = ()
 
 
 class Due(Enum):
@@ -108,8 +107,9 @@ class Tx(Known, Protocol):
         """The most urgent free case that nobody else in this transaction has been given, and that has not this flag."""
 
     def found(self, after: str, limit: int) -> list[Found]:
-        """The cases by their ids, and then the messages that no case took when they came by their streams, those that
-        follow `after`, held against their chains. `unreadable` has those whose chain tells nothing."""
+        """The cases by their ids, and then the alerts of none and the messages that no case took when they came by
+        their streams, those that follow `after`, held against their chains. `unreadable` has those whose chain tells
+        nothing."""
 
     def due_cases(self, what: Due, now: int, limit: int) -> list[Case]:
         """Cases of which something is due at `now` (UTC seconds), by their rows."""

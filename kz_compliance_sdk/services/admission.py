@@ -18,8 +18,8 @@ from kz_compliance_sdk.domain.change import (
     NOTHING,
     Change,
     CursorMoved,
+    Happened,
     InboxRow,
-    OutboxMessage,
     Write,
     case_after,
     names_of,
@@ -97,7 +97,7 @@ class Admission:
             change = (*change, *alerts(tx, self.platform_id))
         return with_tally(tx, change), response
 
-    def _page(self, arrival: Arrival, about: str, reason: str, severity: int, stamp: Stamp) -> OutboxMessage:
+    def _page(self, arrival: Arrival, about: str, reason: str, severity: int, stamp: Stamp) -> Happened:
         to = ("moderator", "lead")
         return notify(self.platform_id, about, reason, to, severity, stamp, key=arrival.body_sha256)
 

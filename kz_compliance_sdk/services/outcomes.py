@@ -9,7 +9,7 @@ from functools import partial
 from kz_compliance_sdk.domain import arrivals, change, holding
 from kz_compliance_sdk.domain.actor import SYSTEM, Stamp
 from kz_compliance_sdk.domain.believed import telling
-from kz_compliance_sdk.domain.case import Case, happened_to
+from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import (
     LONGEST_PAUSE_S,
     Attempt,
@@ -21,12 +21,12 @@ from kz_compliance_sdk.domain.change import (
     next_attempt_at,
 )
 from kz_compliance_sdk.domain.content import Looked, content_changed
-from kz_compliance_sdk.domain.events.base import Audience, Happened
+from kz_compliance_sdk.domain.events.base import AS_READ, Audience, Happened
 from kz_compliance_sdk.domain.fold import object_in
 from kz_compliance_sdk.domain.messages import ENFORCER, NOTIFIER, REGULATOR, Respondent, item_of, moved, notify, stuck
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.user_notices import MESSENGER, Telling
-from kz_compliance_sdk.domain.values import encoded
+from kz_compliance_sdk.domain.values import encoded, stream_of_message
 from kz_compliance_sdk.errors import NotFound, StoreDamaged
 from kz_compliance_sdk.ports import (
     ByPerson,
@@ -53,14 +53,15 @@ from kz_compliance_sdk.services.looking import wrong_time
 
 def tell_try(tx: Tx, attempt: Attempt, *, settles: bool = False) -> tuple[Happened, ...]:
     """What is told of a try that is written with this, before whatever it leads to. `settles` as in `telling`."""
-    if not attempt.case_id or (stream := stream_in(tx, attempt.case_id)).fault is not None:
+    name = stream_of_message(attempt.case_id, attempt.message_id)
+    if (stream := tx.streams([name])[name]).fault is not None:
         return ()
     stamp, behind = tx.stamp(), partial(tx.attempts, attempt.case_id, attempt.message_id)
     try:
         event = telling(stream, attempt, behind, stamp.keyed, settles=settles)
     except StoreDamaged:
         return ()  # Rows that cannot be read hold up nothing that leaves: the verification names them.
-    return () if event is None else (happened_to(attempt.platform_id, attempt.case_id, event, stamp),)
+    return () if event is None else (Happened(attempt.platform_id, name, event, stamp.at, AS_READ, stamp.actor),)
 
 
 def tell_tries(tx: Tx, message: OutboxMessage) -> tuple[Happened, ...]:

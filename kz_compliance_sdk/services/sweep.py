@@ -17,15 +17,15 @@ from kz_compliance_sdk.domain.change import (
     CaseWrite,
     Change,
     Heartbeat,
-    LodgedAnew,
-    MessageWrite,
+    Leased,
+    RowsAnew,
     Write,
 )
 from kz_compliance_sdk.domain.messages import notify
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.running_time import ladder_times, next_look, stands_still
 from kz_compliance_sdk.domain.transitions import ENDED
-from kz_compliance_sdk.domain.values import MESSAGES
+from kz_compliance_sdk.domain.values import ALERTS, MESSAGES, stream_of
 from kz_compliance_sdk.errors import Conflict
 from kz_compliance_sdk.ports import Found, Store, Tx
 from kz_compliance_sdk.services.loading import alerts
@@ -62,8 +62,8 @@ class Swept:
 
 
 class Sweep:
-    """Walks over the cases of one platform, then over the messages that no case took, then over its log, a few at each
-    step."""
+    """Walks over the cases of one platform, then over the alerts of none and the messages that no case took, then over
+    its log, a few at each step."""
 
     def __init__(self, store: Store, platform_id: str, policy: Policy, monotonic: Callable[[], float]) -> None:
         self._store, self._platform, self._policy, self._monotonic = store, platform_id, policy, monotonic
@@ -130,7 +130,7 @@ class Sweep:
             _log.error("%s: its row cannot be mended: %s", about, error)
         told = partial(alerts, platform_id=self._platform, also=(about,))
         self._store.submit(self._platform, lambda tx: (told(tx), None)).result()
-        return Swept(int(not about.startswith(MESSAGES)), (), (about,))
+        return Swept(int(not about.startswith((ALERTS, MESSAGES))), (), (about,))
 
     def _look(self, tx: Tx, after: str, most: int = _AT_ONCE) -> tuple[Change, tuple[Swept, str]]:
         found = tx.found(after, most)
@@ -144,21 +144,23 @@ class Sweep:
                 lied.append((one.about, lies))
                 _log.error("%s: its row said otherwise than its chain: %s", one.about, ", ".join(lies))
         writes = (*rows, *beside, *self._told([about for about, _ in lied], tx), *alerts(tx, self._platform))
-        looked_at = sum(not one.about.startswith(MESSAGES) for one in found)
+        looked_at = sum(not one.about.startswith((ALERTS, MESSAGES)) for one in found)
         after = found[-1].about if len(found) == most else ""
         return writes, (Swept(looked_at, tuple(lied), tuple(tx.unreadable)), after)
 
     def _mended(self, one: Found, now: int, rows: list[Write], beside: list[Write]) -> tuple[str, ...]:
         """What lies of one that was found. That is made anew: its row, and the rows beside it."""
+        astray = ("leases",) if one.messages else ()
         if one.true is None:
-            rows += [LodgedAnew(self._platform, one.about)] if one.lies else []
-            return one.lies
+            rows += [RowsAnew(self._platform, one.about)] if one.lies else []
+            beside += map(Leased, one.messages)
+            return (*one.lies, *astray)
         true = self._planned(one.true, now)
         put_off = ("watch_at",) if true.watch_at != one.true.watch_at else ()
-        lies = (*one.lies, *put_off, *(("messages",) if one.messages or one.lost else ()))
+        lies = (*one.lies, *put_off, *astray)
         if lies:
-            rows.append(CaseWrite(true))
-            beside += (*map(MessageWrite, one.messages), *one.lost)
+            rows += (CaseWrite(true), RowsAnew(self._platform, stream_of(one.about)))
+            beside += map(Leased, one.messages)
         return lies
 
     def _told(self, mended: Sequence[str], tx: Tx) -> Change:

@@ -78,9 +78,6 @@ def filled(path: Path, count: int, *, acknowledged: bool = False, items: int = 3
 
     for future in [store.submit(samples.PLATFORM, partial(opened, number=number)) for number in range(count)]:
         future.result()
-    if acknowledged:
-        with store.engine.begin() as connection:
-            connection.exec_driver_sql("UPDATE outbox SET state = 'done', settled_at = created_at")
     store.close()
 
 

@@ -30,10 +30,6 @@ REFUSED: Final = {
     "attempt's result": ("UPDATE attempts SET result = 'rejected'", "attempts_never_change"),
     "attempt's time": ("UPDATE attempts SET started_at = 1", "attempts_never_change"),
     "attempt taken away": ("DELETE FROM attempts", "attempts_stay"),
-    "report's bytes": ("UPDATE outbox SET alert = ONE WHERE kind = 'report'", "outbox_only_moves_on"),
-    "report's tries": ("UPDATE outbox SET attempts = 0 WHERE kind = 'report'", "outbox_only_moves_on"),
-    "report's place": ("UPDATE outbox SET lane_seq = 7 WHERE kind = 'report'", "outbox_only_moves_on"),
-    "report taken away": ("DELETE FROM outbox WHERE kind = 'report'", "outbox_stay"),
     "ledger's event": ("UPDATE events SET content = ONE", "events_never_change"),
     "ledger's event taken away": ("DELETE FROM events WHERE seq = 2", "events_stay"),
     "ledger's order": ("UPDATE log SET hash = ONE", "log_never_change"),
@@ -157,7 +153,7 @@ def test_postgresql_refuses_each_by_name_and_lets_retention_erase(on_postgres: D
     for sql, guard in REFUSED.values():
         with pytest.raises(IntegrityError, match=guard):
             on_postgres.try_out(sql)
-    emptied = ("cases", "outbox", "attempts")
+    emptied = ("cases", "attempts")
     for table in (*emptied, "events", "log", "parts", "streams", "keys"):
         with pytest.raises(IntegrityError, match=f"{table}_not_emptied"):
             on_postgres.try_out(f"TRUNCATE {table}")

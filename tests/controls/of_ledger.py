@@ -11,6 +11,7 @@ from msgspec import structs
 from kz_compliance_sdk.domain.events.base import AS_READ
 from kz_compliance_sdk.domain.fold import object_in
 from kz_compliance_sdk.errors import StoreDamaged
+from kz_compliance_sdk.ports import Found
 from tests.controls.ways import RELIABILITY, Control, gives, instead
 
 _PAGE = "concepts/ledger.md"
@@ -181,8 +182,22 @@ CONTROLS: tuple[Control, ...] = (
         "a row keeps back what its case owes",
         "what a case owes leaves within the hour, whatever its row says",
         RELIABILITY,
-        gives("adapters.sql.view.View._mended", what=()),
-        f"{_ATTACKS}test_a_report_that_a_row_keeps_back_leaves_within_the_hour[done]",
+        gives("adapters.sql.view.View._astray", what=()),
+        f"{_ATTACKS}test_a_report_that_a_row_keeps_back_leaves_within_the_hour[never]",
+    ),
+    Control(
+        "an alert of no case is kept back by its row",
+        "an alert of no case leaves within the hour, whatever its row says",
+        RELIABILITY,
+        gives("adapters.sql.view.View._alert_found", what=Found("alert/any")),
+        f"{_ATTACKS}test_an_alert_of_no_case_that_a_row_keeps_back_leaves_within_the_hour[its row is gone]",
+    ),
+    Control(
+        "when a message was refused for good is not told by its chain",
+        "what was refused for good says when, whatever its row says",
+        RELIABILITY,
+        instead("domain.believed.as_owed", made=lambda real: lambda *given: real(*given).but(settled_at=None)),
+        f"{_ATTACKS}test_what_was_refused_for_good_says_when_though_its_row_is_made_anew",
     ),
     Control(
         "whoever is said to know is not told",

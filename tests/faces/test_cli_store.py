@@ -88,9 +88,8 @@ def test_a_lost_log_pages_somebody(office: Office, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(SqliteStore, "lost_log", True)
     office.document("health", code=4)
     with closing(sqlite3.connect(office.store)) as raw:
-        ((body,),) = raw.execute("SELECT alert FROM outbox WHERE kind = 'page'").fetchall()
-    alert = json.loads(body)
-    assert (alert["reason"], alert["audience"], alert["level"]) == ("log_lost", ["lead", "head"], 60)
+        ((content,),) = raw.execute("SELECT content FROM events WHERE kind = 'alerted'").fetchall()
+    assert json.loads(content)["data"]["reason"] == "log_lost"
 
 
 def test_rows_that_were_edited_or_deleted_are_made_anew_and_broken_chains_are_named(office: Office) -> None:

@@ -398,9 +398,15 @@ def test_a_notice_to_a_user_that_somebody_changed_is_found(host: Host) -> None:
     case_id = removed(host)
     host.check_chains()
     assert isinstance(host.store, SqliteStore)
-    tamper(host.store, "UPDATE outbox SET alert = CAST('{}' AS BLOB) WHERE kind = 'user_notice'")
+    tamper(host.store, _OTHER_WORDS)
     faults = proofs.check(host.records(case_id))
-    assert [fault for fault in faults if "its row says another body of the user_notice" in fault.what], faults
+    assert [fault for fault in faults if "its part body does not open" in fault.what], faults
+
+
+_OTHER_WORDS = (
+    "UPDATE parts SET bytes = zeroblob(90)"
+    " WHERE name = 'body' AND seq IN (SELECT seq FROM events WHERE kind = 'user_notice_owed')"
+)
 
 
 def test_an_appeal_of_another_case_or_of_none_is_not_found(host: Host) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from kz_compliance_sdk.adapters.sql.rows import lease_row, message_row
+from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.config.sections import RetentionSettings
 from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.change import EndpointState, OutboxMessage
@@ -15,6 +17,7 @@ from kz_compliance_sdk.services import deadlines
 from kz_compliance_sdk.services.deadlines import follow_clock
 from kz_compliance_sdk.services.health import health_document
 from kz_compliance_sdk.services.privacy import Privacy
+from tests.contract.conftest import raw
 from tests.journey.scene import M1, PLATFORM, FakePlatform, Host, World
 from tests.journey.stepped import Act, H, Run, acts_of, faults, run
 from tests.unit.case_makers import a_notice, measure, proposal
@@ -129,7 +132,7 @@ class Desk:
 
     def messages(self) -> dict[str, OutboxMessage]:
         (case,) = self.host.cases()
-        return {message.kind: message for message in self.host.records(case.id).rows}
+        return {message.kind: message for message in self.host.records(case.id).messages}
 
     def set(self, by: int) -> None:
         self.clock.advance(5)
@@ -241,9 +244,12 @@ def test_nothing_is_erased_on_a_clock_that_may_be_ahead(desk: Desk, by: int, wro
 def test_a_day_until_which_a_user_must_not_be_told_stays_that_day(desk: Desk) -> None:
     (case,) = desk.host.cases()
     day = desk.clock() + DAY
+    store = cast("SqliteStore", desk.host.store)
     told = OutboxMessage("m", PLATFORM, case.id, "user_notice", "messenger", b"{}", desk.clock(), day, deadline_at=day)
-    desk.host.store.submit(PLATFORM, lambda _tx: ((told,), None)).result()
+    for table, row in (("outbox", message_row(told)), ("leases", lease_row(told))):
+        raw(store, f"INSERT INTO {table} VALUES ({', '.join('?' * len(row))})", *row)  # noqa: S608
     for by in (AHEAD, -AHEAD, -2 * AHEAD, 2 * AHEAD):
         desk.set(by)
-        assert desk.messages()["user_notice"].next_attempt_at >= day
-    assert desk.messages()["user_notice"].next_attempt_at == day
+        ((next_at,),) = raw(store, "SELECT next_at FROM leases WHERE id = 'm'")
+        assert next_at >= day
+    assert next_at == day

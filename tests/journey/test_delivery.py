@@ -16,7 +16,7 @@ from kz_compliance_sdk.domain.change import (
     PARK_AFTER_REFUSED_S,
     Attempt,
     EndpointState,
-    MessageWrite,
+    Leased,
     OutboxMessage,
     Write,
 )
@@ -250,12 +250,12 @@ def test_after_an_outage_the_most_urgent_leaves_first(host: Host) -> None:
         (message,) = [m for m in host.records(case_id).messages if m.kind == "acknowledgement"]
         due[case_id, message.id] = message.deadline_at
         urgent = replace(message, deadline_at=host.world.clock() + HOUR * (10 - place))
-        save(host, MessageWrite(urgent, urgent.lease_token))
+        save(host, Leased(urgent, urgent.lease_token))
     leased = host.delivery.lease(3)
     assert [m.case_id for m in leased if m.endpoint == REGULATOR] == by_time[:0:-1]
     for (case_id, name), at in due.items():
         (message,) = [m for m in host.records(case_id).messages if m.id == name]
-        save(host, MessageWrite(replace(message, deadline_at=at), message.lease_token))
+        save(host, Leased(replace(message, deadline_at=at), message.lease_token))
 
 
 # ------------------------------------------------------------------------------------------------------ refusals

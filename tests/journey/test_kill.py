@@ -192,6 +192,7 @@ def _logged(evidence: Evidence) -> Evidence:
     return evidence
 
 
+_TRIED = "INSERT INTO {} SELECT platform_id, case_id, message_id, {} FROM attempts WHERE case_id <> '' LIMIT 1"
 _ONE_CALL = (
     "INSERT INTO calls (key, version, what, item, verdict) SELECT key, {}, what, item, {} FROM calls WHERE n = 1"
 )
@@ -247,15 +248,13 @@ TAMPERINGS = (
     ),
     Tampering(
         "message_leased",
-        "a lease is left: report",
-        _in_store(
-            "UPDATE outbox SET lease_expires_at = 1 WHERE id = (SELECT min(id) FROM outbox WHERE kind = 'report')"
-        ),
+        "a lease is left: message",
+        _in_store(_TRIED.format("leases", "'regulator', 1, 1, 1, 0, NULL, 1, 1")),
     ),
     Tampering(
         "message_parked",
         "not delivered: report",
-        _in_store("UPDATE outbox SET state = 'parked' WHERE id = (SELECT min(id) FROM outbox WHERE kind = 'report')"),
+        _in_store(_TRIED.format("outbox", "'report', 'regulator', x'', 1, 1, 'parked', '', 0")),
     ),
     Tampering(
         "chain_cut",
@@ -277,8 +276,7 @@ TAMPERINGS = (
         "integrity: ",
         _in_store(
             "PRAGMA ignore_check_constraints = ON",
-            "UPDATE outbox SET alert = CAST(alert AS TEXT)"
-            " WHERE id = (SELECT min(id) FROM outbox WHERE kind = 'report')",
+            _TRIED.format("outbox", "'report', 'regulator', '', 1, 1, 'queued', '', 0"),
         ),
     ),
     Tampering("not_booked", "the outbox says ", _unbooked),

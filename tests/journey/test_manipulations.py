@@ -65,7 +65,7 @@ def manipulate(file: Path, *statements: str) -> None:
     words = {
         "OF_FIRST": "stream = (SELECT n FROM streams WHERE name = 'case/' || FIRST)",
         "FIRST": "(SELECT id FROM cases ORDER BY received_at LIMIT 1)",
-        "REPORT": "(SELECT id FROM outbox WHERE kind = 'report')",
+        "REPORT": "(SELECT message_id FROM attempts WHERE number = 2)",
         "ZEROS": f"'{'0' * 64}'",
     }
     with closing(DRIVER.module.connect(file, isolation_level=None)) as raw:
@@ -159,11 +159,19 @@ MANIPULATIONS = {
     "message's digest": ("UPDATE inbox SET body = 'other' WHERE case_id = FIRST", "its rows in inbox are not those"),
     "message of another event": ("UPDATE inbox SET seq = 2 WHERE case_id = FIRST", "its rows in inbox are not those"),
     "message's row taken away": ("DELETE FROM inbox WHERE case_id = FIRST", "its rows in inbox are not those"),
-    "report's bytes": ("UPDATE outbox SET alert = cast(alert || ' ' AS blob) WHERE kind = 'report'", "the report"),
-    "report taken away": ("DELETE FROM outbox WHERE kind = 'report'", "is gone"),
-    "report added": (
-        "UPDATE outbox SET kind = 'report' WHERE kind = 'acknowledgement' AND case_id = FIRST",
-        "its row says another kind of the report",
+    "message added": (
+        (
+            "INSERT INTO outbox SELECT platform_id, id, 'made-up', 'report', 'regulator', x'', 1, 1, 'queued', '', 0"
+            " FROM cases WHERE id = FIRST"
+        ),
+        "its rows in outbox are not those",
+    ),
+    "line added": (
+        (
+            "INSERT INTO leases SELECT platform_id, id, 'made-up', 'regulator', 1, 1, 0, 0, NULL, 1, NULL"
+            " FROM cases WHERE id = FIRST"
+        ),
+        "a line of leases is of a message made-up",
     ),
     "receipt": (
         "UPDATE parts SET bytes = cast(bytes || ' ' AS blob) WHERE name = 'receipt' AND OF_FIRST",
@@ -196,7 +204,10 @@ def test_the_database_itself_refuses_text_for_bytes(file: Path) -> None:
     with closing(DRIVER.module.connect(file, isolation_level=None)) as raw:
         unguard(raw)
         with pytest.raises(DRIVER.module.IntegrityError, match="bytes"):
-            raw.execute("UPDATE outbox SET alert = hex(alert)")
+            raw.execute(
+                "INSERT INTO outbox"
+                " SELECT platform_id, id, 'm', 'page', 'notifier', hex(id), 1, 1, 'queued', '', 0 FROM cases"
+            )
 
 
 READS: dict[str, Callable[[ComplianceDesk, str], object]] = {

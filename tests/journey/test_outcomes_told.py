@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from kz_compliance_sdk.domain import change
-from kz_compliance_sdk.domain.change import Attempt, CaseWrite, Change, EndpointState, MessageWrite, OutboxMessage
+from kz_compliance_sdk.domain.change import Attempt, CaseWrite, Change, EndpointState, Leased, OutboxMessage
 from kz_compliance_sdk.domain.content import Looked
 from kz_compliance_sdk.domain.events.base import Happened
 from kz_compliance_sdk.domain.events.delivery import Tried
@@ -123,7 +123,7 @@ class Scene:
             return (), work(tx)
 
         change, settled = self.host.store.submit(PLATFORM, look).result()
-        (write,) = [one for one in change if isinstance(one, MessageWrite)]
+        (write,) = [one for one in change if isinstance(one, Leased)]
         (attempt,) = [one for one in change if isinstance(one, Attempt)]
         assert write.lease_token == 7, "only under the lease that the attempt was made with"
         assert write.message.lease_expires_at is None

@@ -255,8 +255,9 @@ def _events(stream: Stream) -> list[Told]:
 
 def _of_users(db: Any, case_id: str, events: list[Told], now: int, found: Figures, queries: Queries) -> None:
     """What users were told of measures. Nobody here puts it off."""
-    void = {name for (name,) in db.execute("SELECT id FROM outbox WHERE case_id = ? AND state = 'void'", (case_id,))}
-    names = {telling.at_seq: name for name, telling in queries.records(case_id).stream.case.tellings.items()}
+    chain = queries.records(case_id).stream.case
+    void = {name for name, one in chain.messages.items() if one.state == "voided"}
+    names = {telling.at_seq: name for name, telling in chain.tellings.items()}
     ends = {"user_told": "sent", "user_never_told": "failed"}
     ended = {event.said.message: ends[event.kind] for event in events if event.kind in ends}
     for event in events:

@@ -7,18 +7,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from kz_compliance_sdk.domain import events as vocabulary
 from kz_compliance_sdk.domain.actor import SYSTEM, Actor
-from kz_compliance_sdk.domain.believed import lies, outgoing
 from kz_compliance_sdk.domain.change import OutboxMessage
 from kz_compliance_sdk.domain.decision import Decision as OldDecision
 from kz_compliance_sdk.domain.events import privacy, remedies, review
 from kz_compliance_sdk.domain.events.base import Event
 from kz_compliance_sdk.domain.events.privacy import erased_of
-from kz_compliance_sdk.domain.fold import Case, Stream, apply, fold
+from kz_compliance_sdk.domain.fold import Case, apply, fold
 from kz_compliance_sdk.domain.lawfulness import Known, broken
 from kz_compliance_sdk.domain.ledger import FIRST, LedgerKey, Link, Part, Roster, Sealed, Stamped, link, read, seal
 from kz_compliance_sdk.domain.values import stream_of
@@ -65,9 +64,6 @@ class Shadow:
             kinds = {on.seq: type(on.event).words for on in self.told}
             self.words |= {one: None for one in self.words if one[0] in gone and kinds[one[0]][one[1]] == "erasable"}
 
-    def _stream(self) -> Stream:
-        return Stream(self.platform, self.stream, 1, self.told, self.roster, _case=self.case, _folded=len(self.told))
-
     def append(self, event: Event, at: int, actor: Actor | None) -> None:
         who = None if actor is None or actor.id == SYSTEM.id else actor
         made = link(
@@ -101,16 +97,6 @@ class Shadow:
         """What this library did and should not have, by its own laws."""
         known = Known(self.words)
         return [f"{one.seq} {one.law}: {one.what}" for one in broken(self.platform, self.stream, self.told, known)]
-
-    def otherwise_written(self) -> list[str]:
-        """Messages that were written otherwise than the chain has them."""
-        assert self.case is not None
-        chain = {name: one for name, one in outgoing(self._stream(), self.words).items() if not one.erased}
-        # When it was over is asked of the store.
-        over = {name: replace(one, settled_at=self.known[name].settled_at) for name, one in chain.items()}
-        # Alerts alone have bytes in their rows.
-        rows = (one if one.kind == "page" else one.but(body=b"") for one in map(self.known.__getitem__, chain))
-        return list(lies(rows, over, self.case))
 
     def differences(self) -> list[str]:
         """Where the whole chain tells something else than what was told and folded step by step."""

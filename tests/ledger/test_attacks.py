@@ -14,7 +14,7 @@ import pytest
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
 from kz_compliance_sdk.domain.change import LEASE_S
 from kz_compliance_sdk.errors import StoreDamaged
-from kz_compliance_sdk.ports import Unknown
+from kz_compliance_sdk.ports import Rejected, Unknown
 from kz_compliance_sdk.services.letters import Proof
 from kz_compliance_sdk.services.sweep import Swept
 from tests.driver import HOUR, LEAD, Driver
@@ -25,9 +25,11 @@ from tests.variants import variants
 pytestmark = pytest.mark.writes_by_itself
 _OF_CHAIN = "stream = (SELECT n FROM streams WHERE name = 'case/{case}')"
 _LIKE_ANOTHER = (
-    "INSERT INTO outbox SELECT platform_id, '', 'made-up', '{kind}', '{endpoint}', CAST('{body}' AS BLOB), created_at,"
-    " 0, NULL, 'queued', {attempts}, 0, NULL, 0, '', 0, 0, NULL, NULL FROM outbox LIMIT 1"
+    "INSERT INTO outbox SELECT platform, '', 'made-up', '{kind}', '{endpoint}', CAST('{body}' AS BLOB), 1, NULL,"
+    " 'queued', '', 0 FROM streams LIMIT 1; "
+    "INSERT INTO leases SELECT platform, '', 'made-up', '{endpoint}', 1, 0, 0, 0, NULL, 0, NULL FROM streams LIMIT 1"
 )
+_OF_KIND = "(SELECT id FROM outbox WHERE kind = '{}')"
 _REMOVE = json.dumps(
     {
         "object_key": "object:a",
@@ -60,7 +62,7 @@ def test_a_row_of_no_case_is_carried_out_by_nobody(tmp_path: Path, kind: str, en
     office.issue()
     office.deliver()
     sent = dict(office.regulator.books)
-    attack(office, _LIKE_ANOTHER.format(kind=kind, endpoint=endpoint, body=_REMOVE, attempts=0))
+    attack(office, _LIKE_ANOTHER.format(kind=kind, endpoint=endpoint, body=_REMOVE))
     office.deliver()
     office.deliver()
     assert (office.platform.calls, office.regulator.books) == ([], sent)
@@ -71,7 +73,7 @@ def test_an_acknowledgement_of_no_case_is_told_to_nobody(tmp_path: Path) -> None
     office = Driver(tmp_path)
     office.issue()
     office.deliver()
-    attack(office, _LIKE_ANOTHER.format(kind="acknowledgement", endpoint="regulator", body='{"forged":1}', attempts=0))
+    attack(office, _LIKE_ANOTHER.format(kind="acknowledgement", endpoint="regulator", body='{"forged":1}'))
     office.deliver()
     assert all(b"forged" not in body for _, body, _ in office.regulator.books.values())
 
@@ -90,6 +92,8 @@ def test_what_would_leave_otherwise_than_was_decided_stays_and_is_told(tmp_path:
     office, case = acknowledged(tmp_path)
     office.decide(case)
     attack(office, f"UPDATE outbox SET {OTHERWISE[how]} WHERE kind = 'enforce'")
+    if how == "to whom":
+        attack(office, f"UPDATE leases SET {OTHERWISE[how]} WHERE id IN {_OF_KIND.format('enforce')}")
     sent = dict(office.regulator.books)
     office.deliver()
     office.deliver()
@@ -104,9 +108,15 @@ def test_that_it_may_have_arrived_is_not_for_a_row_to_say(tmp_path: Path) -> Non
     office.deliver()
     office.decide(case)
     office.content.write("advertisement:1-1", "something else")
-    attack(office, "UPDATE outbox SET maybe_arrived = 1, state = 'leased', lease_expires_at = 1 WHERE kind = 'enforce'")
+    attack(office, f"UPDATE leases SET attempts = 1, expires_at = 1 WHERE id IN {_OF_KIND.format('enforce')}")
     office.deliver()
     assert office.platform.calls == []
+
+
+_AS_OWED = (
+    "INSERT INTO outbox SELECT platform, substr(name, 6), '{3}', '{1}', '{2}', x'', 1, NULL, '{0}', '', 0 FROM streams"
+    " WHERE name LIKE 'case/%'"
+)
 
 
 def of_kind(office: Driver, case: str, kind: str) -> str:
@@ -116,7 +126,7 @@ def of_kind(office: Driver, case: str, kind: str) -> str:
 
 def test_nobody_sends_again_what_a_row_says_was_refused(tmp_path: Path) -> None:
     office, case = acknowledged(tmp_path)
-    attack(office, "UPDATE outbox SET state = 'parked' WHERE kind = 'acknowledgement'")
+    attack(office, _AS_OWED.format("parked", "acknowledgement", "regulator", of_kind(office, case, "acknowledgement")))
     with pytest.raises(StoreDamaged, match="what its chain does not"):
         office.desk.retry(LEAD.actor, of_kind(office, case, "acknowledgement"))
 
@@ -133,13 +143,15 @@ def test_nobody_hands_over_what_is_no_letter(tmp_path: Path) -> None:
 # -------------------------------------------------------------------------------------- what a chain does owe
 
 KEPT_BACK = {
-    "done": "state = 'done', settled_at = 1",
-    "void": "state = 'void', settled_at = 1",
-    "parked": "state = 'parked'",
-    "waiting": "state = 'waiting'",
-    "much later": "next_attempt_at = 9000000000",
-    "in hand for ever": "state = 'leased', lease_expires_at = 9000000000, next_attempt_at = 9000000000",
-    "to nobody": "endpoint = 'nobody'",
+    "parked": ("outbox", "UPDATE outbox SET state = 'parked'"),
+    "waiting": ("outbox", "UPDATE outbox SET state = 'waiting'"),
+    "to nobody": ("outbox", "UPDATE outbox SET endpoint = 'nobody'"),
+    "without its line": ("leases", "DELETE FROM leases"),
+    "never": ("leases", "UPDATE leases SET next_at = NULL"),
+    "much later": ("leases", "UPDATE leases SET next_at = 9000000000"),
+    "in hand for ever": ("leases", "UPDATE leases SET expires_at = 9000000000, next_at = 9000000000"),
+    "in a line to nobody": ("leases", "UPDATE leases SET endpoint = 'nobody'"),
+    "behind all others": ("leases", "UPDATE leases SET urgent_at = 9000000000"),
 }
 
 
@@ -147,21 +159,61 @@ KEPT_BACK = {
 def test_a_report_that_a_row_keeps_back_leaves_within_the_hour(tmp_path: Path, how: str) -> None:
     office, case = acknowledged(tmp_path)
     office.decide(case, "none")
-    attack(office, f"UPDATE outbox SET {KEPT_BACK[how]} WHERE kind = 'report'")
-    named = any("of the report" in fault for fault in office.faults())
+    table, sql = KEPT_BACK[how]
+    attack(office, f"{sql} WHERE id IN {_OF_KIND.format('report')}")
+    named = any(f"in {table}" in fault for fault in office.faults())
     assert named or how in ("much later", "in hand for ever"), "how long one waits, the sweep alone can tell"
-    assert office.desk.sweep() == Swept(1, ((case, ("messages",)),))
+    assert office.desk.sweep() == Swept(1, ((case, (table,)),))
     office.deliver()
     assert [report["final"] for report in office.reports()] == [True]
     assert "row_mended" in office.pages()
     assert (office.desk.sweep(), office.faults()) == (Swept(1), [])
 
 
-def test_an_alert_of_the_ladder_that_a_row_calls_done_is_told(tmp_path: Path) -> None:
+BESIDE = {
+    "its row is gone": "DELETE FROM outbox WHERE case_id = ''",
+    "its line is gone": "DELETE FROM leases WHERE case_id = ''",
+    "nothing of it is there": "DELETE FROM outbox WHERE case_id = ''; DELETE FROM leases WHERE case_id = ''",
+    "to nobody": "UPDATE outbox SET endpoint = 'nobody' WHERE case_id = ''",
+    "in a line to nobody": "UPDATE leases SET endpoint = 'nobody' WHERE case_id = ''",
+    "never": "UPDATE leases SET next_at = NULL WHERE case_id = ''",
+    "much later": "UPDATE leases SET next_at = 9000000000 WHERE case_id = ''",
+}
+
+
+@pytest.mark.parametrize("how", BESIDE)
+def test_an_alert_of_no_case_that_a_row_keeps_back_leaves_within_the_hour(tmp_path: Path, how: str) -> None:
+    office = Driver(tmp_path)
+    office.announce_sanction([])
+    assert (office.desk.sweep(), office.faults()) == (Swept(), []), "the control: it waits to leave"
+    attack(office, BESIDE[how])
+    assert any("alert/" in fault or "of the page" in fault for fault in office.faults()) or how == "much later"
+    assert [name.partition("/")[0] for name in office.desk.sweep().mended] == ["alert"]
+    office.deliver()
+    told = office.pages()
+    assert [reason for reason in told if reason.startswith("sanction.")]
+    assert "row_mended" in told
+    assert (office.desk.sweep(), office.faults()) == (Swept(), [])
+
+
+def test_what_was_refused_for_good_says_when_though_its_row_is_made_anew(tmp_path: Path) -> None:
+    office, case = acknowledged(tmp_path)
+    office.decide(case, "none")
+    office.regulator.faults.append(lambda _message: Rejected("no_such_notice", "unknown", final=True))
+    office.desk.deliver()
+    (before,) = office.messages(case, "report")
+    assert (before["state"], bool(before["settled_at"])) == ("parked", True)
+    attack(office, "DELETE FROM outbox WHERE kind = 'report'; DELETE FROM leases WHERE endpoint = 'regulator'")
+    assert office.desk.sweep().mended == (case,)
+    assert office.messages(case, "report") == [before]
+    assert office.faults() == []
+
+
+def test_an_alert_of_the_ladder_whose_row_is_gone_is_told(tmp_path: Path) -> None:
     office, case = acknowledged(tmp_path)
     office.wait(22 * HOUR)
     office.watch()
-    attack(office, "UPDATE outbox SET state = 'done', settled_at = 1 WHERE kind = 'page'")
+    attack(office, "DELETE FROM outbox WHERE kind = 'page'")
     assert office.desk.sweep().mended == (case,)
     office.deliver()
     assert {alert.case_reference for alert in office.pager.alerts if alert.reason.startswith("due.")} == {case}
@@ -172,7 +224,7 @@ def test_a_message_whose_row_is_gone_leaves_and_people_are_told(tmp_path: Path) 
     office.decide(case, "none")
     assert office.desk.sweep() == Swept(1), "the control: it waits to leave"
     attack(office, "DELETE FROM outbox WHERE kind = 'report'")
-    assert office.desk.sweep() == Swept(1, ((case, ("messages",)),))
+    assert office.desk.sweep() == Swept(1, ((case, ("outbox",)),))
     office.deliver()
     assert (office.standing(case)["state"], office.pages()) == ("closed", ["row_mended"])
     assert office.faults() == []
@@ -185,6 +237,7 @@ def test_the_tries_of_a_message_whose_row_is_gone_go_on_behind_the_last_one(tmp_
     office.desk.deliver()
     (tried,) = office.messages(case, "report")
     assert len(tried["attempts"]) == 1, "the control: it was tried"
+    attack(office, f"DELETE FROM leases WHERE id IN {_OF_KIND.format('report')}")
     attack(office, "DELETE FROM outbox WHERE kind = 'report'")
     assert office.desk.sweep().mended == (case,)
     office.wait(HOUR)
@@ -199,6 +252,7 @@ def test_a_message_whose_row_goes_while_it_is_in_hand_is_looked_up_before_it_is_
     office, case = acknowledged(tmp_path)
     office.decide(case, "none")
     (taken,) = [one for one in office.desk.delivery.lease(8) if one.kind == "report"]
+    attack(office, f"DELETE FROM leases WHERE id IN {_OF_KIND.format('report')}")
     attack(office, "DELETE FROM outbox WHERE kind = 'report'")
     assert office.desk.sweep().mended == (case,)
     assert not [one for one in office.desk.delivery.lease(8) if one.kind == "report"], "somebody may have it in hand"
@@ -255,7 +309,10 @@ def test_what_was_sent_long_ago_blocks_nothing_that_comes_after_it(tmp_path: Pat
     office, case = acknowledged(tmp_path)
     office.decide(case)
     office.deliver()
-    attack(office, "UPDATE outbox SET state = 'queued', next_attempt_at = 9000000000 WHERE kind = 'enforce'")
+    name = of_kind(office, case, "enforce")
+    lane = "SELECT object FROM preserved LIMIT 1"
+    attack(office, _AS_OWED.format("queued", "enforce", "enforcer", name))
+    attack(office, f"UPDATE outbox SET lane = ({lane}), lane_seq = 1 WHERE id = '{name}'")
     office.cancel(office.notice()["notice_id"])
     office.desk.sweep()
     office.deliver()
@@ -281,7 +338,7 @@ def test_alerts_that_say_nothing_are_not_held_against_the_way_to_people(tmp_path
     office.issue()
     for n in range(20):
         row = _LIKE_ANOTHER.replace("'made-up'", f"'made-up-{n}'")
-        attack(office, row.format(kind="page", endpoint="notifier", body="{}", attempts=0))
+        attack(office, row.format(kind="page", endpoint="notifier", body="{}"))
     for _ in range(20):
         office.desk.deliver()
         office.wait(1)
@@ -294,9 +351,9 @@ def test_alerts_that_say_nothing_are_not_held_against_the_way_to_people(tmp_path
 # ------------------------------------------------------------------------------ one row against everybody else
 
 POISON = {
-    "attempts": "UPDATE outbox SET attempts = 'x' WHERE case_id = '{case}'",
-    "less than no attempts": "UPDATE outbox SET attempts = -9 WHERE case_id = '{case}'",
-    "a lease without end": "UPDATE outbox SET lease_token = 9223372036854775807 WHERE case_id = '{case}'",
+    "attempts": "UPDATE leases SET attempts = 'x' WHERE case_id = '{case}'",
+    "less than no attempts": "UPDATE leases SET attempts = -9 WHERE case_id = '{case}'",
+    "a lease without end": "UPDATE leases SET token = 9223372036854775807 WHERE case_id = '{case}'",
     "an alert": "UPDATE outbox SET alert = 'x' WHERE case_id = '{case}'",
     "no text": "UPDATE cases SET due_at = CAST(x'ff' AS TEXT) WHERE id = '{case}'",
     "no text in a message": "UPDATE outbox SET lane = CAST(x'ff' AS TEXT) WHERE case_id = '{case}'",

@@ -14,7 +14,7 @@ import pytest
 from kz_compliance_sdk.adapters.sql import ledger
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.domain import fold
-from kz_compliance_sdk.domain.change import Change, Happened, MessageWrite, OutboxMessage
+from kz_compliance_sdk.domain.change import Change, Happened, Leased, OutboxMessage
 from kz_compliance_sdk.domain.events.office import LedgerKeyRetired
 from kz_compliance_sdk.domain.events.privacy import Erased, erasable
 from kz_compliance_sdk.domain.fold import Stream
@@ -128,7 +128,7 @@ def test_nothing_is_kept_of_what_was_rolled_back(tmp_path: Path) -> None:
     store = long_store(path)
     gone = OutboxMessage("m", PLATFORM, "c", "page", "notifier", b"{}", AT, AT)
     with pytest.raises(LeaseLost):
-        store.save(PLATFORM, (viewed(ONE, MANY), MessageWrite(gone, 1))).result(10)
+        store.save(PLATFORM, (viewed(ONE, MANY), Leased(gone, 1))).result(10)
     assert (one(store).seq, one(store).fault) == (MANY, None)
     assert kept(store) == [MANY]
     appended(store, viewed(ONE, MANY))

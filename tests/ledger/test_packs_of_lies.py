@@ -11,7 +11,7 @@ from zipfile import ZipFile
 import pytest
 
 from tests.driver import LEGAL, Driver
-from tests.ledger.otherwise import attack, rewrite
+from tests.ledger.otherwise import attack
 
 pytestmark = pytest.mark.writes_by_itself
 
@@ -33,20 +33,17 @@ def shown(office: Driver, case: str) -> dict[str, Any]:
     return {**said, "made_at": "", "audit": None}
 
 
-def test_a_pack_names_what_was_done_whatever_a_row_says(tmp_path: Path) -> None:
-    office, case = removed(tmp_path)
-    before = shown(office, case)
-    rewrite(office, lambda said: said.replace(b'"KZ"', b'"RU"'))
-    assert shown(office, case)["messages"] == before["messages"]
-    assert shown(office, case) == before
-
-
+_OWED = (
+    "INSERT INTO outbox SELECT platform_id, case_id, message_id, '{}', 'enforcer', x'7b7d', 1, 9, 'queued', '', 0"
+    " FROM attempts WHERE message_id IN (SELECT message_id FROM attempts WHERE case_id <> '' LIMIT 1)"
+)
 ROWS = {
-    "where it stands": "UPDATE outbox SET state = 'void' WHERE kind = 'enforce'",
-    "when it was over": "UPDATE outbox SET settled_at = settled_at - 60 WHERE kind = 'enforce'",
-    "what was acknowledged": "UPDATE outbox SET alert = CAST('{}' AS BLOB) WHERE kind = 'acknowledgement'",
-    "no bytes at all": "UPDATE outbox SET alert = 'x' WHERE kind = 'acknowledgement'",
-    "that it is there": "DELETE FROM outbox WHERE kind = 'acknowledgement'",
+    "that it has to leave": _OWED.format("enforce"),
+    "what it is": _OWED.format("report"),
+    "how often it was tried": (
+        "INSERT INTO leases SELECT platform_id, case_id, message_id, 'enforcer', 1, 0, 9, 9, 1, 9, 1"
+        " FROM attempts WHERE case_id <> '' LIMIT 1"
+    ),
 }
 
 

@@ -62,8 +62,8 @@ def edit(host: Host, sql: str) -> None:
 
 def pages(host: Host) -> list[str]:
     with closing(choose_driver().module.connect(host.world.path)) as raw:
-        found = raw.execute("SELECT alert FROM outbox WHERE kind = 'page' AND case_id = ''").fetchall()
-    return [json.loads(body)["reason"] for (body,) in found]
+        found = raw.execute("SELECT content FROM events WHERE kind = 'alerted'").fetchall()
+    return [json.loads(content)["data"]["reason"] for (content,) in found]
 
 
 def sweep(host: Host) -> Swept:
@@ -121,11 +121,11 @@ def test_a_row_that_was_deleted_with_all_else_is_named_paged_and_made_anew(tmp_p
     host.push(a_notice(seed=1), "m-1")
     host.push(a_notice(seed=2), "m-2")
     gone = host.case(a_notice(seed=1).notice_id)
-    for table, of_case in (("cases", "id"), ("inbox", "case_id"), ("outbox", "case_id")):
+    for table, of_case in (("cases", "id"), ("inbox", "case_id"), ("outbox", "case_id"), ("leases", "case_id")):
         edit(host, f"DELETE FROM {table} WHERE {of_case} = '{gone.id}'")
     named = [(one.case_id, one.what) for one in verify(host.store.queries(PLATFORM), PLATFORM).faults]
     assert any(case_id == gone.id and "streams" in what for case_id, what in named), named
-    assert sweep(host) == Swept(2, ((gone.id, ("row", "inbox", "messages")),))
+    assert sweep(host) == Swept(2, ((gone.id, ("row", "inbox", "outbox", "leases")),))
     assert "row_mended" in pages(host)
     back = host.case(a_notice(seed=1).notice_id)
     of_first = {name: getattr(gone, name) for name in PLANNED}
@@ -170,7 +170,7 @@ def test_what_must_not_leave_yet_stays_although_its_row_says_that_it_may(tmp_pat
     host.push(a_notice(category="fraud"), "m-1")
     host.drain()
     host.decide(proposal(measure("1")))
-    edit(host, "UPDATE outbox SET next_attempt_at = 0 WHERE kind = 'enforce'")
+    edit(host, "UPDATE leases SET next_at = 0 WHERE endpoint = 'enforcer'")
     host.drain()
     assert world.platform.calls == []
     assert "case_unreadable" in pages(host)
@@ -185,7 +185,11 @@ def test_a_message_that_nothing_owes_never_leaves(tmp_path: Path) -> None:
     host.push(a_notice(), "m-1")
     host.drain()
     sent = list(world_sends(host))
-    edit(host, "UPDATE outbox SET state = 'queued', settled_at = NULL WHERE kind = 'acknowledgement'")
+    case = host.case(a_notice().notice_id)
+    (told,) = [one.id for one in host.records(case.id).messages if one.kind == "acknowledgement"]
+    key = f"'{PLATFORM}', '{case.id}', '{told}'"
+    edit(host, f"INSERT INTO outbox VALUES ({key}, 'acknowledgement', 'regulator', x'', 1, 9, 'queued', '', 0)")
+    edit(host, f"INSERT INTO leases VALUES ({key}, 'regulator', 9, 0, 1, 0, NULL, 1, NULL)")
     host.drain()
     assert world_sends(host) == sent
 
@@ -222,7 +226,9 @@ def test_of_a_case_whose_chain_is_broken_people_are_paged_and_the_others_go_on(t
     edit(host, f"UPDATE events SET at = at + 1 WHERE seq = 1 AND instr(content, '{bad.id}')")
     host.drain()
     assert [one.case_reference for one in host.world.pager.alerts if one.case_reference == bad.id]
-    assert {one.kind for one in host.records(bad.id).messages if one.state == "done"} == {"page"}
+    kept = {one.id: one.kind for one in host.records(bad.id).messages}
+    assert set(kept.values()) == {"page", "acknowledgement"}
+    assert not kept.keys() & set(host.world.regulator.sends)
     good = host.case(a_notice(seed=2).notice_id)
     assert [one.state for one in host.records(good.id).messages] == ["done"]
 

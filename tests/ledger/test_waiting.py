@@ -249,7 +249,11 @@ def test_one_whose_bytes_are_damaged_holds_up_no_other(tmp_path: Path) -> None:
     office = office_in(tmp_path)
     name = waits_in(office)
     office.remind(office.notice(2)["notice_id"])
-    attack(office, "UPDATE parts SET bytes = zeroblob(200) WHERE name = 'message' AND stream = 1")
+    attack(
+        office,
+        "UPDATE parts SET bytes = zeroblob(200)"
+        f" WHERE name = 'message' AND stream = (SELECT n FROM streams WHERE name = '{name}')",
+    )
     assert any(name in fault for fault in office.faults())
     case = office.issue(2)
     office.deliver()

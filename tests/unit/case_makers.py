@@ -20,12 +20,13 @@ from kz_compliance_sdk.domain.commands import Command
 from kz_compliance_sdk.domain.deciding import Context
 from kz_compliance_sdk.domain.decision import Action, Decision, ItemDecision, LegalCheck, Proposal, Wording
 from kz_compliance_sdk.domain.events.base import AS_READ
+from kz_compliance_sdk.domain.events.office import Alerted
 from kz_compliance_sdk.domain.holding import Answering
 from kz_compliance_sdk.domain.messages import NAMED_BY, Respondent, acknowledgement_body, as_owed, effect_body
 from kz_compliance_sdk.domain.notice import Notice, UnreadableNotice
 from kz_compliance_sdk.domain.policy import Policy, kz_policy
 from kz_compliance_sdk.domain.report import Outcome, RefusalCode, Statement
-from kz_compliance_sdk.domain.values import stream_of
+from kz_compliance_sdk.domain.values import ALERTS, stream_of
 from kz_compliance_sdk.testing import builders
 from kz_compliance_sdk.wire.v1 import MessageType, write_message
 from tests.ledger.shadow import keyed
@@ -167,10 +168,15 @@ def proposed(
 
 def messages(change: Change, *kinds: str) -> list[OutboxMessage]:
     """What leaves by a change, each with its bytes: alerts of no case, and what the case that it writes owes since."""
-    alerts = [write for write in change if isinstance(write, OutboxMessage)]
+    alerts = [_alert(one) for one in happenings(change) if isinstance(one.event, Alerted)]
     written = {write.case.id: write.case for write in change if isinstance(write, CaseWrite)}
     found = [*alerts, *(one for after in written.values() for one in _owed(after, change))]
     return [one for one in found if not kinds or one.kind in kinds]
+
+
+def _alert(told: Happened) -> OutboxMessage:
+    name = told.stream.removeprefix(ALERTS)
+    return OutboxMessage(name, told.platform_id, "", "page", "notifier", told.words["body"], told.at, told.at)
 
 
 def _owed(after: Case, change: Change) -> Iterator[OutboxMessage]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from functools import cache, partial
 from typing import Any
@@ -18,18 +19,20 @@ from sqlalchemy import (
     union,
 )
 
-from kz_compliance_sdk.adapters.sql import inbox, rows, statements
+from kz_compliance_sdk.adapters.sql import derived, inbox, rows, statements
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql.derived import DERIVED
-from kz_compliance_sdk.adapters.sql.keys import PrivateRows
 from kz_compliance_sdk.adapters.sql.ledger import events, keys, lost_cases, parts, streams
 from kz_compliance_sdk.adapters.sql.schema import strange_doings
 from kz_compliance_sdk.adapters.sql.statements import Compiled, sqlite_statements
 from kz_compliance_sdk.adapters.sql.view import CASE_TABLES, Reads, ask, of_case
+from kz_compliance_sdk.domain.change import Attempt
 from kz_compliance_sdk.domain.checkpoints import CHECKPOINTS, Checkpoint, LogLine, checkpoint_in
 from kz_compliance_sdk.domain.events.arrivals import Sanctioned
-from kz_compliance_sdk.domain.fold import Chain
+from kz_compliance_sdk.domain.fold import Chain, Stream
+from kz_compliance_sdk.domain.proofs import of_what_leaves
 from kz_compliance_sdk.domain.received import SANCTIONS, sanctions_in
+from kz_compliance_sdk.domain.values import ALERTS
 from kz_compliance_sdk.errors import StoreDamaged
 
 _AT_ONCE = 64
@@ -52,12 +55,44 @@ class CheckpointReads(Reads):
         with self._reading() as connection:
             left = orphans(connection, self._platform)
         yield from left
+        yield from self._alert_faults()
+
+    def _alert_faults(self) -> Iterator[tuple[str, str]]:
+        """What is wrong with the alerts of no case, with what is made of their streams and with their tries, each
+        behind the name of its stream; and what lies there of alerts that are not."""
         try:
-            with self._moment() as (connection, ledger):
-                untried = loose(connection, self._platform, self._private(connection, ledger))
+            tried = self._tried_of_none()
         except (StoreDamaged, TypeError, ValueError) as error:
-            untried = [f"the rows of no case cannot be read: {error}"]
-        yield from (("", what) for what in untried)
+            yield "", f"the tries of no case cannot be read: {error}"
+            return
+        after = ""
+        while True:
+            with self._moment() as (connection, ledger):
+                found = derived.alerts_between(
+                    partial(ask, connection), sqlite_statements(), self._platform, after, _AT_ONCE
+                )
+                chains = ledger.streams(self._platform, found)
+                faults = [
+                    (name, one)
+                    for name, stored in found.items()
+                    for one in (
+                        *_faults_of_alert(chains[name], *stored, tried.pop(name.removeprefix(ALERTS), [])),
+                        *ledger.chain(chains[name]).faults,
+                    )
+                ]
+            yield from dict.fromkeys(faults)
+            if not found:
+                yield from (("", f"something was tried of a message {one} that is not there") for one in sorted(tried))
+                return
+            after = max(found)
+
+    def _tried_of_none(self) -> dict[str, list[Attempt]]:
+        tried: dict[str, list[Attempt]] = defaultdict(list)
+        with self._moment() as (connection, ledger):
+            private = self._private(connection, ledger)
+            for row in of_case(connection.dialect.name).rows(connection, t.attempts.name, self._platform, ""):
+                tried[row[2]].append(private.attempt_from(row))
+        return tried
 
     def _log_faults(self) -> Iterator[str]:
         after, last = 0, -1
@@ -133,7 +168,7 @@ def orphans(connection: Connection, platform_id: str) -> list[tuple[str, str]]:
 
 @cache
 def _orphans() -> CompoundSelect[Any]:
-    loose: tuple[Table, ...] = (inbox.inbox, t.outbox, t.attempts)
+    loose: tuple[Table, ...] = (inbox.inbox, t.outbox, t.leases, t.attempts)
     platform: BindParameter[str] = bindparam("platform")
     left = union(
         *(
@@ -160,15 +195,11 @@ def of_no_stream(connection: Connection) -> list[str]:
     ]
 
 
-def loose(connection: Connection, platform_id: str, private: PrivateRows) -> list[str]:
-    """What is wrong with rows that belong to no case, in words."""
-
-    def of(table: Table) -> Sequence[Any]:
-        return of_case(connection.dialect.name).rows(connection, table.name, platform_id, "")
-
-    made = {one.id: one.attempts for one in map(rows.message_from, of(t.outbox))}
-    return [
-        f"the attempt {tried.number} of the message {tried.message_id} was never made"
-        for tried in map(private.attempt_from, of(t.attempts))
-        if not 0 < tried.number <= made.get(tried.message_id, 0)
-    ]
+def _faults_of_alert(
+    stream: Stream, stored: Sequence[Any], lines: Sequence[Any], tried: Sequence[Attempt]
+) -> Iterator[str]:
+    if stream.fault is not None:
+        return  # its chain says what is wrong
+    if [*map(tuple, stored)] != derived.messages_of(stream.case):
+        yield f"the row of {stream.name} in outbox is not that of its stream"
+    yield from of_what_leaves("", stream.case, rows.by_lines("", lines, stream.case), tried)

@@ -15,14 +15,16 @@ from sqlalchemy import Column, Index, Integer, String, Table, Text, bindparam, d
 
 from kz_compliance_sdk.adapters.sql import inbox
 from kz_compliance_sdk.adapters.sql.ledger import Ledger
-from kz_compliance_sdk.adapters.sql.tables import Time, new_table, of_platform
+from kz_compliance_sdk.adapters.sql.rows import message_row
+from kz_compliance_sdk.adapters.sql.tables import Time, new_table, of_platform, outbox
 from kz_compliance_sdk.domain import fold
 from kz_compliance_sdk.domain.fold import PlatformObject, object_in
 from kz_compliance_sdk.domain.holding import names_of
-from kz_compliance_sdk.domain.values import stream_of
+from kz_compliance_sdk.domain.messages import as_owed
+from kz_compliance_sdk.domain.values import ALERTS, case_in, stream_of
 
 if TYPE_CHECKING:
-    from kz_compliance_sdk.adapters.sql.statements import Compiled
+    from kz_compliance_sdk.adapters.sql.statements import Compiled, Statements
 
 
 _Row = tuple[Any, ...]
@@ -91,11 +93,18 @@ def _tallies_of(chain: fold.Case, _objects: object) -> list[_Row]:
     return [] if chain.tally is None else [astuple(chain.tally)]
 
 
+def messages_of(chain: fold.Case, _objects: object = ()) -> list[_Row]:
+    """What a case, or the stream of an alert, still owes."""
+    case_id = case_in(chain.stream)
+    return [message_row(as_owed(chain.platform, case_id, one)) for one in chain.owed]
+
+
 DERIVED: Final[Mapping[Table, Callable[[fold.Case, Collection[PlatformObject]], Iterable[_Row]]]] = {
     appeals: _appeals_of,
     preserved: _preserved_of,
     tallies: _tallies_of,
     inbox.inbox: inbox.rows_of,
+    outbox: messages_of,
 }
 _BY_NAME: Final = {table.name: table for table in DERIVED}
 
@@ -180,3 +189,30 @@ def _objects_of(ledger: Ledger, chain: fold.Case) -> list[PlatformObject]:
     """The objects of a case, but for one that cannot be read: of that people are told."""
     streams = ledger.streams(chain.platform, names_of(chain)).values()
     return [object_in(stream) for stream in streams if stream.fault is None]
+
+
+def alerts_between(
+    read: Callable[..., list[Any]], statements: Statements, platform: str, after: str, limit: int
+) -> dict[str, tuple[list[_Row], list[_Row]]]:
+    """The next streams of alerts behind the stream `after`, those that are gone among them, each with the rows and the
+    lines that are there of it."""
+    own = {"k_platform_id": platform}
+    named = read(statements.inbox.streams, after=max(after, ALERTS), until=f"{ALERTS}~", n=limit, **own)
+    names = [name for (name,) in named]
+    last = names[-1].removeprefix(ALERTS) if len(names) == limit else "~"
+    found: dict[str, tuple[list[_Row], list[_Row]]] = {name: ([], []) for name in names}
+    for place, table in enumerate((outbox.name, "leases")):
+        for row in read(statements.of_none[table], k_after=after.removeprefix(ALERTS), k_last=last, **own):
+            found.setdefault(f"{ALERTS}{row[2]}", ([], []))[place].append(row)
+    return dict(sorted(found.items()))
+
+
+def write_alerts(
+    of: Collection[tuple[str, str]], ledger: Ledger, statements: Statements, execute: Callable[[str, _Row], Any]
+) -> None:
+    """Write the rows of these alerts anew, each named by its platform and its stream."""
+    for platform, name in sorted(of):
+        if name.startswith(ALERTS):
+            execute(statements.message_settled.sql, (platform, "", name.removeprefix(ALERTS)))
+            for row in messages_of(ledger.streams(platform, [name])[name].case):
+                execute(statements.inserts[outbox.name].sql, row)

@@ -172,7 +172,7 @@ def write(
     execute: Callable[[str, _Row], Any],
 ) -> None:
     """Write the rows of these messages anew, each named by its platform and its stream."""
-    for platform, name in sorted(of):
+    for platform, name in sorted(one for one in of if one[1].startswith(MESSAGES)):
         execute(statements.clear.sql, (platform, name.removeprefix(MESSAGES)))
         for row in lodged_rows(ledger.stream(platform, name)):
             execute(statements.put.sql, row)

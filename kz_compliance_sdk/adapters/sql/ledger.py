@@ -63,7 +63,7 @@ from kz_compliance_sdk.domain.ledger import (
     read,
     seal,
 )
-from kz_compliance_sdk.domain.values import stream_of
+from kz_compliance_sdk.domain.values import OWING, stream_of
 from kz_compliance_sdk.errors import ConfigError, Conflict
 
 if TYPE_CHECKING:
@@ -552,12 +552,18 @@ class Appending(Ledger):
         for link_, words in made:
             for part in words:
                 self._part_keys.check(link_.platform, link_.stream, part.cls)
+        after = {key: one.stream.then(one.stream.number, one.events, one.roster) for key, one in grown.items()}
+        for stream in after.values():
+            if stream.name.startswith(OWING):
+                # An event that its case cannot take would be damage for ever.
+                stream.case  # noqa: B018  folded
         # From here on nothing is refused.
         numbers = {key: one.stream.number or self._new_stream(*key) for key, one in grown.items()}
         for (link_, words), one in zip(made, happened, strict=True):
             self._stage(numbers[link_.platform, link_.stream], link_, words, one.event)
-        for key, one_ in grown.items():
-            self._streams[key] = one_.stream.then(numbers[key], one_.events, one_.roster)
+        for key, stream in after.items():
+            stream.number = numbers[key]
+        self._streams |= after
         return [link_.seq for link_, _ in made]
 
     def write(self, inserts: Mapping[str, Compiled], execute: Execute, execute_many: ExecuteMany) -> None:

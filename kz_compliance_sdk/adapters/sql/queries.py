@@ -3,7 +3,7 @@ to one case."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -25,6 +25,7 @@ from kz_compliance_sdk.domain.appeals import Appeal, appeal_of
 from kz_compliance_sdk.domain.believed import as_far_as_told, as_told, read_case
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import (
+    Attempt,
     CursorMoved,
     EndpointState,
     Heartbeat,
@@ -149,6 +150,14 @@ class SqlQueries(FigureReads, CheckpointReads):
     def case(self, case_id: str) -> Case:
         with self._reading() as connection:
             return self._case(connection, self._ledger(connection), case_id)[0]
+
+    def _lines(self, connection: Connection, stream: Stream) -> dict[str, OutboxMessage]:
+        """The messages of a case that have a line in the leases which can be read; by their rows where its chain
+        cannot be."""
+        if stream.fault is not None:
+            found = self._readable(connection, "outbox", stream.reference, rows.message_from, [])
+            return {one.id: one for one in found}
+        return rows.by_lines(stream.reference, self._rows(connection, "leases", stream.reference), stream.case)
 
     def _readable(
         self, connection: Connection, table: str, case_id: str, read: Callable[[Any], T], unreadable: list[str]
@@ -292,19 +301,20 @@ class SqlQueries(FigureReads, CheckpointReads):
                 damage += self._misnamed(case, stream, keyed)
             except StoreDamaged as error:
                 damage.append(error.message)
-            stored_messages = self._readable(connection, "outbox", case_id, rows.message_from, unreadable)
+            lines = self._lines(connection, stream)
+            attempts = self._readable(connection, "attempts", case_id, private.attempt_from, unreadable)
             return Records(
                 case=case,
                 chain=chain,
-                messages=_left(chain, stored_messages),
-                attempts=self._readable(connection, "attempts", case_id, private.attempt_from, unreadable),
+                messages=_left(chain, lines, attempts),
+                attempts=attempts,
                 repeats=self._repeats(connection, stream),
                 lies=lies,
                 unreadable=unreadable,
                 damage=damage,
                 held=held,
                 keyed=keyed,
-                rows=stored_messages,
+                lines=lines,
             )
 
     def _keyed(self, private: PrivateRows) -> Callable[..., str]:
@@ -380,7 +390,7 @@ class SqlQueries(FigureReads, CheckpointReads):
         return lambda *key: counts.get(key, 0)
 
     def health(self, now: int) -> Health:
-        c, o = t.cases.c, t.outbox.c
+        c, o, line = t.cases.c, t.outbox.c, t.leases.c
         free, in_hand = text("state = 'queued'"), text("closed_at IS NULL AND state <> 'queued'")
         by_state: dict[str, int] = {}
         overdue, longer_terms, oldest = 0, 0, None
@@ -401,11 +411,10 @@ class SqlQueries(FigureReads, CheckpointReads):
                 oldest = due if oldest is None or (due is not None and due < oldest) else oldest
             waits = (c.platform_id == self._platform, in_hand, c.state == "in_approval", c.flags.like("%withheld%"))
             withheld = connection.execute(select(func.count()).where(*waits)).scalar_one()
-            undelivered = text("state IN ('queued', 'leased')")
-            mine = (o.platform_id == self._platform, undelivered)
+            leaves = (line.platform_id == self._platform, text("next_at IS NOT NULL"))
             # A platform that cannot tell its users still delivers everything else.
-            waiting = connection.execute(select(func.count()).where(*mine, o.endpoint != MESSENGER)).scalar_one()
-            late_notices = select(func.count()).where(*mine, o.endpoint == MESSENGER, o.next_attempt_at <= now)
+            waiting = connection.execute(select(func.count()).where(*leaves, line.endpoint != MESSENGER)).scalar_one()
+            late_notices = select(func.count()).where(*leaves, line.endpoint == MESSENGER, line.next_at <= now)
             untold = connection.execute(late_notices).scalar_one()
             parked = connection.execute(
                 select(func.count()).where(o.platform_id == self._platform, text("state = 'parked'"))
@@ -437,13 +446,17 @@ def _not_opened(error: StoreDamaged, *_what: object) -> str:
     raise error
 
 
-def _left(chain: Chain, stored: Sequence[OutboxMessage]) -> tuple[OutboxMessage, ...]:
-    """The messages of a case as its chain has them, as far as it can be read."""
+def _left(chain: Chain, lines: Mapping[str, OutboxMessage], attempts: Iterable[Attempt]) -> tuple[OutboxMessage, ...]:
+    """The messages of a case as its chain has them, as far as it can be read. How often one was tried that has no line
+    any more is told by its tries."""
     if chain.stream.fault is not None:
-        return tuple(stored)
+        return tuple(lines.values())
     if chain.damage:
-        return tuple(as_far_as_told(chain.stream, chain.words, stored))
-    return as_told(chain.stream, chain.all_words(), stored)
+        left = tuple(as_far_as_told(chain.stream, chain.words, lines))
+    else:
+        left = as_told(chain.stream, chain.all_words(), lines)
+    tries = {one.message_id: one.number for one in sorted(attempts, key=lambda one: one.number)}
+    return tuple(one if one.id in lines else one.but(attempts=tries.get(one.id, 0)) for one in left)
 
 
 def _shown(row: Sequence[Any], stream: Stream, opens: Opens) -> Case:

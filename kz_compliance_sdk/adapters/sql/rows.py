@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import wraps
 from typing import Any, Final, TypeVar
 
@@ -25,6 +26,7 @@ from kz_compliance_sdk.domain.change import (
 from kz_compliance_sdk.domain.flags import UNREADABLE
 from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.ledger import Roster
+from kz_compliance_sdk.domain.messages import as_owed
 from kz_compliance_sdk.domain.values import stream_of
 from kz_compliance_sdk.errors import InvalidInput, StoreDamaged
 
@@ -167,46 +169,96 @@ def message_row(message: OutboxMessage) -> tuple[Any, ...]:
         message.id,
         message.kind,
         message.endpoint,
-        message.body if message.kind == "page" else b"",
+        message.body if message.kind == "page" and message.case_id else b"",
         message.created_at,
-        message.next_attempt_at,
         message.deadline_at,
-        message.state,
-        message.attempts,
-        message.refusals,
-        message.refused_since,
-        message.maybe_arrived,
+        message.state if message.state in ("waiting", "parked") else "queued",
         message.lane,
         message.lane_seq,
-        message.lease_token,
-        message.lease_expires_at,
-        message.settled_at,
     )
 
 
 @readable(t.outbox, 1)
 def message_from(row: Row) -> OutboxMessage:
+    """A message as its row alone has it."""
     return OutboxMessage.of(
-        id=row[2],
         platform_id=row[0],
         case_id=row[1],
+        id=row[2],
         kind=row[3],
         endpoint=row[4],
         body=row[5],
         created_at=row[6],
-        next_attempt_at=row[7],
-        deadline_at=row[8],
-        state=row[9],
-        attempts=row[10],
-        refusals=row[11],
-        refused_since=row[12],
-        maybe_arrived=bool(row[13]),
-        lane=row[14],
-        lane_seq=row[15],
-        lease_token=row[16],
-        lease_expires_at=row[17],
-        settled_at=row[18],
+        next_attempt_at=row[6],
+        deadline_at=row[7],
+        state=row[8],
+        lane=row[9],
+        lane_seq=row[10],
     )
+
+
+def lease_row(message: OutboxMessage) -> tuple[Any, ...]:
+    leaves = message.state in ("queued", "leased")
+    return (
+        message.platform_id,
+        message.case_id,
+        message.id,
+        message.endpoint,
+        message.urgent_at,
+        message.next_attempt_at if leaves else None,
+        message.attempts,
+        message.refusals,
+        message.refused_since,
+        message.lease_token,
+        message.lease_expires_at if message.state == "leased" else None,
+    )
+
+
+@readable(t.leases, 1)
+def _line_from(row: Row) -> dict[str, Any]:
+    leaves, expires_at = row[5] is not None, row[10]
+    return {
+        "endpoint": row[3],
+        **({"next_attempt_at": row[5]} if leaves else {}),
+        "attempts": row[6],
+        "refusals": row[7],
+        "refused_since": row[8],
+        "lease_token": row[9],
+        "lease_expires_at": expires_at,
+        **({"state": "leased" if expires_at is not None else "queued"} if leaves else {}),
+    }
+
+
+def by_line(message: OutboxMessage, row: Row) -> OutboxMessage:
+    """A message, as its line says that it is tried. Raises StoreDamaged for a line that cannot be read."""
+    said = _line_from(row)
+    if "state" not in said and message.state == "queued":
+        said["state"] = "parked"
+    return message.but(**said, **({} if row[4] == message.urgent_at else {"deadline_at": row[4]}))
+
+
+def joined(row: Row) -> OutboxMessage:
+    """A message by its row, and by its line behind that."""
+    message = message_from(row[:_OUTBOX])
+    return by_line(message, row[_OUTBOX:])
+
+
+_OUTBOX: Final = len(t.outbox.columns)
+
+
+def by_lines(case_id: str, lines: Iterable[Row], chain: fold.Case) -> dict[str, OutboxMessage]:
+    """The messages of a stream that have a line that can be read, by their ids; one that nothing owes among them."""
+    held: dict[str, OutboxMessage] = {}
+    for row in lines:
+        owed = chain.messages.get(row[2])
+        with suppress(StoreDamaged):
+            held[row[2]] = of_none(row) if owed is None else by_line(as_owed(chain.platform, case_id, owed), row)
+    return held
+
+
+def of_none(row: Row) -> OutboxMessage:
+    """The message of a line that nothing owes."""
+    return OutboxMessage(row[2], row[0], row[1], "page", "", b"", 0, 0)
 
 
 def attempt_row(attempt: Attempt) -> tuple[Any, ...]:

@@ -6,12 +6,11 @@ SQLAlchemy's cost is per statement: grouped it vanishes, one by one it is three 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, partial
-from types import MappingProxyType
 from typing import Any, Final, Protocol, cast
 
 import msgspec
@@ -159,37 +158,20 @@ def _key(table: Table, *names: str) -> Any:
 
 
 _prior = t.outbox.alias("prior")
-# What is parked unsettled may have been carried out: its answer could not be used.
-_NOT_IN_FLIGHT = text("(state IN ('queued', 'waiting') OR (state = 'parked' AND settled_at IS NULL))")
 _LANE_IS_FREE = or_(
     t.outbox.c.lane == literal_column("''"),
     ~exists().where(
         _prior.c.platform_id == t.outbox.c.platform_id,
         _prior.c.lane == t.outbox.c.lane,
         _prior.c.lane_seq < t.outbox.c.lane_seq,
-        text("prior.state IN ('queued', 'leased') AND prior.lane <> ''"),
+        text("prior.state = 'queued' AND prior.lane <> ''"),
     ),
 )
-
-
-FIXED: Mapping[str, tuple[str, ...]] = MappingProxyType({"outbox": ("kind", "alert", "created_at", "lane", "lane_seq")})
-"""Columns that never change once they are written: an update leaves them out."""
-
-
-def moving(table: Table, keys: tuple[str, ...]) -> tuple[int, ...]:
-    """Where in a row of the table the columns stand that an update sets."""
-    fixed = (*keys, *FIXED.get(table.name, ()))
-    return tuple(at for at, column in enumerate(table.columns) if column.name not in fixed)
-
-
-def _bound(*names: str) -> dict[str, Any]:
-    return {name: bindparam(f"v_{name}") for name in names}
-
-
-def _update_all(table: Table, keys: tuple[str, ...], guard: Any) -> Any:
-    fixed = (*keys, *FIXED.get(table.name, ()))
-    values = _bound(*(column.name for column in table.columns if column.name not in fixed))
-    return update(table).where(_key(table, *keys), guard).values(values)
+_LEAVES = text("leases.next_at IS NOT NULL")
+_MESSAGE = ("platform_id", "case_id", "id")
+_OF_MESSAGE = and_(*(t.outbox.c[name] == t.leases.c[name] for name in _MESSAGE))
+MOVING: Final = tuple(column.name for column in t.leases.columns if column.name not in _MESSAGE)
+"""The columns of a line that a lease or a try sets."""
 
 
 class Statements:
@@ -212,20 +194,19 @@ class Statements:
         case_key = ("platform_id", "id")
         said = (column.name for column in t.cases.columns if column.name not in case_key)
         self.inserts["cases"] = upsert(t.cases, case_key, *said)
-        self.message_update = compiled(_update_all(t.outbox, ("platform_id", "case_id", "id"), text("1 = 1")))
-        self.message_update_leased = compiled(
-            _update_all(
-                t.outbox,
-                ("platform_id", "case_id", "id"),
-                # What was voided or settled meanwhile must not come back to life.
-                and_(t.outbox.c.lease_token == bindparam("was_token"), text("state NOT IN ('done', 'void')")),
-            )
-        )
-        self.message_void = compiled(
-            update(t.outbox)
-            .where(_key(t.outbox, "platform_id", "case_id", "id"), text("state NOT IN ('done', 'void')"))
-            .values(state=literal_column("'void'"), settled_at=bindparam("v_settled_at"))
-        )
+        said = (column.name for column in t.outbox.columns if column.name not in _MESSAGE)
+        self.inserts["outbox"] = upsert(t.outbox, _MESSAGE, *said)
+        self.message_settled = compiled(delete(t.outbox).where(_key(t.outbox, *_MESSAGE)))
+        # What was voided or settled meanwhile has no line, and does not come back to life.
+        is_held = t.leases.c.token == bindparam("was_token")
+        moved: dict[str, Any] = {name: bindparam(f"v_{name}") for name in MOVING}
+        self.lease_moved = compiled(update(t.leases).where(_key(t.leases, *_MESSAGE), is_held).values(moved))
+        self.lease_over = compiled(delete(t.leases).where(_key(t.leases, *_MESSAGE), is_held))
+        self.lease_gone = compiled(delete(t.leases).where(_key(t.leases, *_MESSAGE)))
+        self.lease_anew = upsert(t.leases, _MESSAGE, *MOVING)
+        elsewhere: dict[str, Any] = {name: bindparam(f"v_{name}") for name in ("endpoint", "urgent_at")}
+        elsewhere["next_at"] = case((t.leases.c.next_at.is_not(None), bindparam("v_next_at")))
+        self.lease_elsewhere = compiled(update(t.leases).where(_key(t.leases, *_MESSAGE)).values(elsewhere))
         self.case = compiled(select(t.cases).where(_key(t.cases, "platform_id", "id")))
         of_notices = t.cases.c.notice_id.in_(in_list("k_notice_ids"))
         self.cases_of_notices = compiled(select(t.cases).where(_key(t.cases, "platform_id"), of_notices))
@@ -257,28 +238,34 @@ class Statements:
         self.copies_over = compiled(copies.order_by(t.cases.c.id).limit(AT_MOST))
         held = text("state IN ('waiting', 'parked')")
         self.held_message = compiled(select(t.outbox).where(_key(t.outbox, "platform_id", "id"), held))
-        in_range = t.outbox.c.case_id > bindparam("k_after"), t.outbox.c.case_id <= bindparam("k_last")
-        self.messages_between = compiled(select(t.outbox).where(_key(t.outbox, "platform_id"), *in_range))
-        unsettled = or_(_NOT_IN_FLIGHT, text("state = 'leased'"))
-        open_messages = select(t.outbox).where(_key(t.outbox, "platform_id", "case_id"), unsettled)
-        self.open_messages = compiled(open_messages)
+        line = t.leases.c
+        in_range = line.case_id > bindparam("k_after"), line.case_id <= bindparam("k_last")
+        self.leases_between = compiled(select(t.leases).where(_key(t.leases, "platform_id"), *in_range))
+        self.leases = compiled(select(t.leases).where(_key(t.leases, "platform_id", "case_id")))
+        self.lease = compiled(select(t.leases).where(_key(t.leases, *_MESSAGE)))
+        self.of_none = {
+            table.name: compiled(
+                select(table)
+                .where(_key(table, "platform_id"), table.c.case_id == literal_column("''"))
+                .where(table.c.id > bindparam("k_after"), table.c.id <= bindparam("k_last"))
+            )
+            for table in (t.outbox, t.leases)
+        }
         told = (column for column in t.attempts.columns if column.name != "detail")
         of_message = (
             _key(t.attempts, "platform_id", "case_id", "message_id"),
             t.attempts.c.number > bindparam("after"),
         )
         self.attempts = compiled(select(*told).where(*of_message).order_by(t.attempts.c.number))
-        due = select(t.outbox).where(
-            _key(t.outbox, "platform_id", "endpoint"),
-            text("state IN ('queued', 'leased')"),
-            t.outbox.c.next_attempt_at <= bindparam("now"),
-            _LANE_IS_FREE,
+        due = (
+            select(t.outbox, t.leases)
+            .select_from(t.leases.join(t.outbox, _OF_MESSAGE))
+            .where(_key(t.leases, "platform_id", "endpoint"), _LEAVES, line.next_at <= bindparam("now"), _LANE_IS_FREE)
         )
-        due = due.order_by(t.outbox_urgency, t.outbox.c.next_attempt_at).limit(AT_MOST)
-        self.due_messages = compiled(due)
-        unsent = (_key(t.outbox, "platform_id", "endpoint"), text("state IN ('queued', 'leased')"))
-        following = select(t.outbox_urgency).where(*unsent, t.outbox_urgency > bindparam("now"))
-        self.next_deadline = compiled(following.order_by(t.outbox_urgency).limit(ONLY_ONE))
+        self.due_messages = compiled(due.order_by(line.urgent_at, line.next_at).limit(AT_MOST))
+        following = select(line.urgent_at).where(_key(t.leases, "platform_id", "endpoint"), _LEAVES)
+        following = following.where(line.urgent_at > bindparam("now"))
+        self.next_deadline = compiled(following.order_by(line.urgent_at).limit(ONLY_ONE))
         self.derived = DerivedStatements(compiled, upsert)
         self.inbox = InboxStatements(compiled, upsert)
         self.private = PrivateStatements(compiled)
@@ -318,12 +305,7 @@ class PrivateStatements:
         self.platform_key = compiled(select(t.platform_keys.c.key).where(_key(t.platform_keys, "platform_id", "name")))
         self.keep_platform_key = compiled(insert(t.platform_keys))
         of_case = ("platform_id", "case_id")
-        # What the platform or the regulator would not take can never be sent again without its words.
-        not_parked = case((t.outbox.c.state == text("'parked'"), text("'void'")), else_=t.outbox.c.state)
-        self.erase: tuple[Any, ...] = (
-            compiled(update(t.outbox).where(_key(t.outbox, *of_case)).values(state=not_parked)),
-            compiled(update(t.attempts).where(_key(t.attempts, *of_case)).values(detail=b"")),
-        )
+        self.erase = compiled(update(t.attempts).where(_key(t.attempts, *of_case)).values(detail=b""))
 
 
 class ClockStatements:
@@ -334,24 +316,28 @@ class ClockStatements:
         by_s: Any = bindparam("by_s")
         since: Any = bindparam("since")
         now: Any = bindparam("now")
-        o, e, h = t.outbox.c, t.endpoints.c, t.heartbeats.c
-        mine = (o.platform_id == bindparam("k_platform_id"), text("state IN ('queued', 'leased')"))
-        lease = {"lease_expires_at": o.lease_expires_at + by_s}
-        sooner, untried = o.next_attempt_at + by_s, o.attempts == 0
+        o, e, h, line = t.outbox.c, t.endpoints.c, t.heartbeats.c, t.leases.c
+        mine = (line.platform_id == bindparam("k_platform_id"), text("next_at IS NOT NULL"))
+        lease = {"expires_at": line.expires_at + by_s}
+        sooner, untried = line.next_at + by_s, line.attempts == 0
+
+        def owed(*when: Any) -> Any:
+            return exists().where(_OF_MESSAGE, *when)
+
         # What was jumped over, and what was planned before. A day until which a user must not be told is a date, not a
         # length of time.
-        jumped_over = o.next_attempt_at < since + by_s
-        older = untried & (o.created_at <= since) & (o.kind != "user_notice")
-        ahead = update(t.outbox).where(*mine, o.next_attempt_at > since, or_(jumped_over, older))
-        self.forward = (compiled(ahead.values(next_attempt_at=sooner, **lease)),)
+        jumped_over = line.next_at < since + by_s
+        older = untried & owed(o.created_at <= since, o.kind != "user_notice")
+        ahead = update(t.leases).where(*mine, line.next_at > since, or_(jumped_over, older))
+        self.forward = (compiled(ahead.values(next_at=sooner, **lease)),)
         # What was planned since stays where it is.
-        newer = untried & (o.created_at > since + by_s) & (o.created_at <= now)
-        day = case(((o.kind == "user_notice") & (o.next_attempt_at >= o.deadline_at), o.deadline_at), else_=sooner)
-        behind = update(t.outbox).where(*mine, o.next_attempt_at > now, ~newer)
+        newer = untried & owed(o.created_at > since + by_s, o.created_at <= now)
+        dated = owed(o.kind == "user_notice", line.next_at >= o.deadline_at)
+        behind = update(t.leases).where(*mine, line.next_at > now, ~newer)
         paused = update(t.endpoints).where(e.platform_id == bindparam("k_platform_id"), e.open_until > now)
         seen = update(t.heartbeats).where(h.platform_id == bindparam("k_platform_id"), h.at > now)
         self.back = (
-            compiled(behind.values(next_attempt_at=func.max(sooner, day), **lease)),
+            compiled(behind.values(next_at=func.max(sooner, case((dated, line.urgent_at), else_=sooner)), **lease)),
             compiled(paused.values(open_until=e.open_until + by_s)),
             compiled(seen.values(at=h.at + by_s)),
         )

@@ -9,7 +9,6 @@ from typing import Literal
 
 from sqlalchemy import (
     BigInteger,
-    Boolean,
     CheckConstraint,
     Column,
     Index,
@@ -19,7 +18,6 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    func,
     text,
 )
 from sqlalchemy.schema import SchemaItem
@@ -118,8 +116,8 @@ Index("cases_watched", cases.c.platform_id, cases.c.watch_at, sqlite_where=_watc
 # each random place costs a page in every commit.
 outbox = new_table(
     "outbox",
-    ("rows", "operations"),
-    "A message that leaves: the chain of its case says what is owed, this where it stands on its way.",
+    ("rows",),
+    "A message that has still to leave, or waits for a person: made of the chain of its case.",
     of_platform(),
     Column("case_id", String(36), primary_key=True, comment="whose it is; empty for an alert of no case"),
     Column("id", String(36), primary_key=True, comment="also the idempotency key"),
@@ -134,13 +132,8 @@ outbox = new_table(
     ),
     Column("alert", LargeBinary, nullable=False, comment="what an alert says; empty for all else"),
     Column("created_at", Time, nullable=False, comment="when it was owed"),
-    Column("next_attempt_at", Time, nullable=False, comment="when it is tried next"),
     Column("deadline_at", Time, comment="the deadline that it serves; none for an alert"),
-    Column("state", String(8), nullable=False, comment="queued, leased, waiting, parked, done, void"),
-    Column("attempts", Integer, nullable=False, comment="how often it was tried"),
-    Column("refusals", Integer, nullable=False, comment="how often it was refused for what may pass"),
-    Column("refused_since", Time, comment="since when"),
-    Column("maybe_arrived", Boolean, nullable=False, comment="whether a try may have come through"),
+    Column("state", String(8), nullable=False, comment="queued; waiting, parked: for a person"),
     Column(
         "lane",
         String(200),
@@ -148,25 +141,9 @@ outbox = new_table(
         comment="what must leave in order: a digest of the object, or the case of a report; empty for all else",
     ),
     Column("lane_seq", BigInteger, nullable=False, comment="the place in the lane"),
-    Column("lease_token", BigInteger, nullable=False, comment="grows with each lease"),
-    Column("lease_expires_at", Time, comment="until when a worker has it"),
-    Column("settled_at", Time, comment="when it was over"),
     blobs=("alert",),
 )
-_due = text("state IN ('queued', 'leased')")
-_lane_open = text("state IN ('queued', 'leased') AND lane <> ''")
-# What has no deadline is an alert of its own: it is urgent from its first second. The time of the next attempt comes
-# last: few messages that wait for it stand before one that is due, since a breaker keeps the others from being tried.
-outbox_urgency = func.coalesce(outbox.c.deadline_at, outbox.c.created_at)
-Index(
-    "outbox_due",
-    outbox.c.platform_id,
-    outbox.c.endpoint,
-    outbox_urgency,
-    outbox.c.next_attempt_at,
-    sqlite_where=_due,
-    postgresql_where=_due,
-)
+_lane_open = text("state = 'queued' AND lane <> ''")
 Index(
     "outbox_lane",
     outbox.c.platform_id,
@@ -177,6 +154,35 @@ Index(
 )
 _held = text("state IN ('waiting', 'parked')")
 Index("outbox_held", outbox.c.platform_id, outbox.c.id, sqlite_where=_held, postgresql_where=_held)
+
+leases = new_table(
+    "leases",
+    ("operations",),
+    "When a message is tried next, and who has it in hand. Its line is made with the row, and goes with it.",
+    of_platform(),
+    Column("case_id", String(36), primary_key=True, comment="as in outbox"),
+    Column("id", String(36), primary_key=True, comment="of which message"),
+    Column("endpoint", String(32), nullable=False, comment="as in outbox"),
+    Column("urgent_at", Time, nullable=False, comment="by this it is in order"),
+    Column("next_at", Time, comment="when it is tried next; none while it waits for a person"),
+    Column("attempts", Integer, nullable=False, comment="how often it was tried"),
+    Column("refusals", Integer, nullable=False, comment="how often it was refused for what may pass"),
+    Column("refused_since", Time, comment="since when"),
+    Column("token", BigInteger, nullable=False, comment="grows with each lease"),
+    Column("expires_at", Time, comment="until when a worker has it"),
+)
+_due = text("next_at IS NOT NULL")
+# The time of the next attempt comes last: few messages that wait for it stand before one that is due, since a breaker
+# keeps the others from being tried.
+Index(
+    "leases_due",
+    leases.c.platform_id,
+    leases.c.endpoint,
+    leases.c.urgent_at,
+    leases.c.next_at,
+    sqlite_where=_due,
+    postgresql_where=_due,
+)
 
 attempts = new_table(
     "attempts",

@@ -6,7 +6,7 @@ Inserts are grouped by table; each guarded update stands alone, so that the rows
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import astuple
 from functools import partial
@@ -15,12 +15,11 @@ from types import MappingProxyType
 from typing import Any
 
 from kz_compliance_sdk.adapters.sql import derived, inbox
-from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql.files import Files
 from kz_compliance_sdk.adapters.sql.keys import MasterKeys, PartKeys, PrivateRows
 from kz_compliance_sdk.adapters.sql.lane import ChangeRefused, Job
 from kz_compliance_sdk.adapters.sql.ledger import Appending, Ledger
-from kz_compliance_sdk.adapters.sql.rows import came_row, case_row, message_row
+from kz_compliance_sdk.adapters.sql.rows import came_row, case_row, lease_row, message_row
 from kz_compliance_sdk.adapters.sql.sqlite import (
     OVERWRITE_ALL,
     OVERWRITE_IN_PLACE,
@@ -30,8 +29,9 @@ from kz_compliance_sdk.adapters.sql.sqlite import (
     open_connection,
     store_error,
 )
-from kz_compliance_sdk.adapters.sql.statements import Behind, Compiled, Shared, Statements, moving, set_clock
+from kz_compliance_sdk.adapters.sql.statements import Behind, Compiled, Shared, Statements, set_clock
 from kz_compliance_sdk.adapters.sql.view import View
+from kz_compliance_sdk.domain import fold
 from kz_compliance_sdk.domain.believed import PLANNED
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import (
@@ -43,10 +43,10 @@ from kz_compliance_sdk.domain.change import (
     EndpointState,
     Happened,
     Heartbeat,
-    LodgedAnew,
-    MessageWrite,
+    Leased,
     OutboxMessage,
     RefusalsCounted,
+    RowsAnew,
     happenings,
 )
 from kz_compliance_sdk.domain.checkpoints import TilesMade
@@ -58,7 +58,7 @@ from kz_compliance_sdk.domain.events.remedies import Appealed
 from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.ledger import LedgerKeys
 from kz_compliance_sdk.domain.messages import as_owed
-from kz_compliance_sdk.domain.values import MESSAGES, stream_of
+from kz_compliance_sdk.domain.values import MESSAGES, OWING, case_in, stream_of
 from kz_compliance_sdk.errors import CommitUnknown, Conflict, LeaseLost, StoreError, StoreUnusable
 from kz_compliance_sdk.ports import Env
 
@@ -100,8 +100,7 @@ class SqliteTransaction:
         self._preserved: set[tuple[str, str, str]] = set()
         self._lodged: set[tuple[str, str]] = set()
         self._came: dict[tuple[str, str, str, str], int] = {}
-        self._owed: list[OutboxMessage] = []
-        self._voided: list[tuple[int, str, str, str]] = []
+        self._messages = Messages()
         self._erased: set[tuple[str, str]] = set()
         self._written: list[Change] = []
         self.keys: set[str] = set()
@@ -125,8 +124,7 @@ class SqliteTransaction:
         self._preserved.clear()
         self._lodged.clear()
         self._came.clear()
-        self._owed.clear()
-        self._voided.clear()
+        self._messages.clear()
         self._erased.clear()
         self.private.begin()
         self.ledger.begin()
@@ -167,53 +165,37 @@ class SqliteTransaction:
             change, value = job.work(view)
             keys = {key for write in change for key in keys_of(write)}
         if happened := happenings(change):
-            names = {(one.platform_id, one.stream) for one in happened if one.stream.startswith(_CASES)}
+            names = {(one.platform_id, one.stream) for one in happened if one.stream.startswith(OWING)}
             before = [self.ledger.stream(*name) for name in names]
             self._note_came(happened, self.ledger.append(happened))
             self.shared.volumes.add(happened)
+            told = {write.message.id for write in change if type(write) is Leased and write.lease_token is not None}
             for stream in before:
-                self._note_rows_of(stream)
-                keys |= {f"m{message}" for message in self._note_messages_of(stream)}
+                after = self.ledger.stream(stream.platform, stream.name)
+                self._note_rows_of(stream, after)
+                keys |= {f"m{message}" for message in self._messages.note(stream, after, told)}
             self._preserved |= {
                 (one.platform_id, one.event.case, one.stream) for one in happened if isinstance(one.event, _HOLDING)
             }
         for write in change:
-            # Where nothing happened, rows that lied are written anew: what lies beside them is too.
-            if type(write) is LodgedAnew:
+            if type(write) is RowsAnew and write.stream.startswith(_CASES):
+                case_id = write.stream.removeprefix(_CASES)
+                self._indexed |= {(write.platform_id, case_id, table.name) for table in derived.DERIVED}
+            elif type(write) is RowsAnew:
                 self._lodged.add((write.platform_id, write.stream))
-            if type(write) is CaseWrite and not happened:
-                self._indexed |= {(write.case.platform_id, write.case.id, table.name) for table in derived.DERIVED}
         self.keys |= keys
         if change:
             self._staged.append(change)
         return value
 
-    def _note_rows_of(self, before: Stream) -> None:
+    def _note_rows_of(self, before: Stream, after: Stream) -> None:
         """Which rows beside that of the case are others since something was appended to its stream. What its objects
-        make is noted with these, and what tells of a message that came with the message."""
-        was, case = before.case, self.ledger.stream(before.platform, before.name).case
+        make is noted with these, and what tells of a message that came with the message, what leaves with that."""
+        was, case = before.case, after.case
         if case.appeals != was.appeals:
             self._indexed.add((before.platform, before.reference, derived.appeals.name))
         if case.tally != was.tally:
             self._indexed.add((before.platform, before.reference, derived.tallies.name))
-
-    def _note_messages_of(self, before: Stream) -> list[str]:
-        """The messages that their case owes since something was appended to its stream, and those that it owes no more:
-        these leave no more."""
-        after, were = self.ledger.stream(before.platform, before.name), before.case.messages
-        platform_id, case_id, at = before.platform, before.reference, after.events[-1].at
-        changed: list[str] = []
-        for name, one in after.case.messages.items():
-            if one is were.get(name):
-                continue
-            if name not in were:
-                self._owed.append(as_owed(platform_id, case_id, one))
-            elif one.state != "voided" or were[name].state == "voided":
-                continue
-            if one.state == "voided":
-                self._voided.append((at, platform_id, case_id, name))
-            changed.append(name)
-        return changed
 
     def _note_came(self, happened: list[Happened], seqs: list[int]) -> None:
         """Which rows are to be written of the messages that came, of which these events tell."""
@@ -234,13 +216,10 @@ class SqliteTransaction:
         self.shared.forget()
         self._written += staged
         try:
-            self._insert("outbox", list(map(message_row, self._owed)))
-            self._owed.clear()
+            self._messages.write(self.statements, self._execute, self._execute_many)
             self._writer.write(staged, self.private, self.ledger, self._execute, self._execute_many)
-            # What an attempt came to was written before what its events void: its own message can be among these.
-            for voided in self._voided:
-                self._execute(self.statements.message_void.sql, voided)
-            self._voided.clear()
+            # What an attempt came to was written before what its events settle: its own message can be among these.
+            self._messages.write_settled(self.statements, self._execute)
             for erased in sorted(self._erased):
                 self._erase(*erased)
             self._erased.clear()
@@ -257,6 +236,7 @@ class SqliteTransaction:
                 derived.write_preserved(self._preserved, self.ledger, self.statements.derived, self._execute)
                 self._preserved.clear()
             if self._lodged:
+                derived.write_alerts(self._lodged, self.ledger, self.statements, self._execute)
                 inbox.write(self._lodged, self.ledger, self.statements.inbox, self._execute)
                 self._lodged.clear()
         except self._integrity as error:
@@ -318,13 +298,8 @@ class SqliteTransaction:
         """Overwrite what the key of a case opened: free pages must not hold it either."""
         s = self.statements.private
         self._execute(OVERWRITE_ALL, ())
-        for statement in s.erase:
-            self._execute(statement.sql, statement.bind({"k_platform_id": platform_id, "k_case_id": case_id}))
+        self._execute(s.erase.sql, s.erase.bind({"k_platform_id": platform_id, "k_case_id": case_id}))
         self._execute(OVERWRITE_IN_PLACE, ())
-
-    def _insert(self, table: str, rows: list[tuple[Any, ...]]) -> None:
-        if rows:
-            self._execute_many(self.statements.inserts[table], rows)
 
     def _execute(self, sql: str, values: tuple[Any, ...]) -> int:
         return int(self._cursor.execute(sql, values).rowcount)
@@ -371,7 +346,7 @@ class SqliteTransaction:
 _CASES = stream_of("")
 _HOLDING = (InForce, Lifted, CopyFreed)
 """What changes until when something is kept of an object."""
-_MOVING = moving(t.outbox, ("platform_id", "case_id", "id"))
+_HELD = frozenset({"waiting", "parked"})
 Execute = Callable[[str, tuple[Any, ...]], int]
 ExecuteMany = Callable[[Compiled, list[tuple[Any, ...]]], None]
 
@@ -392,12 +367,11 @@ def _of_event(event: Any) -> tuple[str, ...]:
 _SPEAKS_OF: Mapping[type, Callable[[Any], tuple[str, ...]]] = MappingProxyType(
     {
         CaseWrite: lambda it: (f"c{it.case.id}", f"n{it.case.notice_id}"),
-        OutboxMessage: lambda it: (f"m{it.id}",),
-        MessageWrite: lambda it: (f"m{it.message.id}",),
+        Leased: lambda it: (f"m{it.message.id}",),
         Attempt: lambda it: (f"m{it.message_id}",),
         EndpointState: lambda it: (f"e{it.endpoint}",),
         CursorMoved: lambda it: (f"f{it.feed}",),
-        LodgedAnew: lambda it: (it.stream,),
+        RowsAnew: lambda it: (it.stream,),
         Happened: lambda it: _of_event(it.event),
     }
 )
@@ -409,6 +383,67 @@ def keys_of(write: Any) -> tuple[str, ...]:
     left it."""
     speaks_of = _SPEAKS_OF.get(type(write))
     return () if speaks_of is None else speaks_of(write)
+
+
+class Messages:
+    """What the events of a batch change of what leaves: the rows that are made of their streams, and the lines that
+    come and go with these."""
+
+    def __init__(self) -> None:
+        self._changed: dict[tuple[str, str, str], fold.Message] = {}
+        self._owed: set[tuple[str, str, str]] = set()
+        self._elsewhere: set[tuple[str, str, str]] = set()
+        self._settled: dict[tuple[str, str, str], bool] = {}
+
+    def clear(self) -> None:
+        """What was noted has been written, or thrown away."""
+        self._changed.clear()
+        self._owed.clear()
+        self._elsewhere.clear()
+        self._settled.clear()
+
+    def note(self, before: Stream, after: Stream, told: Collection[str]) -> list[str]:
+        """Note in what the messages of a stream are others than before. Gives the ids of those that are new, and of
+        those that are settled; the lines of those that are `told` change by what is written with the events."""
+        were, case_id, changed = before.case.messages, case_in(after.name), list[str]()
+        for name, one in after.case.messages.items():
+            was = were.get(name)
+            if was is one or (was is not None and was.settled):
+                continue
+            key = after.platform, case_id, name
+            if one.settled:
+                self._settled[key] = name not in told
+                changed.append(name)
+                continue
+            if was is None:
+                self._owed.add(key)
+                changed.append(name)
+            elif (was.endpoint, was.due_at) != (one.endpoint, one.due_at):
+                self._elsewhere.add(key)
+            elif not {was.state, one.state} & _HELD:
+                continue
+            self._changed[key] = one
+        return changed
+
+    def write(self, statements: Statements, execute: Execute, execute_many: ExecuteMany) -> None:
+        """Write the rows of what is owed, and its lines."""
+        made = {key: as_owed(*key[:2], one) for key, one in self._changed.items()}
+        execute_many(statements.inserts["outbox"], [message_row(one) for one in made.values()])
+        execute_many(statements.inserts["leases"], [lease_row(made[key]) for key in self._owed])
+        for key in self._elsewhere - self._owed:
+            one = made[key]
+            execute(statements.lease_elsewhere.sql, (one.endpoint, one.urgent_at, one.next_attempt_at, *key))
+        self._changed.clear()
+        self._owed.clear()
+        self._elsewhere.clear()
+
+    def write_settled(self, statements: Statements, execute: Execute) -> None:
+        """Take away the rows of what is settled, and its lines."""
+        for key, has_line in self._settled.items():
+            execute(statements.message_settled.sql, key)
+            if has_line:
+                execute(statements.lease_gone.sql, key)
+        self._settled.clear()
 
 
 class Writer:
@@ -435,11 +470,9 @@ class Writer:
         for change in changes:
             for write in change:
                 kind = type(write)
-                if kind is OutboxMessage:
-                    inserts["outbox"].append(message_row(write))
-                elif kind is Attempt:
+                if kind is Attempt:
                     inserts["attempts"].append(rows.attempt_row(write))
-                elif kind in (Happened, LodgedAnew, CaseWrite):
+                elif kind in (Happened, RowsAnew, CaseWrite):
                     pass  # linked when its work was run, stored by the ledger below, and the rows made of it
                 else:
                     updates.append(write)
@@ -451,14 +484,8 @@ class Writer:
     def _update(self, write: Any, rows: PrivateRows, execute: Execute) -> None:
         s = self._s
         kind = type(write)
-        if kind is MessageWrite:
-            row = message_row(write.message)
-            statement = s.message_update if write.lease_token is None else s.message_update_leased
-            guard = () if write.lease_token is None else (write.lease_token,)
-            if execute(statement.sql, (*(row[at] for at in _MOVING), row[0], row[1], row[2], *guard)) != 1:
-                raise ChangeRefused(
-                    LeaseLost("another worker took this message over; its result stands.", reference=row[2])
-                )
+        if kind is Leased:
+            self._lease(write.message, write.lease_token, execute)
         elif kind is TilesMade:
             for tile in write.tiles:
                 execute(s.log.put_tile.sql, (write.platform_id, *tile))
@@ -466,6 +493,21 @@ class Writer:
             set_clock(write, s.clock_set, execute)
         else:
             execute(s.upserts[kind].sql, _FACTS[kind](write))
+
+    def _lease(self, message: OutboxMessage, token: int | None, execute: Execute) -> None:
+        s, row = self._s, lease_row(message)
+        key, rest = row[:3], row[3:]
+        if token is None:
+            execute(*((s.lease_gone.sql, key) if message.is_settled else (s.lease_anew.sql, row)))
+        elif execute(*_held(s, key, () if message.is_settled else rest, token)) != 1:
+            raise ChangeRefused(
+                LeaseLost("another worker took this message over; its result stands.", reference=key[2])
+            )
+
+
+def _held(s: Statements, key: tuple[Any, ...], rest: tuple[Any, ...], token: int) -> tuple[str, tuple[Any, ...]]:
+    """What moves a line, or takes it away, as long as it is held under that token."""
+    return (s.lease_moved.sql, (*rest, *key, token)) if rest else (s.lease_over.sql, (*key, token))
 
 
 def _key_of(write: CaseWrite) -> tuple[str, str]:

@@ -30,8 +30,8 @@ from kz_compliance_sdk.domain.checkpoints import Checkpoint
 from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.holding import believed_objects, names_of
 from kz_compliance_sdk.domain.ledger import LedgerKeys
-from kz_compliance_sdk.domain.messages import NOTIFIER, alert_in, lost, mended
-from kz_compliance_sdk.domain.values import MESSAGES, stream_of
+from kz_compliance_sdk.domain.messages import NOTIFIER, alert_in, as_owed, astray
+from kz_compliance_sdk.domain.values import ALERTS, MESSAGES, stream_of, stream_of_message
 from kz_compliance_sdk.errors import NotFound, StoreDamaged
 from kz_compliance_sdk.ports import Due, Found, SentAs, WaitsFor
 from kz_compliance_sdk.ports.store import Noted
@@ -109,8 +109,12 @@ class View:
         return self._tx.shared.next_free(self._platform, category, without_flag, self._unreadable)
 
     def found(self, after: str, limit: int) -> list[Found]:
-        cases = [] if after.startswith(MESSAGES) else self._cases_found(after, limit)
-        return cases + self._lodged(max(after, MESSAGES), limit - len(cases)) if len(cases) < limit else cases
+        found = [] if after.startswith((ALERTS, MESSAGES)) else self._cases_found(after, limit)
+        if len(found) < limit and not after.startswith(MESSAGES):
+            found += self._alerts(after if after.startswith(ALERTS) else ALERTS, limit - len(found))
+        if len(found) < limit:
+            found += self._lodged(after if after.startswith(MESSAGES) else MESSAGES, limit - len(found))
+        return found
 
     def _cases_found(self, after: str, limit: int) -> list[Found]:
         found = self._tx.all(self._s.found, k_platform_id=self._platform, after=after, n=limit)
@@ -124,18 +128,13 @@ class View:
         self._tx.shared.whole(self._platform, objects)
         last = ids[-1] if ids else after
         stored = derived.found_between(self._tx.all, self._s.derived, self._platform, after, last)
-        messages = self._messages_between(after, last)
-        return [self._found(one, known[one], stored[one], messages[one]) for one in ids]
+        lines: dict[str, list[Any]] = defaultdict(list)
+        for row in self._tx.all(self._s.leases_between, k_platform_id=self._platform, k_after=after, k_last=last):
+            lines[row[1]].append(row)
+        return [self._found(one, known[one], stored[one], lines[one]) for one in ids]
 
-    def _messages_between(self, after: str, last: str) -> Mapping[str, list[Any]]:
-        """The rows of what leaves, by case, of the cases that follow `after` until `last`."""
-        of_case: dict[str, list[Any]] = defaultdict(list)
-        for row in self._tx.all(self._s.messages_between, k_platform_id=self._platform, k_after=after, k_last=last):
-            of_case[row[1]].append(row)
-        return of_case
-
-    def _found(self, case_id: str, row: Any, stored: Mapping[str, list[Any]], messages: list[Any]) -> Found:
-        self._tx.shared.check_written(f"c{case_id}", *(f"m{one[2]}" for one in messages))
+    def _found(self, case_id: str, row: Any, stored: Mapping[str, list[Any]], lines: list[Any]) -> Found:
+        self._tx.shared.check_written(f"c{case_id}", *(f"m{one[2]}" for one in lines))
         stream = self._chain(case_id)
         try:
             plan = _plan_of(row)
@@ -145,28 +144,19 @@ class View:
             if lies:
                 self._check_free(true)
             lies += derived.lies_of(stored, stream.case, objects)
-            leaving = self._mended(case_id, messages, stream.case)
-            known = {one[2] for one in messages}
-            gone = tuple(self._tried(one, stream.case) for one in lost(known, case_id, stream.case, self._tx.now))
-            return Found(case_id, true, lies=lies, messages=leaving, lost=gone)
+            return Found(case_id, true, lies=lies, messages=self._astray(case_id, lines, stream.case))
         except StoreDamaged as error:
             self._unreadable.append(case_id)
             return Found(case_id, fault=error.message)
 
-    def _mended(self, case_id: str, stored: list[Any], chain: fold.Case) -> tuple[OutboxMessage, ...]:
-        """The messages of a case whose rows lie, as its chain has them. Where one cannot be read people are told of the
-        case."""
-        held: list[OutboxMessage] = []
-        for row in stored:
-            try:
-                held.append(rows.message_from(row))
-            except StoreDamaged:
-                if case_id not in self._unreadable:
-                    self._unreadable.append(case_id)
-        return tuple(mended(held, chain, self._tx.now))
+    def _astray(self, case_id: str, lines: Iterable[Any], chain: fold.Case) -> tuple[OutboxMessage, ...]:
+        """The messages of a stream whose lines lie or are gone, as it has them."""
+        held = rows.by_lines(case_id, lines, chain)
+        found = astray(held, case_id, chain, self._tx.now)
+        return tuple(one if one.id in held else self._tried(one, chain) for one in found)
 
     def _tried(self, message: OutboxMessage, chain: fold.Case) -> OutboxMessage:
-        """A message without a row, its tries counted by what is kept of them. One that has begun somebody may have in
+        """A message without a line, its tries counted by what is kept of them. One that has begun somebody may have in
         hand: that try is given up for lost like any other, and what came of it is looked up."""
         owed = chain.messages[message.id]
         last = owed.tried.count
@@ -225,22 +215,60 @@ class View:
         lying = {name for name, stored in found.items() if name not in broken and inbox.lies_of(streams[name], stored)}
         return [Found(name, fault=broken.get(name, ""), lies=("row",) if name in lying else ()) for name in found]
 
+    def _alerts(self, after: str, limit: int) -> list[Found]:
+        found = derived.alerts_between(self._tx.all, self._s, self._platform, after, limit)
+        self._tx.shared.check_written(*(f"m{name.removeprefix(ALERTS)}" for name in found))
+        streams = self.streams(found)
+        return [self._alert_found(streams[name], *stored) for name, stored in found.items()]
+
+    def _alert_found(self, stream: Stream, stored: list[Any], lines: list[Any]) -> Found:
+        if stream.fault is not None:
+            self._unreadable.append(stream.name)
+            return Found(stream.name, fault=str(stream.fault))
+        lies = [*map(tuple, stored)] != derived.messages_of(stream.case)
+        return Found(stream.name, lies=("row",) if lies else (), messages=self._astray("", lines, stream.case))
+
     def message(self, message_id: str) -> OutboxMessage:
         row = self._tx.one(self._s.held_message, k_platform_id=self._platform, k_id=message_id)
         if row is None:
             raise NotFound("no message of this id waits for a person on this platform.", reference=message_id)
         message = rows.message_from(row)
-        if not message.case_id:
-            return message
-        chain = self._chain(message.case_id)
+        chain = self._chain_of(message)
         check_held(chain, message)
-        return self._as_made(chain, message)
+        given = {"k_platform_id": self._platform, "k_case_id": message.case_id, "k_id": message.id}
+        (held,) = self._by_lines(
+            message.case_id, self._tx.all(self._s.lease, **given), [chain.case.messages[message.id]]
+        )
+        return self._as_made(chain, held)
+
+    def _chain_of(self, message: OutboxMessage) -> Stream:
+        name = stream_of_message(message.case_id, message.id)
+        return self.streams([name])[name]
 
     def open_messages(self, case_id: str) -> list[OutboxMessage]:
-        found = self._tx.all(self._s.open_messages, k_platform_id=self._platform, k_case_id=case_id)
+        lines = self._tx.all(self._s.leases, k_platform_id=self._platform, k_case_id=case_id)
         # One that was leased in this batch is in somebody's hands, and who takes it back need not write it.
-        self._tx.shared.check_written(*(f"m{row[2]}" for row in found))
-        return [rows.message_from(row) for row in found]
+        self._tx.shared.check_written(*(f"m{row[2]}" for row in lines))
+        return self._by_lines(case_id, lines, [one for one in self._chain(case_id).case.owed if not one.refused_at])
+
+    def _by_lines(self, case_id: str, lines: Iterable[Any], owed: Iterable[fold.Message]) -> list[OutboxMessage]:
+        """What is owed, each with what its line says of its tries. Whether it has begun, and may be in somebody's hand,
+        is not for a line to say."""
+        stored = {row[2]: row for row in lines}
+        found: list[OutboxMessage] = []
+        for one in owed:
+            message = as_owed(self._platform, case_id, one)
+            with suppress(StoreDamaged, LookupError):
+                message = rows.by_line(message, stored[one.id]).but(endpoint=message.endpoint)
+            if one.state == "owed":
+                message = message.but(state="queued", attempts=0)
+            elif one.state in ("begun", "unknown"):
+                free = message.state == "queued" and message.lease_token > 0
+                message = message.but(state="queued" if free else "leased", attempts=max(1, message.attempts))
+            else:
+                message = message.but(state=one.state)
+            found.append(message.but(deadline_at=one.due_at or None))
+        return found
 
     def attempts(self, case_id: str, message_id: str, after: int) -> list[Attempt]:
         self._tx.shared.check_written(f"m{message_id}")
@@ -252,25 +280,23 @@ class View:
 
     def _may_leave(self, row: Any) -> OutboxMessage:
         """A message that is to leave, if its case owes it by now; people are paged in any case. Raises StoreDamaged."""
-        message = rows.message_from(row)
+        message = rows.joined(row)
         if _NO_TEXT in message.case_id + message.id:
             raise StoreDamaged("a row of outbox is of nothing that has a name.", reference=message.id)
         self._tx.shared.check_written(f"c{message.case_id}", f"m{message.id}")
         if (message.kind, message.endpoint) == ("page", NOTIFIER):
             return self._alert(message)
-        if not message.case_id:
-            raise StoreDamaged("a row would send what no case owes.", reference=message.id)
-        chain = self._chain(message.case_id)
+        chain = self._chain_of(message)
         return leaving(chain, self._as_made(chain, message), self._tx.now)
 
     def _as_made(self, chain: Stream, message: OutboxMessage) -> OutboxMessage:
         return message if chain.fault is not None else as_made(chain, message, self.words, self._tx.shared.makings)
 
     def _alert(self, message: OutboxMessage) -> OutboxMessage:
-        """An alert as its chain has it, as its row has it where that cannot be read."""
-        if message.case_id:
-            with suppress(StoreDamaged):
-                message = self._as_made(self._chain(message.case_id), message)
+        """An alert that is owed, as its chain has it; as its row has it where that of its case cannot be read."""
+        chain = self._chain_of(message)
+        if chain.events or not message.case_id:
+            message = leaving(chain, self._as_made(chain, message), self._tx.now)
         alert_in(message)
         return message
 
@@ -310,14 +336,13 @@ def _key_of(case: Case) -> tuple[str, str, int]:
 
 
 CASE_TABLES: tuple[tuple[str, Table], ...] = (
-    ("outbox", t.outbox),
+    ("leases", t.leases),
     ("attempts", t.attempts),
 )
 _READ = (t.cases, *dict(CASE_TABLES).values(), *DERIVED)
 _POSITIONAL = MappingProxyType({"sqlite": "qmark", "postgresql": "format"})
 _ORDER = MappingProxyType(
     {
-        "outbox": ("created_at", "lane_seq", "id"),
         "attempts": ("message_id", "number"),
     }
 )

@@ -8,7 +8,7 @@ from typing import Annotated
 from kz_compliance_sdk.domain import retention
 from kz_compliance_sdk.domain.actor import STAFF, Stamp, roles
 from kz_compliance_sdk.domain.case import Case, happened
-from kz_compliance_sdk.domain.change import Change, MessageWrite
+from kz_compliance_sdk.domain.change import Change
 from kz_compliance_sdk.domain.clock import local
 from kz_compliance_sdk.domain.commands.base import Command, Facts, Outside, by_one_person, withhold
 from kz_compliance_sdk.domain.events import office, privacy
@@ -141,17 +141,9 @@ class AnswerByHand(
     def decide(self, case: Case, facts: Facts, stamp: Stamp) -> tuple[Change, Case]:
         kinds = ("report", "clarification")
         mine = [m for m in facts.open_messages() if m.kind in kinds and m.endpoint != BY_HAND]
-        known = {message.id for message in mine}
-        # What was refused goes by letter too, once somebody has it tried again.
-        owed = [one for one in facts.stream.case.owed if one.kind in kinds and one.state == "parked"]
-        mine += [facts.message(one.id) for one in owed if one.id not in known and one.endpoint != BY_HAND]
         if any(message.state == "leased" for message in mine):
             raise IllegalMove("a message is on its way to the regulator: try again in two minutes.", reference=case.id)
-        change, switched = step(case, "deliver_by_hand", happened(case, AnsweredByHand(), stamp))
-        # What can still be taken back is no letter yet.
-        at = max(stamp.at, case.undo_until or 0)
-        letters = (MessageWrite(m.but(endpoint=BY_HAND, next_attempt_at=at), m.lease_token) for m in mine)
-        return (*change, *letters), switched
+        return step(case, "deliver_by_hand", happened(case, AnsweredByHand(), stamp))
 
 
 # ------------------------------------------------------------------------------------------------------------ privacy
@@ -292,20 +284,17 @@ class DelayUserNotices(Command[tuple[UserNoticeState, ...]], may=roles("legal"),
             )
         waiting = {message.id: message for message in facts.open_messages() if message.kind == "user_notice"}
         put_off: list[UserNoticeState] = []
-        writes: list[MessageWrite] = []
         for held in facts.tellings():
             message = waiting.get(held.message_id)
             if held.state not in UNSENT or message is None or message.state != "queued":
                 continue
             put_off.append(replace(held, state="delayed", due_at=self.until, delay_until=self.until, basis="person"))
-            later = message.but(next_attempt_at=self.until, deadline_at=self.until)
-            writes.append(MessageWrite(later, message.lease_token))
         if not put_off:
             raise IllegalMove("nothing waits to be told to a user in this case.", reference=case.id)
         texts = {"legal_basis": self.legal_basis, "reasons": self.reasons}
         delayed = UserNoticeDelayed(messages=tuple(held.message_id for held in put_off), until=self.until)
         change, _ = step(case, "delay_user_notice", happened(case, delayed, stamp, texts))
-        return (*change, *writes), tuple(put_off)
+        return change, tuple(put_off)
 
 
 def _refuse_what_is_needed(case: Case, now: int) -> None:

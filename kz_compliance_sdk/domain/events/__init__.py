@@ -30,7 +30,10 @@ READERS: Final[Readers] = MappingProxyType(
 
 
 _DOCUMENTS: Final = frozenset(
-    "message id proof reply proposal objects receipt signature reported.body asked.body user_notice_owed.body".split()
+    (
+        "message id proof reply proposal objects receipt signature"
+        " reported.body asked.body user_notice_owed.body alerted.body"
+    ).split()
 )
 """Parts that are no text of a person of the office: documents of their own, and what came from outside."""
 

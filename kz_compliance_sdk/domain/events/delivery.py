@@ -116,7 +116,7 @@ class Retried(Event, frozen=True, kw_only=True):
     message: Name
 
     def apply(self, case: Case, on: Stamped) -> None:
-        alter(case.messages, self.message, state="begun")
+        alter(case.messages, self.message, state="begun", refused_at=0)
 
 
 class Voided(Event, frozen=True, kw_only=True):
@@ -188,7 +188,7 @@ class MeasureFailed(Event, frozen=True, kw_only=True):
         held, item = case.messages[self.message], case.items[self.item]
         back = False
         if self.final and held.kind == "enforce":
-            alter(case.messages, self.message, state="parked")
+            alter(case.messages, self.message, state="parked", refused_at=on.at)
             if item.status == "decided":
                 alter(case.items, self.item, status="failed")
                 back = case.state in (CaseState.DECIDED, CaseState.LIFTING, CaseState.IN_APPROVAL)
@@ -235,7 +235,7 @@ class Rejected(Event, frozen=True, kw_only=True):
     code: Code
 
     def apply(self, case: Case, on: Stamped) -> None:
-        held = alter(case.messages, self.message, state="parked")
+        held = alter(case.messages, self.message, state="parked", refused_at=on.at)
         ends = case.state in (CaseState.DECIDED, CaseState.ENFORCED, CaseState.LIFTED)
         if held.kind == "report" and held.final and held.number == case.sequence and ends and not case.pending:
             again = [one for one in case.items.values() if one.status in FINAL and not one.renamed and not one.fell]

@@ -23,6 +23,7 @@ from kz_compliance_sdk.domain.events.base import (
 from kz_compliance_sdk.domain.fold import FINAL, Case, Lease, Message, Step, alter
 from kz_compliance_sdk.domain.ledger import Stamped
 from kz_compliance_sdk.domain.transitions import CaseState
+from kz_compliance_sdk.domain.values import ALERTS
 
 
 class Authenticated(Event, frozen=True, kw_only=True):
@@ -277,6 +278,28 @@ class LedgerKeyRetired(Event, frozen=True, kw_only=True):
 
     key: Code
     last: Number
+
+
+class Alerted(Event, frozen=True, kw_only=True):
+    """People are to be told of what belongs to no case, such as a sanction or a clock that was set: the exact bytes of
+    the alert, which has a stream of its own."""
+
+    words = words(body="kept")
+    reason: Code
+
+    def apply(self, case: Case, on: Stamped) -> None:
+        name = case.stream.removeprefix(ALERTS)
+        case.messages[name] = Message(
+            name,
+            "page",
+            "notifier",
+            seq=on.seq,
+            at_seq=on.seq,
+            at=on.at,
+            not_before=on.at,
+            due_at=0,
+            reason=self.reason,
+        )
 
 
 def settled(case: Case) -> int:

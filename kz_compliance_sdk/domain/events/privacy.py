@@ -11,7 +11,7 @@ from msgspec.json import encode
 
 from kz_compliance_sdk.domain.actor import roles
 from kz_compliance_sdk.domain.events.base import At, Code, Event, Language, Number, Public, Value, words
-from kz_compliance_sdk.domain.fold import Case, Item, Tally
+from kz_compliance_sdk.domain.fold import Case, Item, Tally, alter
 from kz_compliance_sdk.domain.ledger import Stamped
 from kz_compliance_sdk.domain.transitions import CaseState
 from kz_compliance_sdk.domain.values import Json, stream_of
@@ -168,6 +168,10 @@ class Erased(Event, frozen=True, kw_only=True):
 
     def apply(self, case: Case, on: Stamped) -> None:
         case.erased_at, case.erasure_asked = on.at, None
+        for name, one in [*case.messages.items()]:
+            if one.state == "parked":
+                # Without its words it can never be sent again.
+                alter(case.messages, name, state="voided")
 
 
 class NamedBy(Value, frozen=True, kw_only=True):

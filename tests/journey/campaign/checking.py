@@ -69,6 +69,7 @@ def check(evidence: Evidence) -> Verdict:
         *_unanswered(evidence),
         *_lost(files, acknowledged),
         *(fault for file in files for fault in _unfinished(file)),
+        *_left(plan),
         *_booked(files, books),
         *_effects(files, plan, repeats_late=evidence.figures["workers_stopped"] > 0),
         *_told(files, plan),
@@ -144,8 +145,15 @@ def _unfinished(file: CaseFile) -> Iterator[str]:
     for message in file.messages:
         if message.state not in ("done", "void"):
             yield f"not delivered: {message.kind} {message.id} of case {case.id} is {message.state}"
-        if message.lease_expires_at is not None:
-            yield f"a lease is left: {message.kind} {message.id} of case {case.id}"
+
+
+def _left(plan: Plan) -> Iterator[str]:
+    """No row says that something has to leave, and no line that somebody has it in hand."""
+    with contextlib.closing(choose_driver().module.connect(str(plan.store))) as db:
+        for kind, name, state in db.execute("SELECT kind, id, state FROM outbox WHERE case_id <> ''").fetchall():
+            yield f"not delivered: {kind} {name} is {state}"
+        for (name,) in db.execute("SELECT id FROM leases WHERE case_id <> ''").fetchall():
+            yield f"a lease is left: message {name}"
 
 
 def _booked(files: list[CaseFile], books: Books) -> Iterator[str]:

@@ -366,6 +366,6 @@ def _wait_quiet(scene: _Scene) -> None:
 
 def _untold(scene: _Scene) -> int:
     """How many users are still to be told. The desk's health counts only those for whom it is late."""
-    waiting = "SELECT count(*) FROM outbox WHERE kind = 'user_notice' AND state IN ('queued', 'leased')"
+    waiting = "SELECT count(*) FROM outbox WHERE kind = 'user_notice' AND state = 'queued'"
     with contextlib.closing(choose_driver().module.connect(str(scene.plan.store))) as db:
         return int(db.execute(waiting).fetchone()[0])

@@ -8,10 +8,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
+from kz_compliance_sdk.domain.values import message_id
 from tests.journey.races.host import Came
 
 _KINDS = {
@@ -140,9 +142,15 @@ def _effects(messages: Sequence[Any], attempts: Sequence[Any], told: Told, came:
     if any(n > 1 for n in Counter(calls).values()):
         yield f"effects: carried out twice: {calls}"
     undone = any(one.kind == "undone" for one in told)
-    tried = [row for row in attempts if row["message_id"] in {m["id"] for m in messages if m["kind"] == "enforce"}]
+    # What was undone has no row any more.
+    enforcing = {
+        message_id(f"case/{row['case_id']}", "enforce", 0, *about)
+        for row in attempts
+        for about in product(range(1, 9), range(1, 9))
+    }
+    tried = [row for row in attempts if row["message_id"] in enforcing]
     if undone and (calls or tried):
         yield f"effects: undone, and carried out all the same: {calls}"
     for message in messages:
-        if undone and message["kind"] == "enforce" and message["state"] != "void":
+        if undone and message["kind"] == "enforce":
             yield f"effects: undone, and the message is still {message['state']}"

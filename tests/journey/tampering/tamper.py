@@ -22,9 +22,8 @@ from kz_compliance_sdk.domain.values import stream_of
 UNHELD: dict[str, tuple[str, ...]] = {
     "attempts": ("started_at", "ended_at", "result", "detail"),
     "cases": ("watch_at", "urgent_at"),
-    "outbox": ("next_attempt_at", "lease_token", "lease_expires_at", "maybe_arrived", "refusals", "refused_since"),
     **dict.fromkeys(
-        ("cursors", "endpoints", "heartbeats", "keys", "platform_keys", "refusals", "tiles", "volumes"), ()
+        ("cursors", "endpoints", "heartbeats", "keys", "leases", "platform_keys", "refusals", "tiles", "volumes"), ()
     ),
 }
 """What no chain holds, as docs/concepts/ledger.md lists it: some columns of a table, or the whole of it. Keys have
@@ -249,8 +248,7 @@ class Tamperer:
     def _row(self) -> tuple[str, dict[str, Any]]:
         table = self.chance.choice([name for name in COLUMNS if self._rows(name)])
         rows = self._rows(table)
-        # What belongs to no case has no chain: alerts, and the tries of these.
-        return table, self.chance.choice([row for row in rows if table not in ("outbox", "attempts") or row["case_id"]])
+        return table, self.chance.choice(rows)
 
     def _rows(self, table: str, key: tuple[Any, ...] | None = None) -> list[dict[str, Any]]:
         where = "" if key is None else f" WHERE {self._where(table)}"
@@ -290,7 +288,7 @@ class Tamperer:
             named = self._names_of_stream(bytes(found[0] or b"").decode("utf-8", "replace")) if found else frozenset()
             return named | {f"stream {row['stream']}", *((f"line {row['n']} ", " log ") if table == "log" else ())}
         case = str(row["id"] if table == "cases" else row.get("case_id", ""))
-        own = {"outbox": "id", "attempts": "message_id"}.get(table)
+        own = {"outbox": "id", "leases": "id", "attempts": "message_id"}.get(table)
         # What belongs to no case has the name of its table, if it has none of its own.
         return frozenset(name for name in (case, str(row[own]) if own else "") if name) or frozenset({f" {table}"})
 

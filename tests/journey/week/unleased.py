@@ -11,7 +11,7 @@ from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
 from kz_compliance_sdk.adapters.sql.statements import sqlite_statements
 from tests.unguarded import unguard
 
-_LEASE = {"outbox.lease_token = ?": "(? IS NOT NULL OR 1)", "state NOT IN ('done', 'void')": "1 = 1"}
+_LEASE = {"leases.token = ?": "(? IS NOT NULL OR 1)"}
 
 
 @contextlib.contextmanager
@@ -19,7 +19,7 @@ def unleased(path: Path) -> Iterator[None]:
     """Whoever comes back writes over what another has done, until the block ends. The file's guards are gone."""
     with contextlib.closing(choose_driver().module.connect(path, isolation_level=None)) as raw:
         unguard(raw)
-    statement = sqlite_statements().message_update_leased
+    statement = sqlite_statements().lease_moved
     sql = statement.sql
     for checked, always in _LEASE.items():
         assert checked in sql, sql

@@ -2,8 +2,8 @@
 
 `true_case` makes it: whoever acts on a case, or reads one, is given this and no row.
 
-What policy makes of a case at the moment of a step comes from no chain (`PLANNED`): when it is watched next, where its
-ladder stopped and, only of a case whose term was paused, its place in the queue.
+What policy makes of a case at the moment of a step comes from no chain (`PLANNED`): when it is watched next, and where
+its ladder stopped.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from kz_compliance_sdk.domain.messages import (
 )
 from kz_compliance_sdk.errors import StoreDamaged
 
-PLANNED: Final = ("urgent_at", "watch_at", "running_watch_at")
+PLANNED: Final = ("watch_at", "running_watch_at")
 
 
 def true_case(stream: Stream, opens: Opens, beside: Mapping[str, Any]) -> Case:
@@ -72,7 +72,7 @@ def planned_anew(stream: Stream) -> dict[str, Any]:
     fired yet is due. Raises StoreDamaged."""
     case = folded(stream)
     last = max((one.fired_at for one in case.steps.values() if one.step not in case.unsure), default=-1)
-    return {"urgent_at": case.due_at, "watch_at": last + 1, "running_watch_at": None}
+    return {"watch_at": last + 1, "running_watch_at": None}
 
 
 def leaving(stream: Stream, message: OutboxMessage, now: int) -> OutboxMessage:

@@ -16,7 +16,7 @@ from msgspec import structs
 
 from kz_compliance_sdk.domain import fold
 from kz_compliance_sdk.domain.actor import SYSTEM, Actor, Stamp
-from kz_compliance_sdk.domain.clock import FiledContest, Suspension, urgent_at
+from kz_compliance_sdk.domain.clock import LOOK_S, FiledContest, Suspension
 from kz_compliance_sdk.domain.events.base import AS_READ, Authenticity, Happened, Source
 from kz_compliance_sdk.domain.fold import FINAL, OPEN, PENDING, ItemStatus, evolve
 from kz_compliance_sdk.domain.ledger import FIRST, Roster, Sealed, Stamped
@@ -246,12 +246,21 @@ def told(case: fold.Case, roster: Roster, words: Words) -> dict[str, Any]:
 
 
 def in_queue(case: fold.Case) -> dict[str, int | None]:
-    """What its chain tells of its place in the queue and of its watch: of the rest of these no chain does, but policy
-    at the moment of a step."""
-    known: dict[str, int | None] = dict(_NOT_PLANNED) if case.state in ENDED else {}
-    if not any(one.confirmed_by for one in case.suspensions.values()):
-        known |= {"urgent_at": urgent_at(case.due_at, case.requested_due_at or None), "running_watch_at": None}
-    return known
+    """Its place in the queue, and what its chain tells of its watch: of the rest of that no chain does, but policy at
+    the moment of a step."""
+    known: dict[str, int | None] = {"urgent_at": _queued_at(case)}
+    if case.state in ENDED:
+        return known | _NOT_PLANNED
+    is_paused = any(one.confirmed_by for one in case.suspensions.values())
+    return known if is_paused else {**known, "running_watch_at": None}
+
+
+def _queued_at(case: fold.Case) -> int:
+    """By when it is urgent, later by the whole of each suspension that has begun. One of which nobody knows the end
+    counts until people are asked again whether it lasts."""
+    at = case.looked_at
+    begun = (one for one in case.suspensions.values() if one.confirmed_by and one.from_at <= at)
+    return case.urgent_at(max((one.ends_at or at + LOOK_S for one in begun), default=at))
 
 
 def _in_place(items: Mapping[int, fold.Item]) -> Iterator[int]:

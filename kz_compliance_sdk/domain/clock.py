@@ -272,6 +272,10 @@ def clock_view(
     )
 
 
+LOOK_S = 7 * 86_400
+"""How often people are asked whether a suspension without an end still stands, in seconds."""
+
+
 def paused_due_at(due_at: int, *, received_at: int, pauses: Sequence[Pause], at: int) -> int:
     """`due_at`, later by the time that was paused until `at`.
 

@@ -145,8 +145,8 @@ class Tries(Struct, frozen=True, gc=False):
 
 class Message(Struct, frozen=True, gc=False):
     """What the case owes somebody outside since the event `seq`, and where that stands. `at_seq` is the event that
-    holds its bytes, 0 where an encoder makes them. `due_at` orders, 0 for an alert of no case; nothing leaves before
-    `not_before`. `refused_at` is when it was refused for good, 0 if it was not. An alert names the time `about_at`."""
+    holds its bytes, 0 where an encoder makes them. `due_at` orders, 0 for an alert of none; nothing leaves before
+    `not_before`. At `refused_at` it was refused for good, 0 if not. An alert names the time `about_at`."""
 
     id: str
     kind: MessageKind
@@ -269,8 +269,7 @@ class Step(Struct, frozen=True, gc=False):
 class Tally(Struct, frozen=True, gc=False):
     """A case in the public figures, as it ended last; when it came, and when it was first answered, stays. Times are
     UTC seconds; `decided_at` and `receipt_at` are None for what was cancelled or settled without a decision, and
-    `issued_at` is 0 where no notice could be read. `facts` is canonical JSON, the same text for all cases that differ
-    in nothing but their times."""
+    `issued_at` is 0 where no notice could be read. `facts` is canonical JSON, the same where only times differ."""
 
     platform_id: str
     case_id: str
@@ -287,8 +286,8 @@ class Case(Struct, gc=False):
     `clock_shift` seconds the ladder is later on the host's clock than on these times, because that clock was set while
     the case ran; the steps in `unsure` fired on it before their time. `letters` are those that wait, by the keyed
     digest of their bytes. `took` says which event tells of a message, the last one where several do, by the keyed
-    digests of its sender and id, and of its bytes. `named` is the highest number that an item ever had. Times are UTC
-    seconds, 0 where there is none."""
+    digests of its sender and id, and of its bytes. Suspensions were looked at `looked_at` last. `named` is the highest
+    number that an item ever had. Times are UTC seconds, 0 where there is none."""
 
     platform: str
     stream: str
@@ -317,6 +316,7 @@ class Case(Struct, gc=False):
     closed_at: int = 0
     erased_at: int = 0
     held_until: int = 0
+    looked_at: int = 0
     quarantine: int = 0
     level: int = 0
     decision: int = 0

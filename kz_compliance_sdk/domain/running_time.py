@@ -23,9 +23,6 @@ from kz_compliance_sdk.domain.events import office
 from kz_compliance_sdk.domain.events.base import Happened
 from kz_compliance_sdk.domain.policy import Policy
 
-LOOK_S = 7 * 86_400
-"""How often people are asked whether a suspension without an end still stands, in seconds."""
-
 
 class LadderTimes(TypedDict):
     """Where the ladder of a case begins and ends."""
@@ -87,7 +84,7 @@ def next_look(case: Case, at: int) -> int:
     """When the watch must look at a paused case again: at the end of its suspension, or to ask whether it lasts."""
     ends = [one.ends_at for one in case.suspensions if one.has_effect(at)]
     known = [end for end in ends if end is not None]
-    return max(known) if len(known) == len(ends) and known else at + LOOK_S
+    return max(known) if len(known) == len(ends) and known else at + clock.LOOK_S
 
 
 def ladder_stopped_at(case: Case, at: int) -> int | None:
@@ -100,18 +97,14 @@ def ladder_stopped_at(case: Case, at: int) -> int | None:
 
 
 def planned(case: Case, stopped_at: int | None, at: int) -> Case:
-    """The case with its queue order and its next watch as its suspensions have them at `at`, where the ladder is at
+    """The case with its next watch as its suspensions have them at `at`, where the ladder is at
     `stopped_at` on the clock as if nothing had been paused."""
     if stopped_at is None:
         return case.but(running_watch_at=None)
     if stands_still(case, at):
-        look = next_look(case, at)
-        return case.but(running_watch_at=stopped_at, watch_at=look, urgent_at=shown_due_at(case, look))
-    due_at = shown_due_at(case, at)
-    # Of a term that was never paused the time asked for still orders the queue.
-    urgent_at = due_at if pauses_of(case) else clock.urgent_at(due_at, case.requested_due_at)
-    watch_at = stopped_at + due_at - case.due_at + case.clock_shift_s
-    return case.but(running_watch_at=None, watch_at=watch_at, urgent_at=urgent_at)
+        return case.but(running_watch_at=stopped_at, watch_at=next_look(case, at))
+    watch_at = stopped_at + shown_due_at(case, at) - case.due_at + case.clock_shift_s
+    return case.but(running_watch_at=None, watch_at=watch_at)
 
 
 def replanned(case: Case, policy: Policy, at: int) -> Case:

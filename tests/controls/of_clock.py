@@ -137,7 +137,7 @@ CONTROLS: tuple[Control, ...] = (
         "a wish orders nothing",
         "a shorter time that the notice asks for orders the queue",
         OF_CLOCK,
-        instead("domain.case.urgent_at", made=lambda _real: lambda due_at, _requested: due_at),
+        instead("domain.fold.urgent_at", made=lambda _real: lambda due_at, _requested: due_at),
         f"{CLOCK}test_a_shorter_time_that_is_asked_for_orders_the_queue_and_is_not_the_statutory_one",
     ),
     Control(

@@ -21,7 +21,7 @@ from kz_compliance_sdk.adapters.sql import schema
 from kz_compliance_sdk.adapters.sql.store import MOST_WAITING
 from kz_compliance_sdk.adapters.troubles import REMIND_S
 from kz_compliance_sdk.config.sections import LimitSettings
-from kz_compliance_sdk.domain import change, commands, running_time
+from kz_compliance_sdk.domain import change, clock, commands
 from kz_compliance_sdk.domain.change import LEASE_S, PARK_AFTER_REFUSED_S, next_attempt_at
 from kz_compliance_sdk.domain.commands.base import LEASE
 from kz_compliance_sdk.domain.decision import Action
@@ -207,7 +207,7 @@ def test_every_setting_that_a_page_names_exists(page: Path) -> None:
         ("changelog.md", "The schema is 0020", schema.HEAD, "0020"),
         ("reliability.md", "catalogue of 199", len(CASES), 199),
         ("reliability.md", "27 pairs of steps", len(PAIRS), 27),
-        ("concepts/clock.md", "asks every seven days", running_time.LOOK_S, 7 * 86_400),
+        ("concepts/clock.md", "asks every seven days", clock.LOOK_S, 7 * 86_400),
         ("reliability.md", "pushes 500 notices", Campaign().notices, 500),
         ("reliability.md", "at 100 random points", Campaign().kills, 100),
         ("reliability.md", "Three in ten of the answers to reports", Campaign().lost_replies, 0.3),

@@ -120,7 +120,7 @@ def case_row(stream: Stream, plan: Mapping[str, Any]) -> tuple[Any, ...]:
 @readable(t.cases, 1)
 def plan_of(row: Row) -> dict[str, Any]:
     """What a row says of its case and no chain does: the fields of PLANNED."""
-    return {"urgent_at": row[10], "watch_at": row[11], "running_watch_at": row[16]}
+    return {"watch_at": row[11], "running_watch_at": row[16]}
 
 
 def lies_of(row: Row, stream: Stream) -> tuple[str, ...]:
@@ -144,6 +144,7 @@ def bare_case(row: Row) -> Case:
         category=row[7],
         received_at=row[8],
         due_at=row[9],
+        urgent_at=row[10],
         closed_at=row[12],
         lease_token=row[13],
         lease_owner=row[14],

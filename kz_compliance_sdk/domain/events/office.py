@@ -247,6 +247,7 @@ class SuspensionWatched(Event, frozen=True, kw_only=True):
             mark_suspensions(case, on.at)
             case.page("suspension_over", EVERYBODY, 50, on)
         else:
+            case.looked_at = on.at
             case.page("suspension_open", ("lead", "head"), 20, on)
 
 
@@ -308,7 +309,8 @@ def settled(case: Case) -> int:
 
 
 def mark_suspensions(case: Case, at: int) -> None:
-    """The flags about suspensions say what holds at `at`."""
+    """The flags about suspensions, and the place in the queue, say what holds at `at`."""
+    case.looked_at = at
     case.unflag("suspension_unconfirmed", "suspended")
     if any(not one.confirmed_by and not one.ended_at for one in case.suspensions.values()):
         case.flag("suspension_unconfirmed")

@@ -21,7 +21,7 @@ from kz_compliance_sdk.domain.values import stream_of
 
 UNHELD: dict[str, tuple[str, ...]] = {
     "attempts": ("started_at", "ended_at", "result", "detail"),
-    "cases": ("watch_at", "urgent_at"),
+    "cases": ("watch_at",),
     **dict.fromkeys(
         ("cursors", "endpoints", "heartbeats", "keys", "leases", "platform_keys", "refusals", "tiles", "volumes"), ()
     ),

@@ -654,11 +654,6 @@ class Chain:
         return {name: part.data.decode("utf-8", "replace") for name, part in found.items() if part is not None}
 
 
-def steps_of(case: Case) -> list[Step]:
-    """The steps of the ladder that fired, in their order."""
-    return sorted(case.steps.values(), key=lambda one: (one.fired_at, one.step))
-
-
 _MAPS = (
     "flags",
     "unsure",

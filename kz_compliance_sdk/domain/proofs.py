@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field
 
 from kz_compliance_sdk.domain import fold
-from kz_compliance_sdk.domain.believed import others_than_told, outgoing, tellings_of
+from kz_compliance_sdk.domain.believed import lies, others_than_told, tellings_of
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import Attempt, InboxRow, OutboxMessage
 from kz_compliance_sdk.domain.events.privacy import erasable, erased_of

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, TypedDict
 
-from kz_compliance_sdk.domain import clock
+from kz_compliance_sdk.domain import clock, fold
 from kz_compliance_sdk.domain.actor import SYSTEM, Stamp
 from kz_compliance_sdk.domain.case import Case, CaseState, happened, moved
 from kz_compliance_sdk.domain.change import OutboxMessage
@@ -162,3 +162,8 @@ def clock_in_lists(case: Case, now: int) -> ClockView:
         receipt_at=case.closed_at,
         pauses=pauses_of(case),
     )
+
+
+def steps_of(case: fold.Case) -> list[fold.Step]:
+    """The steps of the ladder that fired, in their order."""
+    return sorted(case.steps.values(), key=lambda one: (one.fired_at, one.step))

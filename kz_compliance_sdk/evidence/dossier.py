@@ -27,12 +27,13 @@ from kz_compliance_sdk.domain.events.delivery import Receipt
 from kz_compliance_sdk.domain.events.office import Instructed
 from kz_compliance_sdk.domain.events.privacy import Held
 from kz_compliance_sdk.domain.events.review import ContentChanged, Looked
-from kz_compliance_sdk.domain.fold import Case, Decision, steps_of
+from kz_compliance_sdk.domain.fold import Case, Decision
 from kz_compliance_sdk.domain.ledger import Link, Stamped
 from kz_compliance_sdk.domain.notice import Cancellation, Clarification, Item, Notice, Reminder
 from kz_compliance_sdk.domain.proofs import Fault, Records
 from kz_compliance_sdk.domain.proposal_checks import asked_for, in_words
 from kz_compliance_sdk.domain.review_policy import Form
+from kz_compliance_sdk.domain.running_time import steps_of
 from kz_compliance_sdk.domain.user_notices import name_of
 from kz_compliance_sdk.domain.values import Json, document_in, fields_of, instant_text, is_time, stream_of
 

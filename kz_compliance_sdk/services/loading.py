@@ -40,7 +40,7 @@ from kz_compliance_sdk.domain.decision import (
 from kz_compliance_sdk.domain.events.arrivals import Admitted, Amended, Answered, Confirmed, Opened, Sanctioned
 from kz_compliance_sdk.domain.events.base import AS_READ, Event, Source
 from kz_compliance_sdk.domain.events.privacy import Counted, NamedBy, erasable
-from kz_compliance_sdk.domain.fold import Chain, Step, Stream, evolve, steps_of
+from kz_compliance_sdk.domain.fold import Chain, Step, Stream, evolve
 from kz_compliance_sdk.domain.holding import Answering, Objects, believed_objects
 from kz_compliance_sdk.domain.ledger import FIRST, NewerRelease, Sealed, Stamped
 from kz_compliance_sdk.domain.letters_in import flags_of_letters
@@ -59,7 +59,7 @@ from kz_compliance_sdk.domain.notice import (
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.received import SANCTIONS, SanctionNoted, messages_of, received_in, sanctions_in
 from kz_compliance_sdk.domain.report import UserNotified
-from kz_compliance_sdk.domain.running_time import clock_of
+from kz_compliance_sdk.domain.running_time import clock_of, steps_of
 from kz_compliance_sdk.domain.transitions import ENDED
 from kz_compliance_sdk.domain.user_notices import UserNoticeState, tellings
 from kz_compliance_sdk.domain.values import Instant, Line, ValueModel, message_stream, object_stream, stream_of

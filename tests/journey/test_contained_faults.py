@@ -11,7 +11,7 @@ import pytest
 
 from kz_compliance_sdk.domain import holding
 from kz_compliance_sdk.domain.case import Case, CaseState
-from kz_compliance_sdk.domain.fold import steps_of
+from kz_compliance_sdk.domain.running_time import steps_of
 from kz_compliance_sdk.errors import StoreError
 from kz_compliance_sdk.ports import Effect, FeedMessage, FeedPage, Pending
 from kz_compliance_sdk.services import polling

@@ -10,8 +10,8 @@ import pytest
 from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.case import Case, CaseState
-from kz_compliance_sdk.domain.fold import steps_of
 from kz_compliance_sdk.domain.notice import Item, Notice, RequestedDeadline
+from kz_compliance_sdk.domain.running_time import steps_of
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput, LeaseLost, NotAllowed
 from kz_compliance_sdk.ports import Failed
 from kz_compliance_sdk.services.admission import Response

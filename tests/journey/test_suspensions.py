@@ -15,7 +15,7 @@ from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.domain.clock import ClockView, clock_view
 from kz_compliance_sdk.domain.events.office import Escalated
-from kz_compliance_sdk.domain.fold import steps_of
+from kz_compliance_sdk.domain.running_time import steps_of
 from kz_compliance_sdk.errors import ComplianceError, IllegalMove, InvalidInput, NotAllowed
 from kz_compliance_sdk.ports import Failed
 from kz_compliance_sdk.testing import builders

@@ -10,7 +10,7 @@ import pytest
 
 from kz_compliance_sdk.adapters.sql.keys import MasterKeys
 from kz_compliance_sdk.domain.case import Case, CaseState
-from kz_compliance_sdk.domain.fold import steps_of
+from kz_compliance_sdk.domain.running_time import steps_of
 from kz_compliance_sdk.transparency.publication import Period, Transparency, TransparencyPolicy
 from tests.contract.conftest import tamper
 from tests.journey.scene import M2, PLATFORM

@@ -14,7 +14,7 @@ from kz_compliance_sdk.adapters.sql import rows, tables
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
 from kz_compliance_sdk.domain.believed import PLANNED
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.fold import steps_of
+from kz_compliance_sdk.domain.running_time import steps_of
 from kz_compliance_sdk.services.sweep import Swept
 from tests.driver import LEAD, M1, Driver
 from tests.journey.scene import PLATFORM

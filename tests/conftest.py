@@ -18,6 +18,7 @@ from kz_compliance_sdk.ports import Env
 from kz_compliance_sdk.testing.builders import ISSUED_AT
 from kz_compliance_sdk.testing.frozen import FrozenClock, frozen_env
 from tests.chance import draw_few
+from tests.scene import Host, World
 
 __all__ = ["NOON", "FrozenClock"]
 
@@ -40,6 +41,14 @@ def clock() -> FrozenClock:
 def env(clock: FrozenClock) -> Env:
     """An Env on the frozen clock: seeded ids and chance, sleep that takes no time, calls that run at once."""
     return frozen_env(clock)
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Iterator[Host]:
+    """A whole desk on a file of its own."""
+    one = Host(World(tmp_path / "host.sqlite3"))
+    yield one
+    one.store.close()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

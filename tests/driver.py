@@ -41,9 +41,9 @@ from kz_compliance_sdk.testing.frozen import FrozenClock, frozen_env
 from kz_compliance_sdk.testing.keys import regulator_key, regulator_signing_key
 from kz_compliance_sdk.wire.signature import KeyRing, Profile, sign
 from tests.blank import put_blank
-from tests.journey.fake_messenger import FakeMessenger
-from tests.journey.fake_pager import FakePager
-from tests.journey.scene import FakePlatform, FakeRegulator
+from tests.fake_messenger import FakeMessenger
+from tests.fake_pager import FakePager
+from tests.scene import FakePlatform, FakeRegulator
 
 R = TypeVar("R")
 PROFILE: Profile = "standard-webhooks"

@@ -28,10 +28,10 @@ from kz_compliance_sdk.domain.policy import kz_policy
 from kz_compliance_sdk.domain.transitions import TRANSITIONS, Transition
 from kz_compliance_sdk.transparency.figures import FIGURES
 from tests.catalogues import compiled_files, tables
+from tests.cli.cli_pages import cli_page, exit_codes_page
 from tests.command_pages import command_names, commands_page
 from tests.conformance.pages import checks_page, inspection_page
 from tests.controls.page import promises_page
-from tests.faces.cli_pages import cli_page, exit_codes_page
 from tests.published.generator import files as contract_files
 from tests.published.generator.transparency import document_schema
 from tests.table.page import roles_page

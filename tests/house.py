@@ -19,9 +19,9 @@ from kz_compliance_sdk.adapters.sql.transaction import SqliteTransaction
 from kz_compliance_sdk.domain import arrivals
 from kz_compliance_sdk.domain.change import Write
 from kz_compliance_sdk.ports import store as ports
-from tests.journey.scene import Host, World, signed
+from tests.case_makers import a_notice
+from tests.scene import Host, World, signed
 from tests.test_architecture import PACKAGE, circles, dotted
-from tests.unit.case_makers import a_notice
 
 MOST: Final = {
     "hand-offs from a pushed notice to its case": 8,

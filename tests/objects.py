@@ -5,7 +5,7 @@ from __future__ import annotations
 from kz_compliance_sdk.domain.fold import PlatformObject, object_in
 from kz_compliance_sdk.domain.values import object_stream
 from kz_compliance_sdk.ports import Store, Tx
-from tests.unit.case_makers import PLATFORM
+from tests.case_makers import PLATFORM
 
 
 def object_of(store: Store, key: str) -> PlatformObject:

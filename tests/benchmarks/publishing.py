@@ -12,7 +12,7 @@ from kz_compliance_sdk.domain.clock import local
 from tests.benchmarks import samples, scale
 from tests.benchmarks.command import Used, used_by
 from tests.benchmarks.rows import Row, Size
-from tests.unit.tally_makers import random_tallies
+from tests.tally_makers import random_tallies
 
 NAMES = ("figures.million", "figures.memory")
 _VARIANTS = 4_000

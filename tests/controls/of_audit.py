@@ -106,6 +106,6 @@ CONTROLS: tuple[Control, ...] = (
         "no small count is shown or follows from what is",
         "guides/transparency.md",
         gives("transparency.publication.hide", what={}),
-        "tests/unit/test_transparency_report.py::test_no_small_count_is_shown_or_follows_from_what_is[0]",
+        "tests/figures/test_transparency_report.py::test_no_small_count_is_shown_or_follows_from_what_is[0]",
     ),
 )

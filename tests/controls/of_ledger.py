@@ -18,7 +18,7 @@ _PAGE = "concepts/ledger.md"
 _FORMAT, _ROWS = "tests/ledger/test_format.py::", "tests/ledger/test_rows_that_lie.py::"
 _KEPT = "tests/ledger/test_kept.py::"
 _REBUILT, _ATTACKS = "tests/ledger/test_rows_rebuilt.py::", "tests/ledger/test_attacks.py::"
-_MEET = "tests/journey/test_orders_that_meet.py::"
+_MEET = "tests/delivery/test_orders_that_meet.py::"
 
 
 def _time_of_its_content(real: Any) -> Any:

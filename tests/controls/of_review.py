@@ -165,7 +165,7 @@ CONTROLS: tuple[Control, ...] = (
             "a decision holds the code of each rule that asked for a second person",
             OF_REVIEW,
             forgets(rule),
-            f"tests/unit/test_second_person.py::test_each_rule_alone_is_named[{rule}]",
+            f"tests/review/test_second_person.py::test_each_rule_alone_is_named[{rule}]",
         )
         for rule in (*RULES, "volume_unusual")
     ),

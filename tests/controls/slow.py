@@ -16,7 +16,7 @@ class SlowControl:
 
 
 _RELIABILITY = "reliability.md"
-_KILL, _RACES = "tests/journey/test_kill.py::", "tests/journey/test_races.py::"
+_KILL, _RACES = "tests/kills/test_kill.py::", "tests/review/test_races.py::"
 
 SLOW: tuple[SlowControl, ...] = (
     SlowControl(
@@ -41,7 +41,7 @@ SLOW: tuple[SlowControl, ...] = (
         "both sets of books agree, whatever the network does",
         _RELIABILITY,
         "a side that is wrong, in five ways",
-        "tests/journey/test_week.py::test_a_side_that_is_wrong_is_found",
+        "tests/kills/test_week.py::test_a_side_that_is_wrong_is_found",
     ),
     SlowControl(
         "two people who act at once never decide twice",
@@ -53,12 +53,12 @@ SLOW: tuple[SlowControl, ...] = (
         "whatever is changed behind the library's back is found and named",
         "concepts/checkpoints.md",
         "one rule of the verification is switched off",
-        "tests/journey/test_tampering.py::test_without_one_of_its_rules_the_verification_misses_some",
+        "tests/ledger/test_tampering.py::test_without_one_of_its_rules_the_verification_misses_some",
     ),
     SlowControl(
         "nothing that leaves or is logged names a user or a reporter",
         "concepts/privacy.md",
         "what was planted is let out",
-        "tests/journey/test_leaks.py::test_the_search_finds_what_leaks",
+        "tests/privacy/test_leaks.py::test_the_search_finds_what_leaks",
     ),
 )

@@ -43,8 +43,8 @@ from kz_compliance_sdk.wire.strict_json import read
 from kz_compliance_sdk.wire.v1 import ENVELOPES, read_message, read_problem, read_receipt
 from tests.docs.blocks import DOCS, ROOT, Block, blocks
 from tests.docs.site import INTAKE_PATH, settings_file, signed_notice
-from tests.journey.campaign.run import SPEED, Campaign
-from tests.journey.races.pairs import PAIRS
+from tests.kills.campaign.run import SPEED, Campaign
+from tests.review.races.pairs import PAIRS
 from tests.table.steps import STEPS, Step
 from tests.waiting import PATIENCE_S
 

@@ -19,7 +19,7 @@ from kz_compliance_sdk.testing import pytest_plugin
 from kz_compliance_sdk.testing.broken import BROKEN
 from kz_compliance_sdk.testing.pytest_plugin import PROFILES
 from tests.docs.blocks import DOCS, ROOT, blocks, write_files
-from tests.faces.plugin_project import environment, project, run_pytest
+from tests.plugin.plugin_project import environment, project, run_pytest
 from tests.waiting import PATIENCE_S
 
 GUIDE, CI = DOCS / "guides" / "testing.md", DOCS / "guides" / "ci.md"

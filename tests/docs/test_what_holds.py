@@ -9,7 +9,7 @@ from kz_compliance_sdk.adapters.sql.tables import metadata
 from kz_compliance_sdk.domain.events import SUBJECTS
 from kz_compliance_sdk.domain.lawfulness import LAWS
 from tests.docs.blocks import DOCS
-from tests.journey.tampering.tamper import COLUMNS
+from tests.ledger.tampering.tamper import COLUMNS
 
 PAGE = DOCS / "concepts" / "evidence.md"
 LEDGER = DOCS / "concepts" / "ledger.md"

@@ -16,9 +16,9 @@ from kz_compliance_sdk.domain.policy import kz_policy
 from kz_compliance_sdk.domain.words import words
 from kz_compliance_sdk.evidence.verify_pack import verified
 from kz_compliance_sdk.testing.content import FakeContent
+from tests.case_makers import YES
 from tests.catalogues import tables
 from tests.evidence.scene import HEAD, LEAD, OFFICE_PEOPLE, USER, Scene, document, events, full, opened, scene
-from tests.unit.case_makers import YES
 
 TEXTS = {"case.json", "events.jsonl", "report.html"}
 LAWYER = Actor("marat.lawyer", frozenset({"legal"}), account="marat.account")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kz_compliance_sdk.evidence.dossier import said_of
 from kz_compliance_sdk.testing import builders
-from tests.unit.case_makers import a_notice
+from tests.case_makers import a_notice
 
 
 def test_of_a_cancellation_it_says_which_notice_is_cancelled() -> None:

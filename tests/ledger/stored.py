@@ -26,9 +26,9 @@ from kz_compliance_sdk.domain.ledger import LedgerKey, LedgerKeys
 from kz_compliance_sdk.ports import Env
 from kz_compliance_sdk.testing.frozen import FrozenClock, frozen_env
 from tests.blank import put_blank
+from tests.case_makers import PLATFORM
 from tests.ledger.samples import sample
 from tests.unguarded import unguard
-from tests.unit.case_makers import PLATFORM
 
 NEW, OLD = LedgerKey(b"n" * 32), LedgerKey(b"o" * 32)
 MASTER = MasterKeys({"m-1": b"m" * 32}, "m-1")

@@ -23,9 +23,7 @@ from kz_compliance_sdk.domain.events.review import Claimed
 from kz_compliance_sdk.domain.fold import Case
 from kz_compliance_sdk.domain.ledger import FIRST
 from kz_compliance_sdk.errors import CommitUnknown, Conflict
-from tests.journey.rare_scenes import cancel
-from tests.journey.scene import M1 as MODERATOR
-from tests.journey.scene import Host, World
+from tests.case_makers import PLATFORM, a_notice, measure, proposal, refusal
 from tests.ledger.beside import Beside
 from tests.ledger.shadow import Shadow
 from tests.ledger.stored import (
@@ -45,7 +43,9 @@ from tests.ledger.stored import (
     viewed,
     words,
 )
-from tests.unit.case_makers import PLATFORM, a_notice, measure, proposal, refusal
+from tests.scene import M1 as MODERATOR
+from tests.scene import Host, World
+from tests.walks.rare_scenes import cancel
 
 
 @pytest.fixture

@@ -23,10 +23,10 @@ from kz_compliance_sdk.domain.values import LocalText
 from kz_compliance_sdk.ports import SentAs, Tx
 from kz_compliance_sdk.services.admission import Response
 from kz_compliance_sdk.testing import builders
-from tests.journey.scene import LEAD, M1, PLATFORM, PROFILE, Host, World
-from tests.journey.test_second_messages import about, typed, unusable
+from tests.arrivals.test_second_messages import about, typed, unusable
+from tests.case_makers import HOUR, LEGAL, a_notice, arrival, measure, opened, proposal, stamp
 from tests.ledger.beside import Beside
-from tests.unit.case_makers import HOUR, LEGAL, a_notice, arrival, measure, opened, proposal, stamp
+from tests.scene import LEAD, M1, PLATFORM, PROFILE, Host, World
 
 VOUCHER = Actor("lead", frozenset({"lead"}), account="the lead's own")
 CLERK = Actor("clerk", frozenset({"head"}), account="front desk")

@@ -12,9 +12,9 @@ from kz_compliance_sdk.domain.notice import Sanction
 from kz_compliance_sdk.evidence.verify_store import verify
 from kz_compliance_sdk.services.loading import sanctions_of
 from kz_compliance_sdk.testing import builders
-from tests.contract.conftest import tamper
-from tests.journey.scene import PLATFORM, Host, World
-from tests.unit.case_makers import a_notice
+from tests.case_makers import a_notice
+from tests.scene import PLATFORM, Host, World
+from tests.store.conftest import tamper
 from tests.variants import variants
 
 

@@ -22,6 +22,7 @@ from kz_compliance_sdk.domain.retention import Holdings
 from kz_compliance_sdk.domain.transitions import CaseState
 from kz_compliance_sdk.domain.values import stream_of
 from kz_compliance_sdk.errors import ConfigError, Conflict, StoreUnusable
+from tests.case_makers import PLATFORM, in_state
 from tests.ledger.stored import (
     AT,
     M1,
@@ -40,7 +41,6 @@ from tests.ledger.stored import (
     viewed,
     words,
 )
-from tests.unit.case_makers import PLATFORM, in_state
 
 
 @pytest.fixture

@@ -22,9 +22,9 @@ from kz_compliance_sdk.domain.ledger import LedgerKeys
 from kz_compliance_sdk.domain.values import stream_of
 from kz_compliance_sdk.errors import LeaseLost
 from kz_compliance_sdk.services.sweep import Sweep
-from tests.journey.scene import Host, World
+from tests.case_makers import PLATFORM, a_notice
 from tests.ledger.stored import AT, NEW, OLD, ONE, TWO, Outside, appended, happened, opened, streams, viewed, words
-from tests.unit.case_makers import PLATFORM, a_notice
+from tests.scene import Host, World
 
 MANY = 130
 OF_IT = "stream = (SELECT n FROM streams WHERE name = 'duty/1')"

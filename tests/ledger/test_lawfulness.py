@@ -30,10 +30,10 @@ from kz_compliance_sdk.domain.lawfulness import LAWS, Known, broken
 from kz_compliance_sdk.domain.ledger import FIRST, LedgerKey, LedgerKeys, Link, Roster, link, read
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.values import stream_of
+from tests.case_makers import a_notice, measure, proposal
 from tests.driver import CLERK, HEAD, HOUR, LEAD, LEAD2, LEGAL, LEGAL2, M1, M2, Driver
-from tests.journey.scene import M1 as MODERATOR
-from tests.journey.scene import PLATFORM, Host, World
-from tests.unit.case_makers import a_notice, measure, proposal
+from tests.scene import M1 as MODERATOR
+from tests.scene import PLATFORM, Host, World
 
 DAY = 24 * HOUR
 _KEY = LedgerKey(b"k" * 32)

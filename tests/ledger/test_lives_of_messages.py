@@ -18,9 +18,9 @@ from kz_compliance_sdk.domain.holding import receipt
 from kz_compliance_sdk.domain.report import Question, Statement
 from kz_compliance_sdk.ports import Failed, Rejected, RetryAt, Told, Unknown
 from kz_compliance_sdk.services.letters import Proof
-from tests.journey.rare_scenes import case_of, closed
-from tests.journey.scene import HEAD, LEGAL, M1, Host, World
-from tests.unit.case_makers import POLICY, a_notice, arrival, events, measure, messages, proposal, stamp
+from tests.case_makers import POLICY, a_notice, arrival, events, measure, messages, proposal, stamp
+from tests.scene import HEAD, LEGAL, M1, Host, World
+from tests.walks.rare_scenes import case_of, closed
 
 Fault = Callable[[Any], Any]
 LATER = Rejected("wait", "later", final=False)

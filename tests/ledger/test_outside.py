@@ -22,8 +22,8 @@ from kz_compliance_sdk.domain.change import Happened
 from kz_compliance_sdk.domain.events.office import Viewed
 from kz_compliance_sdk.domain.events.privacy import Erased, erasable
 from kz_compliance_sdk.domain.ledger import FIRST, LedgerKey, LedgerKeys, Part, Roster, hash_of, link
+from tests.case_makers import PLATFORM
 from tests.ledger.stored import AT, M1, M2, MASTER, NEW, Outside, appended, happened, opened, streams
-from tests.unit.case_makers import PLATFORM
 
 ONE, TWO, ERASED = "duty/1", "duty/2", "duty/3"
 TABLES = {table.name: table for table in (ledger.streams, ledger.events, ledger.parts, ledger.keys, ledger.log)}

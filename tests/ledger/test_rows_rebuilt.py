@@ -17,8 +17,8 @@ from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.running_time import steps_of
 from kz_compliance_sdk.services.sweep import Swept
 from tests.driver import LEAD, M1, Driver
-from tests.journey.scene import PLATFORM
-from tests.journey.test_one_account import FIRST, SECOND
+from tests.review.test_one_account import FIRST, SECOND
+from tests.scene import PLATFORM
 from tests.unguarded import unguard
 from tests.variants import variants
 

@@ -26,16 +26,16 @@ from kz_compliance_sdk.errors import ComplianceError, NotAllowed, NotFound, Stor
 from kz_compliance_sdk.evidence.verify_store import verify
 from kz_compliance_sdk.services.sweep import EVERY_S, Sweep, Swept
 from kz_compliance_sdk.testing import builders
+from tests.case_makers import a_notice, measure, proposal
 from tests.driver import LEAD, Driver, Person
 from tests.driver import M1 as MODERATOR
-from tests.journey.scene import LEGAL, M1, M2, PLATFORM, Host, World
-from tests.journey.tallies import tallies_of
-from tests.journey.test_appeals import appealed, removed
-from tests.journey.test_one_account import BOX, FIRST, SECOND, STEPS, Second, refusal
+from tests.figures.tallies import tallies_of
 from tests.ledger.otherwise import attack as lie
 from tests.ledger.rows import of_objects
+from tests.remedies.test_appeals import appealed, removed
+from tests.review.test_one_account import BOX, FIRST, SECOND, STEPS, Second, refusal
+from tests.scene import LEGAL, M1, M2, PLATFORM, Host, World
 from tests.unguarded import unguard
-from tests.unit.case_makers import a_notice, measure, proposal
 from tests.variants import variants
 
 pytestmark = pytest.mark.writes_by_itself

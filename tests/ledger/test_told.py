@@ -17,13 +17,13 @@ from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.notice import Answer, Item, Notice
 from kz_compliance_sdk.domain.values import LocalText
 from kz_compliance_sdk.testing import builders
-from tests.journey.content_detours import CONTENT_DETOURS
-from tests.journey.demands import demand
-from tests.journey.falling_orders import about
-from tests.journey.rare_scenes import DOWN, appealed, case_of, closed, decided, notice_about, regulator, reverse
-from tests.journey.scene import LEAD, LEGAL, M1, PLATFORM, Host, World
-from tests.journey.test_second_messages import pushed_at
-from tests.unit.case_makers import HOUR, a_notice, measure, proposal, refusal
+from tests.arrivals.demands import demand
+from tests.arrivals.test_second_messages import pushed_at
+from tests.case_makers import HOUR, a_notice, measure, proposal, refusal
+from tests.scene import LEAD, LEGAL, M1, PLATFORM, Host, World
+from tests.walks.content_detours import CONTENT_DETOURS
+from tests.walks.falling_orders import about
+from tests.walks.rare_scenes import DOWN, appealed, case_of, closed, decided, notice_about, regulator, reverse
 
 CLERK = Actor("clerk", frozenset({"head"}))
 SAID = (Answer(text=(LocalText(lang="ru", text="Всё."),)),)

@@ -14,9 +14,9 @@ import pytest
 from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.change import LEASE_S
 from kz_compliance_sdk.ports import RetryAt, TellResult, Told
-from tests.journey.rare_scenes import SECOND_LAWYER, appealed, case_of, closed
-from tests.journey.scene import LEAD, M2, Host, World
-from tests.unit.case_makers import measure, proposal
+from tests.case_makers import measure, proposal
+from tests.scene import LEAD, M2, Host, World
+from tests.walks.rare_scenes import SECOND_LAWYER, appealed, case_of, closed
 
 DAY = 86_400
 

@@ -21,13 +21,13 @@ from kz_compliance_sdk.evidence.verify_store import verify
 from kz_compliance_sdk.ports import Rejected, RetryAt, Sent, Unknown
 from kz_compliance_sdk.services.letters import Proof
 from kz_compliance_sdk.testing import builders
+from tests.case_makers import a_notice, measure, proposal
 from tests.driver import HEAD as OFFICE_HEAD
 from tests.driver import HOUR, LEGAL, Driver
-from tests.journey.rare_scenes import case_of
-from tests.journey.scene import HEAD, M1, PLATFORM, Host, World
 from tests.ledger.shadow import keyed
+from tests.scene import HEAD, M1, PLATFORM, Host, World
 from tests.unguarded import unguard
-from tests.unit.case_makers import a_notice, measure, proposal
+from tests.walks.rare_scenes import case_of
 
 BUSY, LOST = RetryAt("busy"), Unknown("nobody knows")
 

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.faces.conftest import all_offices, offices
+from tests.arrivals.conftest import all_offices, offices
 
 __all__ = ["all_offices", "offices"]

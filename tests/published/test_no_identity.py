@@ -14,7 +14,7 @@ from kz_compliance_sdk.domain.decision import Wording
 from kz_compliance_sdk.domain.report import Statement
 from kz_compliance_sdk.errors import InvalidInput
 from kz_compliance_sdk.services.admission import noted, refused
-from tests.unit.case_makers import M1, a_notice, claimed, context, opened, proposal, refusal, stamp
+from tests.case_makers import M1, a_notice, claimed, context, opened, proposal, refusal, stamp
 
 SCHEMAS = Path(__file__).resolve().parents[2] / "docs" / "contract" / "schemas"
 OUTBOUND = ("acknowledgement", "clarification-request", "report")

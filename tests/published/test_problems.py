@@ -16,11 +16,11 @@ from kz_compliance_sdk import errors
 from kz_compliance_sdk.services.admission import NOT_AUTHENTIC
 from kz_compliance_sdk.testing.conformance.bad_inputs import CASES, BadInput
 from kz_compliance_sdk.wire.codes import CODES, Code, remedy_of
+from tests.arrivals.bad_inputs.differences import DIFFERENCES
+from tests.arrivals.bad_inputs.office import Offices
+from tests.arrivals.bad_inputs.requests import made
+from tests.arrivals.bad_inputs.trials import PUSHED
 from tests.docs.blocks import DOCS
-from tests.faces.bad_inputs.differences import DIFFERENCES
-from tests.faces.bad_inputs.office import Offices
-from tests.faces.bad_inputs.requests import made
-from tests.faces.bad_inputs.trials import PUSHED
 from tests.published.generator import regulator_document
 from tests.published.generator.errors import errors_page
 from tests.published.generator.schemas import BEYOND_SCHEMA

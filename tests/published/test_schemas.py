@@ -13,7 +13,7 @@ from kz_compliance_sdk.errors import Unreadable
 from kz_compliance_sdk.testing.conformance.bad_inputs import CASES, BadInput
 from kz_compliance_sdk.wire.strict_json import loads
 from kz_compliance_sdk.wire.v1 import ENVELOPES, read_message
-from tests.faces.bad_inputs.requests import made
+from tests.arrivals.bad_inputs.requests import made
 from tests.published.contract import is_read, validator
 from tests.published.generator import examples, message_schema
 from tests.published.generator.schemas import BEYOND_SCHEMA, FROM_PLATFORM

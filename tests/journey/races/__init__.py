@@ -1,2 +1,0 @@
-"""Pairs of steps that race for one case, and what must hold after each pair. `python -m tests.journey.races` runs as
-many as it is told to."""

@@ -1,0 +1,160 @@
+"""Looking at content and answering the legal check on the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from kz_compliance_sdk.domain.decision import QUESTIONS
+from tests.cli_office import Office
+
+POSTS = """
+import hashlib, time
+from pathlib import Path
+from kz_compliance_sdk.ports import Resolved
+
+TEXT = Path(__file__).with_name("post.txt")
+
+class Posts:
+    def resolve(self, reference):
+        text = TEXT.read_text()
+        if text == "down":
+            raise RuntimeError(text)
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        return Resolved(reference.object_id or reference.url, digest, text != "", int(time.time()), text)
+"""
+
+
+@pytest.fixture
+def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Office:
+    made = Office(tmp_path, monkeypatch)
+    folder = tmp_path / "platform"
+    folder.mkdir()
+    (folder / "posts.py").write_text(POSTS)
+    (folder / "post.txt").write_text("casino, no licence")
+    monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.delitem(__import__("sys").modules, "posts", raising=False)
+    return made
+
+
+def _answers(**other: str) -> list[str]:
+    clear = {question.name: "no" if question.bars == "yes" else "yes" for question in QUESTIONS}
+    return [part for name, word in (clear | other).items() for part in ("--answer", f"{name}={word}")]
+
+
+PORT = ("--content", "posts:Posts")
+
+
+def test_a_case_is_looked_at_decided_and_carried_out(
+    office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    carried = office.enforcer(monkeypatch)
+    notice = office.claimed(1)
+    name = notice.notice_id
+    unseen = office.proposal(name, "remove")
+    line = office.refused(7, "cases", "decide", name, "--file", unseen, *PORT, "--yes")
+    assert "items[0].content_sha256" in line
+    assert "Look at the case first" in line
+
+    assert "casino, no licence" in office.ok("cases", "look", name, *PORT)
+    (seen,) = office.document("cases", "look", name, *PORT)["content"]
+    story = office.document("cases", "show", name)
+    assert [look["digest"] for look in story["content"]] == [seen["content_sha256"]] * 2
+    assert "casino" not in json.dumps(story["content"])
+    assert seen["content_sha256"] in office.ok("cases", "show", name)
+
+    assert (
+        office.document("cases", "decide", name, "--template")["items"][0]["content_sha256"] == seen["content_sha256"]
+    )
+    decided = office.document("cases", "decide", name, "--file", office.proposal(name, "remove"), *PORT, "--yes")
+    assert decided["case"]["state"] == "decided"
+
+    (tmp_path / "platform" / "post.txt").write_text("an apology")
+    office.document("worker", "--once", "--enforcer", "takedown:Carried", *PORT)
+    story = office.document("cases", "show", name)
+    assert (story["state"], carried.exists()) == ("queued", False)
+    assert "content_changed:1" in story["flags"]
+
+
+def test_without_the_port_a_look_says_what_to_do(office: Office) -> None:
+    notice = office.claimed(1)
+    assert "Content port" in office.refused(3, "cases", "look", notice.notice_id)
+    assert "resolve" in office.refused(3, "cases", "look", notice.notice_id, "--content", "posts:hashlib")
+
+
+def test_a_failing_port_is_told(office: Office, tmp_path: Path) -> None:
+    (tmp_path / "platform" / "post.txt").write_text("down")
+    notice = office.claimed(1)
+    assert "nobody could look: RuntimeError" in office.ok("cases", "look", notice.notice_id, *PORT)
+
+
+def test_a_check_is_recorded_and_named_in_a_proposal(office: Office) -> None:
+    notice = office.claimed(1)
+    name = notice.notice_id
+    recorded = office.document("cases", "check", name, *_answers(), "--note", "read the act")
+    assert (recorded["version"], recorded["bars"]) == (1, [])
+    file = Path(office.proposal(name, "remove"))
+    chosen = json.loads(file.read_text())
+    chosen["legal_check"] = 1
+    file.write_text(json.dumps(chosen))
+    decided = office.document("cases", "decide", name, "--file", str(file), "--yes")
+    assert decided["case"]["state"] == "decided"
+    story = office.document("cases", "show", name)
+    (check,) = story["legal_checks"]
+    assert story["decisions"][0]["legal_check"] == {"version": 1, "digest": check["digest"]}
+    shown = office.ok("cases", "show", name)
+    assert "version 1, recorded before" in shown
+    assert "read the act" in shown, "the note is sealed in the ledger"
+
+
+def test_an_answer_that_bars_is_told_at_once(office: Office) -> None:
+    notice = office.claimed(1)
+    told = office.ok("cases", "check", notice.notice_id, *_answers(protected_speech="yes", clarity="unclear"))
+    assert "bars a measure on local law: protected_speech" in told
+    shown = office.ok("cases", "show", notice.notice_id)
+    assert "bars local law: protected_speech; unclear: clarity" in shown
+
+
+def test_the_template_asks_in_three_languages_and_is_read_back(office: Office, tmp_path: Path) -> None:
+    notice = office.claimed(1)
+    for lang in ("kk", "ru", "en"):
+        assert set(office.document("cases", "check", notice.notice_id, "--template", "--lang", lang)) == {
+            *(question.name for question in QUESTIONS),
+            "note",
+        }
+    answers = {question.name: "unclear" for question in QUESTIONS}
+    file = tmp_path / "check.json"
+    file.write_text(json.dumps(answers))
+    assert office.document("cases", "check", notice.notice_id, "--file", str(file))["version"] == 1
+    file.write_text(json.dumps({**answers, "clarity": "perhaps"}))
+    assert "clarity" in office.refused(7, "cases", "check", notice.notice_id, "--file", str(file))
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ([], "--answer"),
+        (["--answer", "authority=yes"], "legal_basis"),
+        (["--answer", "authority=perhaps"], "QUESTION=ANSWER"),
+        (["--answer", "weather=yes"], "QUESTION=ANSWER"),
+        ([*_answers(), "--answer", "authority=no"], "twice"),
+        (["--template", "--file", "x"], "either"),
+        (["--template", "--lang", "de"], "--lang"),
+        ([*_answers(), "--note", "x" * 5001], "--note"),
+    ],
+)
+def test_what_is_wrong_with_the_answers_is_named(office: Office, given: list[str], named: str) -> None:
+    notice = office.claimed(1)
+    assert named in office.refused(7, "cases", "check", notice.notice_id, *given)
+
+
+def test_a_mistake_in_the_check_of_a_proposal_names_its_question(office: Office) -> None:
+    notice = office.claimed(1)
+    file = Path(office.proposal(notice.notice_id, "remove"))
+    chosen = json.loads(file.read_text())
+    del chosen["legal_check"]["narrowest"]
+    file.write_text(json.dumps(chosen))
+    line = office.refused(7, "cases", "decide", notice.notice_id, "--file", str(file), "--yes")
+    assert ": legal_check.narrowest:" in line

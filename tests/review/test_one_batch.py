@@ -1,0 +1,71 @@
+"""Works that the writer takes in one batch read before what the others decided is written: each must see it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kz_compliance_sdk.adapters.sql.store import SqliteStore
+from kz_compliance_sdk.domain import commands
+from kz_compliance_sdk.domain.case import Case, CaseState
+from kz_compliance_sdk.errors import IllegalMove
+from kz_compliance_sdk.services.intake import Pending
+from kz_compliance_sdk.testing import builders
+from tests.case_makers import a_notice, measure, proposal
+from tests.scene import M1, PLATFORM, Host, World, signed
+from tests.store.conftest import Gate
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Iterator[Host]:
+    world = World(tmp_path / "desk.sqlite3")
+    made = Host(world, world.open_store(threaded=True))
+    yield made
+    made.check_chains()
+    made.store.close()
+
+
+def undone(host: Host, case: Case) -> Future[Any]:
+    return host.taking.take(M1, case.id, commands.Undo())
+
+
+def annulled(host: Host, _case: Case) -> Future[Any]:
+    headers, body = signed(host.world, builders.cancellation(a_notice(), "annulled"), "m-2")
+    answer = host.intake.receive("POST", "/notices", headers, body)
+    assert isinstance(answer, Pending)
+    return host.store.submit(PLATFORM, answer.work)
+
+
+def in_hand(host: Host, take_back: Callable[[Host, Case], Future[Any]]) -> Future[Any]:
+    """What comes of taking back a measure that somebody leases in the same batch; it is carried out then."""
+    host.push(a_notice(), "m-1")
+    host.drain()
+    case = host.decide(proposal(measure("1"))).case
+    assert isinstance(host.store, SqliteStore)
+    with Gate(host.store):
+        leased = host.store.submit(PLATFORM, lambda tx: host.delivery._lease(tx, 8, {}))
+        taken_back = take_back(host, case)
+    (message,) = leased.result()
+    assert (message.kind, host.delivery.deliver(message)) == ("enforce", True)
+    return taken_back
+
+
+def test_a_measure_that_is_in_hand_is_not_undone(host: Host) -> None:
+    refused = in_hand(host, undone)
+    with pytest.raises(IllegalMove, match="the undo window is over"):
+        refused.result()
+    host.drain()
+    (case,) = host.cases()
+    assert (case.state, case.items[0].status) == (CaseState.CLOSED, "in_force")
+
+
+def test_a_measure_that_is_in_hand_is_lifted_when_its_order_falls(host: Host) -> None:
+    assert in_hand(host, annulled).result().status == 202
+    host.drain()
+    (case,) = host.cases()
+    assert (case.state, case.items[0].status) == (CaseState.CLOSED, "lifted")
+    assert list(host.world.platform.effects.values()) == ["restore"]

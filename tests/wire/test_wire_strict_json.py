@@ -9,7 +9,7 @@ import pytest
 
 from kz_compliance_sdk.errors import Unreadable
 from kz_compliance_sdk.wire import strict_json
-from kz_compliance_sdk.wire.strict_json import MAX_DEPTH, MAX_NODES, loads
+from kz_compliance_sdk.wire.strict_json import MAX_DEPTH, MAX_DIGITS, MAX_NODES, loads
 
 REFUSED = {
     "empty": (b"", "json_empty"),
@@ -136,3 +136,15 @@ def test_the_fast_reader_lets_nothing_through_that_the_strict_one_refuses(monkey
     monkeypatch.setattr(strict_json, "_plain", lambda _body: None)
     assert found == [_outcome(one) for one in bodies]
     assert 50 < sum(fast) < len(bodies) / 2
+
+
+@pytest.mark.parametrize("digits", [MAX_DIGITS, MAX_DIGITS + 1])
+@pytest.mark.parametrize("sign", ["", "-"])
+def test_a_sign_is_no_digit_whichever_reader_counts(digits: int, sign: str) -> None:
+    number = sign + "9" * digits
+    for body in (f'{{"a":{number}}}', f'{{"a": {number}}}'):
+        if digits > MAX_DIGITS:
+            with pytest.raises(Unreadable):
+                loads(body.encode())
+        else:
+            assert loads(body.encode()) == {"a": int(number)}

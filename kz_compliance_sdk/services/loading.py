@@ -407,7 +407,7 @@ def _is_whole(stream: Stream) -> bool:
 def alerts(tx: Tx, platform_id: str, also: Iterable[str] = ()) -> Change:
     """An alert for each case that this work met and could not read, and `also` for these, once an hour."""
     writes: list[Write] = []
-    for case_id in (*tx.unreadable, *also):
+    for case_id in dict.fromkeys((*tx.unreadable, *also)):
         told = f"unreadable.{case_id}"
         if _is_told(tx.known(CursorMoved, told).cursor, tx.now):
             continue

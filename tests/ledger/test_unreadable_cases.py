@@ -67,6 +67,20 @@ def test_the_others_are_decided_carried_out_reported_and_watched(desk: Desk, how
     assert bad.id in {case.id for case in desk.store.queries(PLATFORM).cases().cases}
 
 
+def test_a_message_is_taken_in_under_an_id_under_which_two_came_for_a_case_that_cannot_be_read(desk: Desk) -> None:
+    """Its sender counts anew from one after each restart. People are told of that case once, and not twice in a
+    breath: the second alert would have the database refuse the message."""
+    one, other = a_notice(seed=1), a_notice(seed=2)
+    desk.host.push(one, "m-1")
+    desk.host.push(one.model_copy(update={"revision": 2}), "m-1")
+    case = desk.host.case(one.notice_id)
+    desk.host.drain()
+    tamper(desk.store, SPOILT_CHAIN.format(case.id))
+    assert desk.host.push(other, "m-1").status == 202
+    desk.host.drain()
+    assert alerts(desk, case).count("case_unreadable") == 1
+
+
 def test_people_are_told_once_an_hour_and_the_list_marks_it(desk: Desk) -> None:
     bad = spoilt(desk, SPOILT_CHAIN)
     for _ in range(4):

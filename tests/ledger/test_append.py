@@ -17,11 +17,13 @@ from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.actor import SYSTEM, Actor
 from kz_compliance_sdk.domain.change import Change, EndpointState, Happened
 from kz_compliance_sdk.domain.events import KINDS
+from kz_compliance_sdk.domain.events.delivery import Tried
 from kz_compliance_sdk.domain.events.office import Viewed
 from kz_compliance_sdk.domain.events.privacy import Erased, Held
 from kz_compliance_sdk.domain.events.review import Claimed
 from kz_compliance_sdk.domain.fold import Case
-from kz_compliance_sdk.domain.ledger import FIRST
+from kz_compliance_sdk.domain.ledger import FIRST, Damage
+from kz_compliance_sdk.domain.values import stream_of
 from kz_compliance_sdk.errors import CommitUnknown, Conflict
 from tests.case_makers import PLATFORM, a_notice, measure, proposal, refusal
 from tests.ledger.beside import Beside
@@ -264,6 +266,63 @@ def test_a_stale_work_fails_alone_and_leaves_nothing_in_any_stream(path: Path) -
     assert outside.run("SELECT n, seq FROM log ORDER BY n") == [(1, 1), (2, 2), (3, 3)]
     assert outside.run("SELECT count(*) FROM parts") == outside.run("SELECT count(*) FROM keys") == [(0,)]
     outside.close()
+    store.close()
+
+
+@pytest.mark.parametrize("beside", [False, True], ids=["alone", "beside another work"])
+def test_an_event_that_its_case_cannot_come_to_is_not_written(beside: bool, path: Path) -> None:
+    """Nobody could read that case any more."""
+    world = World(path)
+    store = world.open_store(threaded=True)
+    host = Host(world, store)
+    host.push(a_notice(), "m-1")
+    (case,) = host.cases()
+    name = stream_of(case.id)
+    appended(store, *(viewed(name, case.version) for _ in range(130)))
+    read = streams(store, name)[name].seq
+    of_none = Tried(message="none", count=1, result="lost", attempts="0" * 32)
+    works: list[Callable[[Any], tuple[Change, None]]] = [
+        lambda _tx: ((Happened(PLATFORM, name, of_none, AT, read),), None)
+    ]
+    if beside:
+        works.append(lambda _tx: ((viewed(ONE, 0),), None))
+    refused, *others = Batch(store).run(*works)
+    assert isinstance(refused.exception(0), KeyError)
+    assert [one.result(0) for one in others] == [None] * beside
+    found = streams(store, name)[name]
+    assert (found.seq, found.fault) == (read, None)
+    assert found.case.seq == read
+    store.close()
+
+
+def test_where_the_log_has_no_end_an_event_is_not_written_with_what_another_work_notes(path: Path) -> None:
+    store = opened(path, threaded=True)
+    appended(store, viewed(ONE, 0))
+    outside = Outside(path)
+    outside.run("UPDATE log SET n = 'none'")
+    refused, noted = Batch(store).run(
+        lambda _tx: ((viewed(TWO, 0),), None), lambda _tx: ((EndpointState(PLATFORM, "regulator", 1),), None)
+    )
+    assert isinstance(refused.exception(0), Damage)
+    assert noted.result(0) is None
+    assert outside.run("SELECT name FROM streams") == [(ONE,)]
+    assert outside.run("SELECT count(*) FROM events") == [(1,)]
+    outside.close()
+    store.close()
+
+
+def test_what_a_work_could_not_read_is_told_once_where_it_is_run_again(path: Path) -> None:
+    store = opened(path, threaded=True)
+
+    def noted(failures: int) -> EndpointState:
+        return EndpointState(PLATFORM, "regulator", failures)
+
+    def work(tx: Any) -> tuple[Change, list[str]]:
+        tx.unreadable.append("case")
+        return (noted(2),), list(tx.unreadable)
+
+    first, second = Batch(store).run(lambda _tx: ((noted(1),), None), work)
+    assert (first.result(0), second.result(0)) == (None, ["case"])
     store.close()
 
 

@@ -154,29 +154,25 @@ class SqliteTransaction:
         return failure
 
     def run(self, job: Job) -> Any:
-        view = View(self, job.platform_id)
         try:
-            change, value = job.work(view)
+            change, value = job.work(View(self, job.platform_id))
             keys = {key for write in change for key in keys_of(write)}
             if keys & self.keys:
                 raise Behind
         except Behind:
             self.flush()
-            change, value = job.work(view)
+            change, value = job.work(View(self, job.platform_id))
             keys = {key for write in change for key in keys_of(write)}
         if happened := happenings(change):
             names = {(one.platform_id, one.stream) for one in happened if one.stream.startswith(OWING)}
             before = [self.ledger.stream(*name) for name in names]
-            self._note_came(happened, self.ledger.append(happened))
-            self.shared.volumes.add(happened)
             told = {write.message.id for write in change if type(write) is Leased and write.lease_token is not None}
-            for stream in before:
-                after = self.ledger.stream(stream.platform, stream.name)
-                self._note_rows_of(stream, after)
-                keys |= {f"m{message}" for message in self._messages.note(stream, after, told)}
-            self._preserved |= {
-                (one.platform_id, one.event.case, one.stream) for one in happened if isinstance(one.event, _HOLDING)
-            }
+            seqs = self.ledger.append(happened)
+            try:
+                keys |= self._note(happened, seqs, before, told)
+            except Exception as error:
+                # Its events would be written with those of the others: the batch must be given up.
+                raise ChangeRefused(error) from error
         for write in change:
             if type(write) is RowsAnew and write.stream.startswith(_CASES):
                 case_id = write.stream.removeprefix(_CASES)
@@ -187,6 +183,20 @@ class SqliteTransaction:
         if change:
             self._staged.append(change)
         return value
+
+    def _note(self, happened: list[Happened], seqs: list[int], before: list[Stream], told: set[str]) -> set[str]:
+        """What is to be written beside these events, and the keys of the messages that they changed."""
+        self._note_came(happened, seqs)
+        self.shared.volumes.add(happened)
+        self._preserved |= {
+            (one.platform_id, one.event.case, one.stream) for one in happened if isinstance(one.event, _HOLDING)
+        }
+        keys: set[str] = set()
+        for stream in before:
+            after = self.ledger.stream(stream.platform, stream.name)
+            self._note_rows_of(stream, after)
+            keys |= {f"m{message}" for message in self._messages.note(stream, after, told)}
+        return keys
 
     def _note_rows_of(self, before: Stream, after: Stream) -> None:
         """Which rows beside that of the case are others since something was appended to its stream. What its objects

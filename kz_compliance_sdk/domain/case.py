@@ -294,7 +294,7 @@ def _items(case: fold.Case, words: Words) -> Iterator[ItemState]:
             measure=held.measure,
             effective_at=held.effective_at,
             decision_version=held.decision,
-            preserve_until=held.preserve_until,
+            preserve_until=held.kept_until,
             was=name if held.renamed else "",
             fell=held.fell,
             held=held,

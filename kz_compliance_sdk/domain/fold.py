@@ -42,8 +42,8 @@ class Item(Struct, frozen=True, gc=False):
     """One item, by the number that the case gave it. `object` is the stream of the platform's object. Where the
     authority's id of it names another object since, `renamed` is the number of that one. `fell` is the effect with
     which its order fell, empty while it stands. Its measure came into force by the decision `rests_on` (0: nobody said
-    that it did). A copy of what it hides is kept until `preserve_until` (0: none is); `preservation_over` says that
-    people were told of its end."""
+    that it did). A copy of what it hides was to be kept until `preserve_until` (0: none was); with `copy_deleted` none
+    is any more."""
 
     number: int
     object: str
@@ -57,9 +57,14 @@ class Item(Struct, frozen=True, gc=False):
     decision: int = 0
     rests_on: int = 0
     preserve_until: int = 0
-    preservation_over: bool = False
+    copy_deleted: bool = False
     renamed: int = 0
     fell: str = ""
+
+    @property
+    def kept_until(self) -> int:
+        """Until when a copy is kept, 0 where none is."""
+        return 0 if self.copy_deleted else self.preserve_until
 
     @property
     def is_gone(self) -> bool:

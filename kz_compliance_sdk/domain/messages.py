@@ -228,7 +228,7 @@ def effect_body(
             "item_id": item_id,
             "object_id": named["object_id"] or resolved,
             **({"content_sha256": content_sha256} if content_sha256 and measure else {}),
-            **({"preserve_until": item.preserve_until} if item.preserve_until else {}),
+            **({"preserve_until": item.kept_until} if item.kept_until else {}),
         }
     )
 
@@ -365,7 +365,7 @@ def _item(item: ItemState, decisions: Mapping[int, Decision], case: Case) -> Rep
         )
     return decided.reported(
         effective_at=item.effective_at if decided.is_measure else None,
-        ends_at=item.preserve_until or None if decided.action == "preserve_only" else None,
+        ends_at=case.chain.items[item.number].preserve_until or None if decided.action == "preserve_only" else None,
         # Who came to another end has said why; that something else holds the object is not their reason.
         statement=_fixed("kept", case) if item.status == "kept" and decided.is_measure else None,
     )

@@ -26,6 +26,7 @@ from kz_compliance_sdk.testing.content import naming
 from tests.case_makers import RU, YES, a_notice, measure, proposal, refusal
 from tests.objects import object_of
 from tests.scene import LEAD, LEGAL, M1, PLATFORM, Host, R, World
+from tests.walks.rare_scenes import appealed, reverse
 
 DAY = 86_400
 
@@ -254,4 +255,23 @@ def test_a_measure_that_only_preserves_is_reported_with_its_end(tmp_path: Path) 
     ends = [item.get("ends_at") for item in report["items"]]
     assert ends[1] is None, "a removal has no end of its own"
     assert ends[0] == instant_text(now + 10 * DAY)
+    host.store.close()
+
+
+def test_what_is_reported_once_its_copy_is_deleted_has_the_same_end(tmp_path: Path) -> None:
+    """Without one the authority would read that it is kept for ever."""
+    host = _preserving(tmp_path)
+    items = (Item(item_id="1", object_id="post:A"), Item(item_id="2", object_id="post:B"))
+    host.push(a_notice().model_copy(update={"items": items}), "msg-1")
+    kept = measure("1", "preserve_only", wording=Wording(outcome="preserved", statement_of_reasons=RU))
+    host.decide(proposal(kept, measure("2")))
+    host.drain()
+    (case,) = host.cases()
+    host.world.clock.advance(10 * DAY)
+    host.take(LEAD, case.id, commands.RecordCopyDeleted("1"))
+    reverse(host, appealed(host, "2"))
+    host.drain()
+    first, last = ([item.get("ends_at") for item in report["items"]] for report in host.world.regulator.reports())
+    assert first[0] is not None
+    assert last == first
     host.store.close()

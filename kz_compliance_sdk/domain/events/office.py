@@ -257,9 +257,6 @@ class PreservationEnded(Event, frozen=True, kw_only=True):
     items: tuple[Number, ...]
 
     def apply(self, case: Case, on: Stamped) -> None:
-        for number in self.items:
-            if number in case.items:
-                alter(case.items, number, preservation_over=True)
         case.page("preservation_ended", ("lead", "head"), 20, on)
 
 
@@ -270,7 +267,7 @@ class CopyDeleted(Event, frozen=True, kw_only=True):
     item: Number
 
     def apply(self, case: Case, on: Stamped) -> None:
-        alter(case.items, self.item, preserve_until=0)
+        alter(case.items, self.item, copy_deleted=True)
 
 
 class LedgerKeyRetired(Event, frozen=True, kw_only=True):

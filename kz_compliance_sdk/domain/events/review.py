@@ -212,6 +212,7 @@ class Decided(Event, frozen=True, kw_only=True):
                 ground=word.ground,
                 scope=word.scope,
                 preserve_until=one.preserve_until or was.preserve_until,
+                copy_deleted=was.copy_deleted and not one.preserve_until,
                 measure="" if settled else was.measure,
                 version=was.version if settled else one.version,
             )

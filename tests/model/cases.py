@@ -294,10 +294,11 @@ class Office:
                 effect.state = "void"
 
     def keep(self, case: Case, item: Item, *, ours: bool) -> None:
-        """A measure stays: on a ground of this case's own, or because another order holds its object."""
+        """A measure stays: on a ground of this case's own, or because another order holds its object. What was decided
+        instead of it is what the report says."""
         item.status = "kept"
         if not ours:
-            item.kept_for, item.measure = item.measure, ""
+            item.kept_for, item.measure = item.measure if item.action != "none" else "none", ""
             self.deep.add("kept for another order")
 
     def others_hold(self, case: Case, item: Item) -> bool:

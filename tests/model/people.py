@@ -514,7 +514,6 @@ def reverse(office: Office, by: str, number: int) -> None:
     case.in_decision, case.undo_until, case.by_two = {item.id}, 0, False
     if office.others_hold(case, item):
         office.keep(case, item, ours=False)
-        item.kept_for = "none"  # the report says what was decided on the appeal
         if case.state in ("enforced", "closed"):
             case.state = "lifted"
             case.fired |= steps_until(case, office.now)

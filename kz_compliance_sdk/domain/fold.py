@@ -42,8 +42,7 @@ class Item(Struct, frozen=True, gc=False):
     """One item, by the number that the case gave it. `object` is the stream of the platform's object. Where the
     authority's id of it names another object since, `renamed` is the number of that one. `fell` is the effect with
     which its order fell, empty while it stands. Its measure came into force by the decision `rests_on` (0: nobody said
-    that it did). A copy of what it hides was to be kept until `preserve_until` (0: none was); with `copy_deleted` none
-    is any more."""
+    that it did). A copy of what it hides is to be kept until `preserve_until` (0: none is), unless `copy_deleted`."""
 
     number: int
     object: str

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from copy import copy
 from dataclasses import replace
 from typing import Any
 
 from msgspec import structs
 
+from kz_compliance_sdk.domain import fold
 from kz_compliance_sdk.domain.events.base import AS_READ
 from kz_compliance_sdk.domain.fold import object_in
 from kz_compliance_sdk.errors import StoreDamaged
@@ -83,7 +85,26 @@ def _kept_at_once(real: Any) -> Any:
     return append
 
 
+def _shared(_real: Any) -> Any:
+    """The case after an event has the maps of the one before."""
+
+    def evolve(case: Any, *events: Any) -> Any:
+        after = copy(case)
+        for on in events:
+            fold.apply(after, on)
+        return after
+
+    return evolve
+
+
 CONTROLS: tuple[Control, ...] = (
+    Control(
+        "a case is changed by what comes after it",
+        "the case before an event stays as it was",
+        _PAGE,
+        instead("domain.fold.evolve", made=_shared),
+        f"{_KEPT}test_a_case_before_an_event_stays_as_it_was[kept]",
+    ),
     *(
         Control(
             f"what was kept is believed: {how}",

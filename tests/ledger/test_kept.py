@@ -5,6 +5,7 @@ becomes of it in the file is noticed all the same.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,10 @@ from kz_compliance_sdk.domain.ledger import LedgerKeys
 from kz_compliance_sdk.domain.values import stream_of
 from kz_compliance_sdk.errors import LeaseLost
 from kz_compliance_sdk.services.sweep import Sweep
-from tests.case_makers import PLATFORM, a_notice
+from tests.case_makers import PLATFORM, a_notice, measure, proposal
 from tests.ledger.stored import AT, NEW, OLD, ONE, TWO, Outside, appended, happened, opened, streams, viewed, words
 from tests.scene import Host, World
+from tests.walks.rare_scenes import appealed, notice_about, one_is_kept, reverse
 
 MANY = 130
 OF_IT = "stream = (SELECT n FROM streams WHERE name = 'duty/1')"
@@ -182,6 +184,19 @@ def test_an_event_that_was_rewritten_behind_the_head_decides_nothing_and_is_name
     store.close()
 
 
+def amended_and_reversed(host: Host) -> None:
+    """A case whose notice names less by now, and whose user was right."""
+    notice = notice_about("A", "B")
+    host.push(notice, "m-1")
+    host.decide(proposal(measure("1"), measure("2")))
+    host.drain()
+    reverse(host, appealed(host, "2"))
+    host.drain()
+    host.push(notice.model_copy(update={"revision": 2, "items": notice.items[:1]}), "m-2")
+    host.decide(proposal(measure("1")))
+    host.drain()
+
+
 def long_case(tmp_path: Path) -> tuple[Host, str, Stream]:
     """A case whose chain is kept."""
     host = Host(World(tmp_path / "desk.sqlite3"))
@@ -237,3 +252,20 @@ def test_there_is_a_bound_to_what_is_kept(tmp_path: Path, monkeypatch: pytest.Mo
 def _kept_names(store: SqliteStore) -> list[tuple[str, str]]:
     held: Any = store._lane._inline
     return list(held.ledger._kept._streams)
+
+
+@pytest.mark.parametrize("scene", [one_is_kept, amended_and_reversed], ids=["kept", "reversed"])
+def test_a_case_before_an_event_stays_as_it_was(scene: Callable[[Host], object], tmp_path: Path) -> None:
+    """The case after it shares with that one whatever the event left alone, and that one is kept."""
+    host = Host(World(tmp_path / "desk.sqlite3"))
+    scene(host)
+    name = stream_of(host.cases()[0].id)
+    assert isinstance(host.store, SqliteStore)
+    chain = streams(host.store, name)[name]
+    case = fold.Case(chain.platform, name)
+    for n, on in enumerate(chain.events, 1):
+        said, after = repr(case), fold.evolve(case, on)
+        assert repr(case) == said, on.kind
+        assert after == fold.fold(chain.platform, name, chain.events[:n])
+        case = after
+    host.store.close()

@@ -548,7 +548,7 @@ class Appending(Ledger):
         for platform, some in names.items():
             grown |= {(platform, name): _Grown(stream) for name, stream in self.streams(platform, some).items()}
             self._refuse_retired(platform)
-            self.logged(platform)  # what refuses an event without a line for it comes before it is staged
+            self.logged(platform)  # a log without an end refuses the work before anything of it is staged
         made = [self._linked(grown[one.platform_id, one.stream], one) for one in happened]
         for link_, words in made:
             for part in words:

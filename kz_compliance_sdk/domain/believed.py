@@ -57,6 +57,13 @@ def true_case(stream: Stream, opens: Opens, beside: Mapping[str, Any]) -> Case:
     return Case.of(platform_id=stream.platform, id=stream.reference, **{**beside, **said})
 
 
+def wordless_case(stream: Stream, beside: Mapping[str, Any]) -> Case:
+    """As `true_case`, of its chain alone: an item is called by its number. Raises StoreDamaged where the chain cannot
+    be read."""
+    said = told(folded(stream), stream.roster, Words())
+    return Case.of(platform_id=stream.platform, id=stream.reference, **{**beside, **said})
+
+
 def read_case(stream: Stream, opens: Opens, beside: Mapping[str, Any]) -> Case:
     """As `true_case`, where words that cannot be read hold up nothing: an item is called as the other messages and its
     decisions call it then, by `~` and its number where none does; its object by its stream."""

@@ -7,14 +7,15 @@ same transaction; the verification names one that lies, and the sweep mends it.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from msgspec import json
 from msgspec.structs import astuple
 from sqlalchemy import Column, Index, Integer, String, Table, Text, bindparam, delete, select
 
 from kz_compliance_sdk.adapters.sql import inbox
-from kz_compliance_sdk.adapters.sql.ledger import Ledger
+from kz_compliance_sdk.adapters.sql.ledger import Ledger, in_list
 from kz_compliance_sdk.adapters.sql.rows import message_row
 from kz_compliance_sdk.adapters.sql.tables import Time, new_table, of_platform, outbox
 from kz_compliance_sdk.domain import fold
@@ -124,7 +125,7 @@ class DerivedStatements:
             mine = c.platform_id == bindparam("k_platform_id")
             some = c.case_id > bindparam("k_after"), c.case_id <= bindparam("k_last")
             self.between[table.name] = compiled(select(table).where(mine, *some))
-            self.clear[table.name] = compiled(delete(table).where(mine, c.case_id == bindparam("k_case_id")))
+            self.clear[table.name] = compiled(delete(table).where(mine, c.case_id.in_(in_list("k_case_ids"))))
             keys = tuple(column.name for column in table.primary_key)
             rest = [column.name for column in table.columns if column.name not in keys]
             # What somebody gave to another case comes back to its own, whichever of the two is mended first.
@@ -162,13 +163,22 @@ def write(
     ledger: Ledger,
     statements: DerivedStatements,
     execute: Callable[[str, _Row], Any],
+    execute_many: Callable[[Compiled, list[_Row]], None],
 ) -> None:
     """Write rows of cases anew: of each, named by its platform and its id, those in the table of this name."""
+    cases: dict[tuple[str, str], list[str]] = defaultdict(list)
     for platform, case_id, name in sorted(of):
-        table, chain = _BY_NAME[name], ledger.stream(platform, stream_of(case_id)).case
-        execute(statements.clear[name].sql, (platform, case_id))
-        for row in DERIVED[table](chain, _objects_of(ledger, chain) if table is preserved else ()):
-            execute(statements.put[name].sql, row)
+        cases[platform, name].append(case_id)
+    for (platform, name), ids in cases.items():
+        execute(statements.clear[name].sql, (platform, json.encode(ids).decode()))
+        chains = (ledger.stream(platform, stream_of(one)).case for one in ids)
+        made = _made(_BY_NAME[name], chains, ledger)
+        execute_many(statements.put[name], list(made))
+
+
+def _made(table: Table, chains: Iterable[fold.Case], ledger: Ledger) -> Iterator[_Row]:
+    for chain in chains:
+        yield from DERIVED[table](chain, _objects_of(ledger, chain) if table is preserved else ())
 
 
 def write_preserved(

@@ -50,7 +50,7 @@ from kz_compliance_sdk.adapters.sql.ledger import (
     streams,
     tiles,
 )
-from kz_compliance_sdk.adapters.sql.rows import AT_MOST, ONLY_ONE, first_that_open, noted_from, plan_of
+from kz_compliance_sdk.adapters.sql.rows import AT_MOST, ONLY_ONE, TOO_LARGE, first_that_open, noted_from, plan_of
 from kz_compliance_sdk.domain.believed import Makings, read_case
 from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.domain.change import ClockSet, CursorMoved, EndpointState, Heartbeat, RefusalsCounted, names_of
@@ -251,6 +251,12 @@ class Statements:
             )
             for table in (t.outbox, t.leases)
         }
+        a = t.attempts.c
+        these = a.case_id.in_(in_list("k_case_ids")), a.message_id.in_(in_list("k_message_ids"))
+        # SQLite takes any type anywhere: what is no number counts nothing.
+        number = func.typeof(a.number) == literal_column("'integer'"), a.number < literal_column(str(TOO_LARGE))
+        tries = select(a.message_id, func.max(a.number)).where(_key(t.attempts, "platform_id"), *these, *number)
+        self.tries = compiled(tries.group_by(a.case_id, a.message_id))
         told = (column for column in t.attempts.columns if column.name != "detail")
         of_message = (
             _key(t.attempts, "platform_id", "case_id", "message_id"),

@@ -240,7 +240,7 @@ class SqliteTransaction:
                 self._execute_many(self.statements.inbox.put, rows)
                 self._came.clear()
             if self._indexed:
-                derived.write(self._indexed, self.ledger, self.statements.derived, self._execute)
+                derived.write(self._indexed, self.ledger, self.statements.derived, self._execute, self._execute_many)
                 self._indexed.clear()
             if self._preserved:
                 derived.write_preserved(self._preserved, self.ledger, self.statements.derived, self._execute)

@@ -9,6 +9,7 @@ from functools import cache, partial
 from types import MappingProxyType
 from typing import Any, Protocol, TypeVar
 
+from msgspec import json
 from sqlalchemy import Boolean, Connection, Dialect, Engine, Integer, Select, Table, bindparam, select, type_coerce
 from sqlalchemy.dialects import registry
 from sqlalchemy.exc import DBAPIError
@@ -23,7 +24,7 @@ from kz_compliance_sdk.adapters.sql.sqlite import store_error
 from kz_compliance_sdk.adapters.sql.statements import Compiled, Shared, Statements, sqlite_statements
 from kz_compliance_sdk.domain import fold
 from kz_compliance_sdk.domain.actor import SYSTEM, Actor, Stamp
-from kz_compliance_sdk.domain.believed import as_made, check_held, leaving, planned_anew, read_case, true_case
+from kz_compliance_sdk.domain.believed import as_made, check_held, leaving, planned_anew, read_case, wordless_case
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import LEASE_S, Attempt, OutboxMessage
 from kz_compliance_sdk.domain.checkpoints import Checkpoint
@@ -31,7 +32,7 @@ from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.holding import believed_objects, names_of
 from kz_compliance_sdk.domain.ledger import LedgerKeys
 from kz_compliance_sdk.domain.messages import NOTIFIER, alert_in, as_owed, astray
-from kz_compliance_sdk.domain.values import ALERTS, MESSAGES, stream_of, stream_of_message
+from kz_compliance_sdk.domain.values import ALERTS, MESSAGES, case_in, stream_of, stream_of_message
 from kz_compliance_sdk.errors import NotFound, StoreDamaged
 from kz_compliance_sdk.ports import Due, Found, SentAs, WaitsFor
 from kz_compliance_sdk.ports.store import Noted
@@ -123,45 +124,64 @@ class View:
         lost = self._tx.all(self._s.lost, k_platform_id=self._platform, n=limit, **between)
         known = {row[1]: row for row in found} | {case_id: None for (case_id,) in lost}
         ids = sorted(known)[:limit]
-        chains = self._tx.shared.whole(self._platform, map(stream_of, ids)).values()
-        objects = {name for chain in chains if chain.fault is None for name in names_of(chain.case)}
-        self._tx.shared.whole(self._platform, objects)
+        chains = list(self._tx.shared.whole(self._platform, map(stream_of, ids)).values())
+        readable = [chain for chain in chains if chain.fault is None]
+        self._tx.shared.whole(self._platform, {name for chain in readable for name in names_of(chain.case)})
+        gone = [chain.case.notice for chain in readable if known[chain.reference] is None]
+        self._tx.shared.rows_of_notices(self._platform, gone)
         last = ids[-1] if ids else after
         stored = derived.found_between(self._tx.all, self._s.derived, self._platform, after, last)
         lines: dict[str, list[Any]] = defaultdict(list)
         for row in self._tx.all(self._s.leases_between, k_platform_id=self._platform, k_after=after, k_last=last):
             lines[row[1]].append(row)
-        return [self._found(one, known[one], stored[one], lines[one]) for one in ids]
+        astray = self._astray((chain, lines[chain.reference]) for chain in readable)
+        return [self._found(chain, known[one], stored[one], astray) for one, chain in zip(ids, chains, strict=True)]
 
-    def _found(self, case_id: str, row: Any, stored: Mapping[str, list[Any]], lines: list[Any]) -> Found:
-        self._tx.shared.check_written(f"c{case_id}", *(f"m{one[2]}" for one in lines))
-        stream = self._chain(case_id)
+    def _found(
+        self, stream: Stream, row: Any, stored: Mapping[str, list[Any]], astray: Mapping[str, list[OutboxMessage]]
+    ) -> Found:
+        case_id = stream.reference
         try:
             plan = _plan_of(row)
-            true = true_case(stream, self.words, plan or planned_anew(stream))
+            true = wordless_case(stream, plan or planned_anew(stream))
             objects = believed_objects(stream.case, self.streams(names_of(stream.case))).values()
             lies = ("row",) if plan is None else rows.lies_of(row, stream)
             if lies:
                 self._check_free(true)
             lies += derived.lies_of(stored, stream.case, objects)
-            return Found(case_id, true, lies=lies, messages=self._astray(case_id, lines, stream.case))
+            return Found(case_id, true, lies=lies, messages=tuple(astray[stream.name]))
         except StoreDamaged as error:
             self._unreadable.append(case_id)
             return Found(case_id, fault=error.message)
 
-    def _astray(self, case_id: str, lines: Iterable[Any], chain: fold.Case) -> tuple[OutboxMessage, ...]:
-        """The messages of a stream whose lines lie or are gone, as it has them."""
-        held = rows.by_lines(case_id, lines, chain)
-        found = astray(held, case_id, chain, self._tx.now)
-        return tuple(one if one.id in held else self._tried(one, chain) for one in found)
+    def _astray(self, stored: Iterable[tuple[Stream, list[Any]]]) -> dict[str, list[OutboxMessage]]:
+        """The messages of these streams whose lines lie or are gone, as they have them, by the streams' names."""
+        found: dict[str, list[OutboxMessage]] = {}
+        gone: list[tuple[fold.Case, int, OutboxMessage]] = []
+        for stream, lines in stored:
+            case_id, chain = case_in(stream.name), stream.case
+            held = rows.by_lines(case_id, lines, chain)
+            found[stream.name] = astray(held, case_id, chain, self._tx.now)
+            gone += [(chain, at, one) for at, one in enumerate(found[stream.name]) if one.id not in held]
+        tries = self._tries([one for _, _, one in gone])
+        for chain, at, one in gone:
+            found[chain.stream][at] = self._tried(one, chain, tries.get(one.id, 0))
+        return found
 
-    def _tried(self, message: OutboxMessage, chain: fold.Case) -> OutboxMessage:
-        """A message without a line, its tries counted by what is kept of them. One that has begun somebody may have in
+    def _tries(self, messages: Sequence[OutboxMessage]) -> Mapping[str, int]:
+        """How often each of these was tried, as far as rows tell it that can be read: others hold up nothing that
+        leaves."""
+        if not messages:
+            return {}
+        asked = {"k_case_ids": {one.case_id for one in messages}, "k_message_ids": {one.id for one in messages}}
+        given = {name: json.encode(ids).decode() for name, ids in asked.items()}
+        return dict(self._tx.all(self._s.tries, k_platform_id=self._platform, **given))
+
+    def _tried(self, message: OutboxMessage, chain: fold.Case, tries: int) -> OutboxMessage:
+        """A message without a line, of whose tries so many are kept. One that has begun somebody may have in
         hand: that try is given up for lost like any other, and what came of it is looked up."""
         owed = chain.messages[message.id]
-        last = owed.tried.count
-        with suppress(StoreDamaged):  # rows of tries that cannot be read hold up nothing that leaves
-            last = max([last, *(one.number for one in self.attempts(message.case_id, message.id, last))])
+        last = max(owed.tried.count, tries)
         if owed.state != "begun":
             return message.but(attempts=last, lease_token=last + 1)
         ends = self._tx.now + LEASE_S
@@ -219,14 +239,16 @@ class View:
         found = derived.alerts_between(self._tx.all, self._s, self._platform, after, limit)
         self._tx.shared.check_written(*(f"m{name.removeprefix(ALERTS)}" for name in found))
         streams = self.streams(found)
-        return [self._alert_found(streams[name], *stored) for name, stored in found.items()]
+        readable = {name: stream for name, stream in streams.items() if stream.fault is None}
+        astray = self._astray((stream, found[name][1]) for name, stream in readable.items())
+        return [self._alert_found(streams[name], stored, astray) for name, (stored, _) in found.items()]
 
-    def _alert_found(self, stream: Stream, stored: list[Any], lines: list[Any]) -> Found:
+    def _alert_found(self, stream: Stream, stored: list[Any], astray: Mapping[str, list[OutboxMessage]]) -> Found:
         if stream.fault is not None:
             self._unreadable.append(stream.name)
             return Found(stream.name, fault=str(stream.fault))
         lies = [*map(tuple, stored)] != derived.messages_of(stream.case)
-        return Found(stream.name, lies=("row",) if lies else (), messages=self._astray("", lines, stream.case))
+        return Found(stream.name, lies=("row",) if lies else (), messages=tuple(astray[stream.name]))
 
     def message(self, message_id: str) -> OutboxMessage:
         row = self._tx.one(self._s.held_message, k_platform_id=self._platform, k_id=message_id)

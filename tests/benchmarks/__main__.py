@@ -34,7 +34,7 @@ GROUPS: dict[str, tuple[tuple[str, ...], Callable[[Size], list[Row]]]] = {
     "http": (http.NAMES, http.run),
     "storing": (storing.NAMES, storing.run),
     "deciding": (deciding.NAMES, deciding.run),
-    "scale": (scale.NAMES, scale.run),
+    "scale": ((*scale.NAMES, *scale.SCALED), scale.run),
     "delivering": (delivering.NAMES, delivering.run),
     "peers": (peers.NAMES, peers.run),
     "publishing": (publishing.NAMES, publishing.run),

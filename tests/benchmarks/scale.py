@@ -1,4 +1,5 @@
-"""What a million open cases cost: the claim and the watch, on files built by one statement."""
+"""What a million open cases cost: the claim, the lists, the document of health and the watch, on files built by one
+statement."""
 
 from __future__ import annotations
 
@@ -26,15 +27,22 @@ from kz_compliance_sdk.domain.ledger import FIRST, Roster, Stamped, link
 from kz_compliance_sdk.domain.values import stream_of
 from kz_compliance_sdk.ports import Env
 from kz_compliance_sdk.services import deadlines
+from kz_compliance_sdk.services.health import health_document
 from tests.benchmarks import deciding, samples
 from tests.benchmarks.rows import Row, Size, compared, interleaved
 
 NAMES = ("claim.open", "claim.leased", "watch.idle")
+SCALED = {
+    "scale.claim": "a claim of a category of which none is free",
+    "scale.category": "a list of the cases of a category that none has",
+    "scale.authority": "a list of the cases of an authority that sent none",
+    "scale.health": "the document of health",
+}
 FEW = 10_000
 
 
 def run(size: Size) -> list[Row]:
-    """All three rows, on three files: few open cases, few beside as many leased ones, and many."""
+    """All rows, on three files: few open cases, few beside as many leased ones, and many."""
     many, open_ = size.pick(200_000, 5_000_000), size.pick(40_000, 1_000_000)
     claims = size.pick(100, 400)
     with size.place() as folder, ExitStack() as stack:
@@ -59,6 +67,11 @@ def run(size: Size) -> list[Row]:
             "many": partial(claim_ms, large, claims),
             "watch": partial(watch_ms, watched, size.pick(20, 50)),
         }
+        measures |= {
+            f"{name} {of}": partial(asked_ms, one, name)
+            for name in SCALED
+            for of, one in (("few", few), ("many", large))
+        }
         for measure in measures.values():
             measure()
         found = interleaved(measures, size.pick(2, 5))
@@ -71,6 +84,13 @@ def run(size: Size) -> list[Row]:
         compared(
             NAMES[1], found, "leased", "few", unit="ms", against="itself with none leased", bar=2.0, sense="most",
             note=f"median of one durable claim; {FEW:,} open, {FEW:,} leased",
+        ),
+        *(
+            compared(
+                name, found, f"{name} many", f"{name} few", unit="ms", against=f"itself at {FEW:,} open", bar=1.5,
+                sense="most", note=f"median of {what}; {scaled}",
+            )
+            for name, what in SCALED.items()
         ),
         Row(
             NAMES[2], statistics.median(found["watch"]), "ms", bar=2.0, sense="most",
@@ -177,3 +197,21 @@ def watch_ms(store: SqliteStore, passes: int) -> float:
         times.append(time.perf_counter() - started)
         assert watched.cases == 0, "something was due"
     return statistics.median(times) * 1000
+
+
+def asked_ms(store: SqliteStore, name: str, times: int = 20) -> float:
+    """The median time of what tells little, however many cases there are."""
+    review, queries = deciding.review_of(store), store.queries(samples.PLATFORM)
+    asked: dict[str, Callable[[], Any]] = {
+        "scale.claim": lambda: review.claim(deciding.MODERATOR, category="none").result(),
+        "scale.category": lambda: queries.cases(category="none").cases or None,
+        "scale.authority": lambda: queries.cases(authority_id="none").cases or None,
+        "scale.health": lambda: None if health_document(queries.health(now := int(time.time())), now) else 1,
+    }
+    taken = []
+    for _ in range(times):
+        started = time.perf_counter()
+        found = asked[name]()
+        taken.append(time.perf_counter() - started)
+        assert found is None, "something was found"
+    return statistics.median(taken) * 1000

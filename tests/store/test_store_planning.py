@@ -6,9 +6,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
+from sqlalchemy import event
+
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver, open_connection
 from kz_compliance_sdk.adapters.sql.statements import Compiled, Statements
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
+from tests.contract.conftest import raw
+from tests.unit.case_makers import PLATFORM
 
 
 def found_in(holder: Any, path: str = "") -> Iterator[tuple[str, Compiled]]:
@@ -74,3 +79,35 @@ def test_no_statement_is_planned_anew_for_other_parameters(store: SqliteStore) -
             assert seen.asked_by(one.sql, tuple(1 for _ in one.names)) > 0, f"{path} was never planned"
             again = [seen.asked_by(one.sql, tuple(number for _ in one.names)) for number in (2, 3)]
             assert again == [0, 0], f"{path} is planned at each run"
+
+
+@pytest.mark.parametrize("column", ["category", "authority_id"])
+def test_what_is_asked_for_by_its_category_or_its_authority_is_found_by_it(store: SqliteStore, column: str) -> None:
+    """However many open cases there are of others."""
+
+    queries = store.queries(PLATFORM)
+
+    def asked_of() -> list[str]:
+        found: list[tuple[str, Any]] = []
+
+        def note(*what: Any) -> None:
+            found.append((what[2], what[3]))
+
+        event.listen(store.engine, "before_cursor_execute", note)
+        try:
+            queries.cases(category="none") if column == "category" else queries.cases(authority_id="none")
+        finally:
+            event.remove(store.engine, "before_cursor_execute", note)
+        if column == "category":
+            claim = store.statements.claimable_of
+            found.append((claim.sql, tuple(1 for _ in claim.names)))
+        return [row[3] for sql, values in found for row in raw(store, f"EXPLAIN QUERY PLAN {sql}", *values)]
+
+    def by_it(steps: list[str]) -> list[bool]:
+        return [f"(platform_id=? AND {column}=?" in step for step in steps]
+
+    steps = asked_of()
+    assert len(steps) >= 2, steps
+    assert all(by_it(steps)), steps
+    raw(store, f"DROP INDEX cases_claimable_{column}")
+    assert not all(by_it(asked_of())), "the control"

@@ -13,7 +13,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from kz_compliance_sdk.adapters.sql import derived, inbox, ledger, tables
 
 VERSION_TABLE = "kz_compliance_schema"
-HEAD = "0020"
+HEAD = "0021"
 
 # As Alembic makes it, in a metadata of its own: it is no table of ours.
 _version = Table(
@@ -33,8 +33,12 @@ _STATISTICS = (
     ("attempts", "attempts", f"{_FEW} 3 1 1"),
     ("cases", "cases", f"{_FEW} 1"),
     ("cases", "cases_claimable", "10000 5000 2 1"),
+    ("cases", "cases_claimable_authority_id", "10000 5000 500 2 1"),
+    ("cases", "cases_claimable_category", "10000 5000 500 2 1"),
     ("cases", "cases_ended", f"{_FEW} 2 1"),
     ("cases", "cases_in_hand", "1000 500 2 1"),
+    ("cases", "cases_in_hand_authority_id", "1000 500 50 2 1"),
+    ("cases", "cases_in_hand_category", "1000 500 50 2 1"),
     ("cases", "cases_leased", "100 50 2"),
     ("cases", "cases_notice", f"{_FEW} 1 1 1"),
     ("cases", "cases_watched", "10000 5000 2"),

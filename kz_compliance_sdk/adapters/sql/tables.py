@@ -90,23 +90,19 @@ _watched = text("watch_at IS NOT NULL")
 _in_hand = text("closed_at IS NULL AND state <> 'queued'")
 _ended = text("closed_at IS NOT NULL")
 Index("cases_notice", cases.c.platform_id, cases.c.notice_id, cases.c.authority_id, cases.c.quarantine_no, unique=True)
-Index(
-    "cases_claimable",
-    cases.c.platform_id,
-    cases.c.urgent_at,
-    cases.c.id,
-    sqlite_where=_queued,
-    postgresql_where=_queued,
-)
-# A running case is in exactly one of the two indexes: the one above while it is free, this one while it is not.
-Index(
-    "cases_in_hand",
-    cases.c.platform_id,
-    cases.c.urgent_at,
-    cases.c.id,
-    sqlite_where=_in_hand,
-    postgresql_where=_in_hand,
-)
+# A running case is in exactly one of two indexes: in one while it is free, in the other while it is not. Those of one
+# category and of one authority are found without the others.
+for _name, _where in (("cases_claimable", _queued), ("cases_in_hand", _in_hand)):
+    for _of in ((), (cases.c.category,), (cases.c.authority_id,)):
+        Index(
+            "_".join((_name, *(column.name for column in _of))),
+            cases.c.platform_id,
+            *_of,
+            cases.c.urgent_at,
+            cases.c.id,
+            sqlite_where=_where,
+            postgresql_where=_where,
+        )
 Index("cases_ended", cases.c.platform_id, cases.c.closed_at, cases.c.id, sqlite_where=_ended, postgresql_where=_ended)
 Index("cases_leased", cases.c.platform_id, cases.c.lease_expires_at, sqlite_where=_leased, postgresql_where=_leased)
 Index("cases_watched", cases.c.platform_id, cases.c.watch_at, sqlite_where=_watched, postgresql_where=_watched)

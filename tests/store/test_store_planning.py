@@ -12,8 +12,8 @@ from sqlalchemy import event
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver, open_connection
 from kz_compliance_sdk.adapters.sql.statements import Compiled, Statements
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
-from tests.contract.conftest import raw
-from tests.unit.case_makers import PLATFORM
+from tests.case_makers import PLATFORM
+from tests.store.conftest import raw
 
 
 def found_in(holder: Any, path: str = "") -> Iterator[tuple[str, Compiled]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from copy import copy
 from dataclasses import replace
 from typing import Any
@@ -203,7 +204,7 @@ CONTROLS: tuple[Control, ...] = (
         "a row keeps back what its case owes",
         "what a case owes leaves within the hour, whatever its row says",
         RELIABILITY,
-        gives("adapters.sql.view.View._astray", what=()),
+        gives("adapters.sql.view.View._astray", what=defaultdict(list)),
         f"{_ATTACKS}test_a_report_that_a_row_keeps_back_leaves_within_the_hour[never]",
     ),
     Control(

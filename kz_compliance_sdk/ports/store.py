@@ -196,7 +196,8 @@ class Health:
     """What an operator must know at a glance. Times are UTC seconds. `untold` counts the users who should have been
     told by now; `undelivered` is everything else. `fault` is a code for what is wrong with the store itself, empty if
     nothing is. `suspended` counts the running cases whose term is longer by a suspension; what is overdue is counted
-    with it. `withheld` counts the decisions that news sent back to a second person."""
+    with it. `withheld` counts the decisions that news sent back to a second person. What is 10,000 may be more: every
+    count ends there, that of the cases in hand with the most urgent of them."""
 
     by_state: Mapping[str, int]
     overdue: int

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
+from kz_compliance_sdk.adapters.sql import queries as reads
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver, open_connection
 from kz_compliance_sdk.adapters.sql.statements import Compiled, Statements
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
-from tests.case_makers import PLATFORM
-from tests.store.conftest import raw
+from tests.case_makers import PLATFORM, T0
+from tests.store.conftest import raw, saved
 
 
 def found_in(holder: Any, path: str = "") -> Iterator[tuple[str, Compiled]]:
@@ -111,3 +112,16 @@ def test_what_is_asked_for_by_its_category_or_its_authority_is_found_by_it(store
     assert all(by_it(steps)), steps
     raw(store, f"DROP INDEX cases_claimable_{column}")
     assert not all(by_it(asked_of())), "the control"
+
+
+def test_health_counts_no_further_than_it_must(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Anybody may ask for it, however much is open."""
+    for n in range(1, 6):
+        saved(store, n)
+    raw(store, "UPDATE cases SET state = 'decided' WHERE id IN (SELECT id FROM cases LIMIT 2)")
+    health = store.queries(PLATFORM).health
+    found = health(T0)
+    assert (found.by_state, found.undelivered) == ({"queued": 3, "decided": 2}, 5)
+    monkeypatch.setattr(reads, "MOST_COUNTED", 1)
+    found = health(T0)
+    assert (found.by_state, found.undelivered) == ({"queued": 1, "decided": 1}, 1)

@@ -9,7 +9,21 @@ from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import ColumnElement, Connection, Select, Table, and_, exists, func, literal, or_, select, text, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    Table,
+    TextClause,
+    and_,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    text,
+    tuple_,
+)
 from sqlalchemy import case as sql_case
 
 from kz_compliance_sdk.adapters.sql import derived, inbox, ledger, rows
@@ -142,6 +156,9 @@ def _is_of(at: object, content: bytes, start: int, end: int) -> bool:
 T = TypeVar("T")
 _ENDED = ("closed", "cancelled")
 _IDS_AT_ONCE = 1_000
+_IN_HAND = "closed_at IS NULL AND state <> 'queued'"
+MOST_COUNTED = 10_000
+"""So far health counts: anybody may ask for it, and it must cost no more where more is open."""
 
 
 class SqlQueries(FigureReads, CheckpointReads):
@@ -225,7 +242,7 @@ class SqlQueries(FigureReads, CheckpointReads):
             found += self._running([*filters, text("state = 'queued'")], limit)
         if state != "queued":
             wanted = [] if state is None else [c.state == state]
-            in_hand = text("closed_at IS NULL AND state <> 'queued'")
+            in_hand = text(_IN_HAND)
             found += self._running([*filters, in_hand, *wanted], limit)
         found.sort(key=lambda row: (row[10], row[1]))
         return self._page(found, limit, lambda case: case.urgent_at)
@@ -391,34 +408,26 @@ class SqlQueries(FigureReads, CheckpointReads):
 
     def health(self, now: int) -> Health:
         c, o, line = t.cases.c, t.outbox.c, t.leases.c
-        free, in_hand = text("state = 'queued'"), text("closed_at IS NULL AND state <> 'queued'")
-        by_state: dict[str, int] = {}
-        overdue, longer_terms, oldest = 0, 0, None
+        mine, free, taken = c.platform_id == self._platform, text("state = 'queued'"), text(_IN_HAND)
+        leaves = line.platform_id == self._platform, text("next_at IS NOT NULL")
+        late = c.urgent_at < now, c.due_at < now
+        overdue, oldest = 0, None
         with self._reading() as connection:
-            for where in (free, in_hand):
-                mine = (c.platform_id == self._platform, where)
-                longer = func.sum(sql_case((c.urgent_at > c.due_at, 1), else_=0))
-                counts = select(c.state, func.count(), longer).where(*mine).group_by(c.state)
-                for state, number, suspended in connection.execute(counts).fetchall():
-                    by_state[state] = number
-                    longer_terms += suspended
-                late = select(func.count()).where(*mine, c.urgent_at < now, c.due_at < now)
-                overdue += connection.execute(late).scalar_one()
+            by_state, withheld = self._in_hand(connection)
+            if queued := _counted(connection, mine, free):
+                by_state["queued"] = queued
+            longer_terms = _counted(connection, mine, t.longer_term)
+            for where in (free, taken):
+                overdue += _counted(connection, mine, where, *late)
                 # The queue's order is earlier than the due time, or as much later as the term was paused.
                 shown = sql_case((c.urgent_at > c.due_at, c.urgent_at), else_=c.due_at)
-                first = select(shown).where(*mine).order_by(c.urgent_at).limit(1)
+                first = select(shown).where(mine, where).order_by(c.urgent_at).limit(1)
                 due = connection.execute(first).scalar()
                 oldest = due if oldest is None or (due is not None and due < oldest) else oldest
-            waits = (c.platform_id == self._platform, in_hand, c.state == "in_approval", c.flags.like("%withheld%"))
-            withheld = connection.execute(select(func.count()).where(*waits)).scalar_one()
-            leaves = (line.platform_id == self._platform, text("next_at IS NOT NULL"))
             # A platform that cannot tell its users still delivers everything else.
-            waiting = connection.execute(select(func.count()).where(*leaves, line.endpoint != MESSENGER)).scalar_one()
-            late_notices = select(func.count()).where(*leaves, line.endpoint == MESSENGER, line.next_at <= now)
-            untold = connection.execute(late_notices).scalar_one()
-            parked = connection.execute(
-                select(func.count()).where(o.platform_id == self._platform, text("state = 'parked'"))
-            ).scalar_one()
+            waiting = _counted(connection, *leaves, line.endpoint != MESSENGER)
+            untold = _counted(connection, *leaves, line.endpoint == MESSENGER, line.next_at <= now)
+            parked = _counted(connection, o.platform_id == self._platform, text("state = 'parked'"))
             beats = self._noted(connection, Heartbeat, t.heartbeats)
             endpoints = self._noted(connection, EndpointState, t.endpoints)
             refusals = self._noted(connection, RefusalsCounted, t.refusals)
@@ -437,9 +446,26 @@ class SqlQueries(FigureReads, CheckpointReads):
             withheld=withheld,
         )
 
+    def _in_hand(self, connection: Connection) -> tuple[dict[str, int], int]:
+        """How many cases that somebody has in hand are in each state, and how many of them are withheld."""
+        c = t.cases.c
+        waits = and_(c.state == "in_approval", c.flags.like("%withheld%"))
+        withheld = sql_case((waits, 1), else_=0).label("withheld")
+        some = select(c.state, withheld).where(c.platform_id == self._platform, text(_IN_HAND))
+        of = some.order_by(c.urgent_at, c.id).limit(MOST_COUNTED).subquery().c
+        counts = select(of.state, func.count(), func.sum(of.withheld)).group_by(of.state)
+        found = connection.execute(counts).fetchall()
+        return {state: number for state, number, _ in found}, sum(number for _, _, number in found)
+
     def _noted(self, connection: Connection, kind: type[T], table: Table) -> tuple[T, ...]:
         found = connection.execute(select(table).where(table.c.platform_id == self._platform))
         return tuple(one for row in found if (one := rows.noted_from(kind, row)) is not None)
+
+
+def _counted(connection: Connection, *where: ColumnElement[bool] | TextClause) -> int:
+    """How many rows there are, MOST_COUNTED if they are more."""
+    some = select(literal(1)).where(*where).limit(MOST_COUNTED).subquery()
+    return int(connection.execute(select(func.count()).select_from(some)).scalar_one())
 
 
 def _not_opened(error: StoreDamaged, *_what: object) -> str:

@@ -41,6 +41,7 @@ _STATISTICS = (
     ("cases", "cases_in_hand_category", "1000 500 50 2 1"),
     ("cases", "cases_leased", "100 50 2"),
     ("cases", "cases_notice", f"{_FEW} 1 1 1"),
+    ("cases", "cases_paused", "10 5"),
     ("cases", "cases_watched", "10000 5000 2"),
     ("events", "events", "1000000 8 1"),
     ("inbox", "inbox", f"{_FEW} 1 1 1"),

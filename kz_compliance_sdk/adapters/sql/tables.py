@@ -103,6 +103,8 @@ for _name, _where in (("cases_claimable", _queued), ("cases_in_hand", _in_hand))
             sqlite_where=_where,
             postgresql_where=_where,
         )
+longer_term = text("closed_at IS NULL AND urgent_at > due_at")
+Index("cases_paused", cases.c.platform_id, sqlite_where=longer_term, postgresql_where=longer_term)
 Index("cases_ended", cases.c.platform_id, cases.c.closed_at, cases.c.id, sqlite_where=_ended, postgresql_where=_ended)
 Index("cases_leased", cases.c.platform_id, cases.c.lease_expires_at, sqlite_where=_leased, postgresql_where=_leased)
 Index("cases_watched", cases.c.platform_id, cases.c.watch_at, sqlite_where=_watched, postgresql_where=_watched)

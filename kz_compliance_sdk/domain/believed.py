@@ -3,7 +3,7 @@
 `true_case` makes it: whoever acts on a case, or reads one, is given this and no row.
 
 What policy makes of a case at the moment of a step comes from no chain (`PLANNED`): when it is watched next, and where
-its ladder stopped.
+its ladder stopped. A case of which nothing is planned is watched at once.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ from kz_compliance_sdk.errors import StoreDamaged
 PLANNED: Final = ("watch_at", "running_watch_at")
 
 
-def true_case(stream: Stream, opens: Opens, beside: Mapping[str, Any]) -> Case:
-    """The case of a stream, with what is not in it from `beside`: the fields of PLANNED. Raises
+def true_case(stream: Stream, opens: Opens, plan: Mapping[str, Any] | None) -> Case:
+    """The case of a stream, with what is not in it from `plan`: the fields of PLANNED; None where they are lost. Raises
     StoreDamaged where the chain or a word of it cannot be read."""
     case = folded(stream)
     until, words = _words_of(stream, opens)
@@ -54,30 +54,32 @@ def true_case(stream: Stream, opens: Opens, beside: Mapping[str, Any]) -> Case:
     # Whoever reads it again behind other events makes only the items anew that these changed.
     items = {**words.items, **{item.number: item for item in said["items"]}}
     stream.said[_WORDS] = until, replace(words, items=items)
-    return Case.of(platform_id=stream.platform, id=stream.reference, **{**beside, **said})
+    return _planned(stream, plan, said)
 
 
-def wordless_case(stream: Stream, beside: Mapping[str, Any]) -> Case:
+def wordless_case(stream: Stream, plan: Mapping[str, Any] | None) -> Case:
     """As `true_case`, of its chain alone: an item is called by its number. Raises StoreDamaged where the chain cannot
     be read."""
-    said = told(folded(stream), stream.roster, Words())
-    return Case.of(platform_id=stream.platform, id=stream.reference, **{**beside, **said})
+    return _planned(stream, plan, told(folded(stream), stream.roster, Words()))
 
 
-def read_case(stream: Stream, opens: Opens, beside: Mapping[str, Any]) -> Case:
+def _planned(stream: Stream, plan: Mapping[str, Any] | None, said: Mapping[str, Any]) -> Case:
+    return Case.of(platform_id=stream.platform, id=stream.reference, **{**(plan or _planned_anew(stream.case)), **said})
+
+
+def read_case(stream: Stream, opens: Opens, plan: Mapping[str, Any] | None) -> Case:
     """As `true_case`, where words that cannot be read hold up nothing: an item is called as the other messages and its
     decisions call it then, by `~` and its number where none does; its object by its stream."""
     try:
-        return true_case(stream, opens, beside)
+        return true_case(stream, opens, plan)
     except StoreDamaged:
         said = told(folded(stream), stream.roster, _words_left(stream, opens))
-        return Case.of(platform_id=stream.platform, id=stream.reference, **{**beside, **said})
+        return _planned(stream, plan, said)
 
 
-def planned_anew(stream: Stream) -> dict[str, Any]:
-    """The fields of PLANNED of a case whose row says nothing: it is watched at once, and whatever of its ladder has not
-    fired yet is due. Raises StoreDamaged."""
-    case = folded(stream)
+def _planned_anew(case: fold.Case) -> dict[str, Any]:
+    """The fields of PLANNED of a case of which they are lost: it is watched at once, and whatever of its ladder has not
+    fired yet is due."""
     last = max((one.fired_at for one in case.steps.values() if one.step not in case.unsure), default=-1)
     return {"watch_at": last + 1, "running_watch_at": None}
 
@@ -404,7 +406,7 @@ def _leaving(stream: Stream, owed: Message, opens: Opens, makings: Makings) -> L
 
 def _lifting(stream: Stream, owed: Message, opens: Opens) -> Leaving:
     """What lifts a measure whose words cannot be read, on the object as other words name it, if any do."""
-    items = read_case(stream, opens, planned_anew(stream)).items if owed.kind == "restore" else ()
+    items = read_case(stream, opens, None).items if owed.kind == "restore" else ()
     item = next((one for one in items if one.number == owed.item), None)
     if item is None:
         return Leaving(owed)

@@ -183,7 +183,7 @@ class InboxRow:
 
 @dataclass(frozen=True, slots=True)
 class CaseWrite:
-    """The case after a step. Its row is made of its chain: of the case itself only what is planned of it is stored."""
+    """The case after a step. Its row is made of its chain: of the case itself only its plan is stored (`PLANNED`)."""
 
     case: Case
 

@@ -34,6 +34,7 @@ SWEEPER = "sweeper"
 EVERY_S = 3_600
 """How often each case is looked at, in seconds."""
 _AT_ONCE = 50
+_PLAN = "watches"
 _LOG = "log"
 """By this people are told of what is wrong with the log, which belongs to no case."""
 _SHARE = 0.05
@@ -156,7 +157,7 @@ class Sweep:
             beside += map(Leased, one.messages)
             return (*one.lies, *astray)
         true = self._planned(one.true, now)
-        put_off = ("watch_at",) if true.watch_at != one.true.watch_at else ()
+        put_off = (_PLAN,) if true.watch_at != one.true.watch_at and _PLAN not in one.lies else ()
         lies = (*one.lies, *put_off, *astray)
         if lies:
             rows += (CaseWrite(true), RowsAnew(self._platform, stream_of(one.about)))

@@ -19,8 +19,7 @@ from kz_compliance_sdk.adapters.sql import rows as as_rows
 from kz_compliance_sdk.adapters.sql import tables
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver, open_connection
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
-from kz_compliance_sdk.domain.believed import PLANNED
-from kz_compliance_sdk.domain.change import CaseWrite, happenings
+from kz_compliance_sdk.domain.change import happenings
 from kz_compliance_sdk.domain.events.base import Happened
 from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.ledger import FIRST, Roster, Stamped, link
@@ -103,12 +102,10 @@ def build(path: Path, cases: int, queued: int, leased: int) -> None:
     """A file of slim cases: so many queued, so many leased, the rest closed, in mixed order of urgency."""
     SqliteStore(path, Env.system()).close()
     sample = next(samples.ready(0, 1))
-    write = next(w for w in sample.change if isinstance(w, CaseWrite))
     (told,) = happenings(sample.change)
     now = int(time.time())
     columns = [column.name for column in tables.cases.columns]
-    plan = {name: getattr(write.case, name) for name in PLANNED}
-    row = dict(zip(columns, as_rows.case_row(_stream(told), plan), strict=True))
+    row = dict(zip(columns, as_rows.case_row(_stream(told)), strict=True))
     # Every fifth case is open, say, and the urgent ones lie anywhere: as after years of work.
     step = max(1, cases // (queued + leased))
     state = (
@@ -122,7 +119,6 @@ def build(path: Path, cases: int, queued: int, leased: int) -> None:
         "state": "s",
         "due_at": due,
         "urgent_at": due,
-        "watch_at": f"iif(s = 'closed', NULL, {now + 3_600} + n % 1000)",
         "closed_at": f"iif(s = 'closed', {now}, NULL)",
         "lease_token": "iif(s = 'claimed', 1, 0)",
         "lease_owner": "iif(s = 'claimed', 'moderator-2', '')",
@@ -137,6 +133,11 @@ def build(path: Path, cases: int, queued: int, leased: int) -> None:
         f"stated(n, s) AS (SELECT n, {state} FROM numbered) "
         f"INSERT INTO cases ({', '.join(columns)}) SELECT {select} FROM stated",
         {name: row[name] for name in given},
+    )
+    connection.execute(
+        "INSERT INTO watches SELECT platform_id, id, ? + row_number() OVER (ORDER BY id) % 1000, NULL FROM cases "
+        "WHERE state <> 'closed'",
+        (now + 3_600,),
     )
     open_ids = connection.execute("SELECT id, notice_id, due_at FROM cases WHERE state = 'queued'").fetchall()
     _chains(connection, open_ids, told)

@@ -37,8 +37,8 @@ def _none_behind_it(real: Any) -> Any:
 
 
 def _nothing_to_go_by(_real: Any) -> Any:
-    def planned(stream: Any) -> Any:
-        raise StoreDamaged("its row is gone.", reference=stream.reference)
+    def planned(case: Any) -> Any:
+        raise StoreDamaged("its row is gone.", reference=case.stream)
 
     return planned
 
@@ -233,7 +233,7 @@ CONTROLS: tuple[Control, ...] = (
         "the hourly sweep mends a row that puts its case off",
         RELIABILITY,
         instead("services.sweep.Sweep._planned", made=lambda _real: lambda _sweep, case, _now: case),
-        f"{_ROWS}test_a_row_that_lies_is_named_mended_and_paged[watch_at]",
+        f"{_ROWS}test_a_line_of_the_watch_that_lies_or_is_gone_is_named_mended_and_paged[is late]",
     ),
     Control(
         "mended in silence",
@@ -246,7 +246,7 @@ CONTROLS: tuple[Control, ...] = (
         "a row that is gone stays gone",
         "a row that is gone is made anew from its chain, and its case is decided",
         RELIABILITY,
-        instead("adapters.sql.view.planned_anew", made=_nothing_to_go_by),
+        instead("domain.believed._planned_anew", made=_nothing_to_go_by),
         f"{_REBUILT}test_a_row_that_was_deleted_comes_back_and_its_case_is_decided",
     ),
     Control(

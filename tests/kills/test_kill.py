@@ -299,13 +299,13 @@ TAMPERINGS = (
 OF_ROWS = {"open_case", "case_leased", "never_issued", "other_notice", "two_cases", "message_parked"}
 _OF_ROW = (
     *("notice_id", "authority_id", "quarantine_no", "revision", "state", "category", "received_at", "due_at"),
-    *("urgent_at", "watch_at", "closed_at", "lease_token", "lease_owner", "lease_expires_at"),
+    *("urgent_at", "closed_at", "lease_token", "lease_owner", "lease_expires_at"),
 )
 
 
 def _said_by(row: Sequence[Any]) -> dict[str, Any]:
     said = dict(zip(_OF_ROW, row[2:], strict=False))
-    return {**said, "state": CaseState(said["state"])}
+    return {**said, "state": CaseState(said["state"]), "watch_at": row[-2]}
 
 
 def _of_row(stream: Stream, opens: Opens, said: Mapping[str, Any]) -> Case:

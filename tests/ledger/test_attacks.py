@@ -357,7 +357,7 @@ POISON = {
     "an alert": "UPDATE outbox SET alert = 'x' WHERE case_id = '{case}'",
     "no text": "UPDATE cases SET due_at = CAST(x'ff' AS TEXT) WHERE id = '{case}'",
     "no text in a message": "UPDATE outbox SET lane = CAST(x'ff' AS TEXT) WHERE case_id = '{case}'",
-    "a watch": "UPDATE cases SET watch_at = 'x' WHERE id = '{case}'",
+    "a watch": "UPDATE watches SET watch_at = 'x' WHERE case_id = '{case}'",
     "an id": "UPDATE cases SET id = CAST(id AS BLOB) WHERE id = '{case}'",
     "the log": "INSERT INTO log SELECT platform, n + 100, stream, seq + 1, hash FROM log WHERE "
     f"{_OF_CHAIN} ORDER BY seq DESC LIMIT 1",

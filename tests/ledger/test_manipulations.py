@@ -99,7 +99,10 @@ MANIPULATIONS = {
     ),
     "attempt's words": ("UPDATE attempts SET detail = cast(x'00' || detail AS blob)", "attempts.detail is not as it"),
     "case's flags as a number": ("UPDATE cases SET flags = x'00' WHERE id = FIRST", "as it was written"),
-    "case's ladder as text": ("UPDATE cases SET running_watch_at = 'x' WHERE id = FIRST", "as it was written"),
+    "case's ladder as text": (
+        "INSERT INTO watches SELECT platform_id, id, 'x', NULL FROM cases WHERE id = FIRST",
+        "its line in watches",
+    ),
     "case's unknown state": ("UPDATE cases SET state = 'gone' WHERE id = FIRST", "as it was written"),
     "case's state": ("UPDATE cases SET state = 'enforced', closed_at = NULL WHERE id = FIRST", "state"),
     "case's receipt": ("UPDATE cases SET received_at = received_at + 3600 WHERE id = FIRST", "received_at"),

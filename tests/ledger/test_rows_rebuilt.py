@@ -12,7 +12,6 @@ import pytest
 
 from kz_compliance_sdk.adapters.sql import rows, tables
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
-from kz_compliance_sdk.domain.believed import PLANNED
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.running_time import steps_of
 from kz_compliance_sdk.services.sweep import Swept
@@ -65,7 +64,7 @@ def without_plan(case: Case) -> Case:
     return case.but(urgent_at=0, watch_at=None, running_watch_at=None, version=0)
 
 
-COLUMNS = [one.name for one in tables.cases.columns if one.name not in ("platform_id", "id", *PLANNED)]
+COLUMNS = [one.name for one in tables.cases.columns if one.name not in ("platform_id", "id")]
 NOT_READ: dict[str, list[object]] = {
     "revision": ["x", 7],
 }

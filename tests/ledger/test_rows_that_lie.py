@@ -86,12 +86,10 @@ LIES = {
     "received_at": "received_at = received_at - 60",
     "authority_id": "authority_id = 'another'",
     "revision": "revision = 7",
-    "watch_at": "watch_at = watch_at + 864000",
     "urgent_at": "urgent_at = urgent_at + 864000",
-    "running_watch_at": "running_watch_at = 1",
     "lease_token": "lease_token = 9",
     "lease_owner": "lease_owner = 'm9', lease_expires_at = 9999999999, state = 'claimed'",
-    "state": "state = 'closed', closed_at = 1, watch_at = NULL",
+    "state": "state = 'closed', closed_at = 1",
     "flags": "flags = 'appealed'",
     "erased_at": "erased_at = 1",
     "notice_id": "notice_id = 'another'",
@@ -106,14 +104,58 @@ def test_a_row_that_lies_is_named_mended_and_paged(tmp_path: Path, field: str) -
     (case,) = host.cases()
     edit(host, f"UPDATE cases SET {LIES[field]}")
     named = [one.what for one in verify(host.store.queries(PLATFORM), PLATFORM).faults]
-    if field != "watch_at":  # what policy makes of the chain, the sweep alone can tell
-        assert any(f"another {field} than its chain" in what for what in named), named
+    assert any(f"another {field} than its chain" in what for what in named), named
     assert sweep(host).mended == (case.id,)
     assert "row_mended" in pages(host)
     assert sweep(host) == Swept(1)
     (mended,) = host.cases()
     assert mended.but(version=case.version) == case
     host.check_chains()
+
+
+LINES = {
+    "is late": "UPDATE watches SET watch_at = watch_at + 864000",
+    "stopped": "UPDATE watches SET running_watch_at = 1",
+    "is no time": "UPDATE watches SET watch_at = 'x'",
+    "is gone": "DELETE FROM watches",
+    "is of another": "UPDATE watches SET case_id = 'another'",
+}
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_a_line_of_the_watch_that_lies_or_is_gone_is_named_mended_and_paged(tmp_path: Path, line: str) -> None:
+    host = opened(tmp_path)
+    host.push(a_notice(), "m-1")
+    (case,) = host.cases()
+    edit(host, LINES[line])
+    named = [(one.case_id, one.what) for one in verify(host.store.queries(PLATFORM), PLATFORM).faults]
+    if line != "is late":  # what policy makes of the chain, the sweep alone can tell
+        assert any(of == case.id and "its line in watches" in what for of, what in named), named
+    if line == "is of another":
+        assert any(of == "another" and "watches" in what for of, what in named), named
+    assert sweep(host) == Swept(1, ((case.id, ("watches",)),))
+    assert "row_mended" in pages(host)
+    assert sweep(host) == Swept(1)
+    (mended,) = host.cases()
+    assert mended.but(watch_at=case.watch_at) == case
+    assert mended.watch_at is not None
+    assert case.watch_at is not None
+    assert mended.watch_at <= case.watch_at
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_whatever_its_line_says_a_case_is_decided_and_an_ended_one_has_none(tmp_path: Path, line: str) -> None:
+    office = Driver(tmp_path)
+    case = office.issue()
+    lie(office, LINES[line])
+    office.decide(case, by=FIRST)
+    office.deliver()
+    assert office.case(case)["state"] == "closed"
+    lie(office, f"INSERT INTO watches VALUES ('{PLATFORM}', '{case}', 1, NULL)")
+    assert [what for what in office.faults() if "its line in watches" in what]
+    office.watch()
+    assert office.desk.sweep().lies == ((case, ("watches",)),)
+    assert [what for what in office.faults() if case in what] == []
 
 
 def test_a_row_that_was_deleted_with_all_else_is_named_paged_and_made_anew(tmp_path: Path) -> None:
@@ -138,7 +180,7 @@ def test_a_case_whose_term_stands_still_is_watched_no_later_than_its_suspension_
     office.suspend(FIRST, case)
     office.confirm_suspension(SECOND, case)
     host = office.desk
-    lie(office, f"UPDATE cases SET watch_at = watch_at + {90 * 86_400} WHERE id = '{case}'")
+    lie(office, f"UPDATE watches SET watch_at = watch_at + {90 * 86_400} WHERE case_id = '{case}'")
     assert host.sweep().mended == (case,)
     assert host.sweep().mended == ()
 
@@ -150,14 +192,14 @@ def test_a_list_is_in_the_order_of_the_queue_whatever_is_watched_next(tmp_path: 
         host.world.clock.advance(60)
     first, second = (host.case(a_notice(seed=seed).notice_id).id for seed in (1, 2))
     host.taking.claim(M1, case_id=first).result()
-    edit(host, f"UPDATE cases SET watch_at = watch_at + 864000 WHERE id = '{first}'")
+    edit(host, f"UPDATE watches SET watch_at = watch_at + 864000 WHERE case_id = '{first}'")
     assert [case.id for case in host.store.queries(PLATFORM).cases().cases] == [first, second]
 
 
 def test_a_case_that_was_hidden_comes_back_to_the_queue(tmp_path: Path) -> None:
     host = opened(tmp_path)
     host.push(a_notice(), "m-1")
-    edit(host, "UPDATE cases SET state = 'closed', closed_at = 1, watch_at = NULL")
+    edit(host, "UPDATE cases SET state = 'closed', closed_at = 1")
     assert host.taking.claim(M1).result() is None
     sweep(host)
     assert host.taking.claim(M1).result() is not None

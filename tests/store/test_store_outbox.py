@@ -101,6 +101,22 @@ def test_the_outbox_is_read_through_its_own_index_and_sorted_by_it(store: Sqlite
         assert "TEMP B-TREE" in str(other), "the control: another order has to be sorted"
 
 
+def test_the_watch_reads_what_is_due_through_its_own_index_and_sorted_by_it(store: SqliteStore) -> None:
+    statement = store.statements.watched
+    steps = _plan(store, statement, statement.sql)
+    assert "watches_due (platform_id=? AND watch_at<?)" in steps[0], steps
+    assert not [step for step in steps if "TEMP B-TREE" in step or step.startswith("SCAN")], steps
+    other = _plan(store, statement, statement.sql.replace("ORDER BY watches.watch_at", "ORDER BY cases.due_at"))
+    assert "TEMP B-TREE" in str(other), "the control: another order has to be sorted"
+
+
+def test_a_queue_is_read_in_its_order_whatever_lies_behind_it(store: SqliteStore) -> None:
+    statement = store.statements.claimable
+    steps = _plan(store, statement, statement.sql)
+    assert "cases_claimable (platform_id=?)" in steps[0], steps
+    assert not [step for step in steps if "TEMP B-TREE" in step or step.startswith("SCAN")], steps
+
+
 def _plan(store: SqliteStore, statement: Compiled, sql: str) -> list[str]:
     return [row[3] for row in raw(store, f"EXPLAIN QUERY PLAN {sql}", *[0] * len(statement.names))]
 

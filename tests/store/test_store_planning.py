@@ -105,10 +105,12 @@ def test_what_is_asked_for_by_its_category_or_its_authority_is_found_by_it(store
         return [row[3] for sql, values in found for row in raw(store, f"EXPLAIN QUERY PLAN {sql}", *values)]
 
     def by_it(steps: list[str]) -> list[bool]:
-        return [f"(platform_id=? AND {column}=?" in step for step in steps]
+        # The line of each that is found is read by its key.
+        lines = "SEARCH watches USING PRIMARY KEY (platform_id=? AND case_id=?)"
+        return [f"(platform_id=? AND {column}=?" in step for step in steps if not step.startswith(lines)]
 
     steps = asked_of()
-    assert len(steps) >= 2, steps
+    assert len(by_it(steps)) >= 2, steps
     assert all(by_it(steps)), steps
     raw(store, f"DROP INDEX cases_claimable_{column}")
     assert not all(by_it(asked_of())), "the control"

@@ -175,7 +175,7 @@ def _orphans() -> CompoundSelect[Any]:
             select(table.c.case_id, literal(table.name).label("place")).where(
                 table.c.platform_id == platform, *((table.c.case_id != "",) if table in loose else ())
             )
-            for table in (*dict(CASE_TABLES).values(), *DERIVED)
+            for table in (t.watches, *dict(CASE_TABLES).values(), *DERIVED)
         )
     ).subquery()
     gone = ~exists().where(t.cases.c.platform_id == platform, t.cases.c.id == left.c.case_id)

@@ -33,7 +33,7 @@ from kz_compliance_sdk.adapters.sql.derived import tallies
 from kz_compliance_sdk.adapters.sql.keys import PrivateRows
 from kz_compliance_sdk.adapters.sql.ledger import Ledger, keys, streams
 from kz_compliance_sdk.adapters.sql.rows import check_limit, read_cursor, write_cursor
-from kz_compliance_sdk.adapters.sql.statements import sqlite_statements
+from kz_compliance_sdk.adapters.sql.statements import CASES, sqlite_statements
 from kz_compliance_sdk.adapters.sql.view import Reads, ask
 from kz_compliance_sdk.domain.appeals import Appeal, appeal_of
 from kz_compliance_sdk.domain.believed import as_far_as_told, as_told, read_case
@@ -226,13 +226,13 @@ class SqlQueries(FigureReads, CheckpointReads):
         after = read_cursor(cursor) if cursor is not None else None
         if notice_id is not None:
             wanted = [] if state is None else [c.state == state]
-            found = self._all(select(t.cases).where(*filters, *wanted).order_by(c.urgent_at, c.id))
+            found = self._all(CASES.where(*filters, *wanted).order_by(c.urgent_at, c.id))
             return Page(self._shown(found), None)
         if state in _ENDED:
             filters += [text("closed_at IS NOT NULL"), c.state == state]
             if after is not None:
                 filters.append(tuple_(c.closed_at, c.id) < after)
-            statement = select(t.cases).where(*filters)
+            statement = CASES.where(*filters)
             found = self._all(statement.order_by(c.closed_at.desc(), c.id.desc()).limit(limit + 1))
             return self._page(found, limit, lambda case: case.closed_at or 0)
         if after is not None:
@@ -266,7 +266,7 @@ class SqlQueries(FigureReads, CheckpointReads):
             return tuple(_shown(row, streams[stream_of(row[1])], ledger.words) for row in found)
 
     def _running(self, filters: list[Any], limit: int) -> list[Any]:
-        statement = select(t.cases).where(*filters)
+        statement = CASES.where(*filters)
         return self._all(statement.order_by(t.cases.c.urgent_at, t.cases.c.id).limit(limit + 1))
 
     def case_ids(self, *, ended_by: int | None = None) -> Iterator[str]:
@@ -303,6 +303,8 @@ class SqlQueries(FigureReads, CheckpointReads):
             try:
                 case = read_case(stream, chain.words, rows.plan_of(row))
                 lies += self._lies(row, stream)
+                if not rows.is_planned(row, case):
+                    lies.append("its line in watches plans what its chain does not let it")
             except StoreDamaged as error:
                 lies += [] if stream.fault else [error.message]
             try:

@@ -90,10 +90,9 @@ _UNTOLD = {
 }
 
 
-def case_row(stream: Stream, plan: Mapping[str, Any]) -> tuple[Any, ...]:
-    """The row of a case. `plan` are the fields of PLANNED."""
+def case_row(stream: Stream) -> tuple[Any, ...]:
+    """The row of a case."""
     case, lease = stream.case, stream.case.lease
-    planned = {**plan, **in_queue(case)}
     return (
         stream.platform,
         stream.reference,
@@ -105,28 +104,51 @@ def case_row(stream: Stream, plan: Mapping[str, Any]) -> tuple[Any, ...]:
         case.category,
         case.received_at,
         case.due_at,
-        planned["urgent_at"],
-        planned["watch_at"],
+        in_queue(case)["urgent_at"],
         case.closed_at or None,
         case.token,
         stream.roster.name(lease.person) if lease is not None else "",
         lease.until if lease is not None else None,
-        planned["running_watch_at"],
         case.erased_at or None,
         " ".join(case.flags),
     )
 
 
 @readable(t.cases, 1)
-def plan_of(row: Row) -> dict[str, Any]:
-    """What a row says of its case and no chain does: the fields of PLANNED."""
-    return {"watch_at": row[11], "running_watch_at": row[16]}
+def plan_of(row: Row) -> dict[str, Any] | None:
+    """The fields of PLANNED by the line behind the row of a case; None where that is gone or cannot be read."""
+    with suppress(StoreDamaged):
+        return _planned_in(row[_CASES:])
+    return None
+
+
+@readable(t.watches, 1)
+def _planned_in(row: Row) -> dict[str, Any]:
+    return {"watch_at": row[2], "running_watch_at": row[3]}
+
+
+_CASES: Final = len(t.cases.columns)
+_NO_LINE: Final = (None,) * len(t.watches.columns)
+
+
+def watch_row(case: Case) -> tuple[Any, ...]:
+    return case.platform_id, case.id, case.watch_at, case.running_watch_at
+
+
+def is_planned(row: Row, case: Case) -> bool:
+    """Whether the line behind the row of a case plans what its chain lets it: nothing, once it has ended."""
+    return tuple(row[_CASES:]) == (_NO_LINE if case.watch_at is None else watch_row(case))
+
+
+@readable(t.cases, 1)
+def _case_in(row: Row) -> Row:
+    return row[:_CASES]
 
 
 def lies_of(row: Row, stream: Stream) -> tuple[str, ...]:
-    """The columns in which a row says something else than the chain. Raises StoreDamaged for one that plans what cannot
+    """The columns in which a row says something else than the chain. Raises StoreDamaged for one that says what cannot
     be."""
-    said = zip(t.cases.columns, row, case_row(stream, plan_of(row)), strict=False)
+    said = zip(t.cases.columns, _case_in(row), case_row(stream), strict=True)
     return tuple(column.name for column, stored, told in said if stored != told or type(stored) is not type(told))
 
 
@@ -145,15 +167,14 @@ def bare_case(row: Row) -> Case:
         received_at=row[8],
         due_at=row[9],
         urgent_at=row[10],
-        closed_at=row[12],
-        lease_token=row[13],
-        lease_owner=row[14],
-        lease_expires_at=row[15],
-        erased_at=row[17],
+        closed_at=row[11],
+        lease_token=row[12],
+        lease_owner=row[13],
+        lease_expires_at=row[14],
+        erased_at=row[15],
         flags=(UNREADABLE,),
         chain=fold.Case(row[0], stream_of(row[1])),
         roster=Roster(),
-        **plan_of(row),
         **_UNTOLD,
     )
 

@@ -13,7 +13,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from kz_compliance_sdk.adapters.sql import derived, inbox, ledger, tables
 
 VERSION_TABLE = "kz_compliance_schema"
-HEAD = "0021"
+HEAD = "0022"
 
 # As Alembic makes it, in a metadata of its own: it is no table of ours.
 _version = Table(
@@ -42,7 +42,6 @@ _STATISTICS = (
     ("cases", "cases_leased", "100 50 2"),
     ("cases", "cases_notice", f"{_FEW} 1 1 1"),
     ("cases", "cases_paused", "10 5"),
-    ("cases", "cases_watched", "10000 5000 2"),
     ("events", "events", "1000000 8 1"),
     ("inbox", "inbox", f"{_FEW} 1 1 1"),
     ("inbox", "inbox_case", f"{_FEW} 1"),
@@ -64,6 +63,8 @@ _STATISTICS = (
     ("tallies", "tallies_received", f"{_FEW} 2 1"),
     ("tiles", "tiles", "10000 5000 2000 1"),
     ("volumes", "volumes", "10000 5000 300 1"),
+    ("watches", "watches", "10000 5000 1"),
+    ("watches", "watches_due", "10000 5000 2"),
 )
 
 # Each declares its tables in the same metadata when it is loaded.

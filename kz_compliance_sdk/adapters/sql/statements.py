@@ -51,7 +51,7 @@ from kz_compliance_sdk.adapters.sql.ledger import (
     tiles,
 )
 from kz_compliance_sdk.adapters.sql.rows import AT_MOST, ONLY_ONE, TOO_LARGE, first_that_open, noted_from, plan_of
-from kz_compliance_sdk.domain.believed import Makings, read_case
+from kz_compliance_sdk.domain.believed import PLANNED, Makings, read_case
 from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.domain.change import ClockSet, CursorMoved, EndpointState, Heartbeat, RefusalsCounted, names_of
 from kz_compliance_sdk.domain.checkpoints import CHECKPOINTS, Checkpoint, LogLine, checkpoint_in
@@ -170,6 +170,9 @@ _LANE_IS_FREE = or_(
 _LEAVES = text("leases.next_at IS NOT NULL")
 _MESSAGE = ("platform_id", "case_id", "id")
 _OF_MESSAGE = and_(*(t.outbox.c[name] == t.leases.c[name] for name in _MESSAGE))
+_WATCHED: Final = and_(t.watches.c.platform_id == t.cases.c.platform_id, t.watches.c.case_id == t.cases.c.id)
+CASES: Final = select(t.cases, t.watches).select_from(t.cases.outerjoin(t.watches, _WATCHED))
+"""Rows of cases, each with the line behind it."""
 MOVING: Final = tuple(column.name for column in t.leases.columns if column.name not in _MESSAGE)
 """The columns of a line that a lease or a try sets."""
 
@@ -181,11 +184,11 @@ class Statements:
         def compiled(statement: Any) -> Compiled:
             return Compiled(statement, dialect)
 
-        def upsert(table: Table, keys: tuple[str, ...], *given: str, **values: Any) -> Compiled:
+        def upsert(table: Table, keys: tuple[str, ...], *given: str, where: Any = None, **values: Any) -> Compiled:
             """Insert a row; where its key is there already, set what is `given` from the new row, and `values`."""
             new: Any = (postgresql if dialect.name == "postgresql" else sqlite).insert(table)
             changed = {name: new.excluded[name] for name in given} | values
-            return compiled(new.on_conflict_do_update(index_elements=list(keys), set_=changed))
+            return compiled(new.on_conflict_do_update(index_elements=list(keys), set_=changed, where=where))
 
         self.inserts = {table.name: compiled(insert(table)) for table in t.metadata.sorted_tables}
         # An attempt that was given up for lost may still come back with what became of it.
@@ -194,6 +197,11 @@ class Statements:
         case_key = ("platform_id", "id")
         said = (column.name for column in t.cases.columns if column.name not in case_key)
         self.inserts["cases"] = upsert(t.cases, case_key, *said)
+        # Most steps leave the plan as it is: then its page is not written.
+        w = t.watches.c
+        other = or_(*(w[name].is_distinct_from(literal_column(f"excluded.{name}")) for name in PLANNED))
+        self.inserts["watches"] = upsert(t.watches, ("platform_id", "case_id"), *PLANNED, where=other)
+        self.watch_over = compiled(delete(t.watches).where(_key(t.watches, "platform_id", "case_id")))
         said = (column.name for column in t.outbox.columns if column.name not in _MESSAGE)
         self.inserts["outbox"] = upsert(t.outbox, _MESSAGE, *said)
         self.message_settled = compiled(delete(t.outbox).where(_key(t.outbox, *_MESSAGE)))
@@ -207,34 +215,32 @@ class Statements:
         elsewhere: dict[str, Any] = {name: bindparam(f"v_{name}") for name in ("endpoint", "urgent_at")}
         elsewhere["next_at"] = case((t.leases.c.next_at.is_not(None), bindparam("v_next_at")))
         self.lease_elsewhere = compiled(update(t.leases).where(_key(t.leases, *_MESSAGE)).values(elsewhere))
-        self.case = compiled(select(t.cases).where(_key(t.cases, "platform_id", "id")))
+        self.case = compiled(CASES.where(_key(t.cases, "platform_id", "id")))
         of_notices = t.cases.c.notice_id.in_(in_list("k_notice_ids"))
-        self.cases_of_notices = compiled(select(t.cases).where(_key(t.cases, "platform_id"), of_notices))
-        claimable = select(t.cases).where(_key(t.cases, "platform_id"), text("state = 'queued'"))
+        self.cases_of_notices = compiled(CASES.where(_key(t.cases, "platform_id"), of_notices))
+        claimable = CASES.where(_key(t.cases, "platform_id"), text("state = 'queued'"))
         in_order = (t.cases.c.urgent_at, t.cases.c.id)
         self.claimable = compiled(claimable.order_by(*in_order).limit(AT_MOST))
         self.claimable_of = compiled(claimable.where(_key(t.cases, "category")).order_by(*in_order).limit(AT_MOST))
-        expired = select(t.cases).where(
+        expired = CASES.where(
             _key(t.cases, "platform_id"),
             text("lease_expires_at IS NOT NULL"),
             t.cases.c.lease_expires_at <= bindparam("now"),
         )
         expired = expired.order_by(t.cases.c.lease_expires_at).limit(AT_MOST)
         self.expired = compiled(expired)
-        later = select(t.cases).where(_key(t.cases, "platform_id"), t.cases.c.id > bindparam("after"))
+        later = CASES.where(_key(t.cases, "platform_id"), t.cases.c.id > bindparam("after"))
         later = later.where(func.typeof(t.cases.c.id) == literal_column("'text'"))  # any other is the id of none
         self.found = compiled(later.order_by(t.cases.c.id).limit(AT_MOST))
         between = streams.c.name > bindparam("after"), streams.c.name < bindparam("until")
         lost = lost_cases(bindparam("k_platform_id")).where(*between)
         self.lost = compiled(lost.order_by(streams.c.name).limit(AT_MOST))
-        watched = select(t.cases).where(
-            _key(t.cases, "platform_id"), text("watch_at IS NOT NULL"), t.cases.c.watch_at <= bindparam("now")
-        )
-        watched = watched.order_by(t.cases.c.watch_at).limit(AT_MOST)
-        self.watched = compiled(watched)
+        watched = select(t.cases, t.watches).select_from(t.watches.join(t.cases, _WATCHED))
+        watched = watched.where(_key(t.watches, "platform_id"), w.watch_at <= bindparam("now"))
+        self.watched = compiled(watched.order_by(w.watch_at).limit(AT_MOST))
         p = preserved.c
         over = select(p.case_id).where(p.platform_id == bindparam("k_platform_id"), p.until <= bindparam("now"))
-        copies = select(t.cases).where(_key(t.cases, "platform_id"), t.cases.c.id.in_(over))
+        copies = CASES.where(_key(t.cases, "platform_id"), t.cases.c.id.in_(over))
         self.copies_over = compiled(copies.order_by(t.cases.c.id).limit(AT_MOST))
         held = text("state IN ('waiting', 'parked')")
         self.held_message = compiled(select(t.outbox).where(_key(t.outbox, "platform_id", "id"), held))
@@ -432,7 +438,7 @@ class Shared:
         self._any_waiting: dict[str, bool] = {}
         self._checkpoints: dict[str, Checkpoint | None] = {}
         self._noted: dict[tuple[type, str, str], object] = {}
-        self._cases: dict[tuple[str, str], tuple[Stream, dict[str, Any], Case]] = {}
+        self._cases: dict[tuple[str, str], tuple[Stream, dict[str, Any] | None, Case]] = {}
         self.makings: Makings = {}
         self._came: dict[tuple[str, str], list[Any]] = {}
         self._of_notice: dict[tuple[str, str], list[Any]] = {}
@@ -504,6 +510,13 @@ class Shared:
         if case is None or read is not stream or planned != plan:
             case = read_case(stream, self._tx.ledger.words, plan)
             self._cases[row[0], name] = stream, plan, case
+        return case
+
+    def watched_from(self, row: Any) -> Case:
+        """The case of a row that is found to be looked at. Raises StoreDamaged for one that has ended by its chain."""
+        case = self.case_from(row)
+        if case.watch_at is None:
+            raise _lies(case)
         return case
 
     def expired_leases(self, platform_id: str, now: int, limit: int, unreadable: list[str]) -> list[Case]:

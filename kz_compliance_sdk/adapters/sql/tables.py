@@ -57,8 +57,8 @@ def of_platform() -> Column[str]:
 
 cases = new_table(
     "cases",
-    ("rows", "operations"),
-    "By what a case is found: made of its chain. When it is watched next is planned.",
+    ("rows",),
+    "By what a case is found: made of its chain.",
     of_platform(),
     Column("id", String(36), primary_key=True, comment="the reference"),
     Column("notice_id", String(160), nullable=False, comment="as the authority calls it"),
@@ -75,18 +75,15 @@ cases = new_table(
     Column("received_at", Time, nullable=False, comment="when it came, or was received at the office"),
     Column("due_at", Time, nullable=False, comment="the statutory deadline"),
     Column("urgent_at", Time, nullable=False, comment="by this the queue is in order"),
-    Column("watch_at", Time, comment="when it is looked at next; none once it has ended"),
     Column("closed_at", Time, comment="when it ended"),
     Column("lease_token", BigInteger, nullable=False, comment="grows with each claim"),
     Column("lease_owner", String(128), nullable=False, comment="who has it in hand; empty if nobody has"),
     Column("lease_expires_at", Time, comment="until when"),
-    Column("running_watch_at", Time, comment="where its ladder stopped while its term is paused; none while it runs"),
     Column("erased_at", Time, comment="when its personal data was destroyed"),
     Column("flags", Text, nullable=False, comment="what a moderator must see: codes, and numbers of items"),
 )
 _queued = text("state = 'queued'")
 _leased = text("lease_expires_at IS NOT NULL")
-_watched = text("watch_at IS NOT NULL")
 _in_hand = text("closed_at IS NULL AND state <> 'queued'")
 _ended = text("closed_at IS NOT NULL")
 Index("cases_notice", cases.c.platform_id, cases.c.notice_id, cases.c.authority_id, cases.c.quarantine_no, unique=True)
@@ -107,7 +104,17 @@ longer_term = text("closed_at IS NULL AND urgent_at > due_at")
 Index("cases_paused", cases.c.platform_id, sqlite_where=longer_term, postgresql_where=longer_term)
 Index("cases_ended", cases.c.platform_id, cases.c.closed_at, cases.c.id, sqlite_where=_ended, postgresql_where=_ended)
 Index("cases_leased", cases.c.platform_id, cases.c.lease_expires_at, sqlite_where=_leased, postgresql_where=_leased)
-Index("cases_watched", cases.c.platform_id, cases.c.watch_at, sqlite_where=_watched, postgresql_where=_watched)
+
+watches = new_table(
+    "watches",
+    ("operations",),
+    "When a case is looked at next. Its line is made with the row, and goes once the case has ended.",
+    of_platform(),
+    Column("case_id", String(36), primary_key=True, comment="which case"),
+    Column("watch_at", Time, nullable=False, comment="when it is looked at next"),
+    Column("running_watch_at", Time, comment="where its ladder stopped while its term is paused; none while it runs"),
+)
+Index("watches_due", watches.c.platform_id, watches.c.watch_at)
 
 
 # The case comes before the id in the key: cases follow each other in time, ids of messages are spread at random, and

@@ -19,7 +19,7 @@ from kz_compliance_sdk.adapters.sql.files import Files
 from kz_compliance_sdk.adapters.sql.keys import MasterKeys, PartKeys, PrivateRows
 from kz_compliance_sdk.adapters.sql.lane import ChangeRefused, Job
 from kz_compliance_sdk.adapters.sql.ledger import Appending, Ledger
-from kz_compliance_sdk.adapters.sql.rows import came_row, case_row, lease_row, message_row
+from kz_compliance_sdk.adapters.sql.rows import came_row, case_row, lease_row, message_row, watch_row
 from kz_compliance_sdk.adapters.sql.sqlite import (
     OVERWRITE_ALL,
     OVERWRITE_IN_PLACE,
@@ -32,8 +32,6 @@ from kz_compliance_sdk.adapters.sql.sqlite import (
 from kz_compliance_sdk.adapters.sql.statements import Behind, Compiled, Shared, Statements, set_clock
 from kz_compliance_sdk.adapters.sql.view import View
 from kz_compliance_sdk.domain import fold
-from kz_compliance_sdk.domain.believed import PLANNED
-from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import (
     Attempt,
     CaseWrite,
@@ -476,7 +474,11 @@ class Writer:
         write: Any
         # Several steps on one case come to one row.
         after = {_key_of(write): write.case for change in changes for write in change if type(write) is CaseWrite}
-        inserts["cases"] = [_row_of(case, ledger) for case in after.values()]
+        inserts["cases"] = [case_row(ledger.stream(of, stream_of(case_id))) for of, case_id in after]
+        inserts["watches"] = [watch_row(case) for case in after.values() if case.watch_at is not None]
+        for key, case in after.items():
+            if case.watch_at is None:
+                execute(self._s.watch_over.sql, key)
         for change in changes:
             for write in change:
                 kind = type(write)
@@ -522,11 +524,6 @@ def _held(s: Statements, key: tuple[Any, ...], rest: tuple[Any, ...], token: int
 
 def _key_of(write: CaseWrite) -> tuple[str, str]:
     return write.case.platform_id, write.case.id
-
-
-def _row_of(case: Case, ledger: Ledger) -> tuple[Any, ...]:
-    """The row of a case as its chain has it by now, and as it is planned."""
-    return case_row(ledger.stream(case.platform_id, stream_of(case.id)), {one: getattr(case, one) for one in PLANNED})
 
 
 _FACTS: Mapping[type, Callable[[Any], tuple[Any, ...]]] = MappingProxyType(

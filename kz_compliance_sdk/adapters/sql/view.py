@@ -21,10 +21,10 @@ from kz_compliance_sdk.adapters.sql.keys import DataKey, MasterKeys, PartKeys, P
 from kz_compliance_sdk.adapters.sql.ledger import Ledger
 from kz_compliance_sdk.adapters.sql.rows import first_that_open, plan_of
 from kz_compliance_sdk.adapters.sql.sqlite import store_error
-from kz_compliance_sdk.adapters.sql.statements import Compiled, Shared, Statements, sqlite_statements
+from kz_compliance_sdk.adapters.sql.statements import CASES, Compiled, Shared, Statements, sqlite_statements
 from kz_compliance_sdk.domain import fold
 from kz_compliance_sdk.domain.actor import SYSTEM, Actor, Stamp
-from kz_compliance_sdk.domain.believed import as_made, check_held, leaving, planned_anew, read_case, wordless_case
+from kz_compliance_sdk.domain.believed import as_made, check_held, leaving, read_case, wordless_case
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import LEASE_S, Attempt, OutboxMessage
 from kz_compliance_sdk.domain.checkpoints import Checkpoint
@@ -142,12 +142,12 @@ class View:
     ) -> Found:
         case_id = stream.reference
         try:
-            plan = _plan_of(row)
-            true = wordless_case(stream, plan or planned_anew(stream))
+            true = wordless_case(stream, _plan_of(row))
             objects = believed_objects(stream.case, self.streams(names_of(stream.case))).values()
-            lies = ("row",) if plan is None else rows.lies_of(row, stream)
+            lies = _lies_of(row, stream)
             if lies:
                 self._check_free(true)
+            lies += () if row is None or rows.is_planned(row, true) else (t.watches.name,)
             lies += derived.lies_of(stored, stream.case, objects)
             return Found(case_id, true, lies=lies, messages=tuple(astray[stream.name]))
         except StoreDamaged as error:
@@ -198,8 +198,9 @@ class View:
     def due_cases(self, what: Due, now: int, limit: int) -> list[Case]:
         if what is Due.LEASE:
             return self._tx.shared.expired_leases(self._platform, now, limit, self._unreadable)
-        statement = self._s.watched if what is Due.STEP else self._s.copies_over
-        return self._first(statement, self._tx.shared.case_from, limit, now=now)
+        shared, s = self._tx.shared, self._s
+        found_by = (s.watched, shared.watched_from) if what is Due.STEP else (s.copies_over, shared.case_from)
+        return self._first(*found_by, limit, now=now)
 
     def came(self, asked: SentAs | WaitsFor) -> list[tuple[Stream, int]]:
         if isinstance(asked, SentAs):
@@ -340,10 +341,17 @@ class View:
 
 
 def _plan_of(row: Any) -> dict[str, Any] | None:
-    """What a row plans for its case; None where it is gone, or says what cannot be."""
+    """What the line behind a row plans for its case; None where a row is gone, or says what cannot be."""
     with suppress(StoreDamaged):
         return None if row is None else rows.plan_of(row)
     return None
+
+
+def _lies_of(row: Any, stream: Stream) -> tuple[str, ...]:
+    """In what a row lies; `row` where it is gone, or says what cannot be."""
+    with suppress(StoreDamaged):
+        return ("row",) if row is None else rows.lies_of(row, stream)
+    return ("row",)
 
 
 def _key_of(case: Case) -> tuple[str, str, int]:
@@ -399,8 +407,8 @@ class OfCase:
 
 
 def _of_case(table: Table) -> Select[Any]:
-    case_id = table.c["id" if table is t.cases else "case_id"]
-    statement = as_it_lies(table).where(table.c.platform_id == bindparam("platform"), case_id == bindparam("key"))
+    lie, case_id = (CASES, t.cases.c.id) if table is t.cases else (as_it_lies(table), table.c.case_id)
+    statement = lie.where(table.c.platform_id == bindparam("platform"), case_id == bindparam("key"))
     return statement.order_by(*(table.c[name] for name in _ORDER.get(table.name, ())))
 
 

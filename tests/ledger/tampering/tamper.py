@@ -21,10 +21,10 @@ from kz_compliance_sdk.domain.values import stream_of
 
 UNHELD: dict[str, tuple[str, ...]] = {
     "attempts": ("started_at", "ended_at", "result", "detail"),
-    "cases": ("watch_at",),
     **dict.fromkeys(
         ("cursors", "endpoints", "heartbeats", "keys", "leases", "platform_keys", "refusals", "tiles", "volumes"), ()
     ),
+    "watches": (),
 }
 """What no chain holds, as docs/concepts/ledger.md lists it: some columns of a table, or the whole of it. Keys have
 tamperings of their own."""

@@ -9,7 +9,7 @@ from alembic import op
 
 from kz_compliance_sdk.adapters.sql.schema import statements
 
-revision = "0021"
+revision = "0022"
 down_revision = None
 branch_labels = None
 depends_on = None

@@ -64,7 +64,7 @@ def wordless_case(stream: Stream, plan: Mapping[str, Any] | None) -> Case:
 
 
 def _planned(stream: Stream, plan: Mapping[str, Any] | None, said: Mapping[str, Any]) -> Case:
-    return Case.of(platform_id=stream.platform, id=stream.reference, **{**(plan or _planned_anew(stream.case)), **said})
+    return Case.of(platform_id=stream.platform, id=stream.reference, **{**(plan or planned_anew(stream.case)), **said})
 
 
 def read_case(stream: Stream, opens: Opens, plan: Mapping[str, Any] | None) -> Case:
@@ -77,7 +77,7 @@ def read_case(stream: Stream, opens: Opens, plan: Mapping[str, Any] | None) -> C
         return _planned(stream, plan, said)
 
 
-def _planned_anew(case: fold.Case) -> dict[str, Any]:
+def planned_anew(case: fold.Case) -> dict[str, Any]:
     """The fields of PLANNED of a case of which they are lost: it is watched at once, and whatever of its ladder has not
     fired yet is due."""
     last = max((one.fired_at for one in case.steps.values() if one.step not in case.unsure), default=-1)

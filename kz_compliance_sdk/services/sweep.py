@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from kz_compliance_sdk.domain import clock
+from kz_compliance_sdk.domain.believed import planned_anew
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import (
     CaseWrite,
@@ -175,11 +176,13 @@ class Sweep:
         return beat, notify(self._platform, mended[0], "row_mended", _AUDIENCE, _LEVEL, tx.stamp(), key=str(count))
 
     def _planned(self, case: Case, now: int) -> Case:
-        """The case watched no later than its ladder allows."""
+        """The case watched no later than its ladder allows. One that was put off is watched at once: what of its ladder
+        had not fired is due."""
         if case.state in ENDED:
             return case.but(watch_at=None)
-        if stands_still(case, now):
-            latest = next_look(case, now)
-        else:
-            latest = clock.next_step_at(self._policy.ladder, after=now, **ladder_times(case, now))
-        return case.but(watch_at=latest if case.watch_at is None else min(case.watch_at, latest))
+        still = stands_still(case, now)
+        ladder = self._policy.ladder
+        latest = next_look(case, now) if still else clock.next_step_at(ladder, after=now, **ladder_times(case, now))
+        if case.watch_at is not None and case.watch_at <= latest:
+            return case
+        return case.but(watch_at=latest if still else min(latest, planned_anew(case.chain)["watch_at"]))

@@ -236,6 +236,13 @@ CONTROLS: tuple[Control, ...] = (
         f"{_ROWS}test_a_line_of_the_watch_that_lies_or_is_gone_is_named_mended_and_paged[is late]",
     ),
     Control(
+        "what was put off is passed over",
+        "a step that a row put off fires once the row is mended",
+        RELIABILITY,
+        gives("services.sweep.planned_anew", what={"watch_at": 1 << 60}),
+        f"{_ROWS}test_a_step_that_a_line_put_off_fires_once_the_line_is_mended",
+    ),
+    Control(
         "mended in silence",
         "people are told of a row that was mended",
         RELIABILITY,
@@ -246,7 +253,7 @@ CONTROLS: tuple[Control, ...] = (
         "a row that is gone stays gone",
         "a row that is gone is made anew from its chain, and its case is decided",
         RELIABILITY,
-        instead("domain.believed._planned_anew", made=_nothing_to_go_by),
+        instead("domain.believed.planned_anew", made=_nothing_to_go_by),
         f"{_REBUILT}test_a_row_that_was_deleted_comes_back_and_its_case_is_decided",
     ),
     Control(

@@ -185,6 +185,23 @@ def test_a_case_whose_term_stands_still_is_watched_no_later_than_its_suspension_
     assert host.sweep().mended == ()
 
 
+def test_a_step_that_a_line_put_off_fires_once_the_line_is_mended(tmp_path: Path) -> None:
+    pages: dict[str, list[str]] = {}
+    for name in ("calm", "put off"):
+        (tmp_path / name).mkdir()
+        office = Driver(tmp_path / name)
+        office.issue()
+        if name == "put off":
+            lie(office, "UPDATE watches SET watch_at = watch_at + 864000")
+        office.wait(13 * HOUR)
+        office.desk.sweep()
+        office.watch()
+        office.deliver()
+        pages[name] = [reason for reason in office.pages() if reason != "row_mended"]
+    assert pages["calm"]
+    assert pages["put off"] == pages["calm"]
+
+
 def test_a_list_is_in_the_order_of_the_queue_whatever_is_watched_next(tmp_path: Path) -> None:
     host = opened(tmp_path)
     for seed in (1, 2):

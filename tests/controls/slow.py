@@ -40,7 +40,7 @@ SLOW: tuple[SlowControl, ...] = (
     SlowControl(
         "both sets of books agree, whatever the network does",
         _RELIABILITY,
-        "a side that is wrong, in five ways",
+        "a side that is wrong, in four ways, and on two hosts",
         "tests/kills/test_week.py::test_a_side_that_is_wrong_is_found",
     ),
     SlowControl(

@@ -55,17 +55,17 @@ def test_the_same_seed_gives_the_same_week(tmp_path: Path) -> None:
 
 @pytest.mark.writes_by_itself  # broken code does what no event tells
 @pytest.mark.parametrize(
-    ("variant", "says"),
+    ("variant", "hosts", "says"),
     [
-        ("never_looks_up", "sent again, though it may have arrived"),
-        ("believes_any_receipt", "receipt believed here"),
-        ("fresh_ids", "in the regulator's books and not in ours"),
-        ("loses_a_report", "in our books and not in the regulator's"),
-        ("heeds_no_lease", "was never made"),
+        ("never_looks_up", 1, "sent again, though it may have arrived"),
+        ("believes_any_receipt", 1, "receipt believed here"),
+        ("fresh_ids", 1, "in the regulator's books and not in ours"),
+        ("fresh_ids", 2, "in the regulator's books and not in ours"),
+        ("loses_a_report", 1, "in our books and not in the regulator's"),
     ],
 )
-def test_a_side_that_is_wrong_is_found(tmp_path: Path, variant: Variant, says: str) -> None:
-    """The control: the very same week, with one thing wrong."""
-    hosts = 2 if variant == "heeds_no_lease" else 1
+def test_a_side_that_is_wrong_is_found(tmp_path: Path, variant: Variant, hosts: int, says: str) -> None:
+    """The control: the very same week, with one thing wrong. That workers heed no lease is none: of what comes back too
+    late the chain takes nothing a second time, and the books agree."""
     outcome = _lived(tmp_path / "week", replace(SHORT, variant=variant, hosts=hosts))
     assert [fault for fault in outcome.faults if says in fault], outcome.faults

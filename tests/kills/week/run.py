@@ -29,7 +29,6 @@ from tests.fake_pager import FakePager
 from tests.kills.week.network import ToPlatform, to_regulator
 from tests.kills.week.office import Office
 from tests.kills.week.platform import FAULTS
-from tests.kills.week.unleased import unleased
 from tests.scene import FakePlatform
 
 URL = "https://regulator.test"
@@ -39,9 +38,7 @@ REVOKED_BEFORE_S = 24 * 3_600
 _AWAY_S = (4 * 86_400, 13 * 43_200)
 _FALLS_ASLEEP = 0.05
 
-Variant = Literal[
-    "as_it_ships", "never_looks_up", "believes_any_receipt", "fresh_ids", "loses_a_report", "heeds_no_lease"
-]
+Variant = Literal["as_it_ships", "never_looks_up", "believes_any_receipt", "fresh_ids", "loses_a_report"]
 """The five that are wrong on purpose: a desk that takes an unknown outcome for a failure, one that takes any answer for
 a receipt, one that gives each attempt an id of its own, a regulator whose books lose a report, and a store that lets a
 worker write after its lease."""
@@ -170,8 +167,6 @@ def live(week: Week, folder: Path) -> Iterator[Evidence]:
             store = SqliteStore(settings.store.path, env, threaded=False)
             parts: dict[str, Any] = {"enforcer": platform, "notifier": FakePager(), "regulator": client}
             desks.append(stack.enter_context(ComplianceDesk(settings, store=store, env=env, **parts)))
-        if week.variant == "heeds_no_lease":
-            stack.enter_context(unleased(settings.store.path))
         life = _Life(week, regulator, desks, clock, platform, client, to_platform, chance)
         to_platform.receive = lambda *request: life.some_desk().receive(*request)
         yield life.run()

@@ -310,7 +310,9 @@ class Play:
 
         def ended() -> bool:
             self._carry_letters()
-            return all(self._case(story).state == story.end for story in self._of_notice.values() if story not in but)
+            stories = [story for story in self._of_notice.values() if story not in but]
+            # A case can end while its acknowledgement is still on its way.
+            return all(self._case(story).state == story.end for story in stories) and all(map(self._has_left, stories))
 
         self._wait("every answer to be confirmed", ended)
 
@@ -414,6 +416,11 @@ class Play:
         if case is None:
             raise Stuck(f"{story.notice.notice_id} has no case.")
         return case
+
+    def _has_left(self, story: Story) -> bool:
+        """Whether nothing of a notice is left to be sent, but to users."""
+        messages = self._desk.case_file(self._case(story).id).messages
+        return all(one.is_settled for one in messages if one.kind != "user_notice")
 
     def _messages(self, story: Story, kind: str) -> list[OutboxMessage]:
         return [m for m in self._desk.case_file(self._case(story).id).messages if m.kind == kind]

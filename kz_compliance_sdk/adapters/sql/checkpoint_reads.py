@@ -21,8 +21,8 @@ from sqlalchemy import (
 
 from kz_compliance_sdk.adapters.sql import derived, inbox, rows, statements
 from kz_compliance_sdk.adapters.sql import tables as t
-from kz_compliance_sdk.adapters.sql.derived import DERIVED
-from kz_compliance_sdk.adapters.sql.ledger import events, keys, lost_cases, parts, streams
+from kz_compliance_sdk.adapters.sql.derived import DERIVED, lost_cases
+from kz_compliance_sdk.adapters.sql.ledger import events, keys, parts, streams
 from kz_compliance_sdk.adapters.sql.schema import strange_doings
 from kz_compliance_sdk.adapters.sql.statements import Compiled, sqlite_statements
 from kz_compliance_sdk.adapters.sql.view import CASE_TABLES, Reads, ask, of_case

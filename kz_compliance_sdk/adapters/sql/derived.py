@@ -12,12 +12,26 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import json
 from msgspec.structs import astuple
-from sqlalchemy import Column, Index, Integer, String, Table, Text, bindparam, delete, select
+from sqlalchemy import (
+    BindParameter,
+    Column,
+    Index,
+    Integer,
+    Select,
+    String,
+    Table,
+    Text,
+    bindparam,
+    delete,
+    exists,
+    func,
+    select,
+)
 
 from kz_compliance_sdk.adapters.sql import inbox
-from kz_compliance_sdk.adapters.sql.ledger import Ledger, in_list
+from kz_compliance_sdk.adapters.sql.ledger import Ledger, streams
 from kz_compliance_sdk.adapters.sql.rows import message_row
-from kz_compliance_sdk.adapters.sql.tables import Time, new_table, of_platform, outbox
+from kz_compliance_sdk.adapters.sql.tables import Time, cases, in_list, new_table, of_platform, outbox
 from kz_compliance_sdk.domain import fold
 from kz_compliance_sdk.domain.fold import PlatformObject, object_in
 from kz_compliance_sdk.domain.holding import names_of
@@ -108,6 +122,15 @@ DERIVED: Final[Mapping[Table, Callable[[fold.Case, Collection[PlatformObject]], 
     outbox: messages_of,
 }
 _BY_NAME: Final = {table.name: table for table in DERIVED}
+
+
+def lost_cases(platform: BindParameter[str]) -> Select[Any]:
+    """The cases whose chain is there, and whose row is not."""
+    s, case_id = streams.c, func.substr(streams.c.name, len(stream_of("")) + 1)
+    lies = exists().where(cases.c.platform_id == platform, cases.c.id == case_id)
+    # By its ends, so that the index of names serves it.
+    of_case = s.name > stream_of(""), s.name < stream_of("~")
+    return select(case_id.label("case_id")).where(s.platform == platform, *of_case, ~lies)
 
 
 class DerivedStatements:

@@ -26,9 +26,9 @@ from sqlalchemy import (
     text,
 )
 
-from kz_compliance_sdk.adapters.sql.ledger import Ledger, in_list, streams
+from kz_compliance_sdk.adapters.sql.ledger import Ledger, streams
 from kz_compliance_sdk.adapters.sql.rows import AT_MOST, ONLY_ONE, came_row
-from kz_compliance_sdk.adapters.sql.tables import Time, new_table, of_platform
+from kz_compliance_sdk.adapters.sql.tables import Time, in_list, new_table, of_platform
 from kz_compliance_sdk.domain import fold
 from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.ledger import NewerRelease

@@ -4,8 +4,6 @@
 `log` holds the order of everything, without gaps; on SQLite the writer numbers it, because it alone writes.
 """
 
-# Over 700 lines because what appends goes on with the very streams that were read and proved, by the same rules.
-
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -14,12 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 from sqlalchemy import (
     BigInteger,
-    BindParameter,
     Column,
     Index,
     Integer,
     LargeBinary,
-    Select,
     String,
     Table,
     and_,
@@ -27,7 +23,6 @@ from sqlalchemy import (
     case,
     cast,
     delete,
-    exists,
     func,
     literal_column,
     null,
@@ -40,7 +35,7 @@ from sqlalchemy import (
 from kz_compliance_sdk.adapters.sql.keys import DataKey, PartKeys
 from kz_compliance_sdk.adapters.sql.rows import AT_MOST, ONLY_ONE
 from kz_compliance_sdk.adapters.sql.sqlite import OVERWRITE_ALL, OVERWRITE_IN_PLACE
-from kz_compliance_sdk.adapters.sql.tables import cases, metadata, new_table
+from kz_compliance_sdk.adapters.sql.tables import metadata, new_table
 from kz_compliance_sdk.domain.actor import SYSTEM
 from kz_compliance_sdk.domain.events import READERS
 from kz_compliance_sdk.domain.events.base import AS_READ, Event, Happened
@@ -63,7 +58,7 @@ from kz_compliance_sdk.domain.ledger import (
     read,
     seal,
 )
-from kz_compliance_sdk.domain.values import OWING, stream_of
+from kz_compliance_sdk.domain.values import OWING
 from kz_compliance_sdk.errors import ConfigError, Conflict
 
 if TYPE_CHECKING:
@@ -89,15 +84,6 @@ streams = Table(
     info={"kinds": ("ledger",)},
 )
 Index("streams_name", streams.c.platform, streams.c.name, unique=True)
-
-
-def lost_cases(platform: BindParameter[str]) -> Select[Any]:
-    """The cases whose chain is there, and whose row is not."""
-    s, case_id = streams.c, func.substr(streams.c.name, len(stream_of("")) + 1)
-    lies = exists().where(cases.c.platform_id == platform, cases.c.id == case_id)
-    # By its ends, so that the index of names serves it.
-    of_case = s.name > stream_of(""), s.name < stream_of("~")
-    return select(case_id.label("case_id")).where(s.platform == platform, *of_case, ~lies)
 
 
 def _stream() -> Column[int]:
@@ -167,11 +153,6 @@ tiles = new_table(
     Column("hash", LargeBinary, nullable=False, comment="of the node"),
     blobs=("hash",),
 )
-
-
-def in_list(name: str) -> Any:
-    """What stands in the parameter of this name, a list in JSON: a list is one parameter, however long."""
-    return select(func.json_each(bindparam(name)).table_valued("value").c.value)
 
 
 def _raw(column: Any) -> Any:

@@ -35,7 +35,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql import ClauseElement
 
 from kz_compliance_sdk.adapters.sql import tables as t
-from kz_compliance_sdk.adapters.sql.derived import DerivedStatements, preserved
+from kz_compliance_sdk.adapters.sql.derived import DerivedStatements, lost_cases, preserved
 from kz_compliance_sdk.adapters.sql.inbox import InboxStatements
 from kz_compliance_sdk.adapters.sql.keys import PrivateRows
 from kz_compliance_sdk.adapters.sql.ledger import (
@@ -44,13 +44,12 @@ from kz_compliance_sdk.adapters.sql.ledger import (
     _raw,
     _whole,
     events,
-    in_list,
     log,
-    lost_cases,
     streams,
     tiles,
 )
 from kz_compliance_sdk.adapters.sql.rows import AT_MOST, ONLY_ONE, TOO_LARGE, first_that_open, noted_from, plan_of
+from kz_compliance_sdk.adapters.sql.tables import in_list
 from kz_compliance_sdk.domain.believed import PLANNED, Makings, read_case
 from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.domain.change import ClockSet, CursorMoved, EndpointState, Heartbeat, RefusalsCounted, names_of

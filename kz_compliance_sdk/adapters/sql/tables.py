@@ -5,7 +5,7 @@ No table but those of the ledger holds what anybody wrote, but for what was said
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import (
     BigInteger,
@@ -18,6 +18,9 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    bindparam,
+    func,
+    select,
     text,
 )
 from sqlalchemy.schema import SchemaItem
@@ -53,6 +56,11 @@ def new_table(
 def of_platform() -> Column[str]:
     """The first column of a key."""
     return Column("platform_id", String(64), primary_key=True, comment="whose")
+
+
+def in_list(name: str) -> Any:
+    """What stands in the parameter of this name, a list in JSON: a list is one parameter, however long."""
+    return select(func.json_each(bindparam(name)).table_valued("value").c.value)
 
 
 cases = new_table(

@@ -15,7 +15,7 @@ from kz_compliance_sdk.domain import arrivals, deciding, holding, review_policy
 from kz_compliance_sdk.domain.actor import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.arrivals import Arrival, Standing
 from kz_compliance_sdk.domain.case import Case, CaseState
-from kz_compliance_sdk.domain.change import CaseWrite, Change, Happened, OutboxMessage, case_after, happenings
+from kz_compliance_sdk.domain.change import Change, Happened, OutboxMessage, case_after, cases_after, happenings
 from kz_compliance_sdk.domain.commands import Command
 from kz_compliance_sdk.domain.deciding import Context
 from kz_compliance_sdk.domain.decision import Action, Decision, ItemDecision, LegalCheck, Proposal, Wording
@@ -169,8 +169,7 @@ def proposed(
 def messages(change: Change, *kinds: str) -> list[OutboxMessage]:
     """What leaves by a change, each with its bytes: alerts of no case, and what the case that it writes owes since."""
     alerts = [_alert(one) for one in happenings(change) if isinstance(one.event, Alerted)]
-    written = {write.case.id: write.case for write in change if isinstance(write, CaseWrite)}
-    found = [*alerts, *(one for after in written.values() for one in _owed(after, change))]
+    found = [*alerts, *(one for after in cases_after(change).values() for one in _owed(after, change))]
     return [one for one in found if not kinds or one.kind in kinds]
 
 
@@ -233,10 +232,9 @@ def standing(
     queued = messages(change, "enforce", "restore", "report")
     versions: dict[str, int] = {}
     holds: set[tuple[str, int]] = set()
-    for write in change:
-        if isinstance(write, CaseWrite):
-            versions |= {item.object_key: item.effect_version for item in write.case.items if item.object_key}
-            holds |= {(item.object_key, item.number) for item in write.case.items if item.measure}
+    for case in cases_after(change).values():
+        versions |= {item.object_key: item.effect_version for item in case.items if item.object_key}
+        holds |= {(item.object_key, item.number) for item in case.items if item.measure}
     wanted: dict[str, Any] = {
         "messages": queued,
         "held_by_others": frozenset(held_by_others),

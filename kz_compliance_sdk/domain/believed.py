@@ -2,7 +2,7 @@
 
 `true_case` makes it: whoever acts on a case, or reads one, is given this and no row.
 
-What policy makes of a case at the moment of a step comes from no chain (`PLANNED`): when it is watched next, and where
+What policy makes of a case at the moment of a step comes from no chain (its plan): when it is watched next, and where
 its ladder stopped. A case of which nothing is planned is watched at once.
 """
 
@@ -42,11 +42,9 @@ from kz_compliance_sdk.domain.messages import (
 )
 from kz_compliance_sdk.errors import StoreDamaged
 
-PLANNED: Final = ("watch_at", "running_watch_at")
-
 
 def true_case(stream: Stream, opens: Opens, plan: Mapping[str, Any] | None) -> Case:
-    """The case of a stream, with what is not in it from `plan`: the fields of PLANNED; None where they are lost. Raises
+    """The case of a stream, with what is not in it from its `plan`; None where that is lost. Raises
     StoreDamaged where the chain or a word of it cannot be read."""
     case = folded(stream)
     until, words = _words_of(stream, opens)
@@ -78,7 +76,7 @@ def read_case(stream: Stream, opens: Opens, plan: Mapping[str, Any] | None) -> C
 
 
 def planned_anew(case: fold.Case) -> dict[str, Any]:
-    """The fields of PLANNED of a case of which they are lost: it is watched at once, and whatever of its ladder has not
+    """The plan of a case of which that is lost: it is watched at once, and whatever of its ladder has not
     fired yet is due."""
     last = max((one.fired_at for one in case.steps.values() if one.step not in case.unsure), default=-1)
     return {"watch_at": last + 1, "running_watch_at": None}

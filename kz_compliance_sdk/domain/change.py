@@ -1,4 +1,4 @@
-"""The one value that crosses from a decision to storage, and what it writes: messages, their tries, breakers."""
+"""The one value that crosses from a decision to storage: what happened, and the facts of daily work beside it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,36 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from kz_compliance_sdk.domain.checkpoints import TilesMade
 from kz_compliance_sdk.domain.events.base import Happened as Happened
 from kz_compliance_sdk.domain.values import Changeable, Json, encoded
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.domain.case import Case
+
+
+# ---------------------------------------------------------------------------------------------------------- operations
+# What a change writes beside its events. Nobody asks of which kind one is: the store has one way for all of them.
+
+
+class Operation:
+    """A fact of daily work, a line of its table: it takes the place of the one before it."""
+
+    __slots__ = ()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether its line goes."""
+        return False
+
+    @property
+    def held_under(self) -> int | None:
+        """The token under which it was read, if nobody may have taken it over since."""
+        return None
+
+    @property
+    def speaks_of(self) -> tuple[str, ...]:
+        """Two works of one batch that speak of the same must see each other."""
+        return ()
 
 
 # ------------------------------------------------------------------------------------------------------------- outbox
@@ -86,7 +110,7 @@ class OutboxMessage(Changeable):
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(Operation):
     """One try, recorded whatever came of it. Times are UTC seconds."""
 
     platform_id: str
@@ -97,6 +121,10 @@ class Attempt:
     ended_at: int
     result: str
     detail: str = ""
+
+    @property
+    def speaks_of(self) -> tuple[str, ...]:
+        return (f"m{self.message_id}",)
 
 
 def tries_digest(before: str, attempts: Iterable[Attempt], keyed: Callable[..., str]) -> str:
@@ -182,23 +210,40 @@ class InboxRow:
 
 
 @dataclass(frozen=True, slots=True)
-class CaseWrite:
-    """The case after a step. Its row is made of its chain: of the case itself only its plan is stored (`PLANNED`)."""
+class Watch(Operation):
+    """When a case is looked at next, as a step leaves it: no more, once it has ended. `case` is the case after the
+    step; the rest of it is in its chain."""
 
     case: Case
 
+    @property
+    def is_over(self) -> bool:
+        return self.case.watch_at is None
+
+    @property
+    def speaks_of(self) -> tuple[str, ...]:
+        return f"c{self.case.id}", f"n{self.case.notice_id}"
+
 
 @dataclass(frozen=True, slots=True)
-class Leased:
-    """When a message is tried next, and who has it in hand: nobody any more, once it is settled. `lease_token` is that
-    under which it was read; None where its line is made anew."""
+class Leased(Operation):
+    """When a message is tried next, and who has it in hand: nobody any more, once it is settled. `held_under` is None
+    where its line is made anew."""
 
     message: OutboxMessage
-    lease_token: int | None = None
+    held_under: int | None = None
+
+    @property
+    def is_over(self) -> bool:
+        return self.message.is_settled
+
+    @property
+    def speaks_of(self) -> tuple[str, ...]:
+        return (f"m{self.message.id}",)
 
 
 @dataclass(frozen=True, slots=True)
-class CursorMoved:
+class CursorMoved(Operation):
     """How far a feed has been read; stored with what was read. `cursor` is empty at its beginning."""
 
     platform_id: str
@@ -206,9 +251,13 @@ class CursorMoved:
     cursor: str = ""
     at: int = 0
 
+    @property
+    def speaks_of(self) -> tuple[str, ...]:
+        return (f"f{self.feed}",)
+
 
 @dataclass(frozen=True, slots=True)
-class EndpointState:
+class EndpointState(Operation):
     """The breaker of one endpoint, shared by all hosts."""
 
     platform_id: str
@@ -218,9 +267,13 @@ class EndpointState:
     last_success_at: int = 0
     last_failure: str = ""
 
+    @property
+    def speaks_of(self) -> tuple[str, ...]:
+        return (f"e{self.endpoint}",)
+
 
 @dataclass(frozen=True, slots=True)
-class Heartbeat:
+class Heartbeat(Operation):
     """When a part of the machinery last ran, 0 if it never did."""
 
     platform_id: str
@@ -230,8 +283,9 @@ class Heartbeat:
 
 
 @dataclass(frozen=True, slots=True)
-class RefusalsCounted:
-    """Refused messages that named a known key, added up in memory and written at intervals."""
+class RefusalsCounted(Operation):
+    """Refused messages that named a known key, added up in memory and written at intervals: they count with those
+    before them."""
 
     platform_id: str
     key_id: str
@@ -239,20 +293,23 @@ class RefusalsCounted:
     count: int
     last_at: int
 
+    @property
+    def speaks_of(self) -> tuple[str, ...]:
+        return (f"r{self.key_id} {self.code}",)
 
-Write = (
-    CaseWrite
-    | Happened
-    | Leased
-    | Attempt
-    | CursorMoved
-    | EndpointState
-    | Heartbeat
-    | ClockSet
-    | RefusalsCounted
-    | RowsAnew
-    | TilesMade
-)
+
+@dataclass(frozen=True, slots=True)
+class Tile(Operation):
+    """A node of the tree over the log: kept so that proofs need not read every line of it. It can be made anew, and
+    nothing is believed of it."""
+
+    platform_id: str
+    level: int
+    n: int
+    hash: bytes
+
+
+Write = Happened | Operation | ClockSet | RowsAnew
 
 Change = tuple[Write, ...]
 NOTHING: Change = ()
@@ -263,9 +320,19 @@ def happenings(change: Iterable[Write]) -> list[Happened]:
     return [write for write in change if type(write) is Happened]
 
 
+def operations(change: Iterable[Write]) -> list[Operation]:
+    """What a change writes beside them, in its order."""
+    return [write for write in change if isinstance(write, Operation)]
+
+
+def cases_after(change: Iterable[Write]) -> dict[str, Case]:
+    """The cases on which a change takes a step, by their ids, as it leaves them."""
+    return {write.case.id: write.case for write in change if type(write) is Watch}
+
+
 def case_after(case: Case, change: Change) -> Case:
     """The case as a change leaves it."""
-    return next((write.case for write in reversed(change) if isinstance(write, CaseWrite)), case)
+    return cases_after(change).get(case.id, case)
 
 
 # ------------------------------------------------------------------------------------------------------------ breaker
@@ -306,7 +373,7 @@ def failed(state: EndpointState, now: int, what: str, deadline_at: int | None) -
     failures = state.failures + 1
     broken = failures - OPENS_AFTER
     until = opens_until(now, broken, deadline_at) if broken >= 0 else 0
-    return replace(state, failures=failures, open_until=until, last_failure=what)
+    return replace(state, failures=failures, open_until=until, last_failure=what[:200])
 
 
 def succeeded(state: EndpointState, now: int) -> EndpointState:

@@ -66,15 +66,6 @@ class Checkpoint:
 
 
 @dataclass(frozen=True, slots=True)
-class TilesMade:
-    """Nodes of the tree, each with its level and its number there: kept so that proofs need not read every line of the
-    log. They can be made anew, and nothing is believed of them."""
-
-    platform_id: str
-    tiles: tuple[tuple[int, int, bytes], ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Anchor:
     """A root that is held outside the store: in a checkpoint that was kept, or in a report that was sent. `at` (UTC
     seconds) is None where it is not said that everything before is in it. `line` is the whole checkpoint, empty if

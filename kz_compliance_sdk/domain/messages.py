@@ -16,11 +16,11 @@ from kz_compliance_sdk.domain.case import Case, CaseState, ItemState, happened
 from kz_compliance_sdk.domain.case import moved as case_moved
 from kz_compliance_sdk.domain.change import (
     LONGEST_PAUSE_S,
-    CaseWrite,
     Change,
     Kind,
     Leased,
     OutboxMessage,
+    Watch,
     Write,
     case_after,
 )
@@ -150,8 +150,8 @@ def item_of(case: Case, message: OutboxMessage) -> ItemState | None:
 
 
 def written(after: Case, *writes: Write) -> Change:
-    """What a step writes that made `after` of a case: its row, and the events and whatever else is given."""
-    return (CaseWrite(after), *writes)
+    """What a step writes that made `after` of a case: when that is looked at next, and whatever is given."""
+    return (Watch(after), *writes)
 
 
 def step(case: Case, verb: str | None, *tells: Happened, **how: Any) -> tuple[Change, Case]:

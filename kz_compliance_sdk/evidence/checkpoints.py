@@ -14,12 +14,11 @@ from functools import partial
 from typing import Any
 
 from kz_compliance_sdk.domain import merkle
-from kz_compliance_sdk.domain.change import Change, Happened
+from kz_compliance_sdk.domain.change import Change, Happened, Tile
 from kz_compliance_sdk.domain.checkpoints import (
     CHECKPOINTS,
     Checkpoint,
     LogLine,
-    TilesMade,
     checkpoint_in,
     checkpointed,
     stream_name,
@@ -145,8 +144,10 @@ class Checkpoints:
         _log.error("the tiles of the log are not those of its checkpoint %s, and are made anew", last.number)
         tree = merkle.Frontier()
         _grow(tree, self._queries.log_lines(0, last.size))
-        made = TilesMade(self._platform, tuple(tree.tiles))
-        self._store.submit(self._platform, lambda _tx: ((made,), None)).result()
+        self._store.submit(self._platform, lambda _tx: (self._tiles(tree), None)).result()
+
+    def _tiles(self, tree: merkle.Frontier) -> Change:
+        return tuple(Tile(self._platform, *one) for one in tree.tiles)
 
     def _tree(self, last: Checkpoint) -> merkle.Frontier:
         """What the tree goes on growing from."""
@@ -181,12 +182,12 @@ class Checkpoints:
     def _append(self, last: Checkpoint | None, at: int, tree: merkle.Frontier) -> Checkpoint | None:
         number = last.number + 1 if last is not None else 1
         event = checkpointed(self._platform, number, tree.size, tree.root.hex(), at, self._seal)
-        tiles, name = TilesMade(self._platform, tuple(tree.tiles)), stream_name(number)
+        name = stream_name(number)
 
         def work(tx: Tx) -> tuple[Change, bool]:
             if tx.last_checkpoint() != last:
                 return (), False  # another worker is at it: what it leaves is seen by the next run
-            return (Happened(self._platform, name, event, tx.now, 0), tiles), True
+            return (Happened(self._platform, name, event, tx.now, 0), *self._tiles(tree)), True
 
         made = self._store.submit(self._platform, work).result()
         return self._queries.last_checkpoint() if made else None

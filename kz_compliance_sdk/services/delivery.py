@@ -16,7 +16,7 @@ from typing import Any
 from msgspec.structs import asdict
 
 from kz_compliance_sdk.domain import change, holding
-from kz_compliance_sdk.domain.change import LEASE_S, CaseWrite, Change, EndpointState, OutboxMessage, Write
+from kz_compliance_sdk.domain.change import LEASE_S, Change, EndpointState, OutboxMessage, Write, cases_after
 from kz_compliance_sdk.domain.content import Looked
 from kz_compliance_sdk.domain.messages import (
     BY_HAND,
@@ -194,8 +194,7 @@ class Delivery:
         if message.state == "leased":
             lost = self._outcomes.lost(tx, message, LEASE_S)
             taken.writes += lost
-            if any(isinstance(one, CaseWrite) for one in lost):
-                taken.touched.add(message.case_id)
+            taken.touched |= cases_after(lost).keys()
         leased = message.but(
             state="leased",
             lease_token=message.lease_token + 1,

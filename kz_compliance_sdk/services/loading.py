@@ -18,13 +18,13 @@ from kz_compliance_sdk.domain.case import Case, ItemState
 from kz_compliance_sdk.domain.change import (
     NOTHING,
     Attempt,
-    CaseWrite,
     Change,
     CursorMoved,
     Happened,
     InboxRow,
     OutboxMessage,
     Write,
+    cases_after,
     happenings,
 )
 from kz_compliance_sdk.domain.clock import ClockView
@@ -460,8 +460,7 @@ class _DemandedOf(Demanded, Naming):
 def with_tally(tx: Tx, change: Change) -> Change:
     """The change and, for each case that it leaves ended, that it is counted. Whatever ends a case, or changes an ended
     one, goes through here."""
-    ended = {write.case.id: write.case for write in change if type(write) is CaseWrite}
-    told = [_told(tx, case, change) for case in ended.values() if case.state in ENDED]
+    told = [_told(tx, case, change) for case in cases_after(change).values() if case.state in ENDED]
     return (*change, *(one for one in told if one is not None))
 
 

@@ -15,11 +15,11 @@ from kz_compliance_sdk.domain import clock
 from kz_compliance_sdk.domain.believed import planned_anew
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import (
-    CaseWrite,
     Change,
     Heartbeat,
     Leased,
     RowsAnew,
+    Watch,
     Write,
 )
 from kz_compliance_sdk.domain.messages import notify
@@ -161,7 +161,7 @@ class Sweep:
         put_off = (_PLAN,) if true.watch_at != one.true.watch_at and _PLAN not in one.lies else ()
         lies = (*one.lies, *put_off, *astray)
         if lies:
-            rows += (CaseWrite(true), RowsAnew(self._platform, stream_of(one.about)))
+            rows += (Watch(true), RowsAnew(self._platform, stream_of(one.about)))
             beside += map(Leased, one.messages)
         return lies
 

@@ -19,7 +19,7 @@ from kz_compliance_sdk.adapters.sql.transaction import SqliteTransaction
 from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.case import CaseState, happened_to
-from kz_compliance_sdk.domain.change import CaseWrite, Change
+from kz_compliance_sdk.domain.change import Change, cases_after
 from kz_compliance_sdk.domain.commands.review import Decided, Lease
 from kz_compliance_sdk.domain.decision import ItemDecision, LegalCheck, Proposal, Wording
 from kz_compliance_sdk.domain.events.delivery import Done
@@ -72,7 +72,7 @@ def filled(path: Path, count: int, *, acknowledged: bool = False, items: int = 3
 
     def opened(tx: Tx, number: int) -> tuple[Change, None]:
         (ready,) = samples.ready(number, 1, keyed=tx.stamp().keyed, items=items)
-        case = next(one.case for one in ready.change if isinstance(one, CaseWrite))
+        (case,) = cases_after(ready.change).values()
         told = [happened_to(samples.PLATFORM, case.id, Done(message=one), tx.stamp()) for one in case.chain.messages]
         return (*ready.change, *(told if acknowledged else ())), None
 

@@ -30,7 +30,7 @@ _STORE = {
     f"{_SQL}.transaction:SqliteTransaction._execute_many": "the database: writing",
     f"{_SQL}.transaction:SqliteTransaction.begin": "the database: begin, commit",
     f"{_SQL}.transaction:SqliteTransaction.commit": "the database: begin, commit",
-    f"{_SQL}.transaction:Writer.write": "rows from values",
+    f"{_SQL}.transaction:write_operations": "rows from values",
     f"{_SQL}.keys:PartKeys.seal": "encrypting",
     f"{_SQL}.keys:PartKeys.open": "decrypting",
     f"{_SQL}.lane:_resolve": "waking who waits",

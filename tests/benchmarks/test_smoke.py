@@ -11,7 +11,7 @@ import anyio
 import httpx
 import pytest
 
-from kz_compliance_sdk.adapters.sql.transaction import Writer
+from kz_compliance_sdk.adapters.sql import transaction
 from kz_compliance_sdk.aio import AsyncComplianceDesk
 from kz_compliance_sdk.faces import asgi
 from kz_compliance_sdk.faces.asgi import App
@@ -101,14 +101,14 @@ def test_every_app_answers_a_notice(kind: str, tmp_path: Path, monkeypatch: pyte
 
 def test_every_part_of_a_step_is_timed(tmp_path: Path) -> None:
     """Each function that is named as a part is there and is called, and what is left is put back."""
-    before = Writer.write
+    before = transaction.write_operations
     for measured, parts in (
         (stages.intake(tmp_path, 4), stages.INTAKE),
         (stages.decision(tmp_path, 16), stages.DECISION),
     ):
         assert measured.keys() >= set(parts.values()) - {"decrypting"}
         assert all(seconds > 0 for seconds in measured.values())
-    assert Writer.write is before
+    assert transaction.write_operations is before
 
 
 def test_every_row_has_one_name(capsys: pytest.CaptureFixture[str]) -> None:

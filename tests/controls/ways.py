@@ -14,7 +14,7 @@ import pytest
 from msgspec import structs
 
 from kz_compliance_sdk.domain.actor import HEAD
-from kz_compliance_sdk.domain.change import CaseWrite
+from kz_compliance_sdk.domain.change import Watch
 
 RULES = (
     "head_of_office",
@@ -88,9 +88,7 @@ def leaves(place: str, **changes: Any) -> Seam:
         def step(*given: Any, **named: Any) -> Any:
             gave = real(*given, **named)
             change, *rest = gave if isinstance(gave[0], tuple) else (gave,)
-            writes = tuple(
-                replace(one, case=changed(one.case)) if isinstance(one, CaseWrite) else one for one in change
-            )
+            writes = tuple(replace(one, case=changed(one.case)) if isinstance(one, Watch) else one for one in change)
             return (writes, *rest) if isinstance(gave[0], tuple) else writes
 
         return step

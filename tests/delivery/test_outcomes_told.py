@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from kz_compliance_sdk.domain import change
-from kz_compliance_sdk.domain.change import Attempt, CaseWrite, Change, EndpointState, Leased, OutboxMessage
+from kz_compliance_sdk.domain.change import Attempt, Change, EndpointState, Leased, OutboxMessage, Watch
 from kz_compliance_sdk.domain.content import Looked
 from kz_compliance_sdk.domain.events.base import Happened
 from kz_compliance_sdk.domain.events.delivery import Tried
@@ -74,7 +74,7 @@ class After:
 
     @property
     def changes_a_case(self) -> bool:
-        return any(isinstance(one, CaseWrite) for one in self.change)
+        return any(isinstance(one, Watch) for one in self.change)
 
 
 class Scene:
@@ -125,7 +125,7 @@ class Scene:
         change, settled = self.host.store.submit(PLATFORM, look).result()
         (write,) = [one for one in change if isinstance(one, Leased)]
         (attempt,) = [one for one in change if isinstance(one, Attempt)]
-        assert write.lease_token == 7, "only under the lease that the attempt was made with"
+        assert write.held_under == 7, "only under the lease that the attempt was made with"
         assert write.message.lease_expires_at is None
         return After(change, settled, write.message, attempt)
 
@@ -379,7 +379,7 @@ def test_what_cannot_be_recorded_decides_nothing_and_goes_on(scene: Scene) -> No
     assert (after.attempt.result, after.attempt.detail) == ("unrecorded", "in_force; then disk")
     assert (after.attempt.started_at, after.attempt.ended_at) == (scene.now - 3, scene.now)
     held = scene.host.case(scene.notice.notice_id)
-    written = [one.case for one in after.change if isinstance(one, CaseWrite)]
+    written = [one.case for one in after.change if isinstance(one, Watch)]
     assert [case.but(pages=held.pages, version=held.version) for case in written] == [held], "it counts the alert"
     assert scene.unrecorded(scene.enforce.but(maybe_arrived=True)).message.maybe_arrived
     assert scene.unrecorded(scene.acknowledgement).message.maybe_arrived, "the regulator may hold it"
@@ -399,7 +399,7 @@ def test_without_a_case_people_hear_of_the_message(scene: Scene, case_id: str, a
 
 def test_the_fifth_attempt_that_is_lost_is_told_if_it_was_the_platforms(scene: Scene) -> None:
     def paged(message: OutboxMessage) -> bool:
-        return any(isinstance(one, CaseWrite) for one in scene.lost(message))
+        return any(isinstance(one, Watch) for one in scene.lost(message))
 
     assert [n for n in range(1, 12) if paged(scene.enforce.but(attempts=n))] == [5]
     assert not paged(scene.acknowledgement.but(attempts=5))
@@ -534,7 +534,7 @@ def test_a_time_that_cannot_be_of_a_message_alerts_once_for_each_attempt(scene: 
     pages = []
     for tries in (1, 2):
         change = scene.after(scene.acknowledgement.but(attempts=tries), Unusable("a wrong time")).change
-        told = tuple(one for one in change if isinstance(one, CaseWrite | Happened))
+        told = tuple(one for one in change if isinstance(one, Watch | Happened))
         scene.host.store.submit(PLATFORM, partial(_written, told)).result()
         pages += messages(told)
     assert [json.loads(one.body)["reason"] for one in pages] == ["answer_unusable"] * 2

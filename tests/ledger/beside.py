@@ -95,10 +95,10 @@ class Beside:
     def _take(self, platform: str, case_id: str, change: old.Change) -> None:
         key = platform, case_id
         mine = [write for write in change if (platform, case_id) in _case_of(write)]
-        cases = [write.case for write in mine if type(write) is old.CaseWrite]
+        cases = [write.case for write in mine if type(write) is old.Watch]
         shadow = self.shadows.get(key)
         if shadow is None:
-            if not any(type(write) is old.CaseWrite and not write.case.version for write in mine):
+            if not any(type(write) is old.Watch and not write.case.version for write in mine):
                 return
             shadow = self.shadows[key] = Shadow(platform, case_id)
         elif cases and cases[0].version != len(shadow.links):
@@ -151,7 +151,7 @@ def state_of(message: OutboxMessage) -> str:
 
 def _case_of(write: Any) -> tuple[tuple[str, str], ...]:
     kind = type(write)
-    if kind is old.CaseWrite:
+    if kind is old.Watch:
         return ((write.case.platform_id, write.case.id),)
     if kind is old.Leased:
         return ((write.message.platform_id, write.message.case_id),)

@@ -16,7 +16,6 @@ from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
 from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.actor import Stamp
 from kz_compliance_sdk.domain.appeals import Appeal
-from kz_compliance_sdk.domain.believed import PLANNED
 from kz_compliance_sdk.domain.case import Case, ItemState
 from kz_compliance_sdk.domain.events.base import Happened
 from kz_compliance_sdk.domain.fold import object_in
@@ -170,7 +169,7 @@ def test_a_row_that_was_deleted_with_all_else_is_named_paged_and_made_anew(tmp_p
     assert sweep(host) == Swept(2, ((gone.id, ("row", "inbox", "outbox", "leases")),))
     assert "row_mended" in pages(host)
     back = host.case(a_notice(seed=1).notice_id)
-    of_first = {name: getattr(gone, name) for name in PLANNED}
+    of_first = {name: getattr(gone, name) for name in ("watch_at", "running_watch_at")}
     assert back.but(**of_first) == gone
 
 

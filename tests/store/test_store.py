@@ -14,7 +14,7 @@ from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.domain import arrivals, commands, deciding, review_policy
 from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.case import Case, happened
-from kz_compliance_sdk.domain.change import CaseWrite, Change, Heartbeat
+from kz_compliance_sdk.domain.change import Change, Heartbeat, Watch
 from kz_compliance_sdk.domain.commands.review import Lease
 from kz_compliance_sdk.domain.events import review
 from kz_compliance_sdk.domain.user_notices import Telling
@@ -109,7 +109,7 @@ def test_a_change_is_written_whole_or_not_at_all(store: SqliteStore) -> None:
     other, _ = opening(2)
     before = [_count(store, table) for table in ("cases", "events", "outbox")]
     with pytest.raises(Conflict):
-        save(store, (*other, CaseWrite(claimed_case), *change[1:], stale))
+        save(store, (*other, Watch(claimed_case), *change[1:], stale))
     assert [_count(store, table) for table in ("cases", "events", "outbox")] == before
     assert store.queries(PLATFORM).case(case.id) == case
 
@@ -433,7 +433,7 @@ def test_of_two_who_decide_one_case_at_once_one_wins(lane: SqliteStore) -> None:
     for n in notices:
         change, case = opening(n)
         case = claimed(case)
-        save(lane, (CaseWrite(case), *change[1:2]))
+        save(lane, (Watch(case), *change[1:2]))
         save(lane, review_policy.claim(lane.queries(PLATFORM).case(case.id), lease_s=900, stamp=stamp(actor=M1))[0])
         cases[n] = lane.queries(PLATFORM).case(case.id)
     start = threading.Barrier(2)

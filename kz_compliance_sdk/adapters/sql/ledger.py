@@ -155,13 +155,13 @@ tiles = new_table(
 )
 
 
-def _raw(column: Any) -> Any:
+def raw(column: Any) -> Any:
     """Its bytes, whatever somebody put there: a text that is none would end the statement, and with it the reading of
     every other stream."""
     return cast(column, LargeBinary)
 
 
-def _whole(column: Any) -> Any:
+def whole(column: Any) -> Any:
     """A whole number, NULL for anything else that SQLite took in its place."""
     return case((func.typeof(column) == literal_column("'integer'"), column))
 
@@ -179,22 +179,22 @@ class LedgerStatements:
 
         def key(cls: PartClass) -> Any:
             of_class = and_(keys.c.stream == s.n, keys.c["class"] == literal_column(f"'{cls}'"))
-            return select(_raw(keys.c.wrapped)).where(of_class).scalar_subquery()
+            return select(raw(keys.c.wrapped)).where(of_class).scalar_subquery()
 
         # A list is one parameter, JSON: of streams the names with the event from which each is read.
         names = func.json_each(bindparam("k_names")).table_valued("key", "value")
         # Each stream once with what is asked of it once: without the word each of its events would ask again.
         asked = (
-            last(_raw(log.c.hash)).label("head"),
-            last(_whole(log.c.n)).label("logged"),
-            last(_whole(log.c.seq)).label("ends"),
+            last(raw(log.c.hash)).label("head"),
+            last(whole(log.c.n)).label("logged"),
+            last(whole(log.c.seq)).label("ends"),
             *(key(cls).label(cls) for cls in _CLASSES),
             names.c.value.label("since"),
         )
         found_names = names.join(streams, and_(s.platform == bindparam("k_platform"), s.name == names.c.key))
         w = select(s.n, s.name, *asked).select_from(found_names).cte("wanted").prefix_with("MATERIALIZED")
-        of_stream = (_whole(w.c.n), *list(w.c)[1:-1])
-        link_ = (_whole(e.seq), _whole(e.at), *map(_raw, (e.kind, e.content, e.people, e.hash, e.mac, e.key_id)))
+        of_stream = (whole(w.c.n), *list(w.c)[1:-1])
+        link_ = (whole(e.seq), whole(e.at), *map(raw, (e.kind, e.content, e.people, e.hash, e.mac, e.key_id)))
         behind = and_(e.stream == w.c.n, e.seq >= w.c.since)
         self.load = compiled(select(*of_stream, *link_).select_from(w.outerjoin(events, behind)))
         wanted = func.json_each(bindparam("k_wanted")).table_valued("value")
@@ -202,31 +202,29 @@ class LedgerStatements:
         of_these = and_(p.stream == bindparam("k_stream"), p.seq == seq, p.name == name)
         # From the list to the parts: the other way round every part of the stream would be read.
         each = wanted.outerjoin(parts, of_these)
-        self.words = compiled(select(p.seq, p.name, _raw(p["class"]), _raw(p.bytes)).select_from(each))
-        self.parts = compiled(select(_whole(p.seq), _raw(p.name)).where(p.stream == bindparam("k_stream")))
+        self.words = compiled(select(p.seq, p.name, raw(p["class"]), raw(p.bytes)).select_from(each))
+        self.parts = compiled(select(whole(p.seq), raw(p.name)).where(p.stream == bindparam("k_stream")))
         of_event = log.c.stream == bindparam("k_stream"), log.c.seq == bindparam("k_seq")
-        self.place = compiled(select(_whole(log.c.n)).where(*of_event))
+        self.place = compiled(select(whole(log.c.n)).where(*of_event))
         # What was taken away here may be there still, and behind a number that somebody made up there is room.
         named = (s.n, e.stream, p.stream, keys.c.stream, log.c.stream)
         used = (select(func.max(one)).where(one < literal_column(str(2**62))) for one in named)
         self.last_stream = compiled(union_all(*used))
         among = s.name > bindparam("k_after"), s.name < bindparam("k_before")
-        self.last_named = compiled(select(_raw(func.max(s.name))).where(s.platform == bindparam("k_platform"), *among))
+        self.last_named = compiled(select(raw(func.max(s.name))).where(s.platform == bindparam("k_platform"), *among))
         mine = log.c.platform == bindparam("k_platform")
         self.last_logged = compiled(select(func.max(log.c.n)).where(mine))
         found = log.outerjoin(events, and_(e.stream == log.c.stream, e.seq == log.c.seq))
         found = found.outerjoin(streams, and_(s.n == log.c.stream, s.platform == log.c.platform))
-        which = map(_whole, (log.c.n, log.c.stream, log.c.seq))
-        first = case((log.c.seq == literal_column("1"), _raw(e.content)))
+        which = map(whole, (log.c.n, log.c.stream, log.c.seq))
+        first = case((log.c.seq == literal_column("1"), raw(e.content)))
         one = log.alias("one")
-        ahead = select(_whole(one.c.n)).where(
-            one.c.stream == log.c.stream, one.c.seq == log.c.seq - literal_column("1")
-        )
-        held = (_raw(s.name), _raw(log.c.hash), _raw(e.hash), first, ahead.limit(ONLY_ONE).scalar_subquery())
+        ahead = select(whole(one.c.n)).where(one.c.stream == log.c.stream, one.c.seq == log.c.seq - literal_column("1"))
+        held = (raw(s.name), raw(log.c.hash), raw(e.hash), first, ahead.limit(ONLY_ONE).scalar_subquery())
         told = select(*which, *held).select_from(found)
         self.walk = compiled(told.where(mine, log.c.n > bindparam("k_n")).order_by(log.c.n).limit(AT_MOST))
         here = e.stream == bindparam("k_stream"), e.seq == bindparam("k_seq")
-        self.hash = compiled(select(_raw(e.hash)).where(*here))
+        self.hash = compiled(select(raw(e.hash)).where(*here))
         gone = p.stream == bindparam("k_stream"), p["class"] == text("'erasable'"), p.bytes.is_not(None)
         self.empty = compiled(update(parts).where(*gone).values(bytes=null()))
         erased_key = keys.c.stream == bindparam("k_stream"), keys.c["class"] == text("'erasable'")

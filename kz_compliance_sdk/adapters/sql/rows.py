@@ -116,7 +116,7 @@ def case_row(stream: Stream) -> tuple[Any, ...]:
 
 @readable(t.cases, 1)
 def plan_of(row: Row) -> dict[str, Any] | None:
-    """The fields of PLANNED by the line behind the row of a case; None where that is gone or cannot be read."""
+    """The plan by the line behind the row of a case; None where that is gone or cannot be read."""
     with suppress(StoreDamaged):
         return _planned_in(row[_CASES:])
     return None

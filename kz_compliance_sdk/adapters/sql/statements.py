@@ -6,10 +6,10 @@ SQLAlchemy's cost is per statement: grouped it vanishes, one by one it is three 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from functools import cache, partial
 from typing import Any, Final, Protocol, cast
 
@@ -38,27 +38,49 @@ from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql.derived import DerivedStatements, lost_cases, preserved
 from kz_compliance_sdk.adapters.sql.inbox import InboxStatements
 from kz_compliance_sdk.adapters.sql.keys import PrivateRows
+from kz_compliance_sdk.adapters.sql.lane import ChangeRefused
 from kz_compliance_sdk.adapters.sql.ledger import (
     Ledger,
     LedgerStatements,
-    _raw,
-    _whole,
     events,
     log,
+    raw,
     streams,
     tiles,
+    whole,
 )
-from kz_compliance_sdk.adapters.sql.rows import AT_MOST, ONLY_ONE, TOO_LARGE, first_that_open, noted_from, plan_of
+from kz_compliance_sdk.adapters.sql.rows import (
+    AT_MOST,
+    ONLY_ONE,
+    TOO_LARGE,
+    first_that_open,
+    lease_row,
+    noted_from,
+    plan_of,
+    watch_row,
+)
 from kz_compliance_sdk.adapters.sql.tables import in_list
-from kz_compliance_sdk.domain.believed import PLANNED, Makings, read_case
+from kz_compliance_sdk.domain.believed import Makings, read_case
 from kz_compliance_sdk.domain.case import Case, CaseState
-from kz_compliance_sdk.domain.change import ClockSet, CursorMoved, EndpointState, Heartbeat, RefusalsCounted, names_of
+from kz_compliance_sdk.domain.change import (
+    Attempt,
+    ClockSet,
+    CursorMoved,
+    EndpointState,
+    Heartbeat,
+    Leased,
+    Operation,
+    RefusalsCounted,
+    Tile,
+    Watch,
+    names_of,
+)
 from kz_compliance_sdk.domain.checkpoints import CHECKPOINTS, Checkpoint, LogLine, checkpoint_in
 from kz_compliance_sdk.domain.events.arrivals import Opened
 from kz_compliance_sdk.domain.events.base import Happened
 from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.values import stream_of
-from kz_compliance_sdk.errors import StoreDamaged
+from kz_compliance_sdk.errors import LeaseLost, StoreDamaged
 from kz_compliance_sdk.ports import Asks
 from kz_compliance_sdk.ports.store import Noted
 
@@ -73,10 +95,10 @@ _LAST: Final = 2**63 - 1
 class LogStatements:
     """Parameters are named `k_` for keys, `n` is how many rows there may be."""
 
-    def __init__(self, compiled: Callable[[Any], Compiled], upsert: Callable[..., Compiled]) -> None:
+    def __init__(self, compiled: Callable[[Any], Compiled]) -> None:
         mine = log.c.platform == bindparam("k_platform"), log.c.n > bindparam("k_n"), log.c.n <= bindparam("k_last")
         named = log.outerjoin(streams, and_(streams.c.n == log.c.stream, streams.c.platform == log.c.platform))
-        line = (_whole(log.c.n), _raw(streams.c.name), _whole(log.c.seq), _raw(log.c.hash))
+        line = (whole(log.c.n), raw(streams.c.name), whole(log.c.seq), raw(log.c.hash))
         # Looking each event up takes six times as long as the line itself.
         told = named.outerjoin(events, and_(events.c.stream == log.c.stream, events.c.seq == log.c.seq))
         of_name = streams.c.platform == bindparam("k_platform"), streams.c.name == bindparam("k_name")
@@ -87,20 +109,19 @@ class LogStatements:
         n = log.c.n + literal_column("0")
         own = select(*line).select_from(named).where(here, n > bindparam("k_n"), n <= bindparam("k_last"))
         self.lines_of = compiled(own.order_by(log.c.seq).limit(AT_MOST))
-        dated = select(*line, _whole(events.c.at)).select_from(told).where(*mine)
+        dated = select(*line, whole(events.c.at)).select_from(told).where(*mine)
         self.dated_lines = compiled(dated.order_by(log.c.n).limit(AT_MOST))
         s = streams.c
         # Whatever somebody put in the place of a name.
         of_none = or_(s.name.is_(None), not_(and_(s.name > stream_of(""), s.name < stream_of("~"))))
-        beside = select(s.n, _raw(s.name)).where(s.platform == bindparam("k_platform"), s.n > bindparam("k_n"))
+        beside = select(s.n, raw(s.name)).where(s.platform == bindparam("k_platform"), s.n > bindparam("k_n"))
         self.beside = compiled(beside.where(of_none).order_by(s.n).limit(AT_MOST))
         first = exists().where(events.c.stream == s.n, events.c.seq == 1, events.c.kind == bindparam("began"))
         so_named = and_(s.name > bindparam("named"), s.name < bindparam("until"))
         self.beside_of = compiled(beside.where(or_(so_named, first)).order_by(s.n).limit(AT_MOST))
         of_level = tiles.c.platform == bindparam("k_platform"), tiles.c.level == bindparam("k_level")
         run = tiles.c.n >= bindparam("k_first"), tiles.c.n < bindparam("k_end")
-        self.tiles = compiled(select(_raw(tiles.c.hash)).where(*of_level, *run).order_by(tiles.c.n))
-        self.put_tile = upsert(tiles, ("platform", "level", "n"), "hash")
+        self.tiles = compiled(select(raw(tiles.c.hash)).where(*of_level, *run).order_by(tiles.c.n))
 
 
 def line_from(row: Any) -> LogLine | None:
@@ -152,6 +173,67 @@ class Compiled:
         return tuple([values[name] if name in values else defaults[name] for name in self.names])
 
 
+# ---------------------------------------------------------------------------------------------------------- operations
+# The facts of daily work as lines of tables: declared once for each, and written in one way.
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """The table in which facts of one kind lie, and the row that they make there, by default their fields. Where a key
+    is there already its columns are set, but for those that are `kept`; those that are `added` are added up."""
+
+    table: Table
+    row: Callable[[PrivateRows, Any], tuple[Any, ...]] = lambda _, fact: astuple(fact)
+    added: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
+
+
+OPERATIONS: Final[Mapping[type[Operation], Lines]] = {
+    Watch: Lines(t.watches, lambda _, fact: watch_row(fact.case)),
+    Leased: Lines(t.leases, lambda _, fact: lease_row(fact.message)),
+    # An attempt that was given up for lost may still come back with what became of it.
+    Attempt: Lines(t.attempts, PrivateRows.attempt_row, kept=("started_at",)),
+    CursorMoved: Lines(t.cursors),
+    EndpointState: Lines(t.endpoints),
+    Heartbeat: Lines(t.heartbeats),
+    RefusalsCounted: Lines(t.refusals, added=("count",)),
+    Tile: Lines(tiles),
+}
+
+
+class LineStatements:
+    """How the lines of one table are put and taken away; `held_put` and `held_gone` under the token that a line had."""
+
+    def __init__(self, lines: Lines, compiled: Callable[[Any], Compiled], upsert: Callable[..., Compiled]) -> None:
+        table = lines.table
+        keys = tuple(column.name for column in table.primary_key)
+        rest = [column.name for column in table.columns if column.name not in keys]
+        given = [name for name in rest if name not in (*lines.added, *lines.kept)]
+        summed = {name: table.c[name] + literal_column(f"excluded.{name}") for name in lines.added}
+        # What stays as it is needs no page written.
+        other = or_(*(table.c[name].is_distinct_from(literal_column(f"excluded.{name}")) for name in given))
+        mine = and_(*(table.c[name] == bindparam(f"k_{name}") for name in keys))
+        self.row, self.keys = lines.row, len(keys)
+        self.put = upsert(table, keys, *given, where=None if summed else other, **summed)
+        self.gone = compiled(delete(table).where(mine))
+        if "token" in table.c:
+            is_held = table.c.token == bindparam("was_token")
+            moved: Any = {name: bindparam(f"v_{name}") for name in rest}
+            self.held_put = compiled(update(table).where(mine, is_held).values(moved))
+            self.held_gone = compiled(delete(table).where(mine, is_held))
+
+    def move(
+        self, row: tuple[Any, ...], token: int, execute: Callable[[str, tuple[Any, ...]], int], *, is_over: bool
+    ) -> None:
+        """Put a line, or take it away, as long as it is held under this token. Raises ChangeRefused."""
+        key, rest = row[: self.keys], row[self.keys :]
+        statement, given = (self.held_gone, key) if is_over else (self.held_put, (*rest, *key))
+        if execute(statement.sql, (*given, token)) != 1:
+            raise ChangeRefused(
+                LeaseLost("another worker took this message over; its result stands.", reference=key[-1])
+            )
+
+
 def _key(table: Table, *names: str) -> Any:
     return and_(*(table.c[name] == bindparam(f"k_{name}") for name in names))
 
@@ -172,8 +254,6 @@ _OF_MESSAGE = and_(*(t.outbox.c[name] == t.leases.c[name] for name in _MESSAGE))
 _WATCHED: Final = and_(t.watches.c.platform_id == t.cases.c.platform_id, t.watches.c.case_id == t.cases.c.id)
 CASES: Final = select(t.cases, t.watches).select_from(t.cases.outerjoin(t.watches, _WATCHED))
 """Rows of cases, each with the line behind it."""
-MOVING: Final = tuple(column.name for column in t.leases.columns if column.name not in _MESSAGE)
-"""The columns of a line that a lease or a try sets."""
 
 
 class Statements:
@@ -190,27 +270,13 @@ class Statements:
             return compiled(new.on_conflict_do_update(index_elements=list(keys), set_=changed, where=where))
 
         self.inserts = {table.name: compiled(insert(table)) for table in t.metadata.sorted_tables}
-        # An attempt that was given up for lost may still come back with what became of it.
-        of_attempt = ("platform_id", "case_id", "message_id", "number")
-        self.inserts["attempts"] = upsert(t.attempts, of_attempt, "ended_at", "result", "detail")
         case_key = ("platform_id", "id")
         said = (column.name for column in t.cases.columns if column.name not in case_key)
         self.inserts["cases"] = upsert(t.cases, case_key, *said)
-        # Most steps leave the plan as it is: then its page is not written.
-        w = t.watches.c
-        other = or_(*(w[name].is_distinct_from(literal_column(f"excluded.{name}")) for name in PLANNED))
-        self.inserts["watches"] = upsert(t.watches, ("platform_id", "case_id"), *PLANNED, where=other)
-        self.watch_over = compiled(delete(t.watches).where(_key(t.watches, "platform_id", "case_id")))
         said = (column.name for column in t.outbox.columns if column.name not in _MESSAGE)
         self.inserts["outbox"] = upsert(t.outbox, _MESSAGE, *said)
         self.message_settled = compiled(delete(t.outbox).where(_key(t.outbox, *_MESSAGE)))
-        # What was voided or settled meanwhile has no line, and does not come back to life.
-        is_held = t.leases.c.token == bindparam("was_token")
-        moved: dict[str, Any] = {name: bindparam(f"v_{name}") for name in MOVING}
-        self.lease_moved = compiled(update(t.leases).where(_key(t.leases, *_MESSAGE), is_held).values(moved))
-        self.lease_over = compiled(delete(t.leases).where(_key(t.leases, *_MESSAGE), is_held))
-        self.lease_gone = compiled(delete(t.leases).where(_key(t.leases, *_MESSAGE)))
-        self.lease_anew = upsert(t.leases, _MESSAGE, *MOVING)
+        self.operations = {kind: LineStatements(lines, compiled, upsert) for kind, lines in OPERATIONS.items()}
         elsewhere: dict[str, Any] = {name: bindparam(f"v_{name}") for name in ("endpoint", "urgent_at")}
         elsewhere["next_at"] = case((t.leases.c.next_at.is_not(None), bindparam("v_next_at")))
         self.lease_elsewhere = compiled(update(t.leases).where(_key(t.leases, *_MESSAGE)).values(elsewhere))
@@ -235,6 +301,7 @@ class Statements:
         lost = lost_cases(bindparam("k_platform_id")).where(*between)
         self.lost = compiled(lost.order_by(streams.c.name).limit(AT_MOST))
         watched = select(t.cases, t.watches).select_from(t.watches.join(t.cases, _WATCHED))
+        w = t.watches.c
         watched = watched.where(_key(t.watches, "platform_id"), w.watch_at <= bindparam("now"))
         self.watched = compiled(watched.order_by(w.watch_at).limit(AT_MOST))
         p = preserved.c
@@ -290,17 +357,9 @@ class Statements:
             for kind, (table, name) in noted.items()
         }
         self.clock_set = ClockStatements(compiled)
-        outcome = ("failures", "open_until", "last_success_at", "last_failure")
-        counted = t.refusals.c.count + literal_column("excluded.count")
-        self.upserts: dict[type, Compiled] = {
-            CursorMoved: upsert(t.cursors, ("platform_id", "feed"), "cursor", "at"),
-            EndpointState: upsert(t.endpoints, ("platform_id", "endpoint"), *outcome),
-            Heartbeat: upsert(t.heartbeats, ("platform_id", "part"), "at", "detail"),
-            RefusalsCounted: upsert(t.refusals, ("platform_id", "key_id", "code"), "last_at", count=counted),
-        }
         self.volumes = VolumeStatements(compiled, upsert)
         self.ledger = LedgerStatements(compiled)
-        self.log = LogStatements(compiled, upsert)
+        self.log = LogStatements(compiled)
 
 
 @cache

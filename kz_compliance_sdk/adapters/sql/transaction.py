@@ -6,20 +6,18 @@ Inserts are grouped by table; each guarded update stands alone, so that the rows
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import astuple
 from functools import partial
 from itertools import chain
-from types import MappingProxyType
 from typing import Any
 
 from kz_compliance_sdk.adapters.sql import derived, inbox
 from kz_compliance_sdk.adapters.sql.files import Files
 from kz_compliance_sdk.adapters.sql.keys import MasterKeys, PartKeys, PrivateRows
 from kz_compliance_sdk.adapters.sql.lane import ChangeRefused, Job
-from kz_compliance_sdk.adapters.sql.ledger import Appending, Ledger
-from kz_compliance_sdk.adapters.sql.rows import came_row, case_row, lease_row, message_row, watch_row
+from kz_compliance_sdk.adapters.sql.ledger import Appending
+from kz_compliance_sdk.adapters.sql.rows import came_row, case_row, lease_row, message_row
 from kz_compliance_sdk.adapters.sql.sqlite import (
     OVERWRITE_ALL,
     OVERWRITE_IN_PLACE,
@@ -29,25 +27,20 @@ from kz_compliance_sdk.adapters.sql.sqlite import (
     open_connection,
     store_error,
 )
-from kz_compliance_sdk.adapters.sql.statements import Behind, Compiled, Shared, Statements, set_clock
+from kz_compliance_sdk.adapters.sql.statements import Behind, Compiled, LineStatements, Shared, Statements, set_clock
 from kz_compliance_sdk.adapters.sql.view import View
 from kz_compliance_sdk.domain import fold
 from kz_compliance_sdk.domain.change import (
-    Attempt,
-    CaseWrite,
     Change,
     ClockSet,
-    CursorMoved,
-    EndpointState,
     Happened,
-    Heartbeat,
     Leased,
-    OutboxMessage,
-    RefusalsCounted,
+    Operation,
     RowsAnew,
+    Write,
     happenings,
 )
-from kz_compliance_sdk.domain.checkpoints import TilesMade
+from kz_compliance_sdk.domain.change import operations as operations_in
 from kz_compliance_sdk.domain.events.arrivals import Lodged
 from kz_compliance_sdk.domain.events.delivery import CopyFreed, InForce, Lifted
 from kz_compliance_sdk.domain.events.office import Checkpointed
@@ -57,7 +50,7 @@ from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.ledger import LedgerKeys
 from kz_compliance_sdk.domain.messages import as_owed
 from kz_compliance_sdk.domain.values import MESSAGES, OWING, case_in, stream_of
-from kz_compliance_sdk.errors import CommitUnknown, Conflict, LeaseLost, StoreError, StoreUnusable
+from kz_compliance_sdk.errors import CommitUnknown, Conflict, StoreError, StoreUnusable
 from kz_compliance_sdk.ports import Env
 
 _ROWS_AT_ONCE = 16
@@ -79,7 +72,7 @@ class SqliteTransaction:
     ) -> None:
         self._path, self._driver, self._cache_mib, self._clock = path, driver, cache_mib, env.clock
         self._files = files
-        self.statements, self._writer = statements, Writer(statements)
+        self.statements = statements
         self.private = PrivateRows(
             keys,
             env.entropy,
@@ -94,6 +87,7 @@ class SqliteTransaction:
         self._open()
         self._lock = FileLock(path)
         self._staged: list[Change] = []
+        self._cases: dict[tuple[str, str], Stream | None] = {}
         self._indexed: set[tuple[str, str, str]] = set()
         self._preserved: set[tuple[str, str, str]] = set()
         self._lodged: set[tuple[str, str]] = set()
@@ -118,6 +112,7 @@ class SqliteTransaction:
 
     def begin(self, jobs: Sequence[Job]) -> None:
         self._staged, self._written, self.keys = [], [], set()
+        self._cases.clear()
         self._indexed.clear()
         self._preserved.clear()
         self._lodged.clear()
@@ -164,7 +159,7 @@ class SqliteTransaction:
         if happened := happenings(change):
             names = {(one.platform_id, one.stream) for one in happened if one.stream.startswith(OWING)}
             before = [self.ledger.stream(*name) for name in names]
-            told = {write.message.id for write in change if type(write) is Leased and write.lease_token is not None}
+            told = {key for one in operations_in(change) if one.held_under is not None for key in one.speaks_of}
             seqs = self.ledger.append(happened)
             try:
                 keys |= self._note(happened, seqs, before, told)
@@ -175,6 +170,7 @@ class SqliteTransaction:
             if type(write) is RowsAnew and write.stream.startswith(_CASES):
                 case_id = write.stream.removeprefix(_CASES)
                 self._indexed |= {(write.platform_id, case_id, table.name) for table in derived.DERIVED}
+                self._cases[write.platform_id, write.stream] = None
             elif type(write) is RowsAnew:
                 self._lodged.add((write.platform_id, write.stream))
         self.keys |= keys
@@ -200,10 +196,19 @@ class SqliteTransaction:
         """Which rows beside that of the case are others since something was appended to its stream. What its objects
         make is noted with these, and what tells of a message that came with the message, what leaves with that."""
         was, case = before.case, after.case
+        if after.name.startswith(_CASES):
+            self._cases.setdefault((before.platform, before.name), before)
         if case.appeals != was.appeals:
             self._indexed.add((before.platform, before.reference, derived.appeals.name))
         if case.tally != was.tally:
             self._indexed.add((before.platform, before.reference, derived.tallies.name))
+
+    def _rows_of_cases(self) -> Iterator[tuple[Any, ...]]:
+        """The rows of the cases that are others than before what was staged; of a case that lied, anew."""
+        for key, before in self._cases.items():
+            row = case_row(self.ledger.stream(*key))
+            if before is None or not before.seq or row != case_row(before):
+                yield row
 
     def _note_came(self, happened: list[Happened], seqs: list[int]) -> None:
         """Which rows are to be written of the messages that came, of which these events tell."""
@@ -225,7 +230,9 @@ class SqliteTransaction:
         self._written += staged
         try:
             self._messages.write(self.statements, self._execute, self._execute_many)
-            self._writer.write(staged, self.private, self.ledger, self._execute, self._execute_many)
+            self._execute_many(self.statements.inserts["cases"], [*self._rows_of_cases()])
+            self._cases.clear()
+            self._write(staged)
             # What an attempt came to was written before what its events settle: its own message can be among these.
             self._messages.write_settled(self.statements, self._execute)
             for erased in sorted(self._erased):
@@ -259,6 +266,14 @@ class SqliteTransaction:
             # Whoever made it write has nothing to do with it, and what was staged beside it is not written either: the
             # batch must be given up, and each of its works tried alone.
             raise ChangeRefused(error) from error
+
+    def _write(self, staged: Iterable[Change]) -> None:
+        facts = operations_in(chain.from_iterable(staged))
+        write_operations(facts, self.statements.operations, self.private, self._execute, self._execute_many)
+        for change in staged:
+            for write in change:
+                if type(write) is ClockSet:
+                    set_clock(write, self.statements.clock_set, self._execute)
 
     def commit(self) -> None:
         self.flush()
@@ -372,25 +387,39 @@ def _of_event(event: Any) -> tuple[str, ...]:
     return (f"i{came.key}", f"n{event.notice}") if type(event) is Lodged else (f"i{came.key}",)
 
 
-_SPEAKS_OF: Mapping[type, Callable[[Any], tuple[str, ...]]] = MappingProxyType(
-    {
-        CaseWrite: lambda it: (f"c{it.case.id}", f"n{it.case.notice_id}"),
-        Leased: lambda it: (f"m{it.message.id}",),
-        Attempt: lambda it: (f"m{it.message_id}",),
-        EndpointState: lambda it: (f"e{it.endpoint}",),
-        CursorMoved: lambda it: (f"f{it.feed}",),
-        RowsAnew: lambda it: (it.stream,),
-        Happened: lambda it: _of_event(it.event),
-    }
-)
-
-
-def keys_of(write: Any) -> tuple[str, ...]:
+def keys_of(write: Write) -> tuple[str, ...]:
     """What a write speaks of. Two works of one batch that share a key must see each other. An event needs none, unless
     it takes a number that no other case may take: the ledger keeps each stream of the batch as the works before have
     left it."""
-    speaks_of = _SPEAKS_OF.get(type(write))
-    return () if speaks_of is None else speaks_of(write)
+    if type(write) is Happened:
+        return _of_event(write.event)
+    return write.speaks_of if isinstance(write, Operation) else (write.stream,) if type(write) is RowsAnew else ()
+
+
+def write_operations(
+    facts: Iterable[Operation],
+    statements: Mapping[type[Operation], LineStatements],
+    rows: PrivateRows,
+    execute: Callable[[str, tuple[Any, ...]], int],
+    execute_many: Callable[[Compiled, list[tuple[Any, ...]]], None],
+) -> None:
+    """Write facts: table by table, the last of each line alone; then those that must be held, one by one. `rows`
+    encrypts. Raises ChangeRefused for one that is not held any more."""
+    lines: defaultdict[LineStatements, dict[tuple[Any, ...], tuple[Any, ...] | None]] = defaultdict(dict)
+    held: list[tuple[LineStatements, tuple[Any, ...], int, bool]] = []
+    for fact in facts:
+        of = statements[type(fact)]
+        row, is_over, token = of.row(rows, fact), fact.is_over, fact.held_under
+        if token is None:
+            lines[of][row[: of.keys]] = None if is_over else row
+        else:
+            held.append((of, row, token, is_over))
+    for of, known in lines.items():
+        execute_many(of.put, [row for row in known.values() if row is not None])
+        for key in (key for key, row in known.items() if row is None):
+            execute(of.gone.sql, key)
+    for of, row, token, is_over in held:
+        of.move(row, token, execute, is_over=is_over)
 
 
 class Messages:
@@ -420,7 +449,7 @@ class Messages:
                 continue
             key = after.platform, case_id, name
             if one.settled:
-                self._settled[key] = name not in told
+                self._settled[key] = f"m{name}" not in told
                 changed.append(name)
                 continue
             if was is None:
@@ -450,88 +479,5 @@ class Messages:
         for key, has_line in self._settled.items():
             execute(statements.message_settled.sql, key)
             if has_line:
-                execute(statements.lease_gone.sql, key)
+                execute(statements.operations[Leased].gone.sql, key)
         self._settled.clear()
-
-
-class Writer:
-    """Stages changes and writes them. Raises ChangeRefused for an update that found its row changed."""
-
-    def __init__(self, statements: Statements) -> None:
-        self._s = statements
-
-    def write(
-        self,
-        changes: list[Change],
-        rows: PrivateRows,
-        ledger: Ledger,
-        execute: Execute,
-        execute_many: ExecuteMany,
-    ) -> None:
-        """Write staged changes: inserts of all of them table by table, then the updates one by one. `rows` encrypts."""
-        inserts: defaultdict[str, list[tuple[Any, ...]]] = defaultdict(list)
-        updates: list[Any] = []
-        write: Any
-        # Several steps on one case come to one row.
-        after = {_key_of(write): write.case for change in changes for write in change if type(write) is CaseWrite}
-        inserts["cases"] = [case_row(ledger.stream(of, stream_of(case_id))) for of, case_id in after]
-        inserts["watches"] = [watch_row(case) for case in after.values() if case.watch_at is not None]
-        for key, case in after.items():
-            if case.watch_at is None:
-                execute(self._s.watch_over.sql, key)
-        for change in changes:
-            for write in change:
-                kind = type(write)
-                if kind is Attempt:
-                    inserts["attempts"].append(rows.attempt_row(write))
-                elif kind in (Happened, RowsAnew, CaseWrite):
-                    pass  # linked when its work was run, stored by the ledger below, and the rows made of it
-                else:
-                    updates.append(write)
-        for table, values in inserts.items():
-            execute_many(self._s.inserts[table], values)
-        for write in updates:
-            self._update(write, rows, execute)
-
-    def _update(self, write: Any, rows: PrivateRows, execute: Execute) -> None:
-        s = self._s
-        kind = type(write)
-        if kind is Leased:
-            self._lease(write.message, write.lease_token, execute)
-        elif kind is TilesMade:
-            for tile in write.tiles:
-                execute(s.log.put_tile.sql, (write.platform_id, *tile))
-        elif kind is ClockSet:
-            set_clock(write, s.clock_set, execute)
-        else:
-            execute(s.upserts[kind].sql, _FACTS[kind](write))
-
-    def _lease(self, message: OutboxMessage, token: int | None, execute: Execute) -> None:
-        s, row = self._s, lease_row(message)
-        key, rest = row[:3], row[3:]
-        if token is None:
-            execute(*((s.lease_gone.sql, key) if message.is_settled else (s.lease_anew.sql, row)))
-        elif execute(*_held(s, key, () if message.is_settled else rest, token)) != 1:
-            raise ChangeRefused(
-                LeaseLost("another worker took this message over; its result stands.", reference=key[2])
-            )
-
-
-def _held(s: Statements, key: tuple[Any, ...], rest: tuple[Any, ...], token: int) -> tuple[str, tuple[Any, ...]]:
-    """What moves a line, or takes it away, as long as it is held under that token."""
-    return (s.lease_moved.sql, (*rest, *key, token)) if rest else (s.lease_over.sql, (*key, token))
-
-
-def _key_of(write: CaseWrite) -> tuple[str, str]:
-    return write.case.platform_id, write.case.id
-
-
-_FACTS: Mapping[type, Callable[[Any], tuple[Any, ...]]] = MappingProxyType(
-    {
-        CursorMoved: astuple,
-        EndpointState: lambda it: (*astuple(it)[:-1], it.last_failure[:200]),
-        Heartbeat: lambda it: (*astuple(it)[:-1], it.detail[:200]),
-        RefusalsCounted: astuple,
-    }
-)
-"""The row of a fact that overwrites the one before."""

@@ -180,14 +180,6 @@ InboxExit = Literal["accepted", "quarantined", "waiting", "noted"]
 
 
 @dataclass(frozen=True, slots=True)
-class RowsAnew:
-    """The rows that are made of a stream are written anew: somebody changed them."""
-
-    platform_id: str
-    stream: str
-
-
-@dataclass(frozen=True, slots=True)
 class InboxRow:
     """An authentic message as it came: its exact bytes, how its origin was proved, and the answer it got. Of one that
     was erased neither bytes nor digest nor id is left."""
@@ -309,7 +301,7 @@ class Tile(Operation):
     hash: bytes
 
 
-Write = Happened | Operation | ClockSet | RowsAnew
+Write = Happened | Operation | ClockSet
 
 Change = tuple[Write, ...]
 NOTHING: Change = ()

@@ -109,7 +109,7 @@ class Tx(Known, Protocol):
     def found(self, after: str, limit: int) -> list[Found]:
         """The cases by their ids, and then the alerts of none and the messages that no case took when they came by
         their streams, those that follow `after`, held against their chains. `unreadable` has those whose chain tells
-        nothing."""
+        nothing. Rows that lie are made anew with whatever this work writes."""
 
     def due_cases(self, what: Due, now: int, limit: int) -> list[Case]:
         """Cases of which something is due at `now` (UTC seconds), by their rows."""

@@ -18,7 +18,6 @@ from kz_compliance_sdk.domain.change import (
     Change,
     Heartbeat,
     Leased,
-    RowsAnew,
     Watch,
     Write,
 )
@@ -26,7 +25,7 @@ from kz_compliance_sdk.domain.messages import notify
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.running_time import ladder_times, next_look, stands_still
 from kz_compliance_sdk.domain.transitions import ENDED
-from kz_compliance_sdk.domain.values import ALERTS, MESSAGES, stream_of
+from kz_compliance_sdk.domain.values import ALERTS, MESSAGES
 from kz_compliance_sdk.errors import Conflict
 from kz_compliance_sdk.ports import Found, Store, Tx
 from kz_compliance_sdk.services.loading import alerts
@@ -136,33 +135,29 @@ class Sweep:
 
     def _look(self, tx: Tx, after: str, most: int = _AT_ONCE) -> tuple[Change, tuple[Swept, str]]:
         found = tx.found(after, most)
-        rows: list[Write] = []
-        beside: list[Write] = []
+        writes: list[Write] = []
         lied: list[tuple[str, tuple[str, ...]]] = []
         for one in found:
             if one.fault:
                 _log.error("%s: %s", one.about, one.fault)
-            elif lies := self._mended(one, tx.now, rows, beside):
+            elif lies := self._mended(one, tx.now, writes):
                 lied.append((one.about, lies))
                 _log.error("%s: its row said otherwise than its chain: %s", one.about, ", ".join(lies))
-        writes = (*rows, *beside, *self._told([about for about, _ in lied], tx), *alerts(tx, self._platform))
+        writes += (*self._told([about for about, _ in lied], tx), *alerts(tx, self._platform))
         looked_at = sum(not one.about.startswith((ALERTS, MESSAGES)) for one in found)
         after = found[-1].about if len(found) == most else ""
-        return writes, (Swept(looked_at, tuple(lied), tuple(tx.unreadable)), after)
+        return tuple(writes), (Swept(looked_at, tuple(lied), tuple(tx.unreadable)), after)
 
-    def _mended(self, one: Found, now: int, rows: list[Write], beside: list[Write]) -> tuple[str, ...]:
-        """What lies of one that was found. That is made anew: its row, and the rows beside it."""
+    def _mended(self, one: Found, now: int, writes: list[Write]) -> tuple[str, ...]:
+        """What lies of one that was found. Its rows are made anew, and so is what is written beside them here."""
         astray = ("leases",) if one.messages else ()
+        writes += map(Leased, one.messages)
         if one.true is None:
-            rows += [RowsAnew(self._platform, one.about)] if one.lies else []
-            beside += map(Leased, one.messages)
             return (*one.lies, *astray)
         true = self._planned(one.true, now)
         put_off = (_PLAN,) if true.watch_at != one.true.watch_at and _PLAN not in one.lies else ()
         lies = (*one.lies, *put_off, *astray)
-        if lies:
-            rows += (Watch(true), RowsAnew(self._platform, stream_of(one.about)))
-            beside += map(Leased, one.messages)
+        writes += [Watch(true)] if lies else []
         return lies
 
     def _told(self, mended: Sequence[str], tx: Tx) -> Change:

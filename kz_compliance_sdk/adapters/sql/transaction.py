@@ -36,7 +36,6 @@ from kz_compliance_sdk.domain.change import (
     Happened,
     Leased,
     Operation,
-    RowsAnew,
     Write,
     happenings,
 )
@@ -148,13 +147,15 @@ class SqliteTransaction:
 
     def run(self, job: Job) -> Any:
         try:
-            change, value = job.work(View(self, job.platform_id))
+            view = View(self, job.platform_id)
+            change, value = job.work(view)
             keys = {key for write in change for key in keys_of(write)}
             if keys & self.keys:
                 raise Behind
         except Behind:
             self.flush()
-            change, value = job.work(View(self, job.platform_id))
+            view = View(self, job.platform_id)
+            change, value = job.work(view)
             keys = {key for write in change for key in keys_of(write)}
         if happened := happenings(change):
             names = {(one.platform_id, one.stream) for one in happened if one.stream.startswith(OWING)}
@@ -166,17 +167,21 @@ class SqliteTransaction:
             except Exception as error:
                 # Its events would be written with those of the others: the batch must be given up.
                 raise ChangeRefused(error) from error
-        for write in change:
-            if type(write) is RowsAnew and write.stream.startswith(_CASES):
-                case_id = write.stream.removeprefix(_CASES)
-                self._indexed |= {(write.platform_id, case_id, table.name) for table in derived.DERIVED}
-                self._cases[write.platform_id, write.stream] = None
-            elif type(write) is RowsAnew:
-                self._lodged.add((write.platform_id, write.stream))
         self.keys |= keys
         if change:
             self._staged.append(change)
+            self._mend(job.platform_id, view.lying)
         return value
+
+    def _mend(self, platform_id: str, lying: Iterable[str]) -> None:
+        """Whatever rows are made of these streams are to be written, as if there were none."""
+        for name in lying:
+            if name.startswith(_CASES):
+                case_id = name.removeprefix(_CASES)
+                self._indexed |= {(platform_id, case_id, table.name) for table in derived.DERIVED}
+                self._cases[platform_id, name] = None
+            else:
+                self._lodged.add((platform_id, name))
 
     def _note(self, happened: list[Happened], seqs: list[int], before: list[Stream], told: set[str]) -> set[str]:
         """What is to be written beside these events, and the keys of the messages that they changed."""
@@ -207,7 +212,7 @@ class SqliteTransaction:
         """The rows of the cases that are others than before what was staged; of a case that lied, anew."""
         for key, before in self._cases.items():
             row = case_row(self.ledger.stream(*key))
-            if before is None or not before.seq or row != case_row(before):
+            if before is None or row != case_row(before):
                 yield row
 
     def _note_came(self, happened: list[Happened], seqs: list[int]) -> None:
@@ -393,7 +398,7 @@ def keys_of(write: Write) -> tuple[str, ...]:
     left it."""
     if type(write) is Happened:
         return _of_event(write.event)
-    return write.speaks_of if isinstance(write, Operation) else (write.stream,) if type(write) is RowsAnew else ()
+    return write.speaks_of if isinstance(write, Operation) else ()
 
 
 def write_operations(

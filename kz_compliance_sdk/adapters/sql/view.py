@@ -61,11 +61,12 @@ class Reader(Protocol):
 class View:
     """What one work may read: the transaction, bound to a platform."""
 
-    __slots__ = ("_platform", "_s", "_tx", "_unreadable")
+    __slots__ = ("_platform", "_s", "_tx", "_unreadable", "lying")
 
     def __init__(self, transaction: Reader, platform_id: str) -> None:
         self._tx, self._platform, self._s = transaction, platform_id, transaction.statements
         self._unreadable: list[str] = []
+        self.lying: list[str] = []
 
     @property
     def unreadable(self) -> list[str]:
@@ -115,6 +116,7 @@ class View:
             found += self._alerts(after if after.startswith(ALERTS) else ALERTS, limit - len(found))
         if len(found) < limit:
             found += self._lodged(after if after.startswith(MESSAGES) else MESSAGES, limit - len(found))
+        self.lying += [stream_of(one.about) if one.true else one.about for one in found if one.lies]
         return found
 
     def _cases_found(self, after: str, limit: int) -> list[Found]:

@@ -160,17 +160,6 @@ def is_refused_for_good(message: OutboxMessage, now: int) -> bool:
 # ------------------------------------------------------------------------------------------------------------- change
 
 
-@dataclass(frozen=True, slots=True)
-class ClockSet:
-    """The clock was set by `by_s` seconds after it was last looked at `since`. What waits for a time
-    beyond `now` keeps the time that was left."""
-
-    platform_id: str
-    by_s: int
-    since: int
-    now: int
-
-
 def names_of(authority_id: str, key_id: str) -> tuple[str, ...]:
     """What a notice counts under: its authority, and the key that signed it if any did."""
     return (f"authority {authority_id}", f"key {key_id}") if key_id else (f"authority {authority_id}",)
@@ -301,7 +290,7 @@ class Tile(Operation):
     hash: bytes
 
 
-Write = Happened | Operation | ClockSet
+Write = Happened | Operation
 
 Change = tuple[Write, ...]
 NOTHING: Change = ()

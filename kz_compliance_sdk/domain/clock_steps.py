@@ -13,12 +13,20 @@ was set back, or was ahead before. Then what the case was off by is taken to be 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from kz_compliance_sdk.domain import clock, messages, running_time
 from kz_compliance_sdk.domain.actor import Stamp
 from kz_compliance_sdk.domain.case import Case, happened
-from kz_compliance_sdk.domain.change import Change
+from kz_compliance_sdk.domain.change import (
+    Change,
+    EndpointState,
+    Heartbeat,
+    Leased,
+    Operation,
+    OutboxMessage,
+)
 from kz_compliance_sdk.domain.events import office
 from kz_compliance_sdk.domain.holding import escalated, is_untouched
 from kz_compliance_sdk.domain.policy import Policy
@@ -168,3 +176,34 @@ def _lease(case: Case, step: Step, now: int) -> int | None:
         return None
     jumped_over = step.last.wall < until < step.last.wall + step.by_s
     return until + step.by_s if jumped_over or (step.by_s < 0 and until > now) else until
+
+
+def waiting_on(
+    leases: Iterable[Leased], endpoints: Iterable[EndpointState], beats: Iterable[Heartbeat], step: Step, now: int
+) -> Iterator[Operation]:
+    """What of daily work waits for a time beyond `now` (UTC seconds), with the time that was left."""
+    for message in (one.message for one in leases):
+        at, until = _tried_at(message, step, now), message.lease_expires_at
+        if at is not None:
+            later = until if until is None else until + step.by_s
+            yield Leased(message.but(next_attempt_at=at, lease_expires_at=later))
+    if step.by_s < 0:
+        yield from (replace(one, open_until=one.open_until + step.by_s) for one in endpoints if one.open_until > now)
+        yield from (replace(one, at=one.at + step.by_s) for one in beats if one.at > now)
+
+
+def _tried_at(message: OutboxMessage, step: Step, now: int) -> int | None:
+    """When a message is tried next; None if that stays where it is."""
+    at, since, by_s = message.next_attempt_at, step.last.wall, step.by_s
+    is_new = not message.attempts
+    # A day until which a user must not be told is a date, not a length of time.
+    dated = message.kind == "user_notice"
+    if by_s > 0:
+        # What was jumped over, and what was planned before.
+        older = is_new and message.created_at <= since and not dated
+        return at + by_s if at > since and (at < since + by_s or older) else None
+    # What was planned since stays where it is.
+    if at <= now or (is_new and since + by_s < message.created_at <= now):
+        return None
+    day = message.deadline_at
+    return max(at + by_s, day) if dated and day is not None and at >= day else at + by_s

@@ -17,6 +17,7 @@ from kz_compliance_sdk.domain.change import (
     CursorMoved,
     EndpointState,
     Heartbeat,
+    Leased,
     OutboxMessage,
     RefusalsCounted,
 )
@@ -26,6 +27,7 @@ from kz_compliance_sdk.domain.proofs import Records
 
 T = TypeVar("T")
 Noted = TypeVar("Noted", EndpointState, Heartbeat, CursorMoved)
+Fact = TypeVar("Fact", EndpointState, Heartbeat, Leased, Attempt)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +131,10 @@ class Tx(Known, Protocol):
         """The case's messages that are queued, leased or waiting for a person, and those that are parked since their
         answer could not be used."""
 
-    def attempts(self, case_id: str, message_id: str, after: int) -> list[Attempt]:
-        """The tries of a message behind the one of the number `after`, in their order, without what was said of them.
-        Raises StoreDamaged for one that cannot be read."""
+    def noted(self, kind: type[Fact], *key: str, after: int | None = None) -> list[Fact]:
+        """The facts of daily work of this kind: all of them, or those of a key that follow `after` in its last column.
+        What nobody can read is left out; a try of which that is so raises StoreDamaged, and what was said of tries is
+        not in them."""
 
     def due_messages(self, endpoint: str, now: int, limit: int) -> list[OutboxMessage]:
         """Messages to one endpoint whose time has come and whose lane is free, most urgent first."""

@@ -10,7 +10,7 @@ from functools import partial
 from kz_compliance_sdk.domain import clock_steps, holding, review_policy
 from kz_compliance_sdk.domain.actor import SYSTEM, Stamp
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import Change, ClockSet, Happened, Heartbeat, Write, case_after
+from kz_compliance_sdk.domain.change import Change, EndpointState, Happened, Heartbeat, Leased, Write, case_after
 from kz_compliance_sdk.domain.clock_steps import Seen, step_between
 from kz_compliance_sdk.domain.events.office import Escalated
 from kz_compliance_sdk.domain.holding import preservation_ended
@@ -212,7 +212,8 @@ def follow_clock(store: Store, platform_id: str, policy: Policy, env: Env) -> in
             return (kept,), 0
         _log.error("the clock was set by %+d seconds", step.by_s)
         stamp = Stamp(now.wall, SYSTEM)
-        writes: list[Write] = [ClockSet(platform_id, step.by_s, last.wall, now.wall), kept]
+        leases, endpoints, beats = tx.noted(Leased), tx.noted(EndpointState), tx.noted(Heartbeat)
+        writes: list[Write] = [*clock_steps.waiting_on(leases, endpoints, beats, step, now.wall), kept]
         for case in tx.due_cases(Due.STEP, _EVER, _ALL):
             writes += clock_steps.replanned(case, step, policy, stamp)
         told = Heartbeat(platform_id, STEPPED, now.wall, f"{step.by_s:+d} s")

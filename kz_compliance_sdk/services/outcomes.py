@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 from kz_compliance_sdk.domain import arrivals, change, holding
 from kz_compliance_sdk.domain.actor import SYSTEM, Stamp
@@ -56,7 +55,11 @@ def tell_try(tx: Tx, attempt: Attempt, *, settles: bool = False) -> tuple[Happen
     name = stream_of_message(attempt.case_id, attempt.message_id)
     if (stream := tx.streams([name])[name]).fault is not None:
         return ()
-    stamp, behind = tx.stamp(), partial(tx.attempts, attempt.case_id, attempt.message_id)
+    stamp = tx.stamp()
+
+    def behind(number: int) -> list[Attempt]:
+        return tx.noted(Attempt, attempt.case_id, attempt.message_id, after=number)
+
     try:
         event = telling(stream, attempt, behind, stamp.keyed, settles=settles)
     except StoreDamaged:
@@ -69,7 +72,7 @@ def tell_tries(tx: Tx, message: OutboxMessage) -> tuple[Happened, ...]:
     owed = stream_in(tx, message.case_id).case.messages.get(message.id)
     if owed is None or message.attempts <= owed.tried.count:
         return ()
-    recorded = tx.attempts(message.case_id, message.id, owed.tried.count)
+    recorded = tx.noted(Attempt, message.case_id, message.id, after=owed.tried.count)
     return tell_try(tx, recorded[-1], settles=True) if recorded else ()
 
 

@@ -13,7 +13,6 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Select,
-    Table,
     TextClause,
     and_,
     exists,
@@ -43,6 +42,7 @@ from kz_compliance_sdk.domain.change import (
     CursorMoved,
     EndpointState,
     Heartbeat,
+    Operation,
     OutboxMessage,
     RefusalsCounted,
 )
@@ -401,11 +401,10 @@ class SqlQueries(FigureReads, CheckpointReads):
 
     def _repeats(self, connection: Connection, stream: Stream) -> Callable[[str, str], int]:
         """How often each message of a stream came again, by its key and its body."""
-        read, counts = sqlite_statements().noted[CursorMoved], dict[tuple[str, str], int]()
+        counts, cursors = dict[tuple[str, str], int](), sqlite_statements().operations[CursorMoved]
         for key in () if stream.fault is not None else stream.case.took:
-            for row in ask(connection, read, k_platform_id=self._platform, k_name=repeats_of(*key)):
-                noted = rows.noted_from(CursorMoved, row)
-                counts[key] = int(noted.cursor) if noted is not None and noted.cursor.isdecimal() else 0
+            for noted in cursors.noted(partial(ask, connection), self._platform, repeats_of(*key)):
+                counts[key] = int(noted.cursor) if noted.cursor.isdecimal() else 0
         return lambda *key: counts.get(key, 0)
 
     def health(self, now: int) -> Health:
@@ -430,9 +429,9 @@ class SqlQueries(FigureReads, CheckpointReads):
             waiting = _counted(connection, *leaves, line.endpoint != MESSENGER)
             untold = _counted(connection, *leaves, line.endpoint == MESSENGER, line.next_at <= now)
             parked = _counted(connection, o.platform_id == self._platform, text("state = 'parked'"))
-            beats = self._noted(connection, Heartbeat, t.heartbeats)
-            endpoints = self._noted(connection, EndpointState, t.endpoints)
-            refusals = self._noted(connection, RefusalsCounted, t.refusals)
+            beats = self._noted(connection, Heartbeat)
+            endpoints = self._noted(connection, EndpointState)
+            refusals = self._noted(connection, RefusalsCounted)
         return Health(
             by_state=by_state,
             overdue=overdue,
@@ -459,9 +458,8 @@ class SqlQueries(FigureReads, CheckpointReads):
         found = connection.execute(counts).fetchall()
         return {state: number for state, number, _ in found}, sum(number for _, _, number in found)
 
-    def _noted(self, connection: Connection, kind: type[T], table: Table) -> tuple[T, ...]:
-        found = connection.execute(select(table).where(table.c.platform_id == self._platform))
-        return tuple(one for row in found if (one := rows.noted_from(kind, row)) is not None)
+    def _noted(self, connection: Connection, kind: type[Operation]) -> tuple[Any, ...]:
+        return tuple(sqlite_statements().operations[kind].noted(partial(ask, connection), self._platform))
 
 
 def _counted(connection: Connection, *where: ColumnElement[bool] | TextClause) -> int:

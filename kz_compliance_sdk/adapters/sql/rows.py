@@ -17,11 +17,8 @@ from kz_compliance_sdk.domain import fold
 from kz_compliance_sdk.domain.case import Case, CaseState, in_queue
 from kz_compliance_sdk.domain.change import (
     Attempt,
-    CursorMoved,
-    EndpointState,
-    Heartbeat,
+    Leased,
     OutboxMessage,
-    RefusalsCounted,
 )
 from kz_compliance_sdk.domain.flags import UNREADABLE
 from kz_compliance_sdk.domain.fold import Stream
@@ -38,7 +35,7 @@ TOO_LARGE: Final = 2**53
 """What is counted from it would soon be no number of the database."""
 
 
-def _wrong_in(table: Table) -> Callable[[Row], str]:
+def wrong_in(table: Table) -> Callable[[Row], str]:
     """SQLite takes any type anywhere, and one value of another holds up whatever reads it among others: the name of
     the first column that has one, empty if there is none."""
     kinds = [(column.name, _KINDS[column.type.python_type], column.nullable) for column in table.columns]
@@ -59,7 +56,7 @@ _KINDS: Mapping[type, type] = {str: str, bytes: bytes, int: int, bool: int}
 
 def readable(table: Table, case_at: int) -> Callable[[Callable[[Row], T]], Callable[[Row], T]]:
     """Reading a row of `table` that is not as this library writes it raises StoreDamaged, naming its case."""
-    wrong_in = _wrong_in(table)
+    find = wrong_in(table)
 
     def damaged(what: str, row: Row) -> StoreDamaged:
         said = f"a row of {table.name} is not as it was written ({what}): it was changed from outside."
@@ -68,7 +65,7 @@ def readable(table: Table, case_at: int) -> Callable[[Callable[[Row], T]], Calla
     def checked(read: Callable[[Row], T]) -> Callable[[Row], T]:
         @wraps(read)
         def reading(row: Row) -> T:
-            if wrong := wrong_in(row):
+            if wrong := find(row):
                 raise damaged(wrong, row)
             try:
                 return read(row)
@@ -268,6 +265,13 @@ def joined(row: Row) -> OutboxMessage:
 _OUTBOX: Final = len(t.outbox.columns)
 
 
+def leased_from(row: Row) -> Leased | None:
+    """When a message is tried next, by its row and by its line behind that; None where one cannot be read."""
+    with suppress(StoreDamaged):
+        return Leased(joined(row))
+    return None
+
+
 def by_lines(case_id: str, lines: Iterable[Row], chain: fold.Case) -> dict[str, OutboxMessage]:
     """The messages of a stream that have a line that can be read, by their ids; one that nothing owes among them."""
     held: dict[str, OutboxMessage] = {}
@@ -300,20 +304,6 @@ def attempt_row(attempt: Attempt) -> tuple[Any, ...]:
 def attempt_from(row: Row) -> Attempt:
     """A try, by its row without what was said of it."""
     return Attempt(*row)
-
-
-_WRONG_IN: Mapping[type, Callable[[Row], str]] = {
-    EndpointState: _wrong_in(t.endpoints),
-    Heartbeat: _wrong_in(t.heartbeats),
-    CursorMoved: _wrong_in(t.cursors),
-    RefusalsCounted: _wrong_in(t.refusals),
-}
-
-
-def noted_from(kind: type[T], row: Row | None) -> T | None:
-    """What a row of the machinery says. One that is not as this library writes it tells nothing: its part counts as
-    silent."""
-    return None if row is None or _WRONG_IN[kind](row) else kind(*row)
 
 
 # --------------------------------------------------------------------------------------------------------- page by page

@@ -16,6 +16,7 @@ from typing import Any, Final, Protocol, cast
 import msgspec
 from sqlalchemy import (
     Dialect,
+    Select,
     Table,
     and_,
     bindparam,
@@ -53,18 +54,19 @@ from kz_compliance_sdk.adapters.sql.rows import (
     AT_MOST,
     ONLY_ONE,
     TOO_LARGE,
+    attempt_from,
     first_that_open,
     lease_row,
-    noted_from,
+    leased_from,
     plan_of,
     watch_row,
+    wrong_in,
 )
 from kz_compliance_sdk.adapters.sql.tables import in_list
 from kz_compliance_sdk.domain.believed import Makings, read_case
 from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.domain.change import (
     Attempt,
-    ClockSet,
     CursorMoved,
     EndpointState,
     Heartbeat,
@@ -177,22 +179,40 @@ class Compiled:
 # The facts of daily work as lines of tables: declared once for each, and written in one way.
 
 
+_MESSAGE = ("platform_id", "case_id", "id")
+LEAVING: Final = (
+    select(t.outbox, t.leases)
+    .select_from(t.leases.join(t.outbox, and_(*(t.outbox.c[name] == t.leases.c[name] for name in _MESSAGE))))
+    .where(text("leases.next_at IS NOT NULL"))
+)
+"""Rows of messages that have to leave, each with the line behind it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Lines:
     """The table in which facts of one kind lie, and the row that they make there, by default their fields. Where a key
-    is there already its columns are set, but for those that are `kept`; those that are `added` are added up."""
+    is there already its columns are set, but for those that are `kept`; those that are `added` are added up. `select`
+    gives the rows of which `fact` makes facts again, None of one that says what cannot be."""
 
     table: Table
     row: Callable[[PrivateRows, Any], tuple[Any, ...]] = lambda _, fact: astuple(fact)
+    fact: Callable[[Any], Operation | None] | None = None
+    select: Select[Any] | None = None
     added: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
 
 
 OPERATIONS: Final[Mapping[type[Operation], Lines]] = {
     Watch: Lines(t.watches, lambda _, fact: watch_row(fact.case)),
-    Leased: Lines(t.leases, lambda _, fact: lease_row(fact.message)),
-    # An attempt that was given up for lost may still come back with what became of it.
-    Attempt: Lines(t.attempts, PrivateRows.attempt_row, kept=("started_at",)),
+    Leased: Lines(t.leases, lambda _, fact: lease_row(fact.message), leased_from, LEAVING),
+    # An attempt that was given up for lost may still come back with what became of it. What was said of it is sealed.
+    Attempt: Lines(
+        t.attempts,
+        PrivateRows.attempt_row,
+        attempt_from,
+        select(*(column for column in t.attempts.columns if column.name != "detail")).order_by(t.attempts.c.number),
+        kept=("started_at",),
+    ),
     CursorMoved: Lines(t.cursors),
     EndpointState: Lines(t.endpoints),
     Heartbeat: Lines(t.heartbeats),
@@ -204,7 +224,10 @@ OPERATIONS: Final[Mapping[type[Operation], Lines]] = {
 class LineStatements:
     """How the lines of one table are put and taken away; `held_put` and `held_gone` under the token that a line had."""
 
-    def __init__(self, lines: Lines, compiled: Callable[[Any], Compiled], upsert: Callable[..., Compiled]) -> None:
+    def __init__(
+        self, kind: type[Operation], compiled: Callable[[Any], Compiled], upsert: Callable[..., Compiled]
+    ) -> None:
+        lines = OPERATIONS[kind]
         table = lines.table
         keys = tuple(column.name for column in table.primary_key)
         rest = [column.name for column in table.columns if column.name not in keys]
@@ -213,7 +236,9 @@ class LineStatements:
         # What stays as it is needs no page written.
         other = or_(*(table.c[name].is_distinct_from(literal_column(f"excluded.{name}")) for name in given))
         mine = and_(*(table.c[name] == bindparam(f"k_{name}") for name in keys))
+        wrong = wrong_in(table)
         self.row, self.keys = lines.row, len(keys)
+        self.fact = lines.fact or (lambda row: None if wrong(row) else cast("Callable[..., Operation]", kind)(*row))
         self.put = upsert(table, keys, *given, where=None if summed else other, **summed)
         self.gone = compiled(delete(table).where(mine))
         if "token" in table.c:
@@ -221,6 +246,19 @@ class LineStatements:
             moved: Any = {name: bindparam(f"v_{name}") for name in rest}
             self.held_put = compiled(update(table).where(mine, is_held).values(moved))
             self.held_gone = compiled(delete(table).where(mine, is_held))
+        found = select(table) if lines.select is None else lines.select
+        of_platform, *_, last = list(table.primary_key)
+        within = [column == bindparam(f"k_{column.name}") for column in table.primary_key if column is not last]
+        self._all = compiled(found.where(of_platform == bindparam(f"k_{of_platform.name}")))
+        self._behind = compiled(found.where(*within, last > bindparam("after")))
+        self._one = compiled(found.where(mine))
+
+    def noted(self, read: Callable[..., list[Any]], platform_id: str, *key: str, after: int | None = None) -> list[Any]:
+        """All facts, that of a key, or those that follow `after` in the last column of their key. `read` runs a
+        statement."""
+        statement = self._behind if after is not None else self._one if key else self._all
+        found = read(statement, **dict(zip(statement.names, (platform_id, *key, after), strict=False)))
+        return [fact for row in found if (fact := self.fact(row)) is not None]
 
     def move(
         self, row: tuple[Any, ...], token: int, execute: Callable[[str, tuple[Any, ...]], int], *, is_over: bool
@@ -249,8 +287,6 @@ _LANE_IS_FREE = or_(
     ),
 )
 _LEAVES = text("leases.next_at IS NOT NULL")
-_MESSAGE = ("platform_id", "case_id", "id")
-_OF_MESSAGE = and_(*(t.outbox.c[name] == t.leases.c[name] for name in _MESSAGE))
 _WATCHED: Final = and_(t.watches.c.platform_id == t.cases.c.platform_id, t.watches.c.case_id == t.cases.c.id)
 CASES: Final = select(t.cases, t.watches).select_from(t.cases.outerjoin(t.watches, _WATCHED))
 """Rows of cases, each with the line behind it."""
@@ -276,7 +312,7 @@ class Statements:
         said = (column.name for column in t.outbox.columns if column.name not in _MESSAGE)
         self.inserts["outbox"] = upsert(t.outbox, _MESSAGE, *said)
         self.message_settled = compiled(delete(t.outbox).where(_key(t.outbox, *_MESSAGE)))
-        self.operations = {kind: LineStatements(lines, compiled, upsert) for kind, lines in OPERATIONS.items()}
+        self.operations = {kind: LineStatements(kind, compiled, upsert) for kind in OPERATIONS}
         elsewhere: dict[str, Any] = {name: bindparam(f"v_{name}") for name in ("endpoint", "urgent_at")}
         elsewhere["next_at"] = case((t.leases.c.next_at.is_not(None), bindparam("v_next_at")))
         self.lease_elsewhere = compiled(update(t.leases).where(_key(t.leases, *_MESSAGE)).values(elsewhere))
@@ -329,17 +365,7 @@ class Statements:
         number = func.typeof(a.number) == literal_column("'integer'"), a.number < literal_column(str(TOO_LARGE))
         tries = select(a.message_id, func.max(a.number)).where(_key(t.attempts, "platform_id"), *these, *number)
         self.tries = compiled(tries.group_by(a.case_id, a.message_id))
-        told = (column for column in t.attempts.columns if column.name != "detail")
-        of_message = (
-            _key(t.attempts, "platform_id", "case_id", "message_id"),
-            t.attempts.c.number > bindparam("after"),
-        )
-        self.attempts = compiled(select(*told).where(*of_message).order_by(t.attempts.c.number))
-        due = (
-            select(t.outbox, t.leases)
-            .select_from(t.leases.join(t.outbox, _OF_MESSAGE))
-            .where(_key(t.leases, "platform_id", "endpoint"), _LEAVES, line.next_at <= bindparam("now"), _LANE_IS_FREE)
-        )
+        due = LEAVING.where(_key(t.leases, "platform_id", "endpoint"), line.next_at <= bindparam("now"), _LANE_IS_FREE)
         self.due_messages = compiled(due.order_by(line.urgent_at, line.next_at).limit(AT_MOST))
         following = select(line.urgent_at).where(_key(t.leases, "platform_id", "endpoint"), _LEAVES)
         following = following.where(line.urgent_at > bindparam("now"))
@@ -347,16 +373,6 @@ class Statements:
         self.derived = DerivedStatements(compiled, upsert)
         self.inbox = InboxStatements(compiled, upsert)
         self.private = PrivateStatements(compiled)
-        noted = {
-            EndpointState: (t.endpoints, t.endpoints.c.endpoint),
-            Heartbeat: (t.heartbeats, t.heartbeats.c.part),
-            CursorMoved: (t.cursors, t.cursors.c.feed),
-        }
-        self.noted: dict[type, Compiled] = {
-            kind: compiled(select(table).where(_key(table, "platform_id"), name == bindparam("k_name")))
-            for kind, (table, name) in noted.items()
-        }
-        self.clock_set = ClockStatements(compiled)
         self.volumes = VolumeStatements(compiled, upsert)
         self.ledger = LedgerStatements(compiled)
         self.log = LogStatements(compiled)
@@ -376,48 +392,6 @@ class PrivateStatements:
         self.keep_platform_key = compiled(insert(t.platform_keys))
         of_case = ("platform_id", "case_id")
         self.erase = compiled(update(t.attempts).where(_key(t.attempts, *of_case)).values(detail=b""))
-
-
-class ClockStatements:
-    """One set for a clock that went forward, one for a clock that went back. Each takes `k_platform_id`, `by_s`,
-    `since` and `now`."""
-
-    def __init__(self, compiled: Callable[[Any], Compiled]) -> None:
-        by_s: Any = bindparam("by_s")
-        since: Any = bindparam("since")
-        now: Any = bindparam("now")
-        o, e, h, line = t.outbox.c, t.endpoints.c, t.heartbeats.c, t.leases.c
-        mine = (line.platform_id == bindparam("k_platform_id"), text("next_at IS NOT NULL"))
-        lease = {"expires_at": line.expires_at + by_s}
-        sooner, untried = line.next_at + by_s, line.attempts == 0
-
-        def owed(*when: Any) -> Any:
-            return exists().where(_OF_MESSAGE, *when)
-
-        # What was jumped over, and what was planned before. A day until which a user must not be told is a date, not a
-        # length of time.
-        jumped_over = line.next_at < since + by_s
-        older = untried & owed(o.created_at <= since, o.kind != "user_notice")
-        ahead = update(t.leases).where(*mine, line.next_at > since, or_(jumped_over, older))
-        self.forward = (compiled(ahead.values(next_at=sooner, **lease)),)
-        # What was planned since stays where it is.
-        newer = untried & owed(o.created_at > since + by_s, o.created_at <= now)
-        dated = owed(o.kind == "user_notice", line.next_at >= o.deadline_at)
-        behind = update(t.leases).where(*mine, line.next_at > now, ~newer)
-        paused = update(t.endpoints).where(e.platform_id == bindparam("k_platform_id"), e.open_until > now)
-        seen = update(t.heartbeats).where(h.platform_id == bindparam("k_platform_id"), h.at > now)
-        self.back = (
-            compiled(behind.values(next_at=func.max(sooner, case((dated, line.urgent_at), else_=sooner)), **lease)),
-            compiled(paused.values(open_until=e.open_until + by_s)),
-            compiled(seen.values(at=h.at + by_s)),
-        )
-
-
-def set_clock(write: ClockSet, statements: ClockStatements, execute: Callable[[str, tuple[Any, ...]], int]) -> None:
-    """Move what waits."""
-    given = {"k_platform_id": write.platform_id, "by_s": write.by_s, "since": write.since, "now": write.now}
-    for statement in statements.forward if write.by_s > 0 else statements.back:
-        execute(statement.sql, statement.bind(given))
 
 
 class VolumeStatements:
@@ -623,8 +597,8 @@ class Shared:
         it anew."""
         key = kind, platform_id, name
         if key not in self._noted:
-            row = self._tx.one(self._s.noted[kind], k_platform_id=platform_id, k_name=name)
-            self._noted[key] = noted_from(kind, row) or kind(platform_id, name)
+            found = self._s.operations[kind].noted(self._tx.all, platform_id, name)
+            self._noted[key] = found[0] if found else kind(platform_id, name)
         return cast("Noted", self._noted[key])
 
     def notices_counted(self, platform_id: str, name: str, over: int, most: int) -> int:

@@ -27,16 +27,14 @@ from kz_compliance_sdk.adapters.sql.sqlite import (
     open_connection,
     store_error,
 )
-from kz_compliance_sdk.adapters.sql.statements import Behind, Compiled, LineStatements, Shared, Statements, set_clock
+from kz_compliance_sdk.adapters.sql.statements import Behind, Compiled, LineStatements, Shared, Statements
 from kz_compliance_sdk.adapters.sql.view import View
 from kz_compliance_sdk.domain import fold
 from kz_compliance_sdk.domain.change import (
     Change,
-    ClockSet,
     Happened,
     Leased,
     Operation,
-    Write,
     happenings,
 )
 from kz_compliance_sdk.domain.change import operations as operations_in
@@ -149,14 +147,14 @@ class SqliteTransaction:
         try:
             view = View(self, job.platform_id)
             change, value = job.work(view)
-            keys = {key for write in change for key in keys_of(write)}
+            keys = keys_of(change)
             if keys & self.keys:
                 raise Behind
         except Behind:
             self.flush()
             view = View(self, job.platform_id)
             change, value = job.work(view)
-            keys = {key for write in change for key in keys_of(write)}
+            keys = keys_of(change)
         if happened := happenings(change):
             names = {(one.platform_id, one.stream) for one in happened if one.stream.startswith(OWING)}
             before = [self.ledger.stream(*name) for name in names]
@@ -237,7 +235,8 @@ class SqliteTransaction:
             self._messages.write(self.statements, self._execute, self._execute_many)
             self._execute_many(self.statements.inserts["cases"], [*self._rows_of_cases()])
             self._cases.clear()
-            self._write(staged)
+            facts = operations_in(chain.from_iterable(staged))
+            write_operations(facts, self.statements.operations, self.private, self._execute, self._execute_many)
             # What an attempt came to was written before what its events settle: its own message can be among these.
             self._messages.write_settled(self.statements, self._execute)
             for erased in sorted(self._erased):
@@ -271,14 +270,6 @@ class SqliteTransaction:
             # Whoever made it write has nothing to do with it, and what was staged beside it is not written either: the
             # batch must be given up, and each of its works tried alone.
             raise ChangeRefused(error) from error
-
-    def _write(self, staged: Iterable[Change]) -> None:
-        facts = operations_in(chain.from_iterable(staged))
-        write_operations(facts, self.statements.operations, self.private, self._execute, self._execute_many)
-        for change in staged:
-            for write in change:
-                if type(write) is ClockSet:
-                    set_clock(write, self.statements.clock_set, self._execute)
 
     def commit(self) -> None:
         self.flush()
@@ -392,13 +383,12 @@ def _of_event(event: Any) -> tuple[str, ...]:
     return (f"i{came.key}", f"n{event.notice}") if type(event) is Lodged else (f"i{came.key}",)
 
 
-def keys_of(write: Write) -> tuple[str, ...]:
-    """What a write speaks of. Two works of one batch that share a key must see each other. An event needs none, unless
+def keys_of(change: Change) -> set[str]:
+    """What a change speaks of. Two works of one batch that share a key must see each other. An event needs none, unless
     it takes a number that no other case may take: the ledger keeps each stream of the batch as the works before have
     left it."""
-    if type(write) is Happened:
-        return _of_event(write.event)
-    return write.speaks_of if isinstance(write, Operation) else ()
+    told = (key for one in happenings(change) for key in _of_event(one.event))
+    return {*told, *(key for one in operations_in(change) for key in one.speaks_of)}
 
 
 def write_operations(

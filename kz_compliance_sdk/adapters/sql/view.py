@@ -26,7 +26,7 @@ from kz_compliance_sdk.domain import fold
 from kz_compliance_sdk.domain.actor import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.believed import as_made, check_held, leaving, read_case, wordless_case
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import LEASE_S, Attempt, OutboxMessage
+from kz_compliance_sdk.domain.change import LEASE_S, OutboxMessage
 from kz_compliance_sdk.domain.checkpoints import Checkpoint
 from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.holding import believed_objects, names_of
@@ -35,7 +35,7 @@ from kz_compliance_sdk.domain.messages import NOTIFIER, alert_in, as_owed, astra
 from kz_compliance_sdk.domain.values import ALERTS, MESSAGES, case_in, stream_of, stream_of_message
 from kz_compliance_sdk.errors import NotFound, StoreDamaged
 from kz_compliance_sdk.ports import Due, Found, SentAs, WaitsFor
-from kz_compliance_sdk.ports.store import Noted
+from kz_compliance_sdk.ports.store import Fact, Noted
 
 T = TypeVar("T")
 _NO_TEXT = "\ufffd"
@@ -295,10 +295,10 @@ class View:
             found.append(message.but(deadline_at=one.due_at or None))
         return found
 
-    def attempts(self, case_id: str, message_id: str, after: int) -> list[Attempt]:
-        self._tx.shared.check_written(f"m{message_id}")
-        given = {"k_platform_id": self._platform, "k_case_id": case_id, "k_message_id": message_id, "after": after}
-        return [rows.attempt_from(row) for row in self._tx.all(self._s.attempts, **given)]
+    def noted(self, kind: type[Fact], *key: str, after: int | None = None) -> list[Fact]:
+        found: list[Fact] = self._s.operations[kind].noted(self._tx.all, self._platform, *key, after=after)
+        self._tx.shared.check_written(*(key for one in found for key in one.speaks_of))
+        return found
 
     def due_messages(self, endpoint: str, now: int, limit: int) -> list[OutboxMessage]:
         return self._first(self._s.due_messages, self._may_leave, limit, k_endpoint=endpoint, now=now)

@@ -279,9 +279,8 @@ def store_page(tables: Iterable[Table] = metadata.tables.values()) -> str:
 
 def _stored(table: Table) -> str:
     columns = "".join(_column(column) for column in table.columns)
-    kinds = ", and in part ".join(_KINDS[kind] for kind in table.info["kinds"])
     head = "| Column | Type | What it holds |\n|---|---|---|\n"
-    return f"\n## {table.name}\n\n{table.comment} Kind: {kinds}.\n\n{head}{columns}"
+    return f"\n## {table.name}\n\n{table.comment} Kind: {_KINDS[table.info['kind']]}.\n\n{head}{columns}"
 
 
 def _column(column: Column[Any]) -> str:

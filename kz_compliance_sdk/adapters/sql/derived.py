@@ -46,7 +46,7 @@ _Row = tuple[Any, ...]
 
 appeals = new_table(
     "appeals",
-    ("rows",),
+    "rows",
     "By what an appeal is found: made of the chain of its case.",
     of_platform(),
     Column("appeal_id", String(36), primary_key=True, comment="made of a digest of your number"),
@@ -59,7 +59,7 @@ Index("appeals_due", appeals.c.platform_id, appeals.c.state, appeals.c.due_at, a
 Index("appeals_case", appeals.c.platform_id, appeals.c.case_id)
 preserved = new_table(
     "preserved",
-    ("rows",),
+    "rows",
     "A sealed copy that is kept: made of the streams of the objects of its case.",
     of_platform(),
     Column("case_id", String(36), primary_key=True, comment="whose measure"),
@@ -70,7 +70,7 @@ preserved = new_table(
 Index("preserved_until", preserved.c.platform_id, preserved.c.until)
 tallies = new_table(
     "tallies",
-    ("rows",),
+    "rows",
     "A case in the public figures: made of its chain. It outlives the erasure.",
     of_platform(),
     Column("case_id", String(36), primary_key=True, comment="which case"),

@@ -46,7 +46,7 @@ _KEY = ("platform_id", "key", "body", "case_id")
 
 inbox = new_table(
     "inbox",
-    ("rows",),
+    "rows",
     "By what a message is found that came: made of the stream that tells of it.",
     of_platform(),
     Column("key", String(32), primary_key=True, comment="of sender and message id: a keyed digest"),

@@ -81,7 +81,7 @@ streams = Table(
     Column("platform", String(64), nullable=False, comment="whose"),
     Column("name", String(200), nullable=False, comment="such as case/ and a reference"),
     comment="The name of each stream; all else is keyed by its number, which is hashed nowhere.",
-    info={"kinds": ("ledger",)},
+    info={"kind": "ledger"},
 )
 Index("streams_name", streams.c.platform, streams.c.name, unique=True)
 
@@ -92,7 +92,7 @@ def _stream() -> Column[int]:
 
 events = new_table(
     "events",
-    ("ledger",),
+    "ledger",
     "What happened, each event a link of the chain of its stream. Inserted into and nothing else.",
     _stream(),
     Column("seq", Integer, primary_key=True, comment="counts from 1"),
@@ -107,7 +107,7 @@ events = new_table(
 )
 parts = new_table(
     "parts",
-    ("ledger",),
+    "ledger",
     "Words and bodies beside an event.",
     _stream(),
     Column("seq", Integer, primary_key=True, comment="of which event"),
@@ -118,7 +118,7 @@ parts = new_table(
 )
 keys = new_table(
     "keys",
-    ("ledger",),
+    "ledger",
     "The key of what lies encrypted in a stream.",
     _stream(),
     Column("class", String(8), primary_key=True, comment="of which parts: erasable or kept"),
@@ -133,7 +133,7 @@ keys = new_table(
 )
 log = new_table(
     "log",
-    ("ledger",),
+    "ledger",
     "The order of everything on a platform, without gaps.",
     Column("platform", String(64), primary_key=True, comment="whose"),
     Column("n", BigInteger, primary_key=True, comment="the line, from 1"),
@@ -145,7 +145,7 @@ log = new_table(
 Index("log_stream", log.c.stream, log.c.seq, unique=True)
 tiles = new_table(
     "tiles",
-    ("ledger",),
+    "ledger",
     "Nodes of the tree over the log, one for 256 of the level below: made anew at will, nothing is believed of them.",
     Column("platform", String(64), primary_key=True, comment="whose"),
     Column("level", Integer, primary_key=True, comment="from 1; level 0 is the log"),

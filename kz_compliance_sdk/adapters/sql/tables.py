@@ -35,9 +35,7 @@ Kind = Literal["ledger", "rows", "operations"]
 repeat under the same key."""
 
 
-def new_table(
-    name: str, kinds: tuple[Kind, ...], what: str, *columns: SchemaItem, blobs: tuple[str, ...] = ()
-) -> Table:
+def new_table(name: str, kind: Kind, what: str, *columns: SchemaItem, blobs: tuple[str, ...] = ()) -> Table:
     """A table without rowid: rows live in the primary key's tree, one tree less to write for each insert. SQLite takes
     any type anywhere, and text that looks like the bytes hashes to nothing: `blobs` are bytes and nothing else."""
     checked = " AND ".join(f"typeof({column}) = 'blob'" for column in blobs)
@@ -48,7 +46,7 @@ def new_table(
         *columns,
         *([held] if blobs else []),
         comment=what,
-        info={"kinds": kinds},
+        info={"kind": kind},
         sqlite_with_rowid=False,
     )
 
@@ -65,7 +63,7 @@ def in_list(name: str) -> Any:
 
 cases = new_table(
     "cases",
-    ("rows",),
+    "rows",
     "By what a case is found: made of its chain.",
     of_platform(),
     Column("id", String(36), primary_key=True, comment="the reference"),
@@ -115,7 +113,7 @@ Index("cases_leased", cases.c.platform_id, cases.c.lease_expires_at, sqlite_wher
 
 watches = new_table(
     "watches",
-    ("operations",),
+    "operations",
     "When a case is looked at next. Its line is made with the row, and goes once the case has ended.",
     of_platform(),
     Column("case_id", String(36), primary_key=True, comment="which case"),
@@ -129,7 +127,7 @@ Index("watches_due", watches.c.platform_id, watches.c.watch_at)
 # each random place costs a page in every commit.
 outbox = new_table(
     "outbox",
-    ("rows",),
+    "rows",
     "A message that has still to leave, or waits for a person: made of the chain of its case.",
     of_platform(),
     Column("case_id", String(36), primary_key=True, comment="whose it is; empty for an alert of no case"),
@@ -170,7 +168,7 @@ Index("outbox_held", outbox.c.platform_id, outbox.c.id, sqlite_where=_held, post
 
 leases = new_table(
     "leases",
-    ("operations",),
+    "operations",
     "When a message is tried next, and who has it in hand. Its line is made with the row, and goes with it.",
     of_platform(),
     Column("case_id", String(36), primary_key=True, comment="as in outbox"),
@@ -199,7 +197,7 @@ Index(
 
 attempts = new_table(
     "attempts",
-    ("operations",),
+    "operations",
     "A try to send a message.",
     of_platform(),
     Column("case_id", String(36), primary_key=True, comment="as in outbox"),
@@ -213,7 +211,7 @@ attempts = new_table(
 
 cursors = new_table(
     "cursors",
-    ("operations",),
+    "operations",
     "How far a feed was read, and how often a message came again.",
     of_platform(),
     Column("feed", String(64), primary_key=True, comment="the feed; again. and a digest for a message"),
@@ -223,7 +221,7 @@ cursors = new_table(
 
 platform_keys = new_table(
     "platform_keys",
-    ("ledger",),
+    "ledger",
     "What is encrypted or compared for a whole platform.",
     of_platform(),
     Column(
@@ -237,7 +235,7 @@ platform_keys = new_table(
 
 endpoints = new_table(
     "endpoints",
-    ("operations",),
+    "operations",
     "Whether a way out is left alone for a while.",
     of_platform(),
     Column("endpoint", String(32), primary_key=True, comment="regulator or notifier"),
@@ -249,7 +247,7 @@ endpoints = new_table(
 
 heartbeats = new_table(
     "heartbeats",
-    ("operations",),
+    "operations",
     "When a part of the machinery last ran.",
     of_platform(),
     Column("part", String(64), primary_key=True, comment="which"),
@@ -259,7 +257,7 @@ heartbeats = new_table(
 
 refusals = new_table(
     "refusals",
-    ("operations",),
+    "operations",
     "How many messages were refused.",
     of_platform(),
     Column(
@@ -272,7 +270,7 @@ refusals = new_table(
 
 volumes = new_table(
     "volumes",
-    ("rows",),
+    "rows",
     "How many notices came lately, second by second.",
     of_platform(),
     Column("name", String(160), primary_key=True, comment="the authority, or the key that signed"),

@@ -200,17 +200,18 @@ class SqliteTransaction:
         make is noted with these, and what tells of a message that came with the message, what leaves with that."""
         was, case = before.case, after.case
         if after.name.startswith(_CASES):
-            self._cases.setdefault((before.platform, before.name), before)
+            self._cases.setdefault((before.platform, before.name), before if before.seq else None)
         if case.appeals != was.appeals:
             self._indexed.add((before.platform, before.reference, derived.appeals.name))
         if case.tally != was.tally:
             self._indexed.add((before.platform, before.reference, derived.tallies.name))
 
     def _rows_of_cases(self) -> Iterator[tuple[Any, ...]]:
-        """The rows of the cases that are others than before what was staged; of a case that lied, anew."""
+        """The rows of the cases that are others than before what was staged, or of which there may be none."""
         for key, before in self._cases.items():
-            row = case_row(self.ledger.stream(*key))
-            if before is None or row != case_row(before):
+            stream = self.ledger.stream(*key)
+            row = case_row(stream)
+            if stream.case.received_at if before is None else row != case_row(before):
                 yield row
 
     def _note_came(self, happened: list[Happened], seqs: list[int]) -> None:

@@ -7,7 +7,9 @@ import binascii
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import fields
 from functools import wraps
+from operator import attrgetter
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Integer, Table, bindparam, literal_column
@@ -287,17 +289,7 @@ def of_none(row: Row) -> OutboxMessage:
     return OutboxMessage(row[2], row[0], row[1], "page", "", b"", 0, 0)
 
 
-def attempt_row(attempt: Attempt) -> tuple[Any, ...]:
-    return (
-        attempt.platform_id,
-        attempt.case_id,
-        attempt.message_id,
-        attempt.number,
-        attempt.started_at,
-        attempt.ended_at,
-        attempt.result,
-        attempt.detail,
-    )
+attempt_row: Final[Callable[[Attempt], tuple[Any, ...]]] = attrgetter(*(one.name for one in fields(Attempt)))
 
 
 @readable(t.attempts, 1)

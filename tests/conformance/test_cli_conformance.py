@@ -253,6 +253,7 @@ def test_our_own_receiver_holds_all_of_it_within_a_minute(
         code, out, _ = kit("intake", "--url", f"{url}/notices", "--inspect", f"{url}/inspect", "--json")
         stopped(receiver)
     report: dict[str, Any] = json.loads(out)
+    assert "checks" in report, f"no report, and the receiver said {receiver.first_line!r}: {out}"
     broken = [(row["name"], row["came"]) for row in report["checks"] if row["verdict"] != "held"]
     assert (code, broken) == (0, [])
     # One check waits until the receiver gives up, all else is work, which beside other programs takes any time.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -34,6 +35,7 @@ from kz_compliance_sdk.testing.mock_regulator import MockRegulator, Platform, Re
 from kz_compliance_sdk.testing.mock_regulator import asgi_app as regulator_app
 from kz_compliance_sdk.wire.signature import KeyRing
 from tests.docs.blocks import DOCS, blocks
+from tests.waiting import comes
 
 GUIDE = DOCS / "guides" / "conformance.md"
 
@@ -113,6 +115,25 @@ def test_two_answers_on_one_line_stay_apart() -> None:
         line.send(head_of(GET))
         assert line.begins_with(12) == b"HTTP/1.1 202"
         assert [line.answer().body for _ in range(2)] == [b"1", b"2"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="files are counted otherwise")
+def test_an_answer_is_seen_by_a_process_that_has_many_files_open() -> None:
+    import resource
+
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(limits[0], 4096), limits[1]))
+    opened = [os.open(os.devnull, os.O_RDONLY) for _ in range(1024)]
+    try:
+        with answering(b"HTTP/1.1 202 A\r\nContent-Length: 0\r\n\r\n") as url, SocketTransport(url).line() as line:
+            assert not line.has_answer()
+            line.send(head_of(GET))
+            assert comes(line.has_answer)
+            assert line.answer().status == 202
+    finally:
+        for one in opened:
+            os.close(one)
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
 
 def test_a_reset_that_a_handler_asks_for_is_no_answer() -> None:

@@ -10,7 +10,7 @@ import hmac
 import http.client
 import io
 import os
-import select
+import selectors
 import socket
 import ssl
 import threading
@@ -182,7 +182,9 @@ class Line:
 
     def has_answer(self) -> bool:
         """Whether something came, without waiting for it."""
-        return bool(select.select([self._socket], [], [], 0)[0])
+        with selectors.DefaultSelector() as ready:  # `select` takes no descriptor from 1024 on
+            ready.register(self._socket, selectors.EVENT_READ)
+            return bool(ready.select(0))
 
     def close(self) -> None:
         self._raw.close()

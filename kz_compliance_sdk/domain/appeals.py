@@ -154,7 +154,6 @@ def receive(
     """
     if len(text) > _LONGEST_TEXT:
         raise InvalidInput(f"it is longer than {_LONGEST_TEXT} characters.", field="text", remedy="Shorten it.")
-    check_reference(reference)
     if case.erased_at is not None:
         raise IllegalMove(
             f"the case was erased on {local(case.erased_at)}: its ledger and its tally are left, and neither says "

@@ -260,14 +260,12 @@ class Telling(Struct, frozen=True, gc=False):
 
 
 class Step(Struct, frozen=True, gc=False):
-    """A step of the ladder that fired last at `fired_at`, to whom, and who has seen it."""
+    """A step of the ladder that fired last at `fired_at`, and to whom."""
 
     step: str
     fired_at: int
     level: int
     audience: tuple[str, ...]
-    seen_by: int = 0
-    seen_at: int = 0
 
 
 class Tally(Struct, frozen=True, gc=False):

@@ -230,11 +230,6 @@ class ClockStepped(Event, frozen=True, kw_only=True):
 class EscalationSeen(Event, frozen=True, kw_only=True):
     """A person has seen the escalations so far."""
 
-    def apply(self, case: Case, on: Stamped) -> None:
-        for name, step in case.steps.items():
-            if not step.seen_at:
-                alter(case.steps, name, seen_by=on.person, seen_at=on.at)
-
 
 class SuspensionWatched(Event, frozen=True, kw_only=True):
     """The term stands still, and no end of that is known: people are asked whether the suspension still stands; or

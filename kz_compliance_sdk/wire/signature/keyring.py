@@ -316,7 +316,7 @@ def verify(ring: KeyRing, headers: Sequence[tuple[str, str]], body: bytes, now: 
     if not _TIMESTAMP.fullmatch(timestamp):
         raise refusal("timestamp_malformed")
     macs, curve = _candidates(signatures)
-    signed = f"{message_id}.{timestamp}.".encode("ascii") + body
+    signed = f"{message_id}.{timestamp}.".encode() + body
     key = _best(_fitting(ring, signed, macs, curve), now)
     return verified_by(key, "standard-webhooks", signed_at=int(timestamp), now=now, message_id=message_id)
 
@@ -325,7 +325,7 @@ def sign(key: SigningKey, body: bytes, now: int, message_id: str) -> list[tuple[
     """The three headers that sign `body` at `now`. Raises ValueError for an id that no verifier would take."""
     if not _ID.fullmatch(message_id):
         raise ValueError("a message id is 1 to 128 of A-Z a-z 0-9 . _ : -")
-    signed = f"{message_id}.{now:010d}.".encode("ascii") + body
+    signed = f"{message_id}.{now:010d}.".encode() + body
     if key.algorithm == "hmac-sha256":
         version, signature = "v1", hmac.digest(key.material, signed, "sha256")
     else:

@@ -70,6 +70,11 @@ def test_an_authority_without_a_mandate_for_the_category() -> None:
     assert found(narrow, category="fraud") == []
 
 
+@pytest.mark.parametrize("name", [{"url": "https://social.example/p/7"}, {"object_id": "post-7"}])
+def test_an_address_or_an_object_identifies_by_itself(name: dict[str, str]) -> None:
+    assert found(items=[{"item_id": "7", "content_type": "post", **name}]) == []
+
+
 def test_a_whole_account_is_identified_where_an_account_is_meant() -> None:
     account = {"item_id": "1", "account_ref": "user-1"}
     assert found(items=[{**account, "content_type": "channel"}]) == []

@@ -499,6 +499,16 @@ def _kept(office: Driver) -> str:
     return case
 
 
+def test_a_case_of_which_all_is_kept_is_open_until_that_is_reported(office: Driver) -> None:
+    _, case = _issued(office)
+    office.decide(case, items={"1": OWN_TERMS, "2": OWN_TERMS})
+    _pass_window(office)
+    assert office.case(case)["closed_at"] is not None, "the control"
+    office.regulator_is_down()
+    _by_push(office, case, "withdrawn", None)
+    assert (office.case(case)["state"], office.case(case)["closed_at"]) == ("lifted", None)
+
+
 def test_one_person_lifts_by_appeal_what_has_no_order(office: Driver) -> None:
     case = _kept(office)
     office.reverse(LEGAL, office.appeal(case))

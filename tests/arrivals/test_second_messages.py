@@ -10,6 +10,7 @@ import pytest
 from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.case import Case, CaseState
+from kz_compliance_sdk.domain.change import LEASE_S
 from kz_compliance_sdk.domain.notice import Item, Notice, RequestedDeadline
 from kz_compliance_sdk.domain.running_time import steps_of
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput, LeaseLost, NotAllowed
@@ -75,6 +76,22 @@ def test_an_item_that_names_another_object_frees_the_first_and_is_decided_anew(h
     assert case.state is CaseState.CLOSED
     assert effects(host) == ({"A": "restore", "B": "remove"} if again.is_measure else {"A": "restore"})
     assert outcomes(host) == {"1": again.wording.outcome}
+
+
+def test_a_measure_that_somebody_carries_out_while_its_notice_is_amended_is_lifted_with_it(host: Host) -> None:
+    host.push(about("A"), "m-1")
+    host.decide(proposal(measure("1")))
+    assert "enforce" in [one.kind for one in host.delivery.lease(8)]
+    host.push(about("A", revision=2), "m-2")
+    (item,) = host.case(about("A").notice_id).items
+    assert (item.status, item.measure) == ("open", "remove"), "it can still come into force"
+    host.push(builders.cancellation(about("A", revision=2), "withdrawn", revision=2), "m-3")
+    (item,) = host.case(about("A").notice_id).items
+    assert item.status == "lifting"
+    for _ in range(3):
+        host.world.clock.advance(LEASE_S + 1)
+        host.drain()
+    assert effects(host) == {"A": "restore"}
 
 
 def test_an_object_that_is_no_longer_named_and_not_replaced_is_reported_under_its_old_id(host: Host) -> None:

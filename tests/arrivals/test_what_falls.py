@@ -155,6 +155,12 @@ def test_the_level_of_a_reminder_only_rises(office: Driver) -> None:
     assert _pages(office, "reminded") == [(("moderator", "lead"), 40)] * 2
 
 
+def test_what_could_not_be_read_has_no_type_in_an_export(office: Driver) -> None:
+    case = office.break_off(1)
+    (received,) = office.export(LEGAL, case)["received"]
+    assert received["type"] == "unreadable"
+
+
 def test_what_cannot_be_used_has_the_term_and_is_admitted_with_it(office: Driver) -> None:
     case = office.break_off(1)
     due_at, received = office.clock() + 24 * HOUR, int(office.clock())

@@ -55,6 +55,18 @@ def test_what_asked_for_a_second_person_outlives_the_words_of_the_decision(at: S
     assert [one["rules"] for one in before] == [["instruction_recorded"]] * len(FORMS)
 
 
+def test_the_digest_of_a_decision_goes_with_its_words(at: Scene) -> None:
+    case_id = at.case(decided=False)
+    at.office.decide("none", case_id=case_id)
+    at.outbox.settle()
+    (before,) = document(full(at, case_id), "case.json")["decisions"]
+    at.desk.take(LEAD, case_id, commands.AskErasure("subject_request"))
+    at.desk.take(HEAD, case_id, commands.Erase())
+    (after,) = document(full(at, case_id), "case.json")["decisions"]
+    assert len(before["digest"]) == 64
+    assert after["digest"] is None
+
+
 def test_what_is_missing_without_an_erasure_or_after_one_is_found_by_both(at: Scene, independent: Any) -> None:
     """The control: an insider with the right key takes the report and its receipt out and says that they are gone."""
     case_id = at.case()

@@ -147,6 +147,14 @@ def test_the_words_are_marked_as_unreviewed(at: Scene, lang: str) -> None:
     assert (marked in files["report.html"].decode()) is (marked in files["README.txt"].decode()) is unreviewed
 
 
+def test_each_word_of_an_event_has_a_line_of_its_own_behind_its_facts(at: Scene) -> None:
+    _, page = opened(full(at, at.case()))["report.html"].decode().split("</style>")
+    told = re.findall(r"\{[^<]*\n[^<]*(?=<)", page)
+    assert any("\nmessage: " in facts for facts in told)
+    for facts in told:
+        assert all(re.match(r"[a-z_0-9]+: ", line) for line in facts.split("\n")[1:]), facts
+
+
 @pytest.mark.parametrize(("lang", "kind"), [("kk", "нұсқама"), ("ru", "предписание"), ("en", "prescription")])
 def test_the_facts_of_the_case_are_told_in_words_with_the_code_beside(at: Scene, lang: Lang, kind: str) -> None:
     """The words for a kind of demand are those of the public figures."""

@@ -94,6 +94,11 @@ def test_where_every_part_is_hidden_the_total_goes() -> None:
     assert check(counts_one, [Sum(TOTAL, (part("a"), part("b")))])[TOTAL] == "covering"
 
 
+def test_where_nothing_is_left_to_hide_a_small_count_is_veiled() -> None:
+    counts = {TOTAL: 3, part("a"): 1, part("b"): 1, part("c"): 1}
+    assert check(counts, [Sum(TOTAL, (part("a"), part("b"), part("c")))]) == dict.fromkeys(counts, "veiled")
+
+
 def test_the_same_number_elsewhere_is_hidden_too() -> None:
     """A part that is covered must not stand in another figure that says the same."""
     counts = {TOTAL: 22, part("a"): 2, part("b"): 20, ("same", ""): 20}

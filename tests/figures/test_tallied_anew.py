@@ -61,6 +61,14 @@ def test_what_changes_no_figure_of_an_ended_case_counts_it_no_second_time(host: 
     host.check_chains()
 
 
+def test_each_reminder_counts_once(host: Host) -> None:
+    removed(host)
+    for n in (1, 2):
+        host.push(builders.reminder(a_notice()), f"again-{n}")
+        (tally,) = tallies_of(host.store.queries(PLATFORM))
+        assert json.loads(tally.facts)["events"]["remind"] == n
+
+
 def test_a_case_that_ended_and_was_not_counted_is_named(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     queries = host.store.queries(PLATFORM)
     counts = removed(host, seed=1)

@@ -90,6 +90,13 @@ def test_every_form_holds_the_same_numbers(seed: int) -> None:
     assert of_page == Counter((figure, shown) for (figure, _), shown in told.items())
 
 
+def test_the_table_names_each_time_after_what_it_is() -> None:
+    report = a_report(random_tallies(1, 120))
+    rows = list(csv.DictReader(io.StringIO(figures_csv(report).decode(), newline="")))
+    times = {row["figure"] for row in rows if row["figure"].startswith("seconds_")}
+    assert times == {f"seconds_to_{end}_{part}" for end in ("decision", "receipt") for part in ("median", "p95")}
+
+
 @pytest.mark.parametrize("seed", range(12))
 def test_no_small_count_is_shown_or_follows_from_what_is(seed: int) -> None:
     """A reader solves the linear equations of everything that adds up; no hidden count has a single solution."""

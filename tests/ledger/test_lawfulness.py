@@ -500,6 +500,13 @@ def test_an_approval_is_held_to_the_policy_under_which_it_was_proposed(chains: d
     assert "approval" not in inside.edit("proposed", policy="another-1").laws()
 
 
+def test_a_worldwide_measure_takes_a_second_person_under_every_policy(chains: dict[str, Chain]) -> None:
+    scene, forge, law = FORGED["worldwide decided by one"]
+    unknown = replace(forge(chains[scene]), policy=chains[scene].policy.model_copy(update={"version": "another"}))
+    assert law in unknown.laws()
+    assert law not in replace(chains[scene], policy=unknown.policy).laws(), "the control"
+
+
 def test_what_is_not_known_is_not_judged(chains: dict[str, Chain]) -> None:
     """Without the words of an erased case, and by another policy."""
     for how in ("another category", "due later", "a step before its time"):

@@ -77,6 +77,14 @@ def test_the_published_consistency_proofs(first: int, size: int) -> None:
     assert _hex(_consistency(HASHES[:size], first)) == CONSISTENCY[first, size]
 
 
+@pytest.mark.parametrize("size", range(9))
+def test_of_no_leaves_and_of_all_there_is_nothing_to_prove(size: int) -> None:
+    assert _consistency(HASHES[:size], 0) == _consistency(HASHES[:size], size) == []
+    for never in (-1, size + 1):
+        with pytest.raises(IndexError):
+            _consistency(HASHES[:size], never)
+
+
 # The formulas of RFC 9162, sections 2.1.1, 2.1.3.1 and 2.1.4.1, word for word. They share nothing with the module.
 
 

@@ -179,7 +179,7 @@ def test_a_broken_chain_is_named_and_holds_up_no_other(office: Driver) -> None:
     assert sql(office, "SELECT category FROM cases WHERE id = ?", bad) == [("fraud",)], "it stays as it is"
 
 
-def test_a_row_that_nobody_can_mend_holds_up_no_other(office: Driver) -> None:
+def test_a_row_that_nobody_can_mend_holds_up_no_other(office: Driver, caplog: pytest.LogCaptureFixture) -> None:
     cases = sorted(office.issue(n) for n in (1, 2, 3))
     with closing(choose_driver().module.connect(office.path, isolation_level=None)) as raw:
         raw.execute("UPDATE cases SET category = 'fraud'")
@@ -187,6 +187,8 @@ def test_a_row_that_nobody_can_mend_holds_up_no_other(office: Driver) -> None:
         raw.execute(f"CREATE TRIGGER of_somebody_else {refused}")
     lies = tuple((case, ("category",)) for case in (cases[0], cases[2]))
     assert office.desk.sweep() == Swept(3, lies, (cases[1], "log"))
+    assert "a sweep failed and takes each case alone: " in caplog.text
+    assert f"{cases[1]}: its row cannot be mended: " in caplog.text
     office.deliver()
     assert {"case_unreadable", "row_mended"} <= set(office.pages())
 

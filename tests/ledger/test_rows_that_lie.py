@@ -201,6 +201,24 @@ def test_a_step_that_a_line_put_off_fires_once_the_line_is_mended(tmp_path: Path
     assert pages["put off"] == pages["calm"]
 
 
+def test_a_step_that_fired_on_time_fires_no_second_time_once_the_line_is_mended(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
+    case = office.issue()
+    due = office.desk.store.queries(office.platform_id).case(case).watch_at
+    assert due is not None
+    office.wait(due - office.clock())
+    office.watch()
+    fired = [one["step"] for one in office.case(case)["escalations"]]
+    assert fired
+    lie(office, "UPDATE watches SET watch_at = watch_at + 864000")
+    assert office.desk.sweep().mended == (case,)
+    for _ in range(2):
+        office.watch()
+        office.wait(1)
+    events = office.desk.store.queries(office.platform_id).records(case).stream.events
+    assert [on.event.steps for on in events if on.kind == "escalated"] == [tuple(fired)]
+
+
 def test_a_list_is_in_the_order_of_the_queue_whatever_is_watched_next(tmp_path: Path) -> None:
     host = opened(tmp_path)
     for seed in (1, 2):

@@ -13,10 +13,11 @@ import pytest
 
 from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.change import LEASE_S
+from kz_compliance_sdk.domain.report import Question, Statement
 from kz_compliance_sdk.ports import RetryAt, TellResult, Told
 from tests.case_makers import measure, proposal
 from tests.scene import LEAD, M2, Host, World
-from tests.walks.rare_scenes import SECOND_LAWYER, appealed, case_of, closed
+from tests.walks.rare_scenes import DOWN, SECOND_LAWYER, appealed, cancel, case_of, closed, notice_about, regulator
 
 DAY = 86_400
 
@@ -75,3 +76,17 @@ def test_a_reminder_that_was_tried_is_void_with_its_appeal(host: Host) -> None:
         SECOND_LAWYER, host.appeals.case_of(appeal), commands.DecideAppeal(appeal, "uphold", "it is what the law says")
     )
     assert _states(host, "page").count("void") == 2
+
+
+def test_a_question_that_was_tried_is_void_once_nothing_is_left_to_ask(host: Host) -> None:
+    notice = notice_about("A", "B")
+    host.push(notice, "m-1")
+    lease = host.taking.claim(M2).result()
+    assert lease is not None
+    asked = Question(text=(Statement(lang="ru", text="Какая часть?"),))
+    host.take(M2, lease.case.id, commands.RequestClarification(lease.token, [asked], text_checked=True))
+    regulator(host, acknowledgement=DOWN, clarification=DOWN)
+    cancel(host, notice, "1")
+    assert _states(host, "clarification") == ["queued"], "of the second item it is still to be known"
+    cancel(host, notice, "2")
+    assert _states(host, "clarification") == ["void"]

@@ -309,6 +309,17 @@ def test_what_waits_in_vain_is_erased_when_its_time_is_over_and_waits_no_more(tm
     assert office.faults() == []
 
 
+def test_what_waits_in_vain_is_erased_in_the_very_second_that_its_time_is_over(tmp_path: Path) -> None:
+    office = office_in(tmp_path)
+    name = waits_in(office)
+    office.wait(office.desk.settings.retention.unmatched_days * DAY - 1)
+    office.retention()
+    assert kinds(office, name) == ["lodged"]
+    office.wait(1)
+    office.retention()
+    assert kinds(office, name) == ["lodged", "erased"]
+
+
 def test_what_a_row_calls_old_is_not_erased_before_its_time(tmp_path: Path) -> None:
     office = office_in(tmp_path)
     name = waits_in(office)

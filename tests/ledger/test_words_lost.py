@@ -7,12 +7,14 @@ import pytest
 
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.domain import commands
+from kz_compliance_sdk.domain.believed import Reading
 from kz_compliance_sdk.domain.case import Case, CaseState
+from kz_compliance_sdk.domain.events.arrivals import Answered, Opened
 from kz_compliance_sdk.domain.notice import Item, Notice
 from kz_compliance_sdk.errors import StoreDamaged
 from kz_compliance_sdk.testing import builders
 from tests.case_makers import a_notice, measure, proposal, refusal
-from tests.scene import LEGAL, M1, Host
+from tests.scene import LEAD, LEGAL, M1, Host
 from tests.store.conftest import tamper
 
 pytestmark = pytest.mark.writes_by_itself
@@ -128,3 +130,32 @@ def test_a_lift_whose_object_nobody_can_name_is_asked_of_nobody_and_claimed_by_n
     host.take(LEGAL, case.id, commands.RecordUndoable("1", "lifted by hand: nobody can tell the machine what"))
     host.drain()
     assert [item["outcome"] for item in host.world.regulator.reports()[-1]["items"]] == ["cannot_comply"]
+
+
+def test_a_word_that_is_lost_later_takes_nothing_from_the_message_on_which_the_case_rests(host: Host) -> None:
+    host.push(about("1"), "m-1")
+    (before,) = host.cases()
+    order = commands.Suspend("a court", "2-9", host.world.clock(), "article 1", "ab" * 32)
+    host.take(LEAD, before.id, order)
+    lose(host, "suspended", "proof_sha256")
+    (after,) = host.cases()
+    assert after.message == before.message
+    assert after.message[1] == "m-1"
+
+
+@pytest.mark.parametrize("is_lost", [True, False])
+def test_what_an_answer_calls_another_object_is_not_named_any_more_also_if_nobody_can_read_the_answer(
+    host: Host, is_lost: bool
+) -> None:
+    host.push(about("1"), "m-1")
+    host.decide(proposal(measure("1")))
+    elsewhere = (Item(item_id="1", object_id="post-elsewhere"),)
+    host.push(builders.clarification(about("1"), "ask").model_copy(update={"items": elsewhere}), "m-2")
+    records = host.records(host.cases()[0].id)
+    reading = Reading(records.stream.reference)
+    for on in records.stream.events:
+        if isinstance(on.event, Answered) and is_lost:
+            reading.lose(on.event)
+        elif isinstance(on.event, Opened | Answered):
+            reading.read(on.event, {"message": records.words[on.seq, "message"] or b""})
+    assert {n: one.object_id for n, one in reading.named.items()} == ({} if is_lost else {2: "post-elsewhere"})

@@ -75,6 +75,14 @@ def test_an_appeal_is_recorded_once_with_its_own_clock_and_its_text_sealed(host:
     host.check_chains()
 
 
+@pytest.mark.parametrize("reference", ["", "Ivan Petrov", "\udcff", "7" * 129])
+def test_a_reference_that_is_no_plain_number_is_refused(host: Host, reference: str) -> None:
+    case_id = removed(host)
+    with pytest.raises(InvalidInput) as refused:
+        appealed(host, case_id, reference=reference)
+    assert refused.value.field == "reference"
+
+
 def test_a_reference_of_another_appeal_is_refused(host: Host) -> None:
     case_id = removed(host, items=2)
     appealed(host, case_id)

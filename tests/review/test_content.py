@@ -272,6 +272,21 @@ def test_it_is_compared_once_more_also_when_the_look_at_the_approval_failed(host
     assert case_of(host, lease).state is CaseState.QUEUED
 
 
+def test_a_look_that_fails_after_what_changed_was_seen_is_told_anew(host: Host) -> None:
+    lease = claimed(host, category="election_rules")
+    digest = propose(host, lease)
+    host.world.content.fail_next(RuntimeError("down"))
+    host.take(LEGAL, lease.case.id, commands.Approve(digest))
+    host.world.content.write("post:A", "edited")
+    assert pages(host).count("content_unresolved") == 1
+    again = host.taking.claim(M1).result()
+    assert again is not None
+    for _ in range(2):
+        host.world.content.fail_next(RuntimeError("down"))
+        look(host, again)
+    assert pages(host).count("content_unresolved") == 2, "once more, and once only"
+
+
 def test_whoever_may_not_approve_moves_nothing(host: Host) -> None:
     lease = claimed(host, category="election_rules")
     digest = propose(host, lease)

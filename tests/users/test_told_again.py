@@ -62,6 +62,15 @@ def test_an_end_that_leaves_while_the_measure_comes_back_is_not_the_last_word(ho
     assert told(host) == ["remove", "restored", "remove"]
 
 
+def test_each_of_two_appeals_against_one_decision_has_its_own_answer(host: Host) -> None:
+    case_id = removed(host)
+    for reference in ("A-1", "A-2"):
+        one = appealed(host, case_id, reference=reference)
+        host.take(LEGAL, case_id, commands.DecideAppeal(one.appeal_id, "uphold", "it is what the law says"))
+        host.drain()
+    assert [kind for _, kind in host.world.messenger.kinds()] == ["measure", "appeal_decided", "appeal_decided"]
+
+
 @pytest.mark.writes_by_itself
 @pytest.mark.parametrize("outcome", ["uphold", "reverse"])
 def test_an_appeal_is_decided_although_the_notice_cannot_be_read_any_more(host: Host, outcome: str) -> None:

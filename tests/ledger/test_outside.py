@@ -231,7 +231,8 @@ def test_other_words_under_the_right_key_are_not_those_of_the_event(outside: Out
     where = "WHERE stream = 1 AND seq = 2 AND name = 'reasons'"
     for words, found in ((b"others", True), (b"held: the reasons of it", False)):
         ((held,),) = outside.run(f"SELECT bytes FROM parts {where}")
-        salt = part_keys._open[PLATFORM, ONE, "erasable"].decrypt(held, _bound(PLATFORM, ONE, 2, _part(b"", b"")))[:16]
+        bound = _bound(PLATFORM, ONE, 2, "reasons", "erasable")
+        salt = part_keys._open[PLATFORM, ONE, "erasable"].decrypt(held, bound)[:16]
         made = part_keys.seal(PLATFORM, ONE, 2, _part(salt, words))
         said = tried(outside, f"UPDATE parts SET bytes = ? {where}", values=(made,))
         assert bool(said) is found

@@ -92,6 +92,16 @@ def test_nothing_is_acknowledged_and_nobody_joins(
     assert refused.value.code == code
 
 
+def test_a_process_that_has_written_nothing_yet_acknowledges_nothing_either(
+    store: SqliteStore, path: Path, open_store: OpenStore
+) -> None:
+    saved(store, 1)
+    second = open_store()
+    attack("replaced", path, "")
+    with pytest.raises(StoreUnusable, match="Nothing is acknowledged any more"):
+        saved(second, 2)
+
+
 @pytest.mark.parametrize(("how", "end"), [one for one in product(ATTACKS, ENDS) if one not in FATAL])
 def test_control_without_the_watch_it_would_be_acknowledged(
     how: str, end: str, store: SqliteStore, path: Path, monkeypatch: pytest.MonkeyPatch

@@ -225,13 +225,15 @@ class PartKeys:
     def seal(self, platform: str, stream: str, seq: int, part: Part) -> bytes:
         """A part as it is stored. `check` and `made` were called for its class before."""
         key = self._open[platform, stream, part.cls]
-        return key.encrypt(part.salt + part.data, _bound(platform, stream, seq, part), self._entropy(_NONCE))
+        return key.encrypt(
+            part.salt + part.data, _bound(platform, stream, seq, part.name, part.cls), self._entropy(_NONCE)
+        )
 
     def open(self, platform: str, stream: str, seq: int, name: str, said: Sealed, data: bytes) -> Part | None:
         """A part, None if it is not the one of which its event speaks, or opens with no key."""
         try:
             self.check(platform, stream, said.cls)
-            bound = _bound(platform, stream, seq, Part(name, said.cls, b"", b""))
+            bound = _bound(platform, stream, seq, name, said.cls)
             plain = self._open[platform, stream, said.cls].decrypt(data, bound)
         except (InvalidTag, KeyError, StoreDamaged):
             return None
@@ -239,8 +241,8 @@ class PartKeys:
         return found if opens(said, found) else None
 
 
-def _bound(platform: str, stream: str, seq: int, part: Part) -> bytes:
-    return f"kz-compliance/part/v1\n{platform}\n{stream}\n{seq}\n{part.name}\n{part.cls}".encode()
+def _bound(platform: str, stream: str, seq: int, name: str, cls: str) -> bytes:
+    return f"kz-compliance/part/v1\n{platform}\n{stream}\n{seq}\n{name}\n{cls}".encode()
 
 
 # -------------------------------------------------------------------------------------------- what is personal in a row

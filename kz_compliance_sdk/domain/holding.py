@@ -261,14 +261,10 @@ def escalate(case: Case, policy: Policy, stamp: Stamp) -> Change:
     """Fire the steps of the ladder that are due, once and as one page, and set when the watch must look next."""
     if case.watch_at is None or case.watch_at > stamp.at:
         return ()
-    over: tuple[Happened, ...] = ()
-    now, times = case, running_time.ladder_times(case, stamp.at)
-    if running_time.is_lifting(case):
-        pass
-    elif running_time.stands_still(case, stamp.at):
+    if running_time.stands_still(case, stamp.at) and not running_time.is_lifting(case):
         return _look_again(case, stamp)
-    elif case.running_watch_at is not None:
-        now, over = resumed(case, stamp)
+    now, over = resumed(case, stamp)
+    times = running_time.ladder_times(now, stamp.at)
     steps = clock.steps_due(
         policy.ladder,
         since=stamp.at if now.watch_at is None else now.watch_at,
@@ -276,7 +272,7 @@ def escalate(case: Case, policy: Policy, stamp: Stamp) -> Change:
         unclaimed=is_untouched(case),
         **times,
     )
-    following = clock.next_step_at(policy.ladder, after=stamp.at, **times)
+    following = running_time.woken(now, clock.next_step_at(policy.ladder, after=stamp.at, **times), stamp.at)
     due = clock.merged(steps)
     if due is None:
         return written(now.but(watch_at=following), *over)

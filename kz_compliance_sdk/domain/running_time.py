@@ -87,6 +87,19 @@ def next_look(case: Case, at: int) -> int:
     return max(known) if len(known) == len(ends) and known else at + clock.LOOK_S
 
 
+def is_over(case: Case, at: int) -> bool:
+    """Whether the case still says that its order is suspended, and it is no longer. Whether its term ever stood still
+    is another question: it does not where it had run out before, nor once the case has ended."""
+    return "suspended" in case.flags and not any(one.has_effect(at) for one in case.suspensions)
+
+
+def woken(case: Case, step_at: int, at: int) -> int:
+    """When the watch must look at a case whose ladder runs on: at its next step, or at the end of a suspension."""
+    if "suspended" not in case.flags:
+        return step_at
+    return at if is_over(case, at) else min(step_at, next_look(case, at))
+
+
 def ladder_stopped_at(case: Case, at: int) -> int | None:
     """The time of the next step, on the clock as if nothing had been paused; None once the case has ended."""
     if case.watch_at is None:
@@ -104,7 +117,7 @@ def planned(case: Case, stopped_at: int | None, at: int) -> Case:
     if stands_still(case, at):
         return case.but(running_watch_at=stopped_at, watch_at=next_look(case, at))
     watch_at = stopped_at + shown_due_at(case, at) - case.due_at + case.clock_shift_s
-    return case.but(running_watch_at=None, watch_at=watch_at)
+    return case.but(running_watch_at=None, watch_at=woken(case, watch_at, at))
 
 
 def replanned(case: Case, policy: Policy, at: int) -> Case:
@@ -126,14 +139,14 @@ def on_the_term_again(case: Case, policy: Policy, at: int) -> dict[str, Any]:
 
 
 def resumed(case: Case, stamp: Stamp) -> tuple[Case, tuple[Happened, ...]]:
-    """A case whose pause has ended goes on with what was left of its term, unless the time to lift leads; and what is
-    told of that: the clock ended it, whoever comes upon it. Any other stays."""
-    if case.running_watch_at is None or stands_still(case, stamp.at):
+    """A case of which a suspension is over goes on with what was left of its term, unless the time to lift leads; and
+    what is told of that: the clock ended it, whoever comes upon it. Any other stays."""
+    if not is_over(case, stamp.at):
         return case, ()
     told = happened(case, office.SuspensionWatched(over=True), stamp, by=SYSTEM)
     after = moved(case, None, told)
-    plans = not is_lifting(case)
-    return planned(after, case.running_watch_at, stamp.at) if plans else after, (told,)
+    stood_still = case.running_watch_at is not None and not is_lifting(case)
+    return planned(after, case.running_watch_at, stamp.at) if stood_still else after, (told,)
 
 
 def clock_of(case: Case, messages: Iterable[OutboxMessage], now: int) -> ClockView:

@@ -321,3 +321,54 @@ def test_a_proposal_that_was_sent_back_is_no_answer_while_the_authority_is_asked
     office.ask(M1, case, token)
     with pytest.raises(LeaseLost):
         office.propose(M1, case, token)
+
+
+def _suspended(office: Driver, case: str) -> None:
+    """Its order is suspended for two hours."""
+    office.suspend(HEAD, case, until_at=office.clock() + 2 * HOUR)
+    office.confirm_suspension(LEAD, case)
+
+
+def _ended_while_suspended(office: Driver) -> str:
+    """A case that ended when a suspension was over that the watch had not come to yet."""
+    case = office.issue(1)
+    _suspended(office, case)
+    office.propose(M1, case, office.claim(M1, case))
+    office.approve(LEAD, case)
+    office.wait(3 * HOUR)
+    office.deliver()
+    assert office.case(case)["state"] == "closed"
+    return case
+
+
+def _is_over(office: Driver, case: str) -> bool:
+    office.watch()
+    office.deliver()
+    return "suspended" not in office.case(case)["flags"] and office.pages().count("suspension_over") == 1
+
+
+def test_a_suspension_that_began_after_the_term_ran_out_is_over_at_its_end(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
+    case = office.issue(1)
+    office.wait(26 * HOUR)
+    office.watch()
+    _suspended(office, case)
+    office.wait(2 * HOUR - 1)
+    assert not _is_over(office, case)
+    office.wait(1)
+    assert _is_over(office, case)
+
+
+def test_a_suspension_that_ended_with_its_case_is_over_once_the_case_is_reopened(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
+    case = _ended_while_suspended(office)
+    office.reopen(LEAD, case)
+    assert _is_over(office, case)
+
+
+def test_an_amendment_of_an_ended_case_says_that_its_suspension_is_over(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
+    case = _ended_while_suspended(office)
+    office.amend(office.notice(1))
+    assert "suspended" not in office.case(case)["flags"]
+    assert _is_over(office, case)

@@ -33,6 +33,7 @@ from kz_compliance_sdk.domain.ledger import Damage, NewerRelease, Stamped
 from kz_compliance_sdk.domain.messages import (
     NAMED_BY,
     acknowledgement_body,
+    as_all_owed,
     as_owed,
     astray,
     effect_body,
@@ -552,10 +553,10 @@ def _makings(stream: Stream, words: _Words) -> Iterator[Making]:
 _WHENEVER = 2**53
 
 
-def lies(held: Mapping[str, OutboxMessage], reference: str, chain: fold.Case) -> Iterator[str]:
+def lies(held: Mapping[str, OutboxMessage], chain: fold.Case) -> Iterator[str]:
     """In what the lines of a stream's messages are not as it has them, in words. How often one was tried is told by its
     attempts, and how long one waits by the sweep alone."""
-    for one in astray(held, reference, chain, _WHENEVER):
+    for one in astray(held, as_all_owed(chain, chain.owed), chain, _WHENEVER):
         if one.id not in chain.messages or chain.messages[one.id].settled:
             yield f"a line of leases is of a message {one.id} that has not to leave"
         else:

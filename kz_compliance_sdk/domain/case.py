@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import structs
 
@@ -274,6 +274,9 @@ def _in_place(items: Mapping[int, fold.Item]) -> Iterator[int]:
             yield from reversed(chain)
 
 
+_UNNAMED: Final = ItemState("", 0)
+
+
 def _items(case: fold.Case, words: Words) -> Iterator[ItemState]:
     for number in _in_place(case.items):
         held = case.items[number]
@@ -284,8 +287,9 @@ def _items(case: fold.Case, words: Words) -> Iterator[ItemState]:
             yield item
             continue
         name = _name(number, case, words)
-        yield (item or ItemState(name, number)).but(
+        yield (item or _UNNAMED).but(
             item_id=f"{name}~{number}" if held.renamed else name,
+            number=number,
             status=held.status,
             action=held.action,
             ground=held.ground,

@@ -590,9 +590,9 @@ class Kept:
     def __init__(self) -> None:
         self._streams: dict[tuple[str, str], tuple[Stream, Mapping[str, int]]] = {}
 
-    def of(self, platform: str, name: str) -> Stream:
-        """A stream as it was when it was kept; empty where nothing is."""
-        return self._streams.get((platform, name), (Stream(platform, name), {}))[0]
+    def of(self, platform: str, name: str) -> Stream | None:
+        """A stream as it was when it was kept; None where nothing is."""
+        return self._streams.get((platform, name), (None,))[0]
 
     def still(self, platform: str, name: str, retired: Mapping[str, int]) -> Stream:
         """What need not be read again of a stream: all but its last event, by which the rest is known again. Nothing

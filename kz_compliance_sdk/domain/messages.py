@@ -48,6 +48,7 @@ from kz_compliance_sdk.domain.transitions import UNDECIDED
 from kz_compliance_sdk.domain.values import (
     ALERTS,
     alert_id,
+    case_in,
     encoded,
     instant_text,
     message_id,
@@ -171,13 +172,16 @@ _ROW_STATES: Mapping[str, RowState] = MappingProxyType(
 )
 
 
+_BLANK: Final = OutboxMessage("", "", "", "page", "", b"", 0, 0)
+
+
 def as_owed(platform_id: str, reference: str, owed: fold.Message) -> OutboxMessage:
     """A message as its chain has it, before its first try. It carries bytes if it is an alert of a case: what else
     leaves is made of the chain when it does. `reference` is empty for an alert of none."""
     lane = report_lane(reference) if owed.kind == "report" else owed.object
     own = owed.kind == "page" and not owed.at_seq
     body = alert_body(reference, owed.reason, owed.about_at, owed.audience, owed.level) if own else b""
-    return OutboxMessage.of(
+    return _BLANK.but(
         id=owed.id,
         platform_id=platform_id,
         case_id=reference,
@@ -413,6 +417,7 @@ _STATES: Final = MappingProxyType[str, MessageState](
     {"waiting": "waiting", "parked": "parked", "void": "voided", "done": "done"}
 )
 _OF_LINE: Final = ("attempts", "refusals", "refused_since", "lease_token")
+_OF_WAITING: Final = ("state", "next_attempt_at", "lease_expires_at")
 _ENDS: Final = frozenset[MessageState]({"parked", "voided", "done"})
 _EVENTS: Final = MappingProxyType[str, Callable[..., Event]](
     {
@@ -435,11 +440,19 @@ def state_of(message: OutboxMessage) -> MessageState:
     return "begun" if message.attempts else "owed"
 
 
-def astray(held: Mapping[str, OutboxMessage], reference: str, chain: fold.Case, now: int) -> list[OutboxMessage]:
+def as_all_owed(chain: fold.Case, messages: Iterable[fold.Message]) -> dict[str, OutboxMessage]:
+    """These messages of a stream, each as it has it, by their ids."""
+    reference = case_in(chain.stream)
+    return {one.id: as_owed(chain.platform, reference, one) for one in messages}
+
+
+def astray(
+    held: Mapping[str, OutboxMessage], owed: Mapping[str, OutboxMessage], chain: fold.Case, now: int
+) -> list[OutboxMessage]:
     """The messages of a stream whose lines say otherwise than it, or are gone, each as it has it: `held` are the lines
-    that are there, by the ids of their messages. What is owed by nothing is void. Times are UTC seconds."""
-    true = [in_truth(held.get(one.id), as_owed(chain.platform, reference, one), chain, now) for one in chain.owed]
-    owed = {one.id for one in true}
+    that are there, `owed` what is owed, by the ids of their messages. What is owed by nothing is void. Times are UTC
+    seconds."""
+    true = [in_truth(held.get(name), one, chain, now) for name, one in owed.items()]
     void = [one.but(state="void") for name, one in held.items() if name not in owed]
     return [one for one in true if held.get(one.id) != one] + void
 
@@ -449,15 +462,15 @@ def in_truth(line: OutboxMessage | None, owed: OutboxMessage, chain: fold.Case, 
     than anything ever does."""
     if line is None:
         return owed
-    tried = {name: getattr(line, name) for name in _OF_LINE}
-    said = owed.but(**tried)
-    if said.state != "queued":
-        return said
-    at = owed.next_attempt_at + max(0, chain.clock_shift)
-    leaves = line.state != "parked" and line.endpoint == owed.endpoint
-    if leaves and line.next_attempt_at <= max(at, now + LONGEST_PAUSE_S):
-        return said.but(state=line.state, next_attempt_at=line.next_attempt_at, lease_expires_at=line.lease_expires_at)
-    return said.but(next_attempt_at=max(at, now))
+    said = {name: getattr(line, name) for name in _OF_LINE}
+    if owed.state == "queued":
+        at = owed.next_attempt_at + max(0, chain.clock_shift)
+        leaves = line.state != "parked" and line.endpoint == owed.endpoint
+        if leaves and line.next_attempt_at <= max(at, now + LONGEST_PAUSE_S):
+            said |= {name: getattr(line, name) for name in _OF_WAITING}
+        else:
+            said["next_attempt_at"] = max(at, now)
+    return owed.but(**said)
 
 
 def moved(before: OutboxMessage, after: OutboxMessage, stamp: Stamp, change: Change = ()) -> Change:

@@ -116,7 +116,7 @@ def of_what_leaves(
 ) -> Iterator[str]:
     """What is wrong with the lines and the tries of a stream's messages; `reference` is empty for an alert of no
     case."""
-    yield from lies(lines, reference, chain)
+    yield from lies(lines, chain)
     yield from of_attempts(_made(reference, chain, lines, attempts), attempts)
 
 

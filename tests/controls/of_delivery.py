@@ -82,7 +82,7 @@ CONTROLS: tuple[Control, ...] = (
         "an effect waits until the earlier one on its object is settled",
         OVERVIEW,
         both(
-            instead("adapters.sql.transaction.as_owed", "adapters.sql.derived.as_owed", made=_alone),
+            instead("adapters.sql.transaction.as_owed", "domain.messages.as_owed", made=_alone),
             gives("domain.believed._in_its_lane", what=True),
         ),
         f"{DELIVERY}test_effects_on_one_object_wait_for_each_other",

@@ -64,7 +64,7 @@ def _believed(real: Any) -> Any:
 
     def stream(held: Any, base: Any, rows: Any) -> Any:
         found, kept = real(held, base, rows), held._kept.of(base.platform, base.name)
-        return kept if kept.seq and (found.fault is not None or found.seq < kept.seq) else found
+        return kept if kept and (found.fault is not None or found.seq < kept.seq) else found
 
     return stream
 
@@ -72,7 +72,7 @@ def _believed(real: Any) -> Any:
 def _not_read_on(real: Any) -> Any:
     def stream(held: Any, base: Any, rows: Any) -> Any:
         kept = held._kept.of(base.platform, base.name)
-        return kept if kept.seq else real(held, base, rows)
+        return kept or real(held, base, rows)
 
     return stream
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from kz_compliance_sdk.adapters.sql.checkpoint_reads import faults_of_log
 from kz_compliance_sdk.adapters.sql.keys import MasterKeys, PartKeys
 from kz_compliance_sdk.adapters.sql.ledger import Ledger
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
@@ -105,13 +106,12 @@ class Outside:
     def close(self) -> None:
         self.connection.close()
 
+    def ask(self, statement: Compiled, **given: Any) -> list[Any]:
+        return self.run(statement.sql, *statement.bind(given))
+
     def ledger(self) -> Ledger:
         """What this library reads there."""
-
-        def ask(statement: Compiled, **given: Any) -> list[Any]:
-            return list(self.connection.execute(statement.sql, statement.bind(given)).fetchall())
-
-        return Ledger(sqlite_statements().ledger, PartKeys(MASTER, lambda n: bytes(n)), self._keys, ask)
+        return Ledger(sqlite_statements().ledger, PartKeys(MASTER, lambda n: bytes(n)), self._keys, self.ask)
 
     def found(self) -> list[str]:
         """Everything that reading every stream, every part and the log finds wrong."""
@@ -127,7 +127,7 @@ class Outside:
                     ledger.words(stream, [(on.seq, part) for part in on.event.parts])
                 except Exception as error:  # noqa: BLE001  whatever it is, it is found
                     said.append(f"{type(error).__name__}: {error}")
-        return said + ledger.faults(PLATFORM)[1]
+        return [*said, *faults_of_log(partial(self.ask, k_platform=PLATFORM))]
 
 
 def raw_bytes(path: Path) -> bytes:

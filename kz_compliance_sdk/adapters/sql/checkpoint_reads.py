@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache, partial
 from typing import Any
 
@@ -30,12 +30,13 @@ from kz_compliance_sdk.domain.change import Attempt
 from kz_compliance_sdk.domain.checkpoints import CHECKPOINTS, Checkpoint, LogLine, checkpoint_in
 from kz_compliance_sdk.domain.events.arrivals import Sanctioned
 from kz_compliance_sdk.domain.fold import Chain, Stream
+from kz_compliance_sdk.domain.messages import as_all_owed
 from kz_compliance_sdk.domain.proofs import of_what_leaves
 from kz_compliance_sdk.domain.received import SANCTIONS, sanctions_in
 from kz_compliance_sdk.domain.values import ALERTS
 from kz_compliance_sdk.errors import StoreDamaged
 
-_AT_ONCE = 64
+_AT_ONCE, _LINES = 64, 1_000
 
 
 class CheckpointReads(Reads):
@@ -50,7 +51,7 @@ class CheckpointReads(Reads):
         with self._reading() as connection:
             strange = strange_doings(connection)
         wrong = sanctions_in(self.streams_beside(SANCTIONS, Sanctioned.called))[1]
-        yield from (("", what) for what in dict.fromkeys((*strange, *wrong, *self._log_faults())))
+        yield from (("", what) for what in dict.fromkeys((*strange, *wrong, *faults_of_log(self._asked))))
         yield from self._lodged_faults()
         with self._reading() as connection:
             left = orphans(connection, self._platform)
@@ -93,14 +94,6 @@ class CheckpointReads(Reads):
             for row in of_case(connection.dialect.name).rows(connection, t.attempts.name, self._platform, ""):
                 tried[row[2]].append(private.attempt_from(row))
         return tried
-
-    def _log_faults(self) -> Iterator[str]:
-        after, last = 0, -1
-        while after != last:
-            last = after
-            with self._reading() as connection:
-                after, found = self._ledger(connection).faults(self._platform, after)
-            yield from found
 
     def _lodged_faults(self) -> Iterator[tuple[str, str]]:
         """What is wrong with the messages that no case took when they came, and with their rows, each behind the name
@@ -157,6 +150,37 @@ class CheckpointReads(Reads):
         return [row[0] for row in found]
 
 
+def faults_of_log(asked: Callable[..., list[Any]]) -> Iterator[str]:
+    """What is wrong with a platform's log, in words: a number left out, a line whose event is gone or is another one
+    or stands before the one that it follows, a stream that is gone or has another name."""
+    log, after = sqlite_statements().log, -(2**63)  # from the beginning no number is too small to be a line
+    while after is not None:
+        some = {"k_n": after, "n": _LINES}
+        # Asked first: what is appended meanwhile comes again with the next lines.
+        ((after,),) = asked(log.walk_ends, **some)
+        for row in asked(log.walk, **some):
+            yield from _wrong_line(row)
+
+
+def _wrong_line(row: Any) -> Iterator[str]:
+    """What is wrong with a line of the log, in words."""
+    n, stream, seq, name, behind, is_gone, no_next, no_stream, is_other, too_early, renamed = row
+    if n is None:
+        yield f"the log holds a line without a number, of event {seq} of stream {stream}"
+        return
+    if no_next:
+        yield f"the log goes on with {n} behind {behind}"
+    if no_stream:
+        yield f"line {n} of the log: there is no stream {stream} on this platform"
+    elif is_other:
+        what = "is gone" if is_gone else "is not the one that was logged"
+        yield f"line {n} of the log: event {seq} of {name.decode('utf-8', 'replace')} {what}"
+    elif too_early:
+        yield f"line {n} of the log: what stands before event {seq} of this stream comes after it"
+    elif renamed:
+        yield f"line {n} of the log: stream {stream} had another name when it began"
+
+
 def orphans(connection: Connection, platform_id: str) -> list[tuple[str, str]]:
     """The id of each case that is not there while something of it is, or was put there; and in which tables."""
     left: dict[str, list[str]] = {}
@@ -170,18 +194,16 @@ def orphans(connection: Connection, platform_id: str) -> list[tuple[str, str]]:
 def _orphans() -> CompoundSelect[Any]:
     loose: tuple[Table, ...] = (inbox.inbox, t.outbox, t.leases, t.attempts)
     platform: BindParameter[str] = bindparam("platform")
-    left = union(
-        *(
-            select(table.c.case_id, literal(table.name).label("place")).where(
-                table.c.platform_id == platform, *((table.c.case_id != "",) if table in loose else ())
-            )
-            for table in (t.watches, *dict(CASE_TABLES).values(), *DERIVED)
+    lying = [
+        select(table.c.case_id.label("case_id"), literal(table.name).label("place")).where(
+            table.c.platform_id == platform,
+            ~exists().where(t.cases.c.platform_id == platform, t.cases.c.id == table.c.case_id),
+            *((table.c.case_id != "",) if table in loose else ()),
         )
-    ).subquery()
-    gone = ~exists().where(t.cases.c.platform_id == platform, t.cases.c.id == left.c.case_id)
-    lying = select(left.c.case_id, left.c.place).where(gone)
+        for table in (t.watches, *dict(CASE_TABLES).values(), *DERIVED)
+    ]
     chains = lost_cases(platform).add_columns(literal("streams").label("place"))
-    return union(lying, chains).order_by("case_id", "place")
+    return union(*lying, chains).order_by("case_id", "place")
 
 
 def of_no_stream(connection: Connection) -> list[str]:
@@ -202,4 +224,5 @@ def _faults_of_alert(
         return  # its chain says what is wrong
     if [*map(tuple, stored)] != derived.messages_of(stream.case):
         yield f"the row of {stream.name} in outbox is not that of its stream"
-    yield from of_what_leaves("", stream.case, rows.by_lines("", lines, stream.case), tried)
+    messages = as_all_owed(stream.case, stream.case.messages.values())
+    yield from of_what_leaves("", stream.case, rows.by_lines(lines, messages), tried)

@@ -33,7 +33,7 @@ from sqlalchemy import (
 )
 
 from kz_compliance_sdk.adapters.sql.keys import DataKey, PartKeys
-from kz_compliance_sdk.adapters.sql.rows import AT_MOST, ONLY_ONE
+from kz_compliance_sdk.adapters.sql.rows import ONLY_ONE
 from kz_compliance_sdk.adapters.sql.sqlite import OVERWRITE_ALL, OVERWRITE_IN_PLACE
 from kz_compliance_sdk.adapters.sql.tables import metadata, new_table
 from kz_compliance_sdk.domain.actor import SYSTEM
@@ -214,15 +214,6 @@ class LedgerStatements:
         self.last_named = compiled(select(raw(func.max(s.name))).where(s.platform == bindparam("k_platform"), *among))
         mine = log.c.platform == bindparam("k_platform")
         self.last_logged = compiled(select(func.max(log.c.n)).where(mine))
-        found = log.outerjoin(events, and_(e.stream == log.c.stream, e.seq == log.c.seq))
-        found = found.outerjoin(streams, and_(s.n == log.c.stream, s.platform == log.c.platform))
-        which = map(whole, (log.c.n, log.c.stream, log.c.seq))
-        first = case((log.c.seq == literal_column("1"), raw(e.content)))
-        one = log.alias("one")
-        ahead = select(whole(one.c.n)).where(one.c.stream == log.c.stream, one.c.seq == log.c.seq - literal_column("1"))
-        held = (raw(s.name), raw(log.c.hash), raw(e.hash), first, ahead.limit(ONLY_ONE).scalar_subquery())
-        told = select(*which, *held).select_from(found)
-        self.walk = compiled(told.where(mine, log.c.n > bindparam("k_n")).order_by(log.c.n).limit(AT_MOST))
         here = e.stream == bindparam("k_stream"), e.seq == bindparam("k_seq")
         self.hash = compiled(select(raw(e.hash)).where(*here))
         gone = p.stream == bindparam("k_stream"), p["class"] == text("'erasable'"), p.bytes.is_not(None)
@@ -348,31 +339,6 @@ class Ledger:
         self.streams(platform, [stream])
         return self._part_keys.erasable(platform, stream)
 
-    def faults(self, platform: str, after: int = 0) -> tuple[int, list[str]]:
-        """What is wrong with the next lines of the log, as sentences: a number left out, a line whose event is gone or
-        is another one or stands before the one that it follows, a stream that is gone or has another name. Also the
-        number of the last line that was read; at the end that is `after`."""
-        found: list[str] = []
-        # From the beginning no number is too small to be a line.
-        rows = self._all(self._s.walk, k_platform=platform, k_n=after or -(2**63), n=1_000)
-        for n, stream, seq, name, logged, stored, first, ahead in rows:
-            if n is None:
-                found.append(f"the log holds a line without a number, of event {seq} of stream {stream}")
-                continue
-            if n != after + 1:
-                found.append(f"the log goes on with {n} behind {after}")
-            if name is None:
-                found.append(f"line {n} of the log: there is no stream {stream} on this platform")
-            elif stored is None or stored != logged:
-                what = "is gone" if stored is None else "is not the one that was logged"
-                found.append(f"line {n} of the log: event {seq} of {name.decode('utf-8', 'replace')} {what}")
-            elif seq > 1 and (ahead is None or ahead >= n):
-                found.append(f"line {n} of the log: what stands before event {seq} of this stream comes after it")
-            elif first is not None and b'"stream":"%b"' % name not in first:
-                found.append(f"line {n} of the log: stream {stream} had another name when it began")
-            after = n
-        return after, found
-
     def logged(self, platform: str) -> int:
         """The number of the log's last line, those of this batch among them; 0 before the first."""
         if platform not in self._logged:
@@ -385,7 +351,7 @@ class Ledger:
     # ------------------------------------------------------------------------------------------------- reading
 
     def _load(self, platform: str, names: list[str]) -> None:
-        if KEYS in names and any(self._kept.of(platform, name).seq for name in names):
+        if KEYS in names and any(self._kept.of(platform, name) for name in names):
             names.remove(KEYS)
             self._load(platform, [KEYS])  # what is kept is judged by it
         bases = {name: self._base(platform, name) for name in names}
@@ -420,19 +386,20 @@ class Ledger:
     def _stream(self, base: Stream, rows: list[Any]) -> Stream:
         """The stream of these rows, which follow what is known of it. Where it was kept once, that is still in it."""
         platform, name, kept = base.platform, base.name, self._kept.of(base.platform, base.name)
-        number = rows[0][0] or 0 if rows else kept.number
-        stream = Stream(platform, name, number)
+        number = rows[0][0] or 0 if rows else kept.number if kept is not None else 0
         try:
             if rows:
-                for cls, stored in zip(_CLASSES, rows[0][5:7], strict=True):
+                _, _, head, logged, ends, *wrapped = rows[0][:7]
+                for cls, stored in zip(_CLASSES, wrapped, strict=True):
                     if stored is not None:
                         self._part_keys.stored(platform, name, cls, stored)
-                _, _, head, logged, ends = rows[0][:5]
                 links = [_link(platform, name, row) for row in sorted(rows, key=_seq_of)]
                 stream = self._read(base, number, links, logged or 0)
                 if (stream.head, stream.seq) != (head, ends) or logged is None:
                     raise Damage(name, stream.seq + 1, "the log does not end with the stream")
-            if kept.seq and (stream.seq < kept.seq or stream.at(kept.seq).hash != kept.head):
+            else:
+                stream = Stream(platform, name, number)
+            if kept is not None and (stream.seq < kept.seq or stream.at(kept.seq).hash != kept.head):
                 raise Damage(name, kept.seq, "it is gone, or another one than was read before")
         except (Damage, NewerRelease) as fault:
             return Stream(platform, name, number, fault=fault)

@@ -49,6 +49,7 @@ from kz_compliance_sdk.domain.change import (
 from kz_compliance_sdk.domain.fold import Chain, PlatformObject, Stream, Tally
 from kz_compliance_sdk.domain.holding import believed_objects, names_of
 from kz_compliance_sdk.domain.ledger import NewerRelease
+from kz_compliance_sdk.domain.messages import as_all_owed
 from kz_compliance_sdk.domain.proofs import Records
 from kz_compliance_sdk.domain.received import Opens, repeats_of
 from kz_compliance_sdk.domain.user_notices import MESSENGER
@@ -174,7 +175,8 @@ class SqlQueries(FigureReads, CheckpointReads):
         if stream.fault is not None:
             found = self._readable(connection, "outbox", stream.reference, rows.message_from, [])
             return {one.id: one for one in found}
-        return rows.by_lines(stream.reference, self._rows(connection, "leases", stream.reference), stream.case)
+        messages = as_all_owed(stream.case, stream.case.messages.values())
+        return rows.by_lines(self._rows(connection, "leases", stream.reference), messages)
 
     def _readable(
         self, connection: Connection, table: str, case_id: str, read: Callable[[Any], T], unreadable: list[str]

@@ -25,7 +25,6 @@ from kz_compliance_sdk.domain.change import (
 from kz_compliance_sdk.domain.flags import UNREADABLE
 from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.ledger import Roster
-from kz_compliance_sdk.domain.messages import as_owed
 from kz_compliance_sdk.domain.values import stream_of
 from kz_compliance_sdk.errors import InvalidInput, StoreDamaged
 
@@ -274,13 +273,14 @@ def leased_from(row: Row) -> Leased | None:
     return None
 
 
-def by_lines(case_id: str, lines: Iterable[Row], chain: fold.Case) -> dict[str, OutboxMessage]:
-    """The messages of a stream that have a line that can be read, by their ids; one that nothing owes among them."""
+def by_lines(lines: Iterable[Row], messages: Mapping[str, OutboxMessage]) -> dict[str, OutboxMessage]:
+    """Messages of a stream that have a line that can be read, by their ids; one of which it does not tell among
+    them."""
     held: dict[str, OutboxMessage] = {}
     for row in lines:
-        owed = chain.messages.get(row[2])
+        known = messages.get(row[2])
         with suppress(StoreDamaged):
-            held[row[2]] = of_none(row) if owed is None else by_line(as_owed(chain.platform, case_id, owed), row)
+            held[row[2]] = of_none(row) if known is None else by_line(known, row)
     return held
 
 

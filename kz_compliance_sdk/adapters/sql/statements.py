@@ -16,6 +16,7 @@ from typing import Any, Final, Protocol, cast
 import msgspec
 from sqlalchemy import (
     Dialect,
+    Integer,
     Select,
     Table,
     and_,
@@ -124,6 +125,31 @@ class LogStatements:
         of_level = tiles.c.platform == bindparam("k_platform"), tiles.c.level == bindparam("k_level")
         run = tiles.c.n >= bindparam("k_first"), tiles.c.n < bindparam("k_end")
         self.tiles = compiled(select(raw(tiles.c.hash)).where(*of_level, *run).order_by(tiles.c.n))
+        self.walk, self.walk_ends = _walk(compiled)
+
+
+def _walk(compiled: Callable[[Any], Compiled]) -> tuple[Compiled, Compiled]:
+    """What is wrong with the next lines of the log, and the number of the last of them. What is right stays in the
+    database: of most lines nothing is given."""
+    s, e, one, first = streams.c, events.c, log.alias("one"), literal_column("1", Integer)
+    some = select(log).where(log.c.platform == bindparam("k_platform"), log.c.n > bindparam("k_n"))
+    of_log = some.order_by(log.c.n).limit(AT_MOST).subquery("line")
+    line = of_log.c
+    found = of_log.outerjoin(events, and_(e.stream == line.stream, e.seq == line.seq))
+    found = found.outerjoin(streams, and_(s.n == line.stream, s.platform == line.platform))
+    next_to = exists().where(one.c.platform == line.platform, one.c.n == line.n - first)
+    no_next = or_(whole(line.n).is_(None), and_(line.n != first, ~next_to))
+    is_other = or_(e.hash.is_(None), raw(e.hash).is_distinct_from(raw(line.hash)))
+    ahead = exists().where(one.c.stream == line.stream, one.c.seq == line.seq - first, one.c.n < line.n)
+    too_early = and_(line.seq > first, ~ahead)
+    called = literal_column('\'"stream":"\'').concat(s.name).concat(literal_column("'\"'"))
+    renamed = and_(line.seq == first, func.instr(raw(e.content), raw(called)) == literal_column("0"))
+    before = select(func.max(one.c.n)).where(one.c.platform == line.platform, one.c.n < line.n)
+    which = (*map(whole, (line.n, line.stream, line.seq)), raw(s.name))
+    wrong = no_next, s.name.is_(None), is_other, too_early, renamed
+    how = func.coalesce(before.scalar_subquery(), literal_column("0")), e.hash.is_(None)
+    told = select(*which, *how, *wrong).select_from(found).where(or_(*wrong)).order_by(line.n)
+    return compiled(told), compiled(select(func.max(whole(line.n))))
 
 
 def line_from(row: Any) -> LogLine | None:

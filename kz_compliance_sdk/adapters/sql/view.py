@@ -31,8 +31,8 @@ from kz_compliance_sdk.domain.checkpoints import Checkpoint
 from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.holding import believed_objects, names_of
 from kz_compliance_sdk.domain.ledger import LedgerKeys
-from kz_compliance_sdk.domain.messages import NOTIFIER, alert_in, as_owed, astray
-from kz_compliance_sdk.domain.values import ALERTS, MESSAGES, case_in, stream_of, stream_of_message
+from kz_compliance_sdk.domain.messages import NOTIFIER, alert_in, as_all_owed, as_owed, astray
+from kz_compliance_sdk.domain.values import ALERTS, MESSAGES, stream_of, stream_of_message
 from kz_compliance_sdk.errors import NotFound, StoreDamaged
 from kz_compliance_sdk.ports import Due, Found, SentAs, WaitsFor
 from kz_compliance_sdk.ports.store import Fact, Noted
@@ -161,9 +161,10 @@ class View:
         found: dict[str, list[OutboxMessage]] = {}
         gone: list[tuple[fold.Case, int, OutboxMessage]] = []
         for stream, lines in stored:
-            case_id, chain = case_in(stream.name), stream.case
-            held = rows.by_lines(case_id, lines, chain)
-            found[stream.name] = astray(held, case_id, chain, self._tx.now)
+            chain = stream.case
+            owed = as_all_owed(chain, chain.owed)
+            held = rows.by_lines(lines, owed)
+            found[stream.name] = astray(held, owed, chain, self._tx.now)
             gone += [(chain, at, one) for at, one in enumerate(found[stream.name]) if one.id not in held]
         tries = self._tries([one for _, _, one in gone])
         for chain, at, one in gone:

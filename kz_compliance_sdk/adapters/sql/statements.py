@@ -174,16 +174,28 @@ def lines(read: Callable[..., list[Any]], after: int, until: int | None = None) 
 
 
 class Compiled:
-    """SQL text in the driver's own style, and the names of its parameters in their order."""
+    """SQL text in the driver's own style, and the names of its parameters in their order. It is compiled when it is
+    first asked for: a short command runs few of all."""
 
-    __slots__ = ("_defaults", "_rows", "names", "sql")
+    __slots__ = ("_defaults", "_of", "_rows", "names", "sql")
+    sql: str
+    names: tuple[str, ...]
+    _defaults: dict[str, Any]
 
     def __init__(self, statement: ClauseElement, dialect: Dialect) -> None:
+        self._of = statement, dialect
+        self._rows: dict[int, str] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        """What is not there yet."""
+        if name not in ("sql", "names", "_defaults"):
+            raise AttributeError(name)
+        statement, dialect = self._of
         compiled = statement.compile(dialect=dialect)
         self.sql = str(compiled)
-        self.names: tuple[str, ...] = tuple(compiled.positiontup or ())  # type: ignore[attr-defined]
-        self._defaults: dict[str, Any] = dict(compiled.params)
-        self._rows: dict[int, str] = {}
+        self.names = tuple(compiled.positiontup or ())  # type: ignore[attr-defined]
+        self._defaults = dict(compiled.params)
+        return getattr(self, name)
 
     def of_rows(self, count: int) -> str:
         """The text of an INSERT for so many rows at once. Each run of a statement lets go of the interpreter's lock and
@@ -406,7 +418,7 @@ class Statements:
 
 @cache
 def sqlite_statements() -> Statements:
-    """Those for SQLite. A process compiles them once: that takes longer than to open a file."""
+    """Those for SQLite. A process compiles each once."""
     return Statements(sqlite.dialect(paramstyle="qmark"))
 
 

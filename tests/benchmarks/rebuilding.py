@@ -1,4 +1,5 @@
-"""The rows of a large store made anew from its ledger, and the hourly walk over all of it, by what people run.
+"""The rows of a large store made anew from its ledger, the hourly walk over all of it, and a checkpoint of it, by what
+people run.
 
 The library itself received, claimed and decided the cases. All rows are taken away, made anew by `db rebuild` in a
 process of its own, and compared with those that were there.
@@ -6,6 +7,7 @@ process of its own, and compared with those that were there.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,21 +18,22 @@ from kz_compliance_sdk.adapters.sql.tables import metadata
 from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.commands.base import Command
+from kz_compliance_sdk.evidence.checkpoints import Checkpoints
 from kz_compliance_sdk.ports import Env
 from kz_compliance_sdk.services.sweep import EVERY_S
-from tests.benchmarks import deciding
+from tests.benchmarks import deciding, samples
 from tests.benchmarks.command import used_by
 from tests.benchmarks.rows import Row, Size
 from tests.unguarded import unguard
 
-NAMES = ("rows.rebuild", "rows.memory", "rows.sweep")
+NAMES = ("rows.rebuild", "rows.memory", "rows.sweep", "checkpoint")
 _COMMAND = ("db", "rebuild")
 _NOT_MADE_ANEW = ("volumes",)
 Steps = tuple[Callable[[int], Command[Any]], ...]
 
 
 def run(size: Size) -> list[Row]:
-    """All three rows: a walk over no case, one over rows that are right, and one over none."""
+    """All rows: a walk over no case, one over rows that are right, and one over none; then the first checkpoint."""
     count = size.pick(640, 100_000)
     with size.place() as folder:
         nothing, path = folder / "nothing.sqlite3", folder / "cases.sqlite3"
@@ -42,6 +45,7 @@ def run(size: Size) -> list[Row]:
         assert sum(map(len, before.values())) >= 5 * count, "a case has its own row and one for each message"
         rebuilt = used_by(path, *_COMMAND)
         after = _taken(path)
+        checkpoint, events = _checkpoint(path)
     for name, rows in before.items():
         assert after[name] == rows, f"the rows of {name} are not what they were"
     took, looked = ((used.cpu - start.cpu) / count for used in (rebuilt, swept))
@@ -52,6 +56,10 @@ def run(size: Size) -> list[Row]:
         Row(
             NAMES[2], looked * 100_000 / EVERY_S * 100, "% of a core", bar=5, sense="most",
             note="what it takes to hold the rows of 100,000 such cases against their chains within the hour",
+        ),
+        Row(
+            NAMES[3], checkpoint / events * 10_000, "ms", bar=0.1, sense="most",
+            note=f"CPU of a checkpoint over {events:,} events, for each new case of 10",
         ),
     ]  # fmt: skip
 
@@ -72,6 +80,16 @@ def filled(path: Path, count: int) -> None:
                 for future in [review.take(person, one.case.id, step(one.token)) for one in leases]:
                     future.result()
     store.close()
+
+
+def _checkpoint(path: Path) -> tuple[float, int]:
+    """Seconds of CPU that a checkpoint of all that is new takes, and how many events that are."""
+    store = SqliteStore(path, Env.system())
+    started = time.process_time()
+    made = Checkpoints(store, samples.PLATFORM, seal=None, witnesses=tuple).checkpoint()
+    seconds = time.process_time() - started
+    store.close()
+    return seconds, made.size
 
 
 def _taken(path: Path) -> dict[str, list[tuple[Any, ...]]]:

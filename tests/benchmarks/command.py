@@ -21,8 +21,8 @@ def told():
     pathlib.Path(sys.argv[1]).write_text(re.search(r"VmHWM:\\s+(\\d+)", status)[1])
 
 atexit.register(told)
-from kz_compliance_sdk.faces.cli.app import run
-run(sys.argv[2:])
+from kz_compliance_sdk.faces.cli import main
+main(sys.argv[2:])
 """
 
 

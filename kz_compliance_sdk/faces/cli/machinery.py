@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from kz_compliance_sdk.adapters.troubles import Troubles
 from kz_compliance_sdk.errors import ComplianceError, ConfigError
-from kz_compliance_sdk.faces.cli import screen
+from kz_compliance_sdk.faces.cli import SELDOM, screen
 from kz_compliance_sdk.faces.cli.command import Answer, ContentOption, Option, command, root
 from kz_compliance_sdk.faces.cli.documents import Document
 from kz_compliance_sdk.faces.cli.exits import OK, exit_code
@@ -160,7 +160,6 @@ def worker(
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda _number, _frame: running.stop())
         session.tell(f"Working for {desk.platform_id} on {desk.settings.store.path}")
-        collect_garbage_seldom()
         running.run()
     session.tell("Stopped; nothing was left half done.")
     return None
@@ -301,12 +300,11 @@ _STORED = frozenset({200, 202, 409, 422})
 
 
 def collect_garbage_seldom() -> None:
-    """For a process that does one thing over and over: what the program itself consists of is never looked through
-    again, and what a message or a case leaves behind is nearly all freed without the collector. It was a fifth of the
-    receiver's time, and a sixth of making rows anew."""
+    """For a process that only receives: what the program itself consists of is never looked through again. It was a
+    fifth of the receiver's time."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(10_000, 50, 1_000)
+    gc.set_threshold(*SELDOM)
 
 
 def with_outages_told(app: App, troubles: Troubles) -> App:

@@ -11,7 +11,6 @@ from kz_compliance_sdk.faces.cli.command import Answer, Option, command, config,
 from kz_compliance_sdk.faces.cli.doctor import examine, schema_status
 from kz_compliance_sdk.faces.cli.documents import Document, fields
 from kz_compliance_sdk.faces.cli.exits import FOUND, OK
-from kz_compliance_sdk.faces.cli.machinery import collect_garbage_seldom
 from kz_compliance_sdk.faces.cli.screen import echo
 from kz_compliance_sdk.faces.cli.session import Session
 
@@ -129,7 +128,6 @@ def rebuild(session: Session) -> Answer:
     """
 
     with session.desk() as desk:
-        collect_garbage_seldom()
         swept = desk.sweep(_progress(session, "cases"))
     count, stay = len(swept.lies), len(swept.broken)
     told = [f"{swept.cases} cases: {count} rows were made anew, and {stay} stay as they are."]

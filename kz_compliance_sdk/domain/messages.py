@@ -172,22 +172,32 @@ _ROW_STATES: Mapping[str, RowState] = MappingProxyType(
 )
 
 
+def lane_of(reference: str, owed: fold.Message) -> tuple[str, int]:
+    """In which lane a message waits for others, and its place there; empty where it waits for none."""
+    lane = report_lane(reference) if owed.kind == "report" else owed.object
+    return lane, owed.number if lane else 0
+
+
+def alert_of(reference: str, owed: fold.Message) -> bytes:
+    """The bytes of an alert of a case; empty for whatever else leaves."""
+    own = owed.kind == "page" and not owed.at_seq
+    return alert_body(reference, owed.reason, owed.about_at, owed.audience, owed.level) if own else b""
+
+
 _BLANK: Final = OutboxMessage("", "", "", "page", "", b"", 0, 0)
 
 
 def as_owed(platform_id: str, reference: str, owed: fold.Message) -> OutboxMessage:
     """A message as its chain has it, before its first try. It carries bytes if it is an alert of a case: what else
     leaves is made of the chain when it does. `reference` is empty for an alert of none."""
-    lane = report_lane(reference) if owed.kind == "report" else owed.object
-    own = owed.kind == "page" and not owed.at_seq
-    body = alert_body(reference, owed.reason, owed.about_at, owed.audience, owed.level) if own else b""
+    lane, lane_seq = lane_of(reference, owed)
     return _BLANK.but(
         id=owed.id,
         platform_id=platform_id,
         case_id=reference,
         kind=owed.kind,
         endpoint=owed.endpoint,
-        body=body,
+        body=alert_of(reference, owed),
         created_at=owed.at,
         next_attempt_at=owed.not_before,
         deadline_at=owed.due_at or None,
@@ -195,7 +205,7 @@ def as_owed(platform_id: str, reference: str, owed: fold.Message) -> OutboxMessa
         # Of one whose answer could not be used nobody knows.
         maybe_arrived=owed.state == "unknown" or (owed.state == "parked" and not owed.refused_at),
         lane=lane,
-        lane_seq=owed.number if lane else 0,
+        lane_seq=lane_seq,
         settled_at=owed.refused_at or None,
     )
 

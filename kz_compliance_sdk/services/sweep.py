@@ -52,9 +52,14 @@ class Swept:
     lies: tuple[tuple[str, tuple[str, ...]], ...] = ()
     broken: tuple[str, ...] = ()
 
-    def and_then(self, more: Swept) -> Swept:
-        """What both came to."""
-        return Swept(self.cases + more.cases, self.lies + more.lies, self.broken + more.broken)
+    @classmethod
+    def of(cls, steps: Sequence[Swept]) -> Swept:
+        """What all these came to."""
+        return cls(
+            sum(step.cases for step in steps),
+            tuple(one for step in steps for one in step.lies),
+            tuple(one for step in steps for one in step.broken),
+        )
 
     @property
     def mended(self) -> tuple[str, ...]:
@@ -80,21 +85,21 @@ class Sweep:
             self._next_at = now + EVERY_S
         swept, self._after = self._some(self._after)
         if not self._after:
-            swept = swept.and_then(self._of_log())
+            swept = Swept.of([swept, self._of_log()])
         ended = self._monotonic()
         self._rest_until = ended + (ended - now) * (1 / _SHARE - 1)
         return swept
 
     def all(self, progress: Callable[[int], None] | None = None) -> Swept:
         """Look at every case, without rest. `progress` is told how many cases were looked at. Raises StoreError."""
-        after, whole = "", Swept()
-        while True:
+        after, steps, cases = "", list[Swept](), 0
+        while after or not steps:
             swept, after = self._some(after)
-            whole = whole.and_then(swept)
+            steps.append(swept)
+            cases += swept.cases
             if progress is not None and swept.cases:
-                progress(whole.cases)
-            if not after:
-                return whole.and_then(self._of_log())
+                progress(cases)
+        return Swept.of([*steps, self._of_log()])
 
     def _of_log(self) -> Swept:
         """What the log comes to, and what belongs to no case. A stream that is gone or has another name, and a case
@@ -118,11 +123,11 @@ class Sweep:
         except Conflict as error:
             _log.error("a sweep failed and takes each case alone: %s", error)
         found = self._store.submit(self._platform, lambda tx: ((), tx.found(after, _AT_ONCE))).result()
-        whole = Swept()
+        steps: list[Swept] = []
         for one in found:
-            whole = whole.and_then(self._alone(one.about, after))
+            steps.append(self._alone(one.about, after))
             after = one.about
-        return whole, after if len(found) == _AT_ONCE else ""
+        return Swept.of(steps), after if len(found) == _AT_ONCE else ""
 
     def _alone(self, about: str, after: str) -> Swept:
         try:
@@ -142,7 +147,9 @@ class Sweep:
                 _log.error("%s: %s", one.about, one.fault)
             elif lies := self._mended(one, tx.now, writes):
                 lied.append((one.about, lies))
-                _log.error("%s: its row said otherwise than its chain: %s", one.about, ", ".join(lies))
+        if lied:
+            said = "; ".join(f"{about}: {', '.join(lies)}" for about, lies in lied)
+            _log.error("rows said otherwise than their chains: %s", said)
         writes += (*self._told([about for about, _ in lied], tx), *alerts(tx, self._platform))
         looked_at = sum(not one.about.startswith((ALERTS, MESSAGES)) for one in found)
         after = found[-1].about if len(found) == most else ""

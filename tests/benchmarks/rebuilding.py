@@ -29,7 +29,7 @@ from tests.unguarded import unguard
 NAMES = ("rows.rebuild", "rows.memory", "rows.sweep", "checkpoint")
 _COMMAND = ("db", "rebuild")
 _NOT_MADE_ANEW = ("volumes",)
-Steps = tuple[Callable[[int], Command[Any]], ...]
+Step = Callable[[int], Command[Any]]
 
 
 def run(size: Size) -> list[Row]:
@@ -49,7 +49,7 @@ def run(size: Size) -> list[Row]:
     for name, rows in before.items():
         assert after[name] == rows, f"the rows of {name} are not what they were"
     took, looked = ((used.cpu - start.cpu) / count for used in (rebuilt, swept))
-    note = f"{count:,} open cases of 12 events, three of them their objects', with four messages"
+    note = f"{count:,} open cases of 10 events, three of them their objects', with four messages"
     return [
         Row(NAMES[0], took * 1e6, "us", bar=300, sense="most", note=f"CPU of a case; {note}"),
         Row(NAMES[1], rebuilt.peak, "MiB", bar=300, sense="most", note="peak resident memory of that process"),
@@ -69,16 +69,17 @@ def filled(path: Path, count: int) -> None:
     deciding.filled(path, count)
     store = SqliteStore(path, Env.system())
     review, what = deciding.review_of(store), deciding.proposal(measure=True)
-    looks: Steps = (lambda _: commands.Note("Seen on the page itself."), commands.Renew, commands.Release)
-    decides: Steps = (lambda token: commands.Propose(token, what),)
+    steps: tuple[tuple[str, Step], ...] = (
+        ("moderator-1", commands.Release),
+        ("moderator-2", lambda token: commands.Propose(token, what)),
+    )
     for at in range(0, count, deciding.TOGETHER):
-        for name, steps in (("moderator-1", looks), ("moderator-2", decides)):
+        for name, step in steps:
             person = Actor(name, frozenset({"moderator"}))
             claims = [review.claim(person) for _ in range(min(deciding.TOGETHER, count - at))]
             leases = [deciding.taken(claim.result()) for claim in claims]
-            for step in steps:
-                for future in [review.take(person, one.case.id, step(one.token)) for one in leases]:
-                    future.result()
+            for future in [review.take(person, one.case.id, step(one.token)) for one in leases]:
+                future.result()
     store.close()
 
 

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from kz_compliance_sdk.adapters.sql.rows import lease_row, message_row
+from kz_compliance_sdk.adapters.sql.rows import lease_row
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.config.sections import RetentionSettings
 from kz_compliance_sdk.domain import commands
@@ -17,7 +17,7 @@ from kz_compliance_sdk.services import deadlines
 from kz_compliance_sdk.services.deadlines import follow_clock
 from kz_compliance_sdk.services.health import health_document
 from kz_compliance_sdk.services.privacy import Privacy
-from tests.case_makers import a_notice, measure, proposal
+from tests.case_makers import a_notice, measure, planted_row, proposal
 from tests.clock.stepped import Act, H, Run, acts_of, faults, run
 from tests.scene import M1, PLATFORM, FakePlatform, Host, World
 from tests.store.conftest import raw
@@ -246,7 +246,7 @@ def test_a_day_until_which_a_user_must_not_be_told_stays_that_day(desk: Desk) ->
     day = desk.clock() + DAY
     store = cast("SqliteStore", desk.host.store)
     told = OutboxMessage("m", PLATFORM, case.id, "user_notice", "messenger", b"{}", desk.clock(), day, deadline_at=day)
-    for table, row in (("outbox", message_row(told)), ("leases", lease_row(told))):
+    for table, row in (("outbox", planted_row(told)), ("leases", lease_row(told))):
         raw(store, f"INSERT INTO {table} VALUES ({', '.join('?' * len(row))})", *row)  # noqa: S608
     for by in (AHEAD, -AHEAD, -2 * AHEAD, 2 * AHEAD):
         desk.set(by)

@@ -46,13 +46,9 @@ def _given_up(real: Any) -> Any:
     return later
 
 
-def _alone(real: Any) -> Any:
+def _alone(_real: Any) -> Any:
     """Each effect has a lane of its own, whatever else is to be done with its object."""
-
-    def as_owed(*given: Any) -> Any:
-        return real(*given).but(lane="")
-
-    return as_owed
+    return lambda *_: ("", 0)
 
 
 def _parked_at_once(real: Any) -> Any:
@@ -82,7 +78,7 @@ CONTROLS: tuple[Control, ...] = (
         "an effect waits until the earlier one on its object is settled",
         OVERVIEW,
         both(
-            instead("adapters.sql.transaction.as_owed", "domain.messages.as_owed", made=_alone),
+            instead("adapters.sql.rows.lane_of", "domain.messages.lane_of", made=_alone),
             gives("domain.believed._in_its_lane", what=True),
         ),
         f"{DELIVERY}test_effects_on_one_object_wait_for_each_other",

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from kz_compliance_sdk.adapters.sql.rows import lease_row, message_row
+from kz_compliance_sdk.adapters.sql.rows import lease_row
 from kz_compliance_sdk.adapters.sql.statements import Compiled
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.domain.actor import SYSTEM, Stamp
@@ -17,7 +17,7 @@ from kz_compliance_sdk.domain.events.delivery import Begun
 from kz_compliance_sdk.domain.messages import notify
 from kz_compliance_sdk.errors import Conflict, LeaseLost
 from kz_compliance_sdk.ports import Tx
-from tests.case_makers import PLATFORM, T0
+from tests.case_makers import PLATFORM, T0, planted_row
 from tests.store.conftest import Gate, raw, save, saved
 
 
@@ -31,7 +31,7 @@ def message(name: str, **more: Any) -> OutboxMessage:
 def put(store: SqliteStore, *messages: OutboxMessage) -> None:
     """Put rows and lines where no stream owes anything: here only their order and their indexes are asked for."""
     for one in messages:
-        for table, row in (("outbox", message_row(one)), ("leases", lease_row(one))):
+        for table, row in (("outbox", planted_row(one)), ("leases", lease_row(one))):
             if not one.is_settled:
                 raw(store, f"INSERT INTO {table} VALUES ({', '.join('?' * len(row))})", *row)  # noqa: S608
 

@@ -35,8 +35,7 @@ from kz_compliance_sdk.adapters.sql.tables import Time, cases, in_list, new_tabl
 from kz_compliance_sdk.domain import fold
 from kz_compliance_sdk.domain.fold import PlatformObject, object_in
 from kz_compliance_sdk.domain.holding import names_of
-from kz_compliance_sdk.domain.messages import as_all_owed
-from kz_compliance_sdk.domain.values import ALERTS, stream_of
+from kz_compliance_sdk.domain.values import ALERTS, case_in, stream_of
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.adapters.sql.statements import Compiled, Statements
@@ -110,7 +109,8 @@ def _tallies_of(chain: fold.Case, _objects: object) -> list[_Row]:
 
 def messages_of(chain: fold.Case, _objects: object = ()) -> list[_Row]:
     """What a case, or the stream of an alert, still owes."""
-    return [message_row(one) for one in as_all_owed(chain, chain.owed).values()]
+    case_id = case_in(chain.stream)
+    return [message_row(chain.platform, case_id, one) for one in chain.owed]
 
 
 DERIVED: Final[Mapping[Table, Callable[[fold.Case, Collection[PlatformObject]], Iterable[_Row]]]] = {

@@ -25,6 +25,7 @@ from kz_compliance_sdk.domain.change import (
 from kz_compliance_sdk.domain.flags import UNREADABLE
 from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.ledger import Roster
+from kz_compliance_sdk.domain.messages import alert_of, lane_of
 from kz_compliance_sdk.domain.values import stream_of
 from kz_compliance_sdk.errors import InvalidInput, StoreDamaged
 
@@ -182,19 +183,19 @@ def came_row(platform_id: str, case_id: str, key: str, body: str, seq: int) -> t
     return platform_id, key, body, case_id, "", seq, "", None
 
 
-def message_row(message: OutboxMessage) -> tuple[Any, ...]:
+def message_row(platform_id: str, case_id: str, owed: fold.Message) -> tuple[Any, ...]:
+    """The row of what leaves. It holds no bytes but those of an alert of a case."""
     return (
-        message.platform_id,
-        message.case_id,
-        message.id,
-        message.kind,
-        message.endpoint,
-        message.body if message.kind == "page" and message.case_id else b"",
-        message.created_at,
-        message.deadline_at,
-        message.state if message.state in ("waiting", "parked") else "queued",
-        message.lane,
-        message.lane_seq,
+        platform_id,
+        case_id,
+        owed.id,
+        owed.kind,
+        owed.endpoint,
+        alert_of(case_id, owed) if case_id else b"",
+        owed.at,
+        owed.due_at or None,
+        owed.state if owed.state in ("waiting", "parked") else "queued",
+        *lane_of(case_id, owed),
     )
 
 

@@ -460,8 +460,8 @@ class Messages:
 
     def write(self, statements: Statements, execute: Execute, execute_many: ExecuteMany) -> None:
         """Write the rows of what is owed, and its lines."""
-        made = {key: as_owed(*key[:2], one) for key, one in self._changed.items()}
-        execute_many(statements.inserts["outbox"], [message_row(one) for one in made.values()])
+        execute_many(statements.inserts["outbox"], [message_row(*key[:2], one) for key, one in self._changed.items()])
+        made = {key: as_owed(*key[:2], self._changed[key]) for key in self._owed | self._elsewhere}
         execute_many(statements.inserts["leases"], [lease_row(made[key]) for key in self._owed])
         for key in self._elsewhere - self._owed:
             one = made[key]

@@ -34,6 +34,8 @@ from tests.benchmarks.rows import Row, Size, compared, interleaved
 
 NAMES = ("decide.1", "decide.16")
 TOGETHER = 16
+_WAITING = 4_096
+"""As many works wait at once as a store lets wait, or fewer."""
 MODERATOR = Actor("moderator-1", frozenset({"moderator"}))
 Statements = list[tuple[str, tuple[Any, ...] | list[tuple[Any, ...]]]]
 
@@ -76,8 +78,10 @@ def filled(path: Path, count: int, *, acknowledged: bool = False, items: int = 3
         told = [happened_to(samples.PLATFORM, case.id, Done(message=one), tx.stamp()) for one in case.chain.messages]
         return (*ready.change, *(told if acknowledged else ())), None
 
-    for future in [store.submit(samples.PLATFORM, partial(opened, number=number)) for number in range(count)]:
-        future.result()
+    for start in range(0, count, _WAITING):
+        some = range(start, min(start + _WAITING, count))
+        for future in [store.submit(samples.PLATFORM, partial(opened, number=number)) for number in some]:
+            future.result()
     store.close()
 
 

@@ -19,7 +19,7 @@ from sqlalchemy import (
     union,
 )
 
-from kz_compliance_sdk.adapters.sql import derived, inbox, rows, statements
+from kz_compliance_sdk.adapters.sql import derived, inbox, rows
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql.derived import DERIVED, lost_cases
 from kz_compliance_sdk.adapters.sql.ledger import events, keys, parts, streams
@@ -36,7 +36,8 @@ from kz_compliance_sdk.domain.received import SANCTIONS, sanctions_in
 from kz_compliance_sdk.domain.values import ALERTS
 from kz_compliance_sdk.errors import StoreDamaged
 
-_AT_ONCE, _LINES = 64, 1_000
+_AT_ONCE, _LINES, _LOGGED_AT_ONCE = 64, 1_000, 5_000
+_LAST = 2**63 - 1
 
 
 class CheckpointReads(Reads):
@@ -141,13 +142,31 @@ class CheckpointReads(Reads):
         """The lines of the log behind one number, up to another; None for one that cannot be read."""
         log = sqlite_statements().log
         if stream is not None:
-            return statements.lines(partial(self._asked, log.lines_of, k_name=stream), after, until)
-        return statements.lines(partial(self._asked, log.dated_lines if dated else log.lines), after, until)
+            return _lines(partial(self._asked, log.lines_of, k_name=stream), after, until)
+        return _lines(partial(self._asked, log.dated_lines if dated else log.lines), after, until)
 
     def tiles(self, level: int, first: int, many: int) -> list[bytes]:
         """The kept nodes of a level of the tree over the log, as many of these as there are."""
         found = self._asked(sqlite_statements().log.tiles, k_level=level, k_first=first, k_end=first + many)
         return [row[0] for row in found]
+
+
+def _line_from(row: Any) -> LogLine | None:
+    """A line of the log, None for one that cannot be read."""
+    n, name, seq, hash_, *at = row
+    if None in (n, name, seq, hash_) or len(hash_) != 32:
+        return None
+    return LogLine(n, name.decode("utf-8", "replace"), seq, hash_, *at)
+
+
+def _lines(read: Callable[..., list[Any]], after: int, until: int | None = None) -> Iterator[LogLine | None]:
+    """The lines behind one number, up to another, read in short steps so that no reader holds the file back."""
+    while found := read(k_n=after, k_last=_LAST if until is None else until, n=_LOGGED_AT_ONCE):
+        yield from map(_line_from, found)
+        numbers = [row[0] for row in found if row[0] is not None]
+        if not numbers:
+            return
+        after = numbers[-1]
 
 
 def faults_of_log(asked: Callable[..., list[Any]]) -> Iterator[str]:

@@ -6,7 +6,7 @@ SQLAlchemy's cost is per statement: grouped it vanishes, one by one it is three 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import astuple, dataclass
@@ -78,7 +78,7 @@ from kz_compliance_sdk.domain.change import (
     Watch,
     names_of,
 )
-from kz_compliance_sdk.domain.checkpoints import CHECKPOINTS, Checkpoint, LogLine, checkpoint_in
+from kz_compliance_sdk.domain.checkpoints import CHECKPOINTS, Checkpoint, checkpoint_in
 from kz_compliance_sdk.domain.events.arrivals import Opened
 from kz_compliance_sdk.domain.events.base import Happened
 from kz_compliance_sdk.domain.fold import Stream
@@ -89,10 +89,6 @@ from kz_compliance_sdk.ports.store import Noted
 
 # ----------------------------------------------------------------------------------------------------------- log tree
 # The log as the leaves of a tree, and the nodes of that tree that are kept.
-
-
-_AT_ONCE: Final = 5_000
-_LAST: Final = 2**63 - 1
 
 
 class LogStatements:
@@ -150,24 +146,6 @@ def _walk(compiled: Callable[[Any], Compiled]) -> tuple[Compiled, Compiled]:
     how = func.coalesce(before.scalar_subquery(), literal_column("0")), e.hash.is_(None)
     told = select(*which, *how, *wrong).select_from(found).where(or_(*wrong)).order_by(line.n)
     return compiled(told), compiled(select(func.max(whole(line.n))))
-
-
-def line_from(row: Any) -> LogLine | None:
-    """A line of the log, None for one that cannot be read."""
-    n, name, seq, hash_, *at = row
-    if None in (n, name, seq, hash_) or len(hash_) != 32:
-        return None
-    return LogLine(n, name.decode("utf-8", "replace"), seq, hash_, *at)
-
-
-def lines(read: Callable[..., list[Any]], after: int, until: int | None = None) -> Iterator[LogLine | None]:
-    """The lines behind one number, up to another, read in short steps so that no reader holds the file back."""
-    while found := read(k_n=after, k_last=_LAST if until is None else until, n=_AT_ONCE):
-        yield from map(line_from, found)
-        numbers = [row[0] for row in found if row[0] is not None]
-        if not numbers:
-            return
-        after = numbers[-1]
 
 
 # --------------------------------------------------------------------------------------------------------- statements

@@ -86,6 +86,9 @@ def filled(path: Path, count: int) -> None:
 def _checkpoint(path: Path) -> tuple[float, int]:
     """Seconds of CPU that a checkpoint of all that is new takes, and how many events that are."""
     store = SqliteStore(path, Env.system())
+    queries = store.queries(samples.PLATFORM)
+    assert queries.last_checkpoint() is None
+    assert list(queries.log_lines(0, 1)), "what a process does once is none of its cost"
     started = time.process_time()
     made = Checkpoints(store, samples.PLATFORM, seal=None, witnesses=tuple).checkpoint()
     seconds = time.process_time() - started

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import event
 
 from kz_compliance_sdk.adapters.sql import queries as reads
+from kz_compliance_sdk.adapters.sql.checkpoint_reads import log_statements
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver, open_connection
 from kz_compliance_sdk.adapters.sql.statements import Compiled, Statements
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
@@ -60,7 +61,8 @@ def planning(store: SqliteStore) -> Iterator[Planning]:
 
 def looking(statements: Statements) -> list[tuple[str, Compiled]]:
     """All but the inserts, which have nothing to choose."""
-    return [(path, one) for path, one in found_in(statements) if not one.sql.startswith("INSERT")]
+    of_log = ((f"log.{path}", one) for path, one in found_in(log_statements()))
+    return [(path, one) for path, one in (*found_in(statements), *of_log) if not one.sql.startswith("INSERT")]
 
 
 def test_no_statement_is_planned_anew_for_other_parameters(store: SqliteStore) -> None:

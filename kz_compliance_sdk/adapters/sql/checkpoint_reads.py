@@ -11,10 +11,16 @@ from sqlalchemy import (
     BindParameter,
     CompoundSelect,
     Connection,
+    Integer,
     Table,
+    and_,
     bindparam,
     exists,
+    func,
     literal,
+    literal_column,
+    not_,
+    or_,
     select,
     union,
 )
@@ -22,7 +28,8 @@ from sqlalchemy import (
 from kz_compliance_sdk.adapters.sql import derived, inbox, rows
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql.derived import DERIVED, lost_cases
-from kz_compliance_sdk.adapters.sql.ledger import events, keys, parts, streams
+from kz_compliance_sdk.adapters.sql.ledger import events, keys, log, parts, raw, streams, tiles, whole
+from kz_compliance_sdk.adapters.sql.rows import AT_MOST
 from kz_compliance_sdk.adapters.sql.schema import strange_doings
 from kz_compliance_sdk.adapters.sql.statements import Compiled, sqlite_statements
 from kz_compliance_sdk.adapters.sql.view import CASE_TABLES, Reads, ask, of_case
@@ -33,11 +40,80 @@ from kz_compliance_sdk.domain.fold import Chain, Stream
 from kz_compliance_sdk.domain.messages import as_all_owed
 from kz_compliance_sdk.domain.proofs import of_what_leaves
 from kz_compliance_sdk.domain.received import SANCTIONS, sanctions_in
-from kz_compliance_sdk.domain.values import ALERTS
+from kz_compliance_sdk.domain.values import ALERTS, stream_of
 from kz_compliance_sdk.errors import StoreDamaged
 
 _AT_ONCE, _LINES, _LOGGED_AT_ONCE = 64, 1_000, 5_000
 _LAST = 2**63 - 1
+
+
+# ----------------------------------------------------------------------------------------------------------- log tree
+# The log as the leaves of a tree, and the nodes of that tree that are kept.
+
+
+class LogStatements:
+    """Parameters are named `k_` for keys, `n` is how many rows there may be."""
+
+    def __init__(self, compiled: Callable[[Any], Compiled]) -> None:
+        mine = log.c.platform == bindparam("k_platform"), log.c.n > bindparam("k_n"), log.c.n <= bindparam("k_last")
+        named = log.outerjoin(streams, and_(streams.c.n == log.c.stream, streams.c.platform == log.c.platform))
+        line = (whole(log.c.n), raw(streams.c.name), whole(log.c.seq), raw(log.c.hash))
+        # Looking each event up takes six times as long as the line itself.
+        told = named.outerjoin(events, and_(events.c.stream == log.c.stream, events.c.seq == log.c.seq))
+        of_name = streams.c.platform == bindparam("k_platform"), streams.c.name == bindparam("k_name")
+        here = log.c.stream == select(streams.c.n).where(*of_name).scalar_subquery()
+        some = select(*line).select_from(named).where(*mine)
+        self.lines = compiled(some.order_by(log.c.n).limit(AT_MOST))
+        # By the index of the stream: a range of numbers would be read whole.
+        n = log.c.n + literal_column("0")
+        own = select(*line).select_from(named).where(here, n > bindparam("k_n"), n <= bindparam("k_last"))
+        self.lines_of = compiled(own.order_by(log.c.seq).limit(AT_MOST))
+        dated = select(*line, whole(events.c.at)).select_from(told).where(*mine)
+        self.dated_lines = compiled(dated.order_by(log.c.n).limit(AT_MOST))
+        s = streams.c
+        # Whatever somebody put in the place of a name.
+        of_none = or_(s.name.is_(None), not_(and_(s.name > stream_of(""), s.name < stream_of("~"))))
+        beside = select(s.n, raw(s.name)).where(s.platform == bindparam("k_platform"), s.n > bindparam("k_n"))
+        self.beside = compiled(beside.where(of_none).order_by(s.n).limit(AT_MOST))
+        first = exists().where(events.c.stream == s.n, events.c.seq == 1, events.c.kind == bindparam("began"))
+        so_named = and_(s.name > bindparam("named"), s.name < bindparam("until"))
+        self.beside_of = compiled(beside.where(or_(so_named, first)).order_by(s.n).limit(AT_MOST))
+        of_level = tiles.c.platform == bindparam("k_platform"), tiles.c.level == bindparam("k_level")
+        run = tiles.c.n >= bindparam("k_first"), tiles.c.n < bindparam("k_end")
+        self.tiles = compiled(select(raw(tiles.c.hash)).where(*of_level, *run).order_by(tiles.c.n))
+        self.walk, self.walk_ends = _walk(compiled)
+
+
+def _walk(compiled: Callable[[Any], Compiled]) -> tuple[Compiled, Compiled]:
+    """What is wrong with the next lines of the log, and the number of the last of them. What is right stays in the
+    database: of most lines nothing is given."""
+    s, e, one, first = streams.c, events.c, log.alias("one"), literal_column("1", Integer)
+    some = select(log).where(log.c.platform == bindparam("k_platform"), log.c.n > bindparam("k_n"))
+    of_log = some.order_by(log.c.n).limit(AT_MOST).subquery("line")
+    line = of_log.c
+    found = of_log.outerjoin(events, and_(e.stream == line.stream, e.seq == line.seq))
+    found = found.outerjoin(streams, and_(s.n == line.stream, s.platform == line.platform))
+    next_to = exists().where(one.c.platform == line.platform, one.c.n == line.n - first)
+    no_next = or_(whole(line.n).is_(None), and_(line.n != first, ~next_to))
+    is_other = or_(e.hash.is_(None), raw(e.hash).is_distinct_from(raw(line.hash)))
+    ahead = exists().where(one.c.stream == line.stream, one.c.seq == line.seq - first, one.c.n < line.n)
+    too_early = and_(line.seq > first, ~ahead)
+    called = literal_column('\'"stream":"\'').concat(s.name).concat(literal_column("'\"'"))
+    renamed = and_(line.seq == first, func.instr(raw(e.content), raw(called)) == literal_column("0"))
+    before = select(func.max(one.c.n)).where(one.c.platform == line.platform, one.c.n < line.n)
+    which = (*map(whole, (line.n, line.stream, line.seq)), raw(s.name))
+    wrong = no_next, s.name.is_(None), is_other, too_early, renamed
+    how = func.coalesce(before.scalar_subquery(), literal_column("0")), e.hash.is_(None)
+    told = select(*which, *how, *wrong).select_from(found).where(or_(*wrong)).order_by(line.n)
+    return compiled(told), compiled(select(func.max(whole(line.n))))
+
+
+@cache
+def log_statements() -> LogStatements:
+    return LogStatements(sqlite_statements().compiled)
+
+
+# --------------------------------------------------------------------------------------------------------------- reads
 
 
 class CheckpointReads(Reads):
@@ -120,7 +196,7 @@ class CheckpointReads(Reads):
             after = max(found)
 
     def streams_beside(self, named: str = "", began: str = "") -> Iterator[Chain]:
-        log, after = sqlite_statements().log, -(2**63)
+        log, after = log_statements(), -(2**63)
         ask_for = partial(self._asked, log.beside)
         if named or began:
             ask_for = partial(self._asked, log.beside_of, named=named, until=f"{named}~", began=began)
@@ -140,14 +216,14 @@ class CheckpointReads(Reads):
         self, after: int = 0, until: int | None = None, *, stream: str | None = None, dated: bool = False
     ) -> Iterator[LogLine | None]:
         """The lines of the log behind one number, up to another; None for one that cannot be read."""
-        log = sqlite_statements().log
+        log = log_statements()
         if stream is not None:
             return _lines(partial(self._asked, log.lines_of, k_name=stream), after, until)
         return _lines(partial(self._asked, log.dated_lines if dated else log.lines), after, until)
 
     def tiles(self, level: int, first: int, many: int) -> list[bytes]:
         """The kept nodes of a level of the tree over the log, as many of these as there are."""
-        found = self._asked(sqlite_statements().log.tiles, k_level=level, k_first=first, k_end=first + many)
+        found = self._asked(log_statements().tiles, k_level=level, k_first=first, k_end=first + many)
         return [row[0] for row in found]
 
 
@@ -172,7 +248,7 @@ def _lines(read: Callable[..., list[Any]], after: int, until: int | None = None)
 def faults_of_log(asked: Callable[..., list[Any]]) -> Iterator[str]:
     """What is wrong with a platform's log, in words: a number left out, a line whose event is gone or is another one
     or stands before the one that it follows, a stream that is gone or has another name."""
-    log, after = sqlite_statements().log, -(2**63)  # from the beginning no number is too small to be a line
+    log, after = log_statements(), -(2**63)  # from the beginning no number is too small to be a line
     while after is not None:
         some = {"k_n": after, "n": _LINES}
         # Asked first: what is appended meanwhile comes again with the next lines.

@@ -16,7 +16,6 @@ from typing import Any, Final, Protocol, cast
 import msgspec
 from sqlalchemy import (
     Dialect,
-    Integer,
     Select,
     Table,
     and_,
@@ -27,7 +26,6 @@ from sqlalchemy import (
     func,
     insert,
     literal_column,
-    not_,
     or_,
     select,
     text,
@@ -44,12 +42,8 @@ from kz_compliance_sdk.adapters.sql.lane import ChangeRefused
 from kz_compliance_sdk.adapters.sql.ledger import (
     Ledger,
     LedgerStatements,
-    events,
-    log,
-    raw,
     streams,
     tiles,
-    whole,
 )
 from kz_compliance_sdk.adapters.sql.rows import (
     AT_MOST,
@@ -86,67 +80,6 @@ from kz_compliance_sdk.domain.values import stream_of
 from kz_compliance_sdk.errors import LeaseLost, StoreDamaged
 from kz_compliance_sdk.ports import Asks
 from kz_compliance_sdk.ports.store import Noted
-
-# ----------------------------------------------------------------------------------------------------------- log tree
-# The log as the leaves of a tree, and the nodes of that tree that are kept.
-
-
-class LogStatements:
-    """Parameters are named `k_` for keys, `n` is how many rows there may be."""
-
-    def __init__(self, compiled: Callable[[Any], Compiled]) -> None:
-        mine = log.c.platform == bindparam("k_platform"), log.c.n > bindparam("k_n"), log.c.n <= bindparam("k_last")
-        named = log.outerjoin(streams, and_(streams.c.n == log.c.stream, streams.c.platform == log.c.platform))
-        line = (whole(log.c.n), raw(streams.c.name), whole(log.c.seq), raw(log.c.hash))
-        # Looking each event up takes six times as long as the line itself.
-        told = named.outerjoin(events, and_(events.c.stream == log.c.stream, events.c.seq == log.c.seq))
-        of_name = streams.c.platform == bindparam("k_platform"), streams.c.name == bindparam("k_name")
-        here = log.c.stream == select(streams.c.n).where(*of_name).scalar_subquery()
-        some = select(*line).select_from(named).where(*mine)
-        self.lines = compiled(some.order_by(log.c.n).limit(AT_MOST))
-        # By the index of the stream: a range of numbers would be read whole.
-        n = log.c.n + literal_column("0")
-        own = select(*line).select_from(named).where(here, n > bindparam("k_n"), n <= bindparam("k_last"))
-        self.lines_of = compiled(own.order_by(log.c.seq).limit(AT_MOST))
-        dated = select(*line, whole(events.c.at)).select_from(told).where(*mine)
-        self.dated_lines = compiled(dated.order_by(log.c.n).limit(AT_MOST))
-        s = streams.c
-        # Whatever somebody put in the place of a name.
-        of_none = or_(s.name.is_(None), not_(and_(s.name > stream_of(""), s.name < stream_of("~"))))
-        beside = select(s.n, raw(s.name)).where(s.platform == bindparam("k_platform"), s.n > bindparam("k_n"))
-        self.beside = compiled(beside.where(of_none).order_by(s.n).limit(AT_MOST))
-        first = exists().where(events.c.stream == s.n, events.c.seq == 1, events.c.kind == bindparam("began"))
-        so_named = and_(s.name > bindparam("named"), s.name < bindparam("until"))
-        self.beside_of = compiled(beside.where(or_(so_named, first)).order_by(s.n).limit(AT_MOST))
-        of_level = tiles.c.platform == bindparam("k_platform"), tiles.c.level == bindparam("k_level")
-        run = tiles.c.n >= bindparam("k_first"), tiles.c.n < bindparam("k_end")
-        self.tiles = compiled(select(raw(tiles.c.hash)).where(*of_level, *run).order_by(tiles.c.n))
-        self.walk, self.walk_ends = _walk(compiled)
-
-
-def _walk(compiled: Callable[[Any], Compiled]) -> tuple[Compiled, Compiled]:
-    """What is wrong with the next lines of the log, and the number of the last of them. What is right stays in the
-    database: of most lines nothing is given."""
-    s, e, one, first = streams.c, events.c, log.alias("one"), literal_column("1", Integer)
-    some = select(log).where(log.c.platform == bindparam("k_platform"), log.c.n > bindparam("k_n"))
-    of_log = some.order_by(log.c.n).limit(AT_MOST).subquery("line")
-    line = of_log.c
-    found = of_log.outerjoin(events, and_(e.stream == line.stream, e.seq == line.seq))
-    found = found.outerjoin(streams, and_(s.n == line.stream, s.platform == line.platform))
-    next_to = exists().where(one.c.platform == line.platform, one.c.n == line.n - first)
-    no_next = or_(whole(line.n).is_(None), and_(line.n != first, ~next_to))
-    is_other = or_(e.hash.is_(None), raw(e.hash).is_distinct_from(raw(line.hash)))
-    ahead = exists().where(one.c.stream == line.stream, one.c.seq == line.seq - first, one.c.n < line.n)
-    too_early = and_(line.seq > first, ~ahead)
-    called = literal_column('\'"stream":"\'').concat(s.name).concat(literal_column("'\"'"))
-    renamed = and_(line.seq == first, func.instr(raw(e.content), raw(called)) == literal_column("0"))
-    before = select(func.max(one.c.n)).where(one.c.platform == line.platform, one.c.n < line.n)
-    which = (*map(whole, (line.n, line.stream, line.seq)), raw(s.name))
-    wrong = no_next, s.name.is_(None), is_other, too_early, renamed
-    how = func.coalesce(before.scalar_subquery(), literal_column("0")), e.hash.is_(None)
-    told = select(*which, *how, *wrong).select_from(found).where(or_(*wrong)).order_by(line.n)
-    return compiled(told), compiled(select(func.max(whole(line.n))))
-
 
 # --------------------------------------------------------------------------------------------------------- statements
 
@@ -391,7 +324,7 @@ class Statements:
         self.private = PrivateStatements(compiled)
         self.volumes = VolumeStatements(compiled, upsert)
         self.ledger = LedgerStatements(compiled)
-        self.log = LogStatements(compiled)
+        self.compiled = compiled
 
 
 @cache

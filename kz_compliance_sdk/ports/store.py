@@ -154,11 +154,13 @@ Work = Callable[[Tx], tuple[Change, T]]
 @dataclass(frozen=True, slots=True)
 class Asks:
     """What a work will ask for, as far as that is known before its turn: for all works of a batch it is read at once.
-    `message` is a sender and a message id. What is not named here is read when the work asks for it."""
+    `message` is a sender and a message id, `case_id` a case to which something is done. What is not named here is read
+    when the work asks for it."""
 
     streams: tuple[str, ...] = ()
     message: tuple[str, str] | None = None
     notice_id: str = ""
+    case_id: str = ""
 
 
 ASKS_NOTHING: Final = Asks()

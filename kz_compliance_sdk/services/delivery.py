@@ -34,6 +34,7 @@ from kz_compliance_sdk.domain.user_notices import MESSENGER, Telling
 from kz_compliance_sdk.errors import LeaseLost, NotFound, StoreDamaged, StoreError, kind_and_place
 from kz_compliance_sdk.ports import (
     Alert,
+    Asks,
     Delivered,
     Effect,
     Enforcer,
@@ -257,7 +258,7 @@ class Delivery:
             message = message.but(maybe_arrived=True)
         record = partial(self._outcomes.record, message=message, result=result, started=started, was=was)
         try:
-            return self._store.submit(self._platform, record).result()
+            return self._store.submit(self._platform, record, Asks(case_id=message.case_id)).result()
         except LeaseLost:
             # Somebody else took it over, and their result stands. What became of this attempt is told all the same.
             late = attempt_of(message, started, self._clock(), *told(result))

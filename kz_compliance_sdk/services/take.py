@@ -19,7 +19,7 @@ from kz_compliance_sdk.domain.notice import Cancellation
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.user_notices import Telling
 from kz_compliance_sdk.errors import InvalidInput
-from kz_compliance_sdk.ports import Due, Future, Store, Tx
+from kz_compliance_sdk.ports import Asks, Due, Future, Store, Tx
 from kz_compliance_sdk.services import loading
 from kz_compliance_sdk.services.admission import follow_waiting
 from kz_compliance_sdk.services.loading import alerts, counted
@@ -73,7 +73,7 @@ class Taking:
             change = (*change, *alerts(tx, self._platform))
             return change, cast("R", after) if isinstance(outcome, Case) else outcome
 
-        return self._store.submit(self._platform, counted(work))
+        return self._store.submit(self._platform, counted(work), Asks(case_id=case_id))
 
     def _facts(self, tx: Tx, case: Case) -> Facts:
         stream, answers = loading.stream_in(tx, case.id), self._respondent

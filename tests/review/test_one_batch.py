@@ -10,14 +10,17 @@ from typing import Any
 import pytest
 
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
+from kz_compliance_sdk.adapters.sql.transaction import SqliteTransaction
 from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.case import Case, CaseState
-from kz_compliance_sdk.errors import IllegalMove
+from kz_compliance_sdk.errors import IllegalMove, NotFound
 from kz_compliance_sdk.services.intake import Pending
 from kz_compliance_sdk.testing import builders
 from tests.case_makers import a_notice, measure, proposal
 from tests.scene import M1, PLATFORM, Host, World, signed
 from tests.store.conftest import Gate
+
+CASES = 6
 
 
 @pytest.fixture
@@ -69,3 +72,34 @@ def test_a_measure_that_is_in_hand_is_lifted_when_its_order_falls(host: Host) ->
     (case,) = host.cases()
     assert (case.state, case.items[0].status) == (CaseState.CLOSED, "lifted")
     assert list(host.world.platform.effects.values()) == ["restore"]
+
+
+def test_what_commands_of_a_batch_ask_of_their_cases_is_read_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    ask = SqliteTransaction.all
+
+    def noted(of: SqliteTransaction, statement: Any, **values: Any) -> list[Any]:
+        read.append(statement.sql)
+        return ask(of, statement, **values)
+
+    monkeypatch.setattr(SqliteTransaction, "all", noted)
+    world = World(tmp_path / "desk.sqlite3")
+    host = Host(world, store := world.open_store(threaded=True))
+    for seed in range(CASES):
+        host.push(a_notice(seed=seed), f"m-{seed}")
+    cases = [case.id for case in host.cases()]
+    assert len(cases) == CASES
+    read.clear()
+    with Gate(store):
+        noted_down = [host.taking.take(M1, case_id, commands.Note("seen")) for case_id in cases]
+        twice, unknown = (host.taking.take(M1, name, commands.Note("again")) for name in (cases[0], "none"))
+    assert [future.result().id for future in noted_down] == cases
+    assert twice.result().version == noted_down[0].result().version + 1, "it sees what came before it in the batch"
+    with pytest.raises(NotFound):
+        unknown.result()
+    of_cases = [sql for sql in read if sql.startswith(("SELECT cases.", "WITH wanted"))]
+    assert len(of_cases) <= 4, "at once, and once more after the first had to be written"
+    host.check_chains()
+    store.close()

@@ -265,7 +265,8 @@ class Statements:
         elsewhere: dict[str, Any] = {name: bindparam(f"v_{name}") for name in ("endpoint", "urgent_at")}
         elsewhere["next_at"] = case((t.leases.c.next_at.is_not(None), bindparam("v_next_at")))
         self.lease_elsewhere = compiled(update(t.leases).where(_key(t.leases, *_MESSAGE)).values(elsewhere))
-        self.case = compiled(CASES.where(_key(t.cases, "platform_id", "id")))
+        of_ids = t.cases.c.id.in_(in_list("k_ids"))
+        self.cases_of_ids = compiled(CASES.where(_key(t.cases, "platform_id"), of_ids))
         of_notices = t.cases.c.notice_id.in_(in_list("k_notice_ids"))
         self.cases_of_notices = compiled(CASES.where(_key(t.cases, "platform_id"), of_notices))
         claimable = CASES.where(_key(t.cases, "platform_id"), text("state = 'queued'"))
@@ -423,6 +424,7 @@ class Shared:
         self.makings: Makings = {}
         self._came: dict[tuple[str, str], list[Any]] = {}
         self._of_notice: dict[tuple[str, str], list[Any]] = {}
+        self._of_case: dict[tuple[str, str], list[Any]] = {}
 
     def foresee(self, platform_id: str, asked: Sequence[Asks]) -> None:
         """Read at once what these works will ask for. Where that cannot be, each of them finds it out by itself."""
@@ -430,7 +432,10 @@ class Shared:
             keyed = partial(self._tx.private.keyed, platform_id)
             self.came(platform_id, [keyed(*one.message) for one in asked if one.message is not None])
             self.rows_of_notices(platform_id, [one.notice_id for one in asked if one.notice_id])
-            self._tx.ledger.streams(platform_id, [name for one in asked for name in one.streams])
+            case_ids = [one.case_id for one in asked if one.case_id]
+            self.rows_of_cases(platform_id, case_ids)
+            names = [name for one in asked for name in one.streams]
+            self._tx.ledger.streams(platform_id, [*names, *map(stream_of, case_ids)])
 
     def came(self, platform_id: str, keys: Sequence[str]) -> list[Any]:
         """The rows of the messages that came under these keys."""
@@ -439,6 +444,10 @@ class Shared:
     def rows_of_notices(self, platform_id: str, notice_ids: Sequence[str]) -> list[Any]:
         """The rows of the cases of these notices."""
         return self._read(self._of_notice, self._s.cases_of_notices, platform_id, "k_notice_ids", notice_ids, 2)
+
+    def rows_of_cases(self, platform_id: str, case_ids: Sequence[str]) -> list[Any]:
+        """The rows of these cases."""
+        return self._read(self._of_case, self._s.cases_of_ids, platform_id, "k_ids", case_ids, 1)
 
     def _read(
         self,

@@ -97,10 +97,10 @@ class View:
         return self._tx.ledger.words(stream, wanted)
 
     def case(self, case_id: str) -> Case:
-        row = self._tx.one(self._s.case, k_platform_id=self._platform, k_id=case_id)
-        if row is None:
+        found = self._tx.shared.rows_of_cases(self._platform, [case_id])
+        if not found:
             raise NotFound("there is no such case on this platform.", reference=case_id)
-        return self._tx.shared.case_from(row)
+        return self._tx.shared.case_from(found[0])
 
     def cases_of_notice(self, notice_id: str) -> list[Case]:
         self._tx.shared.check_written(f"n{notice_id}")

@@ -7,13 +7,13 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from kz_compliance_sdk.adapters.troubles import Troubles, cause_of
 from kz_compliance_sdk.desk import ComplianceDesk
-from kz_compliance_sdk.domain.change import LEASE_S, EndpointState, Heartbeat
+from kz_compliance_sdk.domain.change import LEASE_S, EndpointState, Heartbeat, OutboxMessage
 from kz_compliance_sdk.domain.clock_steps import Seen, step_between
 from kz_compliance_sdk.domain.messages import NOTIFIER, REGULATOR
 from kz_compliance_sdk.errors import ComplianceError, kind_and_place
@@ -28,13 +28,14 @@ CHECKPOINT_LOOK_S = 60
 
 @dataclass(slots=True)
 class _Call:
-    """A delivery under way; its lease ends at `until`, a value of `Env.monotonic`."""
+    """A thread that delivers, and the message that it has in hand; the lease of that ends at `until`, a value of
+    `Env.monotonic`."""
 
     endpoint: str
     message_id: str
     until: float
-    future: Future[Any]
     hangs: bool = False
+    future: Future[Any] = field(default_factory=Future)
 
 
 class Worker:
@@ -89,11 +90,27 @@ class Worker:
 
     def _start_deliveries(self) -> None:
         delivery = self._desk.delivery
-        messages = delivery.lease(delivery.in_flight, self._busy_endpoints())
-        until = self._desk.env.monotonic() + LEASE_S
-        for message in messages:
-            future = self._desk.env.spawn(partial(delivery.deliver, message))
-            self._calls.append(_Call(message.endpoint, message.id, until, future))
+        for message in delivery.lease(delivery.in_flight, self._busy_endpoints()):
+            call = _Call(message.endpoint, message.id, self._lease_end())
+            call.future = self._desk.env.spawn(partial(self._send, call, message))
+            self._calls.append(call)
+
+    def _send(self, call: _Call, message: OutboxMessage) -> None:
+        """Deliver a message, and what is due behind it, one after the other."""
+        deliver, goes_on = self._desk.delivery.deliver_and_take, partial(self._goes_on, call)
+        while (following := deliver(message, goes_on)) is not None:
+            message = following
+            call.message_id, call.until = message.id, self._lease_end()
+
+    def _lease_end(self) -> float:
+        return self._desk.env.monotonic() + LEASE_S
+
+    def _goes_on(self, call: _Call) -> bool:
+        """Whether a thread takes another message: its place is not another's by now, and the clock is the one that the
+        last round saw, so that nothing leaves on one that has just been set."""
+        last, seen = self._seen, look(self._desk.env)
+        is_set = last is None or seen is None or step_between(last, seen) is not None
+        return not (is_set or call.hangs or self._stop.is_set())
 
     def _busy_endpoints(self) -> Counter[str]:
         """How many of its calls each endpoint has under way. One that hangs gives its place back when its lease has run
@@ -126,8 +143,9 @@ class Worker:
         """Wait for what is under way, but for no call beyond its lease: nobody knows whether it ever ends."""
         wait(self._busy.values())
         for call in self._calls:
-            left = 0.0 if call.hangs else call.until - self._desk.env.monotonic()
-            wait([call.future], timeout=max(0.0, left))
+            # Until then it can come to have another message in hand, which it took before it saw the end.
+            while not (call.hangs or call.future.done()) and (left := call.until - self._desk.env.monotonic()) > 0:
+                wait([call.future], timeout=left)
 
     def _every(self, name: str, seconds: float, call: Callable[[], object]) -> None:
         now = self._desk.env.monotonic()

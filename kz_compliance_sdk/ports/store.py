@@ -137,7 +137,8 @@ class Tx(Known, Protocol):
         not in them."""
 
     def due_messages(self, endpoint: str, now: int, limit: int) -> list[OutboxMessage]:
-        """Messages to one endpoint whose time has come and whose lane is free, most urgent first."""
+        """Messages to one endpoint whose time has come and whose lane is free, most urgent first. What a work has
+        changed that shares this one's commit, or whose case, is left out."""
 
     def next_deadline(self, endpoint: str, now: int) -> int | None:
         """The first deadline after `now` of what is still to leave for an endpoint."""

@@ -243,6 +243,16 @@ class Delivery:
 
     def deliver(self, message: OutboxMessage) -> bool:
         """Call and record. True if the message is settled. Nothing is raised: faults are results too."""
+        return self._deliver(message, lambda: False)[0]
+
+    def deliver_and_take(self, message: OutboxMessage, goes_on: Callable[[], bool]) -> OutboxMessage | None:
+        """Call, and record what came of it; in the same commit take what is due next for the endpoint, if the call
+        settled its message and whoever sends then `goes_on`. What fails with that is due as before. Raises as
+        `deliver`."""
+        return self._deliver(message, goes_on)[1]
+
+    def _deliver(self, message: OutboxMessage, goes_on: Callable[[], bool]) -> tuple[bool, OutboxMessage | None]:
+        """Whether the message is settled, and the next one in hand."""
         started, was = self._clock(), message
         begun = message.endpoint == ENFORCER
         try:
@@ -256,25 +266,43 @@ class Delivery:
             _log.error("message %s: %s", message.id, result.what)
         if begun:
             message = message.but(maybe_arrived=True)
-        record = partial(self._outcomes.record, message=message, result=result, started=started, was=was)
+        takes = goes_on()
+
+        def record(tx: Tx) -> tuple[Change, tuple[bool, OutboxMessage | None]]:
+            writes, settled = self._outcomes.record(tx, message, result, started, was=was)
+            taken, following = self._following(tx, message) if settled and takes else ((), None)
+            return (*writes, *taken), (settled, following)
+
         try:
             return self._store.submit(self._platform, record, Asks(case_id=message.case_id)).result()
         except LeaseLost:
             # Somebody else took it over, and their result stands. What became of this attempt is told all the same.
             late = attempt_of(message, started, self._clock(), *told(result))
-            return self._at_least(message, partial(self._outcomes.late, attempt=late))
+            return self._at_least(message, partial(self._outcomes.late, attempt=late)), None
         except StoreError as error:
             _log.warning("message %s: its result could not be recorded: %s", message.id, error.code)
             if not isinstance(error, StoreDamaged):
-                return False
+                return False, None
             what = error.code
         except Exception as error:  # noqa: BLE001  what cannot be recorded must not be tried again in silence
             what = kind_and_place(error)
             _log.error("message %s: its result could not be recorded: %s", message.id, what)
         what = f"{told(result)[0]}; then {what}"
-        return self._at_least(
-            message, partial(self._outcomes.unrecorded, message=message, what=what, started=started, was=was)
-        )
+        unrecorded = partial(self._outcomes.unrecorded, message=message, what=what, started=started, was=was)
+        return self._at_least(message, unrecorded), None
+
+    def _following(self, tx: Tx, message: OutboxMessage) -> tuple[Change, OutboxMessage | None]:
+        """What is taken behind a message that is settled, if it is of another case. It must not keep what was settled
+        from being recorded. A way that was shut is left to the next pass, which reads what this result makes of it."""
+        endpoint, taken = message.endpoint, _Lease(touched={message.case_id})
+        try:
+            if endpoint in WITH_BREAKER and tx.known(EndpointState, endpoint).failures >= change.OPENS_AFTER:
+                return (), None
+            self._lease_for(tx, endpoint, 1, taken)
+            return (*told_where_whole(tx, taken.writes), *alerts(tx, self._platform)), next(iter(taken.leased), None)
+        except Exception as error:  # noqa: BLE001  what is due stays due
+            _log.error("nothing could be taken for the %s: %s", endpoint, kind_and_place(error))
+            return (), None
 
     def _at_least(self, message: OutboxMessage, work: Callable[[Tx], tuple[Change, bool]]) -> bool:
         try:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import wait
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from kz_compliance_sdk.desk import ComplianceDesk
 from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.domain.change import LEASE_S
+from kz_compliance_sdk.domain.clock_steps import STEP_S
 from kz_compliance_sdk.domain.decision import Wording
 from kz_compliance_sdk.domain.report import Statement
 from kz_compliance_sdk.faces.worker import Worker
@@ -72,7 +74,8 @@ class Scene:
 
     def stop(self) -> None:
         self.worker.stop()
-        self._thread.join(PATIENCE_S)
+        if self._thread.ident is not None:
+            self._thread.join(PATIENCE_S)
         assert not self._thread.is_alive()
 
     def push(self, name: str) -> None:
@@ -160,3 +163,65 @@ def test_a_worker_that_is_stopped_waits_for_no_call_beyond_its_lease(scene: Scen
     scene.clock.advance(LEASE_S + 1)
     scene.stop()
     assert not scene.enforcer.gate.is_set()
+
+
+class Counting:
+    """A platform that does at once what it is asked to, or that something happens to during a call."""
+
+    def __init__(self, clock: FrozenClock, during: Callable[[], object] = lambda: None) -> None:
+        self._clock, self.during, self.begun = clock, during, 0
+
+    def enforce(self, _effect: Effect) -> EffectResult:
+        self.begun += 1
+        if self.begun == 1:
+            self.during()
+        return InForce(self._clock())
+
+    restore = enforce
+
+
+MEASURES = 4
+
+
+def one_by_one(scene: Scene, platform: Counting) -> None:
+    """Several measures are due, the platform is called once at a time, and the worker makes one round."""
+    for number in range(MEASURES):
+        scene.push(f"N-{number}")
+    for _ in range(MEASURES):
+        scene.decide()
+    scene.clock.advance(61)
+    delivery = scene.desk.delivery
+    delivery._ways = replace(delivery._ways, enforcer=platform)
+    delivery.in_flight = 1
+    scene.worker._look_at_clock()
+    scene.worker._start_deliveries()
+    wait([call.future for call in scene.worker._calls], PATIENCE_S)
+
+
+def test_a_thread_goes_on_with_what_is_due_behind_its_message(scene: Scene) -> None:
+    one_by_one(scene, platform := Counting(scene.clock))
+    assert platform.begun == MEASURES
+
+
+def test_a_thread_takes_nothing_more_once_the_worker_is_stopped(scene: Scene) -> None:
+    one_by_one(scene, platform := Counting(scene.clock, scene.worker.stop))
+    assert platform.begun == 1
+
+
+def test_a_thread_takes_nothing_on_a_clock_that_has_just_been_set(scene: Scene) -> None:
+    one_by_one(scene, platform := Counting(scene.clock, lambda: scene.clock.step(STEP_S + 1)))
+    assert platform.begun == 1
+    scene.worker._look_at_clock()
+    scene.worker._start_deliveries()
+    wait([call.future for call in scene.worker._calls], PATIENCE_S)
+    assert platform.begun == MEASURES, "the next round follows the clock, and goes on"
+
+
+def test_a_thread_whose_call_hung_takes_nothing_more_for_its_place_is_another_s(scene: Scene) -> None:
+    def hangs() -> None:
+        comes(lambda: scene.worker._calls)
+        scene.clock.advance(LEASE_S + 1)
+        assert scene.worker._busy_endpoints()["enforcer"] == 0
+
+    one_by_one(scene, platform := Counting(scene.clock, hangs))
+    assert platform.begun == 1

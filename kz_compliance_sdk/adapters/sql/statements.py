@@ -425,6 +425,7 @@ class Shared:
         self._came: dict[tuple[str, str], list[Any]] = {}
         self._of_notice: dict[tuple[str, str], list[Any]] = {}
         self._of_case: dict[tuple[str, str], list[Any]] = {}
+        self._due: dict[tuple[str, str, int], tuple[list[Any], int]] = {}
 
     def foresee(self, platform_id: str, asked: Sequence[Asks]) -> None:
         """Read at once what these works will ask for. Where that cannot be, each of them finds it out by itself."""
@@ -501,6 +502,20 @@ class Shared:
             case = read_case(stream, self._tx.ledger.words, plan)
             self._cases[row[0], name] = stream, plan, case
         return case
+
+    def due_messages(self, platform_id: str, endpoint: str, now: int, most: int) -> list[Any]:
+        """The rows of the most urgent messages that are to leave for an endpoint, without those of which, or of whose
+        cases, a work of this batch has changed something. One SELECT serves all that ask."""
+        key, keys = (platform_id, endpoint, now), self._tx.keys
+        while True:
+            rows, asked = self._due.get(key, ([], 0))
+            free = [row for row in rows if keys.isdisjoint((f"c{row[1]}", f"m{row[2]}"))]
+            if len(free) >= most or len(rows) < asked:
+                return free[:most]
+            asked = max(most, min(self._waiting, _HANDED_OUT_AT_ONCE), 2 * asked)
+            rows = self._tx.all(self._s.due_messages, k_platform_id=platform_id, k_endpoint=endpoint, now=now, n=asked)
+            self.load_chains(platform_id, rows)
+            self._due[key] = rows, asked
 
     def watched_from(self, row: Any) -> Case:
         """The case of a row that is found to be looked at. Raises StoreDamaged for one that has ended by its chain."""

@@ -302,14 +302,14 @@ class View:
         return found
 
     def due_messages(self, endpoint: str, now: int, limit: int) -> list[OutboxMessage]:
-        return self._first(self._s.due_messages, self._may_leave, limit, k_endpoint=endpoint, now=now)
+        fetch = partial(self._tx.shared.due_messages, self._platform, endpoint, now)
+        return first_that_open(fetch, self._may_leave, limit, self._unreadable)[0]
 
     def _may_leave(self, row: Any) -> OutboxMessage:
         """A message that is to leave, if its case owes it by now; people are paged in any case. Raises StoreDamaged."""
         message = rows.joined(row)
         if _NO_TEXT in message.case_id + message.id:
             raise StoreDamaged("a row of outbox is of nothing that has a name.", reference=message.id)
-        self._tx.shared.check_written(f"c{message.case_id}", f"m{message.id}")
         if (message.kind, message.endpoint) == ("page", NOTIFIER):
             return self._alert(message)
         chain = self._chain_of(message)

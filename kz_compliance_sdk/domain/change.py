@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from kz_compliance_sdk.domain.events.base import Happened as Happened
-from kz_compliance_sdk.domain.values import Changeable, Json, encoded
+from kz_compliance_sdk.domain.ledger import encoded
+from kz_compliance_sdk.domain.values import Changeable, Json
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.domain.case import Case

@@ -23,8 +23,9 @@ from kz_compliance_sdk.domain.events.base import Happened
 from kz_compliance_sdk.domain.events.privacy import erased_of
 from kz_compliance_sdk.domain.events.review import ContentChanged, LegallyChecked, Looked
 from kz_compliance_sdk.domain.fold import Stream
+from kz_compliance_sdk.domain.ledger import encoded
 from kz_compliance_sdk.domain.report import CannotComply, Contest, Ground, Outcome, RefusalCode, ReportItem, Statement
-from kz_compliance_sdk.domain.values import digest, encoded
+from kz_compliance_sdk.domain.values import digest
 from kz_compliance_sdk.domain.words import LANGUAGES, words
 
 # -------------------------------------------------------------------------------------------------------- legal check

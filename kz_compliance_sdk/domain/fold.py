@@ -556,12 +556,12 @@ class Stream:
     @property
     def case(self) -> Case:
         """What its events tell of a case. Raises as `whole`. It is shared: only events change a case."""
-        case, rest = self._case, self.whole().events[self._folded :]
+        case, many = self._case, len(self.whole().events)
         if case is None:
-            case = fold(self.platform, self.name, rest)
-        elif rest:
-            case = evolve(case, *rest)
-        self._case, self._folded = case, len(self.events)
+            case = fold(self.platform, self.name, self.events)
+        elif self._folded < many:
+            case = evolve(case, *self.events[self._folded :])
+        self._case, self._folded = case, many
         return case
 
     def then(self, number: int, more: list[Stamped], roster: Roster) -> Stream:

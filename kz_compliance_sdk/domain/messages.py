@@ -29,6 +29,7 @@ from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.events import delivery, office
 from kz_compliance_sdk.domain.events.base import AS_READ, Audience, Event, Happened, code_or_other
 from kz_compliance_sdk.domain.fold import MessageState
+from kz_compliance_sdk.domain.ledger import encoded
 from kz_compliance_sdk.domain.notice import check_url
 from kz_compliance_sdk.domain.report import (
     AuthorisedPerson,
@@ -49,7 +50,6 @@ from kz_compliance_sdk.domain.values import (
     ALERTS,
     alert_id,
     case_in,
-    encoded,
     instant_text,
     message_id,
     stream_of,

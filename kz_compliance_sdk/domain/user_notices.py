@@ -27,12 +27,13 @@ from kz_compliance_sdk.domain.decision import Action, Decision, ItemDecision
 from kz_compliance_sdk.domain.events import delivery
 from kz_compliance_sdk.domain.events.base import Happened
 from kz_compliance_sdk.domain.fold import SilenceBasis, UserNoticeKind, UserNoticeStatus
+from kz_compliance_sdk.domain.ledger import encoded
 from kz_compliance_sdk.domain.messages import id_of, step
 from kz_compliance_sdk.domain.notice import AuthorityType, Notice
 from kz_compliance_sdk.domain.policy.values import UserPolicy
 from kz_compliance_sdk.domain.proposal_checks import identity_check
 from kz_compliance_sdk.domain.report import Ground, UserNotified
-from kz_compliance_sdk.domain.values import Json, encoded
+from kz_compliance_sdk.domain.values import Json
 from kz_compliance_sdk.domain.words import LANGUAGES, Lang, compiled
 from kz_compliance_sdk.errors import ConfigError
 

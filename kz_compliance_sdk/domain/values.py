@@ -19,7 +19,6 @@ from dataclasses import MISSING, fields
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib.resources import files
-from types import MappingProxyType
 from typing import Annotated, Any, Final, Self, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, PlainSerializer, PlainValidator, StringConstraints, WithJsonSchema
@@ -231,11 +230,7 @@ def _shape(cls: Any) -> tuple[dict[str, Any], frozenset[str]]:
 Json: TypeAlias = "Mapping[str, Json] | Sequence[Json] | str | int | bool | None"
 """What has canonical bytes. There is no float in it, and a type checker sees to that."""
 
-_FORM: Final[Mapping[str, Any]] = MappingProxyType(
-    {"ensure_ascii": False, "allow_nan": False, "sort_keys": True, "separators": (",", ":")}
-)
-_encode = json.JSONEncoder(**_FORM).encode
-_encode_typed = json.JSONEncoder(**_FORM, check_circular=False).encode
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")).encode
 
 
 def canonical(value: object) -> bytes:
@@ -249,11 +244,6 @@ def canonical(value: object) -> bytes:
     text = _encode(value)
     _refuse_the_rest(value)
     return text.encode("utf-8")
-
-
-def encoded(value: Json) -> bytes:
-    """The same bytes as `canonical`, for a value that a type checker has seen: nothing is checked again."""
-    return _encode_typed(value).encode("utf-8")
 
 
 def digest(domain: str, data: bytes) -> str:

@@ -22,10 +22,11 @@ from kz_compliance_sdk.domain.change import (
 from kz_compliance_sdk.domain.content import Looked, content_changed
 from kz_compliance_sdk.domain.events.base import AS_READ, Audience, Happened
 from kz_compliance_sdk.domain.fold import object_in
+from kz_compliance_sdk.domain.ledger import encoded
 from kz_compliance_sdk.domain.messages import ENFORCER, NOTIFIER, REGULATOR, Respondent, item_of, moved, notify, stuck
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.user_notices import MESSENGER, Telling
-from kz_compliance_sdk.domain.values import encoded, stream_of_message
+from kz_compliance_sdk.domain.values import stream_of_message
 from kz_compliance_sdk.errors import NotFound, StoreDamaged
 from kz_compliance_sdk.ports import (
     ByPerson,

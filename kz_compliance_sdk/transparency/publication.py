@@ -20,7 +20,8 @@ from kz_compliance_sdk.domain.events.delivery import UserNoticeDelayed, UserNoti
 from kz_compliance_sdk.domain.events.remedies import Appealed, AppealReversed
 from kz_compliance_sdk.domain.events.review import Approved, Proposed
 from kz_compliance_sdk.domain.fold import Stream, Tally
-from kz_compliance_sdk.domain.values import encoded, instant_text
+from kz_compliance_sdk.domain.ledger import encoded
+from kz_compliance_sdk.domain.values import instant_text
 from kz_compliance_sdk.errors import ConfigError, InvalidInput
 from kz_compliance_sdk.ports import Queries, Store
 from kz_compliance_sdk.ports.store import Running

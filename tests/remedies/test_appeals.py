@@ -17,7 +17,7 @@ from kz_compliance_sdk.domain.notice import Item, UserNotice
 from kz_compliance_sdk.domain.policy import kz_policy
 from kz_compliance_sdk.domain.report import Statement
 from kz_compliance_sdk.errors import Conflict, IllegalMove, InvalidInput, NotAllowed, NotFound
-from kz_compliance_sdk.ports import Failed, RetryAt
+from kz_compliance_sdk.ports import ASKS_NOTHING, Asks, Failed, RetryAt
 from kz_compliance_sdk.testing import builders
 from tests.case_makers import a_notice, measure, proposal
 from tests.ledger.stored import Batch
@@ -94,7 +94,7 @@ def test_of_two_cases_that_claim_one_reference_in_one_batch_the_first_has_it(hos
     cases = [removed(host, name=f"m-{seed}", seed=seed) for seed in (1, 2)]
     works: list[Any] = []
 
-    def later(_store: SqliteStore, _platform: str, work: Any) -> Mock:
+    def later(_store: SqliteStore, _platform: str, work: Any, _asks: Asks = ASKS_NOTHING) -> Mock:
         works.append(work)
         return Mock()
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from enum import Enum
 from typing import Any
 
 import pytest
 
-from kz_compliance_sdk.domain.values import canonical, digest, encoded
+from kz_compliance_sdk.domain.ledger import encoded
+from kz_compliance_sdk.domain.values import Json, canonical, digest
 
 
 @pytest.mark.parametrize(
@@ -53,3 +55,13 @@ def test_a_digest_is_separated_by_its_domain() -> None:
     assert digest("a", b"b\nc") != digest("a\\nb", b"c")
     with pytest.raises(ValueError, match="one line"):
         digest("a\nb", b"c")
+
+
+def test_the_bytes_are_those_of_the_standard_encoder() -> None:
+    """What was hashed once must be hashed so for ever, whichever encoder writes it."""
+    every = "".join(chr(point) for point in range(0x110000) if not 0xD800 <= point <= 0xDFFF)
+    keys = {every[at : at + 3]: at for at in range(0, len(every), 997)}
+    values: tuple[Json, ...] = (every, keys, {"a": [every, {"b": (-(2**63), 2**64, None, True)}]})
+    for value in values:
+        told = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
+        assert canonical(value) == encoded(value) == told.encode()

@@ -180,6 +180,11 @@ def _words_of(stream: Stream, opens: Opens) -> tuple[int, Words]:
     return telling[-1].seq if telling else 0, words
 
 
+def worded_by(stream: Stream) -> list[tuple[int, str]]:
+    """The parts that say how a case is worded, by sequence and name; none where its chain cannot be read."""
+    return [one for on in _telling(stream) for one in _wanted(on)]
+
+
 def _telling(stream: Stream) -> list[Stamped]:
     return [on for on in stream.events if type(on.event) in READ]
 

@@ -101,5 +101,6 @@ def test_what_commands_of_a_batch_ask_of_their_cases_is_read_at_once(
         unknown.result()
     of_cases = [sql for sql in read if sql.startswith(("SELECT cases.", "WITH wanted"))]
     assert len(of_cases) <= 4, "at once, and once more after the first had to be written"
+    assert len([sql for sql in read if sql.startswith("SELECT parts.")]) == 1, "and what words them too"
     host.check_chains()
     store.close()

@@ -198,11 +198,11 @@ class LedgerStatements:
         behind = and_(e.stream == w.c.n, e.seq >= w.c.since)
         self.load = compiled(select(*of_stream, *link_).select_from(w.outerjoin(events, behind)))
         wanted = func.json_each(bindparam("k_wanted")).table_valued("value")
-        seq, name = (func.json_extract(wanted.c.value, literal_column(f"'$[{n}]'")) for n in range(2))
-        of_these = and_(p.stream == bindparam("k_stream"), p.seq == seq, p.name == name)
+        number, seq, name = (func.json_extract(wanted.c.value, literal_column(f"'$[{n}]'")) for n in range(3))
+        of_these = and_(p.stream == number, p.seq == seq, p.name == name)
         # From the list to the parts: the other way round every part of the stream would be read.
         each = wanted.outerjoin(parts, of_these)
-        self.words = compiled(select(p.seq, p.name, raw(p["class"]), raw(p.bytes)).select_from(each))
+        self.words = compiled(select(p.stream, p.seq, p.name, raw(p["class"]), raw(p.bytes)).select_from(each))
         self.parts = compiled(select(whole(p.seq), raw(p.name)).where(p.stream == bindparam("k_stream")))
         of_event = log.c.stream == bindparam("k_stream"), log.c.seq == bindparam("k_seq")
         self.place = compiled(select(whole(log.c.n)).where(*of_event))
@@ -239,6 +239,7 @@ class Ledger:
         self._judged: dict[str, Mapping[str, int]] = {}
         self._logged: dict[str, int] = {}
         self._words: dict[tuple[str, str], dict[tuple[int, str], bytes | None]] = {}
+        self._foreseen: dict[tuple[int, int, str], tuple[Any, Any] | None] = {}
         self._kept = Kept()
         self._whole: set[tuple[str, str]] = set()
 
@@ -249,6 +250,7 @@ class Ledger:
         self._judged.clear()
         self._logged.clear()
         self._words.clear()
+        self._foreseen.clear()
         self._whole.clear()
         self._part_keys.begin()
 
@@ -292,6 +294,12 @@ class Ledger:
                 part = self._part(stream, *one, said[one], found.get(one))
                 known[one] = None if part is None else part.data
         return {one: known[one] for one in asked}
+
+    def foresee(self, wanted: Iterable[tuple[int, int, str]]) -> None:
+        """Read in one statement what will be asked of several streams: the number of a stream, and a part of it."""
+        asked = [one for one in wanted if one not in self._foreseen]
+        found = self._ask_parts(asked)
+        self._foreseen |= {one: found.get(one) for one in asked}
 
     def chain(self, stream: Stream) -> Chain:
         """A stream with the bytes of its events, and whatever opens of its parts; none of it where nothing may be
@@ -427,10 +435,16 @@ class Ledger:
         return found[0][0] or 2**63 if found else 2**63
 
     def _stored_parts(self, number: int, asked: Sequence[tuple[int, str]]) -> dict[tuple[int, str], tuple[Any, Any]]:
-        if not asked:
+        wanted, seen = [(number, *one) for one in asked], self._foreseen
+        found = self._ask_parts([one for one in wanted if one not in seen])
+        held = {one: found[one] if one in found else seen.get(one) for one in wanted}
+        return {one[1:]: part for one, part in held.items() if part is not None}
+
+    def _ask_parts(self, wanted: Sequence[tuple[int, int, str]]) -> dict[tuple[int, int, str], tuple[Any, Any]]:
+        if not wanted:
             return {}
-        rows = self._all(self._s.words, k_stream=number, k_wanted=msgspec.json.encode(asked).decode())
-        return {(seq, name): (cls, data) for seq, name, cls, data in rows if seq is not None}
+        rows = self._all(self._s.words, k_wanted=msgspec.json.encode(wanted).decode())
+        return {(number, seq, name): (cls, data) for number, seq, name, cls, data in rows if seq is not None}
 
     def _part(self, stream: Stream, seq: int, name: str, said: Sealed, found: tuple[Any, Any] | None) -> Part | None:
         if found is None or found[0] != said.cls.encode():
@@ -525,6 +539,7 @@ class Appending(Ledger):
         insert("streams", self._rows["streams"])
         insert("events", self._rows["events"])
         if self._erased:
+            self._foreseen.clear()
             execute(OVERWRITE_ALL, ())
             for number in self._erased:
                 execute(self._s.empty.sql, (number,))

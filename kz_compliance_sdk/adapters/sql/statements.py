@@ -58,7 +58,7 @@ from kz_compliance_sdk.adapters.sql.rows import (
     wrong_in,
 )
 from kz_compliance_sdk.adapters.sql.tables import in_list
-from kz_compliance_sdk.domain.believed import Makings, read_case
+from kz_compliance_sdk.domain.believed import Makings, read_case, worded_by
 from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.domain.change import (
     Attempt,
@@ -433,10 +433,9 @@ class Shared:
             keyed = partial(self._tx.private.keyed, platform_id)
             self.came(platform_id, [keyed(*one.message) for one in asked if one.message is not None])
             self.rows_of_notices(platform_id, [one.notice_id for one in asked if one.notice_id])
-            case_ids = [one.case_id for one in asked if one.case_id]
-            self.rows_of_cases(platform_id, case_ids)
-            names = [name for one in asked for name in one.streams]
-            self._tx.ledger.streams(platform_id, [*names, *map(stream_of, case_ids)])
+            rows = self.rows_of_cases(platform_id, [one.case_id for one in asked if one.case_id])
+            self._tx.ledger.streams(platform_id, [name for one in asked for name in one.streams])
+            self.load_cases(platform_id, rows)
 
     def came(self, platform_id: str, keys: Sequence[str]) -> list[Any]:
         """The rows of the messages that came under these keys."""
@@ -482,14 +481,20 @@ class Shared:
         self._tx.ledger.anew(platform_id, asked)
         return self._tx.ledger.streams(platform_id, asked)
 
-    def load_chains(self, platform_id: str, rows: Iterable[Any]) -> None:
-        """Read the chains of the cases of which these rows are, in one statement."""
+    def load_chains(self, platform_id: str, rows: Iterable[Any]) -> list[Stream]:
+        """The chains of the cases of which these rows are, read in one statement."""
         ids = (row[1] for row in rows)
-        self._tx.ledger.streams(platform_id, {stream_of(one) for one in ids if type(one) is str and one})
+        names = {stream_of(one) for one in ids if type(one) is str and one}
+        return list(self._tx.ledger.streams(platform_id, names).values())
+
+    def load_cases(self, platform_id: str, rows: Iterable[Any]) -> None:
+        """Read the chains of the cases of these rows, and what words them, in one statement each."""
+        chains = self.load_chains(platform_id, rows)
+        self._tx.ledger.foresee((chain.number, *part) for chain in chains for part in worded_by(chain))
 
     def cases_from(self, platform_id: str, found: Sequence[Any]) -> list[Case]:
         """The cases of these rows, each as its chain has it. Raises StoreDamaged."""
-        self.load_chains(platform_id, found)
+        self.load_cases(platform_id, found)
         return [self.case_from(row) for row in found]
 
     def case_from(self, row: Any) -> Case:
@@ -608,7 +613,7 @@ class Shared:
         def fetch(n: int) -> list[Any]:
             given = {"k_platform_id": platform_id, "n": n, **({} if category is None else {"k_category": category})}
             rows = self._tx.all(self._s.claimable if category is None else self._s.claimable_of, **given)
-            self.load_chains(platform_id, rows)
+            self.load_cases(platform_id, rows)
             return rows
 
         most = max(least, min(self._waiting, _HANDED_OUT_AT_ONCE))

@@ -75,7 +75,7 @@ class View:
     def _first(self, statement: Compiled, opened: Callable[[Any], T], limit: int, **given: Any) -> list[T]:
         def fetch(n: int) -> list[Any]:
             rows = self._tx.all(statement, k_platform_id=self._platform, n=n, **given)
-            self._tx.shared.load_chains(self._platform, rows)
+            self._tx.shared.load_cases(self._platform, rows)
             return rows
 
         return first_that_open(fetch, opened, limit, self._unreadable)[0]

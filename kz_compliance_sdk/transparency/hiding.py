@@ -1,12 +1,10 @@
 """Which counts are not published, so that none that is small can be read or computed from the others.
 
 A count from 1 up to the threshold is hidden as small. That is not enough: a total less all its other parts gives it
-away. So this looks at the publication as a reader would: it narrows each hidden count to what the published ones leave
-open, and solves what adds up as equations. It hides further counts (the smallest that helps) until no hidden one is
-left with a single value. Where nothing is left to hide, a small count is veiled: nothing says any longer that it is
-small.
-
-Which counts of a transparency report are hidden: what a reader knows to add up, and what is given up first.
+away. So for each hidden count another publication is looked for that shows exactly the same, and in which this count is
+another: whoever reads it, by whatever method, cannot tell which of the two is true. Where none is found further counts
+are hidden (the smallest that helps); where nothing is left to hide, a small count is veiled: nothing says any longer
+that it is small. That none was found does not prove that there is none, and then more is hidden than had to be.
 
 First the figures as they are; then the crossed ones, cell by cell, for which no other figure is given up: where that
 does not go, a crossed figure is left out as a whole.
@@ -30,7 +28,10 @@ LEAST_THRESHOLD = 3
 """With a threshold below this a small count could only be one number."""
 
 _UNBOUNDED = 1 << 60
-_PRIME = (1 << 61) - 1
+_DEPTHS = (6, 12, 24)
+_MOST_TRIES = 1_500
+"""How many counts another publication may move, and how often one is tried for each of these."""
+
 _TOLD_OF: Mapping[Hidden, Callable[[int], tuple[int, int]]] = {
     "small": lambda threshold: (1, threshold - 1),
     "covering": lambda threshold: (threshold, _UNBOUNDED),
@@ -52,7 +53,7 @@ class Suppression:
 
     `sums` are what a reader knows to add up; `at_most` are pairs of which the first is never above the second, as
     demands and their items. `first` are the counts that are the least loss, `late` those whose loss takes others with
-    it. A zero is never hidden: it tells of nobody.
+    it. A zero is never hidden by itself: it tells of nobody.
     """
 
     counts: Mapping[Key, int]
@@ -63,15 +64,20 @@ class Suppression:
     late: Collection[Key] = ()
     hidden: dict[Key, Hidden] = field(default_factory=dict)
     _touching: dict[Key, list[Sum]] = field(default_factory=dict)
+    _pairs: dict[Key, list[tuple[Key, Key]]] = field(default_factory=dict)
+    _open: set[Key] = field(default_factory=set)
+    _tries: int = 0
 
     def __post_init__(self) -> None:
-        self.at_most = tuple(self.at_most)
         for key, count in self.counts.items():
             if 0 < count < self.threshold:
                 self.hidden.setdefault(key, "small")
         for one in self.sums:
             for key in (one.total, *one.parts):
                 self._touching.setdefault(key, []).append(one)
+        for pair in self.at_most:
+            for key in pair:
+                self._pairs.setdefault(key, []).append(pair)
 
     def hide(self, keep: Collection[Key] = ()) -> bool:
         """Hide until nothing follows; of `keep` nothing more is hidden than is already. Whether that was possible."""
@@ -85,10 +91,12 @@ class Suppression:
         return True
 
     def exposed(self) -> list[Key]:
-        """The hidden counts that a reader can compute."""
-        bounds = self._bounds()
-        found = {key for key in self.hidden if bounds[key][0] == bounds[key][1]}
-        return sorted(found | self._solved())
+        """The hidden counts that a reader might compute."""
+        for key in sorted(self.hidden):
+            if key not in self._open:
+                # What one publication shows to be open stays so: nothing that is hidden is shown again.
+                self._open.update(self._another(key))
+        return sorted(self.hidden.keys() - self._open)
 
     def _veiled(self) -> set[Key]:
         return {key for key, why in self.hidden.items() if why != "small"}
@@ -113,7 +121,7 @@ class Suppression:
         while near:
             touching = [one for key in near for one in self._touching.get(key, ())]
             around = [key for one in touching for key in (*one.parts, one.total)]
-            around += [other for key in near for pair in self.at_most if key in pair for other in pair]
+            around += [other for key in near for pair in self._pairs.get(key, ()) for other in pair]
             near = [key for key in dict.fromkeys(around) if key not in seen]
             seen.update(near)
             free = self._least([key for key in near if key not in taken], {one.total for one in touching})
@@ -130,68 +138,64 @@ class Suppression:
             some, key=lambda key: (key not in self.first, key in self.late, key in totals, self.counts[key], key)
         )
 
-    def _bounds(self) -> dict[Key, tuple[int, int]]:
-        """What a reader can know of each hidden count: the least and the most that it can be."""
-        low, high = dict(self.counts), dict(self.counts)
-        for key, why in self.hidden.items():
-            low[key], high[key] = _TOLD_OF[why](self.threshold)
-        hidden = self.hidden
-        sums = [one for one in self.sums if one.total in hidden or any(part in hidden for part in one.parts)]
-        pairs = [pair for pair in self.at_most if pair[0] in hidden or pair[1] in hidden]
-        changed = True
-        while changed:
-            changed = False
-            for one in sums:
-                least, most = sum(low[part] for part in one.parts), sum(high[part] for part in one.parts)
-                changed |= _narrow(one.total, least, most, low, high)
-                total_low, total_high = low[one.total], high[one.total]
-                for part in one.parts:
-                    if part in hidden:
-                        others_least, others_most = least - low[part], most - high[part]
-                        if _narrow(part, total_low - others_most, total_high - others_least, low, high):
-                            changed = True
-                            least, most = others_least + low[part], others_most + high[part]
-            for smaller, larger in pairs:
-                changed |= _narrow(smaller, 0, high[larger], low, high)
-                changed |= _narrow(larger, low[smaller], _UNBOUNDED, low, high)
-        return {key: (low[key], high[key]) for key in hidden}
+    def _another(self, key: Key) -> dict[Key, int]:
+        """By how much hidden counts are others in a publication that shows the same, this one among them; empty if none
+        is found."""
+        for depth in _DEPTHS:
+            for step in (1, -1):
+                moved = {key: step}
+                self._tries = _MOST_TRIES
+                if self._may_move(key, step) and self._mend(moved, depth):
+                    return moved
+        return {}
 
-    def _solved(self) -> set[Key]:
-        """The hidden counts that have one solution, whatever is known of their size. (Modulo a prime: the equations
-        have no coefficient but 1.)"""
-        solved: dict[Key, dict[Key, int]] = {}
-        for one in self.sums:
-            row = {part: 1 for part in one.parts if part in self.hidden}
-            if one.total in self.hidden:
-                row[one.total] = (row.get(one.total, 0) - 1) % _PRIME
-            for pivot in [key for key in row if key in solved]:
-                row = _less(row, solved[pivot], row.get(pivot, 0))
-            if not row:
-                continue
-            pivot = min(row)
-            inverse = pow(row[pivot], -1, _PRIME)
-            row = {key: value * inverse % _PRIME for key, value in row.items()}
-            for name, other in solved.items():
-                if pivot in other:
-                    solved[name] = _less(other, row, other[pivot])
-            solved[pivot] = row
-        return {pivot for pivot, row in solved.items() if len(row) == 1}
-
-
-def _less(row: dict[Key, int], other: Mapping[Key, int], times: int) -> dict[Key, int]:
-    found = dict(row)
-    for key, value in other.items():
-        found[key] = (found.get(key, 0) - times * value) % _PRIME
-        if not found[key]:
-            del found[key]
-    return found
-
-
-def _narrow(key: Key, least: int, most: int, low: dict[Key, int], high: dict[Key, int]) -> bool:
-    if least <= low[key] and most >= high[key]:
+    def _mend(self, moved: dict[Key, int], depth: int) -> bool:
+        """Move further counts until everything adds up again."""
+        moves = self._moves(moved)
+        if moves is None:
+            return True
+        self._tries -= 1
+        if not depth or self._tries < 0:
+            return False
+        for key, step in moves:
+            moved[key] = step
+            if self._mend(moved, depth - 1):
+                return True
+            del moved[key]
         return False
-    low[key], high[key] = max(low[key], least), min(high[key], most)
-    return True
+
+    def _moves(self, moved: Mapping[Key, int]) -> list[tuple[Key, int]] | None:
+        """The moves of which one must follow, by what leaves the fewest; None if everything adds up."""
+        fewest: list[tuple[Key, int]] | None = None
+        for wrong in self._wrong(moved):
+            free = [(key, step) for key, step in wrong if key not in moved and self._may_move(key, step)]
+            if fewest is None or len(free) < len(fewest):
+                fewest = free
+            if not free:
+                break
+        if fewest:
+            fewest.sort(key=lambda move: len(self._touching.get(move[0], ())))
+        return fewest
+
+    def _wrong(self, moved: Mapping[Key, int]) -> Iterator[list[tuple[Key, int]]]:
+        """What would mend each sum and each pair that these moves leave wrong."""
+        for one in dict.fromkeys(one for key in moved for one in self._touching.get(key, ())):
+            off = sum(moved.get(part, 0) for part in one.parts) - moved.get(one.total, 0)
+            if off:
+                step = -1 if off > 0 else 1
+                yield [(one.total, -step), *((part, step) for part in one.parts)]
+        for smaller, larger in dict.fromkeys(pair for key in moved for pair in self._pairs.get(key, ())):
+            above = moved.get(smaller, 0) - moved.get(larger, 0)
+            if above > self.counts[larger] - self.counts[smaller]:
+                yield [(larger, 1), (smaller, -1)]
+
+    def _may_move(self, key: Key, step: int) -> bool:
+        """Whether it is hidden, and what is told of it allows this."""
+        why = self.hidden.get(key)
+        if why is None:
+            return False
+        least, most = _TOLD_OF[why](self.threshold)
+        return min(least, self.counts[key]) <= self.counts[key] + step <= most
 
 
 _ROOTS: frozenset[Key] = frozenset({("demands_told", ""), ("items", "")})

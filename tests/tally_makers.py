@@ -104,5 +104,4 @@ def a_report(
         threshold=threshold,
         embargo_days=30,
         draft=draft,
-        unrecorded=("appeals", "user_notices"),
     )

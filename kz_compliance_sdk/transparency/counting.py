@@ -12,7 +12,7 @@ from typing import Any
 from kz_compliance_sdk.domain.fold import Tally
 from kz_compliance_sdk.domain.received import SanctionNoted
 from kz_compliance_sdk.ports.store import Running
-from kz_compliance_sdk.transparency.figures import OTHER, is_own_terms, result_of
+from kz_compliance_sdk.transparency.figures import ACTED_ON, OTHER, is_own_terms, result_of
 
 _MOST_GROUPS = 5_000
 _MOST_VALUES = 50_000
@@ -71,6 +71,7 @@ def demand_of(facts: str, categories: Collection[str]) -> Demand:
         "demands_unofficial": tuple(unofficial),
         "demands_by_process": ("unofficial" if unofficial else "official",),
         "demands_by_result": (result,),
+        "demands_by_consequence": (_consequence(any(outcome in ACTED_ON for outcome, _ in each)),),
         "results_by_category": (f"{category} / {result}",),
         "results_by_authority": (f"{authority} / {result}",),
         "demands_by_clarification": ("asked" if asked else "not_asked",),
@@ -96,6 +97,10 @@ def demand_of(facts: str, categories: Collection[str]) -> Demand:
     )
 
 
+def _consequence(acted_on: bool) -> str:
+    return "acted_on" if acted_on else "left"
+
+
 def _items(items: Iterable[tuple[Any, ...]], authority: str, category: str) -> dict[str, Counter[str]]:
     found: dict[str, Counter[str]] = {}
 
@@ -109,6 +114,7 @@ def _items(items: Iterable[tuple[Any, ...]], authority: str, category: str) -> d
         add("items_by_authority", authority, count)
         add("items_by_category", category, count)
         add("items_by_ground", "own_terms" if own else "demand", count)
+        add("items_by_consequence", _consequence(outcome in ACTED_ON), count)
         add("items_own_terms" if own else "items_by_outcome", outcome, count)
         add("items_by_scope", scope, count)
         if outcome == "refused" and not own:

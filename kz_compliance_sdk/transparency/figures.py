@@ -51,6 +51,7 @@ FIGURES: tuple[Figure, ...] = (
     Figure("demands_unofficial", "demands", of="demands_by_process/unofficial", many=True),
     Figure("demands_by_process", "demands", of=_TOLD),
     Figure("demands_by_result", "demands", of=_TOLD),
+    Figure("demands_by_consequence", "demands", of=_TOLD),
     Figure("results_by_category", "demands"),
     Figure("results_by_authority", "demands"),
     Figure("demands_by_clarification", "demands", of=_TOLD),
@@ -66,6 +67,7 @@ FIGURES: tuple[Figure, ...] = (
     Figure("items_by_authority", "items", of="items", free=True),
     Figure("items_by_category", "items", of="items"),
     Figure("items_by_ground", "items", of="items"),
+    Figure("items_by_consequence", "items", of="items"),
     Figure("items_by_outcome", "items", of="items_by_ground/demand"),
     Figure("items_own_terms", "items", of="items_by_ground/own_terms"),
     Figure("items_refused", "items", of="items_by_outcome/refused"),
@@ -76,6 +78,8 @@ FIGURES: tuple[Figure, ...] = (
 )
 
 MEASURES = frozenset({"removed", "restricted", "account_restricted", "age_restricted", "labelled", "preserved"})
+ACTED_ON = MEASURES - {"preserved"} | {"partially_complied"}
+"""The outcomes of what was removed or restricted, on whatever ground."""
 _GONE = frozenset({"already_unavailable", "not_found"})
 
 

@@ -17,7 +17,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field
 from typing import Literal
 
-from kz_compliance_sdk.transparency.figures import FIGURES
+from kz_compliance_sdk.transparency.figures import ACTED_ON, FIGURES
 
 Key = tuple[str, str]
 """A count: the figure and the value in it. A figure that is one number has the empty value."""
@@ -108,7 +108,7 @@ class Suppression:
             for one in self._touching.get(key, ()):
                 members = (*one.parts, one.total)
                 if all(member in known for member in members if member in self.hidden):
-                    free = self._least([member for member in members if member not in taken], {one.total})
+                    free = self._least(members, taken, {one.total})
                     if free is not None:
                         return free
         return next((cover for key in exposed if (cover := self._nearest(key, taken)) is not None), None)
@@ -124,18 +124,31 @@ class Suppression:
             around += [other for key in near for pair in self._pairs.get(key, ()) for other in pair]
             near = [key for key in dict.fromkeys(around) if key not in seen]
             seen.update(near)
-            free = self._least([key for key in near if key not in taken], {one.total for one in touching})
+            free = self._least(near, taken, {one.total for one in touching})
             if free is not None:
                 return free
         return None
 
-    def _least(self, free: Sequence[Key], totals: Collection[Key]) -> Key | None:
-        """The one that is the least loss: the smallest, and a part before a total."""
-        some = [key for key in free if self.counts[key] > 0]
+    def _least(self, near: Iterable[Key], taken: Collection[Key], totals: Collection[Key]) -> Key | None:
+        """The one that is the least loss: the smallest, and a part before a total. What nothing could cover is none."""
+        some = [key for key in near if self._is_free(key, taken) and self._can_be_covered(key, taken)]
         if not some:
             return None
         return min(
             some, key=lambda key: (key not in self.first, key in self.late, key in totals, self.counts[key], key)
+        )
+
+    def _is_free(self, key: Key, taken: Collection[Key]) -> bool:
+        return key not in taken and self.counts[key] > 0
+
+    def _can_be_covered(self, key: Key, taken: Collection[Key]) -> bool:
+        """Whether each sum that it stands in has another count that is hidden, or could be."""
+        return all(
+            any(
+                other != key and (other in self.hidden or self._is_free(other, taken))
+                for other in (*one.parts, one.total)
+            )
+            for one in self._touching.get(key, ())
         )
 
     def _another(self, key: Key) -> dict[Key, int]:
@@ -250,6 +263,8 @@ def _parts(counts: Counts, flat: Mapping[Key, int]) -> Iterator[Sum]:
                 yield Sum(total, tuple((one.id, value) for value in counts[one.id]))
     told = tuple(("demands_by_progress", value) for value in ("answered", "cancelled", "set_aside"))
     yield Sum(("demands_told", ""), told)
+    acted = ((one, value) for one in ("items_by_outcome", "items_own_terms") for value in counts[one])
+    yield Sum(("items_by_consequence", "acted_on"), tuple(key for key in acted if key[1] in ACTED_ON))
 
 
 def _lines(counts: Counts, crossed: str, rows: str) -> Iterator[Sum]:
@@ -263,9 +278,11 @@ def _same(flat: Mapping[Key, int]) -> Iterator[Sum]:
     """Counts of different figures that say the same: what one of them hides the others must hide."""
     cancelled, aside = ("demands_by_progress", "cancelled"), ("demands_by_progress", "set_aside")
     result, undecided = "demands_by_result", ("demands_by_decision_time", "undecided")
+    measures = [(result, value) for value in ("complied_fully", "complied_partly", "own_terms_only")]
     for one, others in (
         ((result, "cancelled"), (cancelled,)),
         ((result, "unanswered"), (aside,)),
+        (("demands_by_consequence", "acted_on"), tuple(one for one in measures if one in flat)),
         (undecided, (cancelled, aside)),
         (("demands_by_receipt_time", "none"), (cancelled, aside)),
         (("demands_by_kind", "recommendation"), (("demands_unofficial", "recommendation"),)),

@@ -61,7 +61,7 @@ def document(report: TransparencyReport) -> dict[str, Any]:
         "platform_id": report.platform_id,
         "period": {"from": instant_text(report.period.start), "until": instant_text(report.period.end)},
         "as_of": instant_text(report.as_of),
-        **json_of(report, "threshold embargo_days withheld_until unrecorded left_out"),
+        **json_of(report, "threshold embargo_days withheld_until left_out"),
         "authorities": {name: dict(label) for name, label in report.names.items()},
         "figures": [
             {

@@ -103,8 +103,8 @@ class PublishedTime:
 @dataclass(frozen=True, slots=True)
 class TransparencyReport:
     """What may be published about a period. `as_of` is when the store was read, UTC seconds. A draft is not to be
-    published. From `withheld_until` on, UTC seconds, every ended demand of the period is told. `unrecorded` names the
-    figures of which this store holds no records, `left_out` those in which hardly any value could be shown."""
+    published. From `withheld_until` on, UTC seconds, every ended demand of the period is told. `left_out` names the
+    figures in which hardly any value could be shown."""
 
     platform_id: str
     period: Period
@@ -116,7 +116,6 @@ class TransparencyReport:
     figures: tuple[PublishedFigure, ...]
     times: tuple[PublishedTime, ...]
     names: Mapping[str, Mapping[str, str]]
-    unrecorded: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
 
     def value(self, figure: str, value: str = "") -> Value:
@@ -135,7 +134,6 @@ def published(
     threshold: int,
     embargo_days: int,
     draft: bool,
-    unrecorded: Collection[str] = (),
 ) -> TransparencyReport:
     """The report of what was counted. Raises InvalidInput for a threshold that hides nothing."""
     if threshold < LEAST_THRESHOLD:
@@ -155,15 +153,9 @@ def published(
         threshold=threshold,
         embargo_days=embargo_days,
         withheld_until=counting.withheld_until,
-        figures=tuple(
-            PublishedFigure(one, ())
-            if one.id in unrecorded
-            else _figure(one, counts[one.id], hidden, threshold, counting.names)
-            for one in FIGURES
-        ),
+        figures=tuple(_figure(one, counts[one.id], hidden, threshold, counting.names) for one in FIGURES),
         times=tuple(_times(counting, counts, hidden, threshold)),
         names={name: counting.names.get(name, {}) for name in sorted(counts["demands_by_authority"]) if name != OTHER},
-        unrecorded=tuple(sorted(unrecorded)),
         left_out=left_out,
     )
 

@@ -140,6 +140,15 @@ def equations(told: dict[Cell, str]) -> list[dict[Cell, int]]:
     less([("demands_by_receipt_time", "none")] if ("demands_by_receipt_time", "none") in told else [], cancelled)
     recommended = ("demands_by_kind", "recommendation")
     less([("demands_unofficial", "recommendation")] if recommended in told else [], recommended)
+    acted = {"removed", "restricted"}
+    for total, parts in (
+        ("items", [(figure, value) for figure in ("items_by_outcome", "items_own_terms") for value in acted]),
+        (
+            "demands",
+            [("demands_by_result", f"{value}") for value in ("complied_fully", "complied_partly", "own_terms_only")],
+        ),
+    ):
+        less([part for part in parts if part in told], (f"{total}_by_consequence", "acted_on"))
     if ("demands_by_authority", "other") not in told:
         for kind in ("authorised_body", "court", "prosecutor"):
             shown = [cell for cell in cells["demands_by_authority"] if TYPES.get(cell[1]) == kind]

@@ -340,6 +340,8 @@ def _of_demand(
         found["demands_unofficial"][reason] += 1
     found["demands_by_process"]["unofficial" if unofficial else "official"] += 1
     found["demands_by_result"][result] += 1
+    limited = [outcome in MEASURES - {"preserved"} | {"partially_complied"} for outcome, _ in outcomes]
+    found["demands_by_consequence"]["acted_on" if any(limited) else "left"] += 1
     found["results_by_category"][f"{category} / {result}"] += 1
     found["results_by_authority"][f"{authority} / {result}"] += 1
     questions = [one for one in sent if one.kind == "clarification" and one.state != "void"]
@@ -359,6 +361,8 @@ def _of_demand(
         found["items_by_kind"][kind] += 1
         found["items_by_authority"][authority] += 1
         found["items_by_category"][category] += 1
+        acted = outcome in MEASURES - {"preserved"} | {"partially_complied"}
+        found["items_by_consequence"]["acted_on" if acted else "left"] += 1
         found["items_by_ground"]["own_terms" if own else "demand"] += 1
         found["items_own_terms" if own else "items_by_outcome"][outcome] += 1
         found["items_by_scope"][scope] += 1

@@ -50,7 +50,6 @@ def document_schema() -> dict[str, Any]:
         threshold={"type": "integer", "minimum": 3},
         embargo_days={"type": "integer", "minimum": 0},
         withheld_until=instant,
-        unrecorded={"type": "array", "items": name},
         left_out={"type": "array", "items": name},
         authorities=names,
         figures={"type": "array", "items": figure},

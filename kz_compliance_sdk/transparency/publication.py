@@ -21,7 +21,7 @@ from kz_compliance_sdk.domain.events.remedies import Appealed, AppealReversed
 from kz_compliance_sdk.domain.events.review import Approved, Proposed
 from kz_compliance_sdk.domain.fold import Stream, Tally
 from kz_compliance_sdk.domain.ledger import encoded
-from kz_compliance_sdk.domain.values import instant_text
+from kz_compliance_sdk.domain.values import Json, instant_text
 from kz_compliance_sdk.errors import ConfigError, InvalidInput
 from kz_compliance_sdk.ports import Queries, Store
 from kz_compliance_sdk.ports.store import Running
@@ -118,12 +118,13 @@ class TransparencyReport:
     names: Mapping[str, Mapping[str, str]]
     left_out: tuple[str, ...] = ()
 
+    def of(self, figure: str) -> tuple[Value, ...]:
+        """The values of a figure."""
+        return next((one.values for one in self.figures if one.figure.id == figure), ())
+
     def value(self, figure: str, value: str = "") -> Value:
         """A count by its names. What is not there counted nothing."""
-        for one in self.figures:
-            if one.figure.id == figure:
-                return next((v for v in one.values if v.value == value), Value(value, 0, "0"))
-        return Value(value, 0, "0")
+        return next((one for one in self.of(figure) if one.value == value), Value(value, 0, "0"))
 
 
 def published(
@@ -229,11 +230,12 @@ def _rank(ordered: list[int], share: float) -> int:
 
 
 # -------------------------------------------------------------------------------------------------------------- lumen
-# A demand as Lumen's `POST /notices` takes it (github.com/berkmancenter/lumendatabase), type GovernmentRequest.
+# A demand as Lumen's `POST /notices` takes it (github.com/berkmancenter/lumendatabase), type GovernmentRequest: with a
+# work and with who sent and received it, or it is refused, and with no field that Lumen does not know.
 #
-# No text of the demand is in a line: neither its reasons nor a name of a person. Fields that the published report hides
-# are left out of the line, so that nobody can count the lines instead. A line of a draft says so, in a place where
-# Lumen does not take it.
+# No text of the demand is in a line: neither its reasons nor a name of a person. What the published report hides is
+# generalised, so that nobody can count the lines instead: a line keeps its answer and loses whose it was. A line of a
+# draft says so, in a place where Lumen does not take it.
 
 
 ACTIONS: Final[Mapping[str, str]] = {
@@ -250,6 +252,10 @@ ACTIONS: Final[Mapping[str, str]] = {
 reversed, and what the authority took back."""
 
 _MOST = 8_000
+_LONGEST = 255
+_UNTOLD = "Unspecified"
+_LANGUAGES: Final = ("ru", "en")
+"""Languages of notices that Lumen knows. It knows no Kazakh."""
 
 
 class LumenLines:
@@ -274,49 +280,65 @@ class LumenLines:
     def line(self, tally: Tally, urls: Sequence[str]) -> bytes:
         """The demand as a line of JSON. `urls` are told only if the platform has decided so."""
         _, fields = self._known(tally.facts)
-        notice = {**fields, "case_id_number": tally.case_id, "date_received": instant_text(tally.received_at)}
+        work: dict[str, Json] = {"description": "Items named by the demand"}
+        if urls:
+            work["infringing_urls_attributes"] = [{"url": url} for url in urls]
+        notice = {
+            **fields,
+            "case_id_number": tally.case_id,
+            "date_received": instant_text(tally.received_at),
+            "works_attributes": [work],
+        }
         if tally.issued_at:
             notice["date_sent"] = instant_text(tally.issued_at)
-        if urls:
-            infringing = [{"url": url} for url in urls]
-            notice["works_attributes"] = [{"description": "Items named by the demand", "infringing_urls": infringing}]
         return encoded({"notice": notice, **({"draft": True} if self._report.draft else {})}) + b"\n"
 
     def _fields(self, demand: Demand) -> dict[str, Any]:
-        told = self._told
-        authority = demand.authority if told("demands_by_authority", demand.authority) else ""
-        category = demand.category if told("demands_by_category", demand.category) else ""
-        kind = demand.kind if told("demands_by_kind", demand.kind) else ""
-        basis = [one for one in demand.legal_basis if told("demands_by_legal_basis", one)]
-        name = demand.authority_name.get("en") or demand.authority_name.get("ru") or authority
+        authority = self._tells_with("authority", demand.authority, demand.result)
+        category = self._tells_with("category", demand.category, demand.result)
+        name = demand.authority_name.get("en") or demand.authority_name.get("ru") or demand.authority
+        platform = self._report.platform_id
         return {
             "type": "GovernmentRequest",
-            "title": f"Demand of {name if authority else 'an authority'} to {self._report.platform_id}",
-            "subject": category or "unspecified",
+            "title": f"Demand of a public authority of Kazakhstan to {platform}"[:_LONGEST],
+            "subject": demand.category if category else "unspecified",
             "body": "The text of the demand is not published.",
-            "language": demand.languages[0] if demand.languages else "",
+            "language": next((one for one in _LANGUAGES if one in demand.languages), ""),
             "request_type": "Agency",
-            "action_taken": self._action(demand),
-            "jurisdiction_list": ["KZ"],
-            "regulation_list": basis,
-            "topics": [category] if category else [],
-            "tag_list": [kind] if kind else [],
+            "action_taken": self._action(demand.result),
+            "jurisdiction_list": "KZ",
+            "regulation_list": _listed(b for b in demand.legal_basis if self._tells("demands_by_legal_basis", b)),
+            "tag_list": _listed(
+                [demand.category] * category + [demand.kind] * self._tells("demands_by_kind", demand.kind)
+            ),
             "entity_notice_roles_attributes": [
-                {"name": "recipient", "entity_attributes": {"name": self._report.platform_id}},
-                {"name": "sender", "entity_attributes": {"name": name if authority else "Authority (not disclosed)"}},
+                _role("recipient", platform),
+                _role("sender", name if authority else "Authority (not disclosed)"),
             ],
         }
 
-    def _told(self, figure: str, value: str) -> bool:
+    def _action(self, result: str) -> str:
+        """A hidden result is told by its action only where that is the action of all that are hidden: how many these
+        are together, the others tell."""
+        hidden = {ACTIONS.get(one.value) for one in self._report.of("demands_by_result") if one.count is None}
+        told = self._tells("demands_by_result", result) or len(hidden) == 1
+        return ACTIONS.get(result, _UNTOLD) if told else _UNTOLD
+
+    def _tells(self, figure: str, value: str) -> bool:
         return (figure, value) in self._shown
 
-    def _action(self, demand: Demand) -> str:
-        """Only if every figure that has this result in it shows it."""
-        figures = ("demands_by_result", "results_by_category", "results_by_authority")
-        cells = [("demands_by_result", demand.result)]
-        cells += [(figure, value) for figure in figures[1:] for value in demand.values[figure]]
-        shown = all(cell in self._shown for cell in cells)
-        return ACTIONS.get(demand.result, "Unspecified") if shown else "Unspecified"
+    def _tells_with(self, what: str, value: str, result: str) -> bool:
+        """Whether lines with this value may be counted, also by what became of their demands."""
+        return self._tells(f"demands_by_{what}", value) and self._tells(f"results_by_{what}", f"{value} / {result}")
+
+
+def _listed(values: Iterable[str]) -> str:
+    """A list as Lumen takes it apart: one that holds a comma stands in quotation marks."""
+    return ", ".join('"{}"'.format(value.replace('"', "'")) for value in values)
+
+
+def _role(name: str, entity: str) -> dict[str, Json]:
+    return {"name": name, "entity_attributes": {"name": entity[:_LONGEST], "kind": "organization"}}
 
 
 # -------------------------------------------------------------------------------------------------------- publication

@@ -44,7 +44,8 @@ from kz_compliance_sdk.services.admission import Response, unavailable
 from kz_compliance_sdk.services.intake import Headers
 from kz_compliance_sdk.services.looking import Appeals, Care
 from kz_compliance_sdk.services.privacy import Privacy
-from kz_compliance_sdk.transparency.publication import Transparency, TransparencyReport
+from kz_compliance_sdk.transparency.publication import Transparency
+from kz_compliance_sdk.transparency.report import TransparencyReport
 from kz_compliance_sdk.wire.signature import profile_of
 
 B = TypeVar("B")

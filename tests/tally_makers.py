@@ -8,7 +8,7 @@ from typing import Any
 
 from kz_compliance_sdk.domain.fold import Tally
 from kz_compliance_sdk.transparency.counting import Counting
-from kz_compliance_sdk.transparency.publication import Period, TransparencyReport, published
+from kz_compliance_sdk.transparency.report import Period, TransparencyReport, published
 
 DAY = 86_400
 START = 1_767_207_600  # 2026-01-01T00:00 in Almaty

@@ -21,7 +21,7 @@ from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.ports import Env
 from kz_compliance_sdk.testing.conformance import published_keys
 from kz_compliance_sdk.testing.conformance.inspection import settings_values
-from kz_compliance_sdk.transparency.publication import Period
+from kz_compliance_sdk.transparency.report import Period
 from tests.case_makers import a_notice
 from tests.conftest import NOON
 from tests.test_public_api import groups_of

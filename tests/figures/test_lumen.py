@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from kz_compliance_sdk.transparency.counting import demand_of
-from kz_compliance_sdk.transparency.publication import ACTIONS, LumenLines, TransparencyReport
+from kz_compliance_sdk.transparency.lumen import ACTIONS, LumenLines
+from kz_compliance_sdk.transparency.report import TransparencyReport
 from tests.figures.test_transparency_report import read_json
 from tests.tally_makers import CATEGORIES, a_report, a_tally, random_tallies
 

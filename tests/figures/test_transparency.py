@@ -20,7 +20,8 @@ from kz_compliance_sdk.domain.policy import kz_policy
 from kz_compliance_sdk.services.sweep import Sweep
 from kz_compliance_sdk.testing import builders
 from kz_compliance_sdk.transparency import publication
-from kz_compliance_sdk.transparency.publication import Period, Transparency, TransparencyPolicy
+from kz_compliance_sdk.transparency.publication import Transparency, TransparencyPolicy
+from kz_compliance_sdk.transparency.report import Period
 from tests.case_makers import measure, proposal, refusal
 from tests.figures.transparency_office import WORDS, Figures, RandomOffice, recounted
 from tests.remedies.test_appeals import DAY, appealed, removed

@@ -19,8 +19,9 @@ from kz_compliance_sdk.domain.clock import local
 from kz_compliance_sdk.domain.words import LANGUAGES, Lang
 from kz_compliance_sdk.errors import InvalidInput
 from kz_compliance_sdk.transparency.figures import FIGURES
-from kz_compliance_sdk.transparency.page import figures_csv, page, report_json
-from kz_compliance_sdk.transparency.publication import LumenLines, Period, TransparencyReport
+from kz_compliance_sdk.transparency.lumen import LumenLines
+from kz_compliance_sdk.transparency.page import page
+from kz_compliance_sdk.transparency.report import Period, TransparencyReport, figures_csv, report_json
 from tests.catalogues import tables
 from tests.published.generator.transparency import document_schema
 from tests.tally_makers import CATEGORIES, DAY, END, NOW, START, TYPES, a_report, a_tally, random_tallies

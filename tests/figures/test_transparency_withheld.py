@@ -7,8 +7,9 @@ import json
 from kz_compliance_sdk.domain.clock import local
 from kz_compliance_sdk.domain.values import instant_text
 from kz_compliance_sdk.domain.words import LANGUAGES
-from kz_compliance_sdk.transparency.page import page, report_json
-from kz_compliance_sdk.transparency.publication import LumenLines
+from kz_compliance_sdk.transparency.lumen import LumenLines
+from kz_compliance_sdk.transparency.page import page
+from kz_compliance_sdk.transparency.report import report_json
 from tests.tally_makers import CATEGORIES, DAY, NOW, a_report, a_tally
 
 

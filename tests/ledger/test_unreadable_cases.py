@@ -11,7 +11,8 @@ import pytest
 from kz_compliance_sdk.adapters.sql.keys import MasterKeys
 from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.domain.running_time import steps_of
-from kz_compliance_sdk.transparency.publication import Period, Transparency, TransparencyPolicy
+from kz_compliance_sdk.transparency.publication import Transparency, TransparencyPolicy
+from kz_compliance_sdk.transparency.report import Period
 from tests.case_makers import a_notice, measure, proposal
 from tests.privacy.test_retention import Desk
 from tests.scene import M2, PLATFORM

@@ -18,8 +18,8 @@ from kz_compliance_sdk.domain.appeals import Reversal
 from kz_compliance_sdk.domain.report import Statement
 from kz_compliance_sdk.errors import ComplianceError
 from kz_compliance_sdk.ports import Failed, TellResult, Told, UserNotice
-from kz_compliance_sdk.transparency.page import figures_csv, page, report_json
-from kz_compliance_sdk.transparency.publication import Period
+from kz_compliance_sdk.transparency.page import page
+from kz_compliance_sdk.transparency.report import Period, figures_csv, report_json
 from tests.case_makers import YES
 
 PLANTED = {

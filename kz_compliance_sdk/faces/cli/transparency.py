@@ -16,7 +16,8 @@ from kz_compliance_sdk.faces.cli.screen import counting
 from kz_compliance_sdk.faces.cli.session import Session, at_file, wrong
 
 if TYPE_CHECKING:
-    from kz_compliance_sdk.transparency.publication import Period, Workload
+    from kz_compliance_sdk.transparency.publication import Workload
+    from kz_compliance_sdk.transparency.report import Period
 
 
 FILES = ("figures.csv", "report.json", "report.html", "lumen.jsonl")
@@ -43,7 +44,8 @@ def transparency(
     ] = False,
 ) -> Answer:
     """Make the transparency report of a period: what was demanded, by whom, on what ground, and what came of it."""
-    from kz_compliance_sdk.transparency.page import document, figures_csv, page, report_json
+    from kz_compliance_sdk.transparency.page import page
+    from kz_compliance_sdk.transparency.report import document, figures_csv, report_json
 
     period = _period(first, to)
     if (with_urls or staff) and out is None:
@@ -64,7 +66,7 @@ def transparency(
 
 
 def _period(first: str, last: str) -> Period:
-    from kz_compliance_sdk.transparency.publication import Period
+    from kz_compliance_sdk.transparency.report import Period
 
     start, end = _day(first, "--from"), _day(last, "--to")
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kz_compliance_sdk.transparency.figures import FIGURES
-from kz_compliance_sdk.transparency.page import SCHEMA_ID
+from kz_compliance_sdk.transparency.report import SCHEMA_ID
 
 
 def document_schema() -> dict[str, Any]:

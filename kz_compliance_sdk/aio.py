@@ -127,8 +127,10 @@ class AsyncPrivacy(Awaited[Privacy]):
 class AsyncTransparency(Awaited[Transparency]):
     """Transparency for event loops. Its `progress` is called on a thread."""
 
-    report = awaited(Transparency.report)
-    workloads = awaited(Transparency.workloads)
+    draft = awaited(Transparency.draft)
+    published = awaited(Transparency.published)
+    publish = awaited(Transparency.publish)
+    own = awaited(Transparency.own)
 
     async def lumen(self, report: TransparencyReport, *, with_urls: bool = False) -> AsyncIterator[bytes]:
         """See Transparency."""

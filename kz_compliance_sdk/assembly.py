@@ -107,7 +107,7 @@ class RegisteredContent:
 def transparency(settings: Settings, store: Store, policy: Policy) -> Transparency:
     """What makes transparency reports, and writes the lines of demands as Lumen takes them."""
     given = settings.transparency
-    publishing = TransparencyPolicy(given.threshold, given.embargo_days, given.withheld_days, given.key())
+    publishing = TransparencyPolicy(given.threshold, given.embargo_days, given.withheld_days)
     return Transparency(store, settings.platform_id, publishing, policy.categories)
 
 

@@ -425,13 +425,6 @@ class TransparencySettings(Section):
         description="Days after the end of a period from which no rule that bars telling the user keeps a demand out "
         "of its figures any longer, however far its own day is. Our own choice, and no law.",
     )
-    staff_key: SharedSecret | None = Field(
-        default=None, description="Random bytes (24 or more, in base64) that turn the ids of staff into pseudonyms."
-    )
-
-    def key(self) -> bytes:
-        """The key of the pseudonyms, empty if there is none."""
-        return b"" if self.staff_key is None else _hmac("staff", self.staff_key).material
 
 
 class WorkerSettings(Section):

@@ -53,7 +53,8 @@ class Suppression:
 
     `sums` are what a reader knows to add up; `at_most` are pairs of which the first is never above the second, as
     demands and their items. `first` are the counts that are the least loss, `late` those whose loss takes others with
-    it. A zero is never hidden by itself: it tells of nobody.
+    it. `within` is between what a reader knows a count to lie, whatever stands in its place. A zero is never hidden by
+    itself: it tells of nobody.
     """
 
     counts: Mapping[Key, int]
@@ -63,6 +64,7 @@ class Suppression:
     first: Collection[Key] = ()
     late: Collection[Key] = ()
     hidden: dict[Key, Hidden] = field(default_factory=dict)
+    within: Mapping[Key, tuple[int, int]] = field(default_factory=dict)
     _touching: dict[Key, list[Sum]] = field(default_factory=dict)
     _pairs: dict[Key, list[tuple[Key, Key]]] = field(default_factory=dict)
     _open: set[Key] = field(default_factory=set)
@@ -207,19 +209,47 @@ class Suppression:
         why = self.hidden.get(key)
         if why is None:
             return False
-        least, most = _TOLD_OF[why](self.threshold)
+        least, most = self.within.get(key) or _TOLD_OF[why](self.threshold)
         return min(least, self.counts[key]) <= self.counts[key] + step <= most
 
+
+Counts = Mapping[str, Counter[str]]
 
 _ROOTS: frozenset[Key] = frozenset({("demands_told", ""), ("items", "")})
 _CROSSED = {"results_by_category": "demands_by_category", "results_by_authority": "demands_by_authority"}
 
-Counts = Mapping[str, Counter[str]]
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What was published of a period before: each count, None where it was hidden, and the figures that were left out.
+    A value that is not there counted nothing."""
+
+    counts: Mapping[Key, int | None]
+    left_out: Collection[str]
+
+    def change(self, key: Key, count: int) -> int | None:
+        """By how much a count is another now, as a reader knows it if it is shown; None where it was hidden."""
+        was = None if key[0] in self.left_out else self.counts.get(key, 0)
+        return None if was is None else count - was
+
+    def moved(self, figure: str, counts: Counts) -> int:
+        """How many a reader knows to have moved in a figure: into its values, or out of them."""
+        by = [self.change((figure, value), count) or 0 for value, count in counts[figure].items()]
+        return max(sum(up for up in by if up > 0), -sum(down for down in by if down < 0))
+
+    def untold(self, counts: Counts, threshold: int) -> set[str]:
+        """The figures of which nothing is told any more: so few moved in them that what moved would point to them."""
+        few = {one.id for one in FIGURES if not one.public and 0 < self.moved(one.id, counts) < threshold}
+        return few.union(self.left_out)
 
 
-def hide(counts: Counts, types: Mapping[str, set[str]], threshold: int) -> dict[Key, Hidden]:
-    """What is hidden, and why. A crossed figure that cannot be shown is emptied. `types` are those of each authority,
-    which everybody knows."""
+def hide(
+    counts: Counts, types: Mapping[str, set[str]], threshold: int, before: Before | None = None
+) -> tuple[dict[Key, Hidden], set[str]]:
+    """What is hidden, and why; and the figures of which nothing is told, as of a crossed one that cannot be shown.
+    `types` are those of each authority, which everybody knows. Beside what was published `before` the same counts stay
+    hidden, and no change is told that is small."""
+    untold = set[str]() if before is None else before.untold(counts, threshold)
     flat = {
         (one.id, value): count
         for one in FIGURES
@@ -235,23 +265,91 @@ def hide(counts: Counts, types: Mapping[str, set[str]], threshold: int) -> dict[
     # What is open or withheld is told nowhere else: the number of all demands can go for it, and all else stays. A
     # count that stands in several figures takes each of them with it.
     late = {key for one in alike for key in (one.total, *one.parts)}
+    held = _held(flat, threshold, before, untold)
     hidden: dict[Key, Hidden] | None = None
     for keep in (_ROOTS, frozenset[Key]()):
-        base = Suppression(flat, sums, pairs, threshold, first=(("demands", ""),), late=late)
-        if base.hide(keep):
+        within = _within(flat, threshold, before)
+        base = Suppression(flat, sums, pairs, threshold, (("demands", ""),), late, dict(held), within)
+        if _hide_all(base, keep, before):
             hidden = base.hidden
             break
     if hidden is None:
-        hidden = {key: "veiled" for key, count in flat.items() if count}
+        hidden = {key: "veiled" for key, count in flat.items() if count or key in held}
     for crossed, rows in _CROSSED.items():
+        if crossed in untold:
+            continue
         cells = {(crossed, value): count for value, count in counts[crossed].items()}
-        crossing = [*sums, *_lines(counts, crossed, rows)]
-        tried = Suppression({**flat, **cells}, crossing, pairs, threshold, hidden=dict(hidden))
-        if tried.hide(keep=flat):
-            flat, sums, hidden = {**flat, **cells}, crossing, tried.hidden
-        else:
-            counts[crossed].clear()
-    return hidden
+        crossing, both = [*sums, *_lines(counts, crossed, rows)], {**flat, **cells}
+        within = _within(both, threshold, before)
+        held = {**_held(cells, threshold, before, untold), **hidden}
+        tried = Suppression(both, crossing, pairs, threshold, hidden=held, within=within)
+        if _hide_all(tried, flat, before):
+            flat, sums, hidden = both, crossing, tried.hidden
+        elif cells:
+            untold.add(crossed)
+    return hidden, untold
+
+
+def _held(
+    counts: Mapping[Key, int], threshold: int, before: Before | None, untold: Collection[str]
+) -> dict[Key, Hidden]:
+    """What is hidden from the beginning: what was hidden before, what changed by few, and what is of no figure that is
+    told."""
+    if before is None:
+        return {}
+    found: dict[Key, Hidden] = {}
+    for key, count in counts.items():
+        change = before.change(key, count)
+        if key[0] in untold or (change is None and not count):
+            found[key] = "veiled"
+        elif change is None or 0 < abs(change) < threshold <= count:
+            found[key] = "small" if count < threshold else "covering"
+    return found
+
+
+def _within(counts: Mapping[Key, int], threshold: int, before: Before | None) -> dict[Key, tuple[int, int]]:
+    """Between what a reader knows a count to lie that is hidden since it changed by few: even whether it rose."""
+    found = {}
+    for key, count in counts.items():
+        change = None if before is None else before.change(key, count)
+        if change and abs(change) < threshold <= count:
+            ends = sorted(count - change + (1 if change > 0 else -1) * by for by in (1, threshold - 1))
+            found[key] = ends[0], ends[1]
+    return found
+
+
+def _hide_all(base: Suppression, keep: Collection[Key], before: Before | None) -> bool:
+    """As `hide` of a suppression, and until no sum tells that few of what it hides have changed."""
+    while base.hide(keep):
+        key = None if before is None else _small_change(base, keep, before)
+        if key is None:
+            return before is None or not any(_by_few(base, one, before) for one in base.sums)
+        base.hidden[key] = "covering"
+    return False
+
+
+def _small_change(base: Suppression, keep: Collection[Key], before: Before) -> Key | None:
+    """A count that hides a small change in a sum beside its own: the one that changed least."""
+    for one in base.sums:
+        if _by_few(base, one, before):
+            by = _changes(base, one, before)
+            free = [key for key, change in by.items() if change and key not in keep]
+            if free:
+                return min(free, key=lambda key: (key == one.total, abs(by[key]), key))
+    return None
+
+
+def _changes(base: Suppression, one: Sum, before: Before) -> dict[Key, int]:
+    """By how much the counts of a sum changed of which a reader knows what they were and are."""
+    told = ((key, before.change(key, base.counts[key])) for key in (*one.parts, one.total) if key not in base.hidden)
+    return {key: change for key, change in told if change is not None}
+
+
+def _by_few(base: Suppression, one: Sum, before: Before) -> bool:
+    """Whether a reader can tell that what is hidden in a sum changed, and by few."""
+    by = _changes(base, one, before)
+    total = by.pop(one.total, None)
+    return total is not None and 0 < abs(total - sum(by.values())) < base.threshold
 
 
 def _parts(counts: Counts, flat: Mapping[Key, int]) -> Iterator[Sum]:

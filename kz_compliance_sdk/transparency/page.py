@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 from kz_compliance_sdk.adapters.html import template
@@ -29,9 +29,9 @@ def page(report: TransparencyReport, lang: Lang) -> bytes:
     return text.encode()
 
 
-def _name(value: str, label: Mapping[str, str] | None = None, *, report: TransparencyReport, say: Words) -> str:
+def _name(value: str, *, report: TransparencyReport, say: Words) -> str:
     parts = value.split(" / ")
-    known = label or report.names.get(parts[0], {})
+    known = report.names.get(parts[0], {})
     found = [known.get(say.lang) or known.get("ru") or known.get("en") or say("value", parts[0])]
     return " / ".join([*found, *(say("value", part) for part in parts[1:])]) or say("page", "total")
 

@@ -1,27 +1,39 @@
-"""Making the transparency report: read a period in one pass, count, and take out what must not be published."""
+"""Publishing: read a period in one pass, count, and register in the ledger what leaves the house."""
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import logging
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Final
 
-from kz_compliance_sdk.domain.decision import PROPOSAL
+from kz_compliance_sdk.domain.actor import Actor
+from kz_compliance_sdk.domain.change import Change, Happened
+from kz_compliance_sdk.domain.clock import local
 from kz_compliance_sdk.domain.events.base import Event
 from kz_compliance_sdk.domain.events.delivery import UserNoticeDelayed, UserNoticeOwed
-from kz_compliance_sdk.domain.events.remedies import Appealed, AppealReversed
-from kz_compliance_sdk.domain.events.review import Approved, Proposed
+from kz_compliance_sdk.domain.events.office import Published
+from kz_compliance_sdk.domain.events.remedies import Appealed
 from kz_compliance_sdk.domain.fold import Stream, Tally
-from kz_compliance_sdk.errors import ConfigError
-from kz_compliance_sdk.ports import Queries, Store
+from kz_compliance_sdk.errors import Conflict, InvalidInput
+from kz_compliance_sdk.ports import Queries, Store, Tx
 from kz_compliance_sdk.ports.store import Running
 from kz_compliance_sdk.services.loading import sanctions_of
-from kz_compliance_sdk.transparency.counting import Counting
+from kz_compliance_sdk.transparency.counting import Counting, demand_of
 from kz_compliance_sdk.transparency.lumen import LumenLines
-from kz_compliance_sdk.transparency.report import Period, TransparencyReport, published
+from kz_compliance_sdk.transparency.own import (
+    DECIDING,
+    MAY_READ,
+    OwnFigures,
+    Place,
+    month_of,
+    of_demand,
+    of_people,
+    own_figures,
+)
+from kz_compliance_sdk.transparency.report import Period, TransparencyReport, published, read_report, report_json
 
 _TOLD_EVERY = 10_000
 _log = logging.getLogger("kz_compliance_sdk.transparency")
@@ -30,47 +42,93 @@ _log = logging.getLogger("kz_compliance_sdk.transparency")
 @dataclass(frozen=True, slots=True)
 class TransparencyPolicy:
     """What a platform has decided about publishing: the smallest count that is shown, the days that must have passed
-    since the end of a period, those after it for which a bar on telling the user can keep a demand out of the figures,
-    and the key under which staff get their pseudonyms (empty: there are none)."""
+    since the end of a period, and those after it for which a bar on telling the user can keep a demand out of the
+    figures."""
 
     threshold: int
     embargo_days: int
     withheld_days: int
-    staff_key: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class Workload:
-    """What one person of the staff did in a period. For use inside the platform only."""
-
-    pseudonym: str
-    proposed: int
-    approved: int
+PUBLICATIONS: Final = "publication/"
+"""How the stream of each month begins whose figures were published; the month follows."""
 
 
 class Transparency:
-    """The public figures of one platform. Reads only."""
+    """The public figures of one platform, and the series in which they are published."""
 
     def __init__(self, store: Store, platform_id: str, policy: TransparencyPolicy, categories: Collection[str]) -> None:
         self._store, self._platform, self._policy = store, platform_id, policy
         self._categories = frozenset(categories)
 
-    def report(
-        self, period: Period, *, draft: bool = False, progress: Callable[[int], None] | None = None
+    def draft(self, period: Period, *, progress: Callable[[int], None] | None = None) -> TransparencyReport:
+        """The report of a period as it stands, marked as one that is not to be published: it has no embargo. `progress`
+        is told now and then how many cases were counted."""
+        return self._made(period, self._store.now(), None, progress, draft=True)
+
+    def published(self, period: Period) -> TransparencyReport | None:
+        """The report of a period that was published, with its last revision; None if none was. Raises Conflict where
+        a part of it was published with another period, InvalidInput for a period of other than whole months."""
+        months = period.months
+        held, _ = self._store.submit(self._platform, lambda tx: ((), _published(tx, period, months))).result()
+        return None if held is None else read_report(held)
+
+    def publish(
+        self,
+        actor: Actor,
+        period: Period,
+        *,
+        revise: bool = False,
+        progress: Callable[[int], None] | None = None,
     ) -> TransparencyReport:
-        """The report of a period; `progress` is told now and then how many cases were counted. A draft is marked as
-        one, and has no embargo. Raises InvalidInput before the embargo is over."""
+        """Publish the report of a period, once: from then on this is what is given. With `revise` it is counted anew,
+        and published as a revision that shows no more than the one before and no change that few demands make.
+
+        Raises NotAllowed; InvalidInput before the embargo is over, for a period of other than whole months, and for a
+        revision of nothing or by few demands; Conflict where a part of it was published with another period."""
+        Published.may.check(actor, "publish the figures")
         now = self._store.now()
-        if not draft:
-            period.refuse_early(now, self._policy.embargo_days)
-        counting = self._counted(period, now, progress)
+        period.refuse_early(now, self._policy.embargo_days)
+        last = self.published(period)
+        if last is not None and not revise:
+            return last
+        if last is None and revise:
+            raise InvalidInput(
+                "nothing of this period was published yet.", field="revise", remedy="Publish it without that."
+            )
+        report = self._made(period, now, last, progress)
+        self._store.submit(self._platform, partial(self._register, report=report, last=last, actor=actor)).result()
+        return report
+
+    def _register(
+        self, tx: Tx, report: TransparencyReport, last: TransparencyReport | None, actor: Actor
+    ) -> tuple[Change, None]:
+        period, body = report.period, report_json(report)
+        held, read = _published(tx, period, period.months)
+        if held != (None if last is None else report_json(last)):
+            raise Conflict("somebody published this period meanwhile.", reference=period.months[0])
+        event = Published(start=period.start, end=period.end, revision=report.revision)
+        first, *others = (f"{PUBLICATIONS}{month}" for month in period.months)
+        holds = Happened(self._platform, first, event, tx.now, read, actor, {"report": body})
+        return (holds, *(Happened(self._platform, one, event, tx.now, read, actor) for one in others)), None
+
+    def _made(
+        self,
+        period: Period,
+        now: int,
+        last: TransparencyReport | None,
+        progress: Callable[[int], None] | None,
+        *,
+        draft: bool = False,
+    ) -> TransparencyReport:
         return published(
-            counting,
+            self._counted(period, now, progress),
             period,
             platform_id=self._platform,
-            threshold=self._policy.threshold,
+            threshold=self._policy.threshold if last is None else last.threshold,
             embargo_days=self._policy.embargo_days,
             draft=draft,
+            last=last,
         )
 
     def _counted(self, period: Period, now: int, progress: Callable[[int], None] | None = None) -> Counting:
@@ -119,23 +177,38 @@ class Transparency:
             if lines.may_tell(row):
                 yield lines.line(row, _urls(queries, row.case_id) if with_urls else ())
 
-    def workloads(self, period: Period) -> list[Workload]:
-        """What each person of the staff did, under pseudonyms, busiest first. Never part of a report.
+    def own(self, actor: Actor, period: Period) -> OwnFigures:
+        """The office's own figures, exact and by person: never part of a report. Raises NotAllowed."""
+        MAY_READ.check(actor, "read the office's own figures")
+        queries, now = self._store.queries(self._platform), self._store.now()
+        counts: Counter[Place] = Counter()
+        running: list[str] = []
+        for row in queries.demands(period.start, period.end):
+            if isinstance(row, Running):
+                running.append(row.case_id)
+                continue
+            for place, count in of_demand(row, demand_of(row.facts, self._categories)):
+                counts[place] += count
+        for case_id in running:
+            case = queries.case(case_id)
+            for figure in ("received", "open"):
+                counts[month_of(case.received_at), case.authority_id, case.category, "", figure] += 1
+        for place, count in of_people(_telling(queries, DECIDING, period.start, period.end), period):
+            counts[place] += count
+        return own_figures(self._platform, period, now, counts)
 
-        Raises ConfigError without a key for the pseudonyms."""
-        key = self._policy.staff_key
-        if not key:
-            raise ConfigError(
-                "there is no key for the pseudonyms of staff.",
-                field="transparency.staff_key",
-                remedy="Set it: 32 random bytes in base64.",
-            )
-        proposed, approved = decided(self._store.queries(self._platform), period.start, period.end)
-        rows = [
-            Workload(hmac.new(key, who.encode(), hashlib.sha256).hexdigest()[:12], proposed[who], approved[who])
-            for who in proposed | approved
-        ]
-        return sorted(rows, key=lambda row: (-row.proposed - row.approved, row.pseudonym))
+
+def _published(tx: Tx, period: Period, months: Sequence[str]) -> tuple[bytes | None, int]:
+    """The report of a period as it was published last, and how many events the stream of each of its months has."""
+    streams = list(tx.streams(f"{PUBLICATIONS}{month}" for month in months).values())
+    for stream in streams:
+        told = [on.event for on in stream.whole().events if isinstance(on.event, Published)]
+        if told and (told[-1].start, told[-1].end) != (period.start, period.end):
+            days = f"{local(told[-1].start)[:10]} to {local(told[-1].end - 1)[:10]}"
+            month = stream.name.removeprefix(PUBLICATIONS)
+            raise Conflict(f"{month} is already published, in the report of {days}.", reference=month)
+    seq = streams[0].seq
+    return (tx.words(streams[0], [(seq, "report")])[seq, "report"], seq) if seq else (None, 0)
 
 
 def told_users(queries: Queries, start: int, end: int) -> dict[str, Counter[str]]:
@@ -146,20 +219,6 @@ def told_users(queries: Queries, start: int, end: int) -> dict[str, Counter[str]
         notices.update(one.state for one in due if one.state != "void")
         appeals.update(one.state for one in stream.case.appeals.values() if start <= one.received_at < end)
     return {"user_notices": notices, "appeals": appeals}
-
-
-def decided(queries: Queries, start: int, end: int) -> tuple[Counter[str], Counter[str]]:
-    """How many decisions each person proposed in a time (UTC seconds), and how many they approved."""
-    proposed, approved = Counter[str](), Counter[str]()
-    for stream in _telling(queries, (Proposed, AppealReversed, Approved), start, end):
-        for on in stream.events:
-            if on.who is None or not start <= on.at < end:
-                continue
-            if isinstance(on.event, Approved):
-                approved[on.who.id] += 1
-            elif PROPOSAL in on.event.parts:
-                proposed[on.who.id] += 1
-    return proposed, approved
 
 
 def _telling(queries: Queries, kinds: Iterable[type[Event]], start: int, end: int) -> Iterator[Stream]:

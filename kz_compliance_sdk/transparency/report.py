@@ -13,15 +13,16 @@ import math
 from array import array
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
 from typing import Any, Final, Literal
 
-from kz_compliance_sdk.domain.clock import local
-from kz_compliance_sdk.domain.values import instant_text, json_of
+from kz_compliance_sdk.domain.clock import almaty, local
+from kz_compliance_sdk.domain.values import instant_text, json_of, parse_instant
 from kz_compliance_sdk.errors import InvalidInput
 from kz_compliance_sdk.transparency.counting import Counting
 from kz_compliance_sdk.transparency.figures import FIGURES, OTHER, Figure
-from kz_compliance_sdk.transparency.hiding import LEAST_THRESHOLD, Hidden, Key, hide
+from kz_compliance_sdk.transparency.hiding import LEAST_THRESHOLD, Before, Hidden, Key, hide
 
 _COVERING = "*"
 _DAY_S = 86_400
@@ -42,6 +43,22 @@ class Period:
         """So many days after the period, UTC seconds."""
         return self.end + days * _DAY_S
 
+    @property
+    def months(self) -> list[str]:
+        """The months of Almaty that it consists of, such as `2026-01`. Raises InvalidInput unless they are whole."""
+        found = []
+        at = datetime.fromtimestamp(self.start, almaty())
+        while at.day == 1 and at.time() == time() and at.timestamp() < self.end:
+            found.append(f"{at:%Y-%m}")
+            at = (at + timedelta(days=32)).replace(day=1)
+        if at.timestamp() != self.end:
+            raise InvalidInput(
+                "only whole months are published, so that no two periods overlap by a part of one.",
+                field="to",
+                remedy="Begin on the first day of a month and end on the last one, or make a draft.",
+            )
+        return found
+
     def refuse_early(self, now: int, embargo_days: int) -> None:
         """Raises InvalidInput while the period or its embargo still runs."""
         open_at = self.later(embargo_days)
@@ -57,13 +74,11 @@ class Period:
 @dataclass(frozen=True, slots=True)
 class Value:
     """One published count. `count` is None where it is hidden; `shown` is what stands in its place: `<5` for a small
-    count, `*` for one of any size that would give a small count away. `label` names the value in each language that is
-    known."""
+    count, `*` for one of any size that would give a small count away."""
 
     value: str
     count: int | None
     shown: str
-    label: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +104,14 @@ class PublishedTime:
 @dataclass(frozen=True, slots=True)
 class TransparencyReport:
     """What may be published about a period. `as_of` is when the store was read, UTC seconds. A draft is not to be
-    published. From `withheld_until` on, UTC seconds, every ended demand of the period is told. `left_out` names the
-    figures in which hardly any value could be shown."""
+    published. `revision` counts the corrections of a report, 0 for the first. From `withheld_until` on, UTC seconds,
+    every ended demand of the period is told. `left_out` names the figures in which hardly any value could be shown."""
 
     platform_id: str
     period: Period
     as_of: int
     draft: bool
+    revision: int
     threshold: int
     embargo_days: int
     withheld_until: int
@@ -103,6 +119,10 @@ class TransparencyReport:
     times: tuple[PublishedTime, ...]
     names: Mapping[str, Mapping[str, str]]
     left_out: tuple[str, ...] = ()
+
+    @property
+    def status(self) -> str:
+        return "draft" if self.draft else "revised" if self.revision else "final"
 
     def of(self, figure: str) -> tuple[Value, ...]:
         """The values of a figure."""
@@ -121,37 +141,63 @@ def published(
     threshold: int,
     embargo_days: int,
     draft: bool,
+    last: TransparencyReport | None = None,
 ) -> TransparencyReport:
-    """The report of what was counted. Raises InvalidInput for a threshold that hides nothing."""
+    """The report of what was counted; beside the `last` one of the period it is a revision. Raises InvalidInput for a
+    threshold that hides nothing, and for a revision that few demands make."""
     if threshold < LEAST_THRESHOLD:
         raise InvalidInput(
             f"a threshold of {threshold} hides nothing.", field="threshold", remedy=f"Give {LEAST_THRESHOLD} or more."
         )
     counting.fold()
     counts = {one.id: Counter(counting.counts.get(one.id, {})) for one in FIGURES}
-    _add_up_small(counts, threshold)
-    hidden = hide(counts, counting.types, threshold)
-    left_out = tuple(one.id for one in FIGURES if counting.counts.get(one.id) and not counts[one.id])
+    _add_up_rare(counts, threshold, last)
+    before = None if last is None else _before(last)
+    if before is not None and _most_moved(before, counts) < threshold:
+        raise InvalidInput(
+            f"fewer than {threshold} demands have changed since it was published: a revision would point to them.",
+            field="revise",
+            remedy="Wait until more have changed.",
+        )
+    hidden, untold = hide(counts, counting.types, threshold, before)
     return TransparencyReport(
         platform_id=platform_id,
         period=period,
         as_of=counting.now,
         draft=draft,
+        revision=0 if last is None else last.revision + 1,
         threshold=threshold,
         embargo_days=embargo_days,
         withheld_until=counting.withheld_until,
-        figures=tuple(_figure(one, counts[one.id], hidden, threshold, counting.names) for one in FIGURES),
+        figures=tuple(
+            PublishedFigure(one, ()) if one.id in untold else _figure(one, counts[one.id], hidden, threshold)
+            for one in FIGURES
+        ),
         times=tuple(_times(counting, counts, hidden, threshold)),
         names={name: counting.names.get(name, {}) for name in sorted(counts["demands_by_authority"]) if name != OTHER},
-        left_out=left_out,
+        left_out=tuple(one.id for one in FIGURES if one.id in untold),
     )
 
 
-def _add_up_small(counts: dict[str, Counter[str]], threshold: int) -> None:
-    """What stands in a free list came from outside, and a rare word could name somebody: rare ones are added up."""
+def _before(last: TransparencyReport) -> Before:
+    counts = {(one.figure.id, value.value): value.count for one in last.figures for value in one.values}
+    return Before(counts, last.left_out)
+
+
+def _most_moved(before: Before, counts: Mapping[str, Counter[str]]) -> int:
+    return max(before.moved(one.id, counts) for one in FIGURES if one.unit == "demands")
+
+
+def _add_up_rare(counts: dict[str, Counter[str]], threshold: int, last: TransparencyReport | None) -> None:
+    """What stands in a free list came from outside, and a rare word could name somebody: rare ones are added up. A
+    revision names what the last report named, whatever became of it, and nothing else."""
     for one in FIGURES:
+        if last is not None:
+            counts[one.id].update({value.value: 0 for value in last.of(one.id)})
         if one.free:
-            _merge(counts[one.id], {value for value, count in counts[one.id].items() if count < threshold})
+            named = {value for value, count in counts[one.id].items() if count >= threshold}
+            named = named if last is None else {value.value for value in last.of(one.id)}
+            _merge(counts[one.id], counts[one.id].keys() - named)
     # The same authorities everywhere, so that no list names one that another leaves out.
     rare = {*counts["items_by_authority"], *_rows(counts["results_by_authority"])} - {*counts["demands_by_authority"]}
     _merge(counts["items_by_authority"], rare)
@@ -177,15 +223,12 @@ def _figure(
     counts: Counter[str],
     hidden: Mapping[Key, Hidden],
     threshold: int,
-    names: Mapping[str, Mapping[str, str]],
 ) -> PublishedFigure:
     values = []
-    of_authority = figure.id in ("demands_by_authority", "items_by_authority")
     for value, count in sorted(counts.items(), key=lambda one: (one[0] == OTHER, one[0])):
         why = hidden.get((figure.id, value))
         shown = str(count) if why is None else f"<{threshold}" if why == "small" else _COVERING
-        label = names.get(value, {}) if of_authority else {}
-        values.append(Value(value, count if why is None else None, shown, label))
+        values.append(Value(value, count if why is None else None, shown))
     if not values and not figure.of and not figure.many and "_by_" not in figure.id:
         values.append(Value("", 0, "0"))
     return PublishedFigure(figure, tuple(values))
@@ -204,7 +247,8 @@ def _times(
             for key in (("all", ""), ("category", category), ("authority", known)):
                 groups.setdefault(key, array("i")).extend(times[place])
         for (by, value), seconds in sorted(groups.items()):
-            if len(seconds) < threshold or (f"demands_by_{by}", value) in hidden:
+            of_group = ("demands_told", "") if by == "all" else (f"demands_by_{by}", value)
+            if len(seconds) < threshold or of_group in hidden:
                 continue
             ordered = sorted(seconds)
             found.append(PublishedTime(of, by, value, _rank(ordered, 0.5), _rank(ordered, 0.95)))  # type: ignore[arg-type]
@@ -226,11 +270,11 @@ def document(report: TransparencyReport) -> dict[str, Any]:
     """The report as one document of plain JSON values."""
     return {
         "schema": SCHEMA_ID,
-        "status": "draft" if report.draft else "final",
+        "status": report.status,
         "platform_id": report.platform_id,
         "period": {"from": instant_text(report.period.start), "until": instant_text(report.period.end)},
         "as_of": instant_text(report.as_of),
-        **json_of(report, "threshold embargo_days withheld_until left_out"),
+        **json_of(report, "revision threshold embargo_days withheld_until left_out"),
         "authorities": {name: dict(label) for name, label in report.names.items()},
         "figures": [
             {
@@ -248,6 +292,28 @@ def report_json(report: TransparencyReport) -> bytes:
     return json.dumps(document(report), ensure_ascii=False, indent=2).encode() + b"\n"
 
 
+def read_report(body: bytes) -> TransparencyReport:
+    """The report whose document this is."""
+    told = json.loads(body)
+    known = {one.id: one for one in FIGURES}
+    return TransparencyReport(
+        platform_id=told["platform_id"],
+        period=Period(*(parse_instant(told["period"][name]) for name in ("from", "until"))),
+        as_of=parse_instant(told["as_of"]),
+        draft=told["status"] == "draft",
+        withheld_until=parse_instant(told["withheld_until"]),
+        figures=tuple(
+            PublishedFigure(known[one["figure"]], tuple(Value(**value) for value in one["values"]))
+            for one in told["figures"]
+            if one["figure"] in known
+        ),
+        times=tuple(PublishedTime(of=one.pop("until"), **one) for one in told["times"]),
+        names=told["authorities"],
+        left_out=tuple(told["left_out"]),
+        **{name: told[name] for name in ("revision", "threshold", "embargo_days")},
+    )
+
+
 _BEGINS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _HEAD = ("status", "figure", "dimension", "value", "count")
 
@@ -258,17 +324,16 @@ def figures_csv(report: TransparencyReport) -> bytes:
     out = io.StringIO()
     rows = csv.writer(out, lineterminator="\r\n")
     rows.writerow(_HEAD)
-    status = "draft" if report.draft else "final"
     for one in report.figures:
         figure, _, dimension = one.figure.id.partition("_by_")
-        rows.writerows((status, figure, dimension, _harmless(value.value), value.shown) for value in one.values)
+        rows.writerows((report.status, figure, dimension, harmless(value.value), value.shown) for value in one.values)
     for t in report.times:
-        value = _harmless(t.value)
+        value = harmless(t.value)
         for name, seconds in (("median", t.median_s), ("p95", t.p95_s)):
-            rows.writerow((status, f"seconds_to_{t.of}_{name}", "" if t.by == "all" else t.by, value, seconds))
+            rows.writerow((report.status, f"seconds_to_{t.of}_{name}", "" if t.by == "all" else t.by, value, seconds))
     return out.getvalue().encode()
 
 
-def _harmless(value: str) -> str:
+def harmless(value: str) -> str:
     """A value came from outside, and a spreadsheet must not take it for a formula."""
     return f"'{value}" if value.startswith(_BEGINS_A_FORMULA) else value

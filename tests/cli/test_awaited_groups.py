@@ -50,7 +50,7 @@ async def _proof(desk: AsyncComplianceDesk, case: Case) -> None:
 
 
 async def _transparency(desk: AsyncComplianceDesk, case: Case) -> None:
-    report = await desk.transparency.report(Period(NOON - 86_400, NOON + 86_400), draft=True)
+    report = await desk.transparency.draft(Period(NOON - 86_400, NOON + 86_400))
     assert [line async for line in desk.transparency.lumen(report)] == list(desk.blocking.transparency.lumen(report))
 
 

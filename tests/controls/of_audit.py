@@ -105,7 +105,7 @@ CONTROLS: tuple[Control, ...] = (
         "small counts are shown",
         "no small count is shown or follows from what is",
         "guides/transparency.md",
-        gives("transparency.report.hide", what={}),
+        gives("transparency.report.hide", what=({}, set())),
         "tests/figures/test_transparency_report.py::test_no_small_count_is_shown_or_follows_from_what_is[0]",
     ),
 )

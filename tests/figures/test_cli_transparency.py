@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 import csv
 import json
+import stat
 import time
 from contextlib import closing
 from pathlib import Path
@@ -19,16 +19,13 @@ from kz_compliance_sdk.ports import Env
 from tests.cli_office import Office
 from tests.tally_makers import START, random_tallies
 
-KEY = base64.b64encode(b"a key for the pseudonyms of staff").decode()
 FIRST, LAST = "2026-01-01", "2026-06-30"
 
 
 @pytest.fixture
 def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Office:
     monkeypatch.setattr(time, "time", lambda: START + 300 * 86_400.0)
-    office = Office(tmp_path, monkeypatch)
-    office.configure(f'[transparency]\nstaff_key = "{KEY}"\n')
-    return office
+    return Office(tmp_path, monkeypatch)
 
 
 def filled(office: Office, demands: int = 200) -> None:
@@ -40,7 +37,8 @@ def filled(office: Office, demands: int = 200) -> None:
 
 def test_the_files_agree_with_the_document(office: Office) -> None:
     filled(office)
-    document = office.document("transparency", "--from", FIRST, "--to", LAST, "--out", str(office.folder / "out"))
+    asked = ("transparency", "--from", FIRST, "--to", LAST, "--out", str(office.folder / "out"))
+    document = office.document(*asked, user="daniyar")
     out = office.folder / "out"
 
     assert sorted(file.name for file in out.iterdir()) == ["figures.csv", "lumen.jsonl", "report.html", "report.json"]
@@ -58,7 +56,8 @@ def test_the_same_command_writes_the_same_bytes(office: Office) -> None:
     filled(office)
     found = []
     for name in ("one", "two"):
-        office.ok("transparency", "--from", FIRST, "--to", LAST, "--out", str(office.folder / name), "--lang", "kk")
+        asked = ("--from", FIRST, "--to", LAST, "--out", str(office.folder / name), "--lang", "kk")
+        office.ok("transparency", *asked, user="daniyar")
         found.append({file.name: file.read_bytes() for file in (office.folder / name).iterdir()})
     assert found[0] == found[1]
 
@@ -66,7 +65,7 @@ def test_the_same_command_writes_the_same_bytes(office: Office) -> None:
 def test_a_period_whose_embargo_runs_is_refused_and_a_draft_is_marked(office: Office) -> None:
     filled(office)
     today = local(int(time.time()))[:10]
-    refused = office.run("transparency", "--from", FIRST, "--to", today)
+    refused = office.run("transparency", "--from", FIRST, "--to", today, user="daniyar")
     assert refused.exit_code == 7
     assert "--to: " in refused.stderr
     assert "30 days of embargo" in refused.stderr
@@ -82,18 +81,52 @@ def test_a_period_whose_embargo_runs_is_refused_and_a_draft_is_marked(office: Of
 
 def test_an_empty_period_says_so(office: Office) -> None:
     filled(office, 0)
-    assert "no demand was received" in office.ok("transparency", "--from", FIRST, "--to", FIRST)
+    assert "no demand was received" in office.ok("transparency", "--from", FIRST, "--to", FIRST, "--draft")
 
 
-def test_staff_stay_without_names(office: Office) -> None:
+def test_a_published_period_is_given_again_and_revised_by_whoever_may(office: Office) -> None:
+    filled(office)
+    asked = ("transparency", "--from", FIRST, "--to", LAST)
+    assert office.run(*asked, user="aigerim").exit_code == 6
+    first = office.document(*asked, user="daniyar")
+    assert (first["status"], first["revision"]) == ("final", 0)
+    refused = office.run("transparency", "--from", "2026-06-01", "--to", "2026-07-31", user="daniyar")
+    assert refused.exit_code == 8
+    assert "already published, in the report of 2026-01-01 to 2026-06-30" in refused.stderr
+    assert "fewer than 5 demands have changed" in office.run(*asked, "--revise", user="daniyar").stderr
+    with closing(choose_driver().module.connect(office.store)) as db, db:
+        db.execute("DELETE FROM tallies WHERE received_at % 2")
+    revised = office.document(*asked, "--revise", user="daniyar")
+    assert (revised["status"], revised["revision"]) == ("revised", 1)
+    assert office.document(*asked, user="daniyar") == revised
+
+
+def test_lines_for_lumen_are_left_out_with_the_reason(office: Office) -> None:
     filled(office, 3)
     out = office.folder / "out"
-    office.ok("transparency", "--from", FIRST, "--to", LAST, "--out", str(out), "--staff")
-    assert (out / "staff-internal.csv").read_text(encoding="utf-8").startswith("pseudonym,proposed,approved")
-    office.configure()
-    refused = office.run("transparency", "--from", FIRST, "--to", LAST, "--out", str(out), "--staff")
-    assert refused.exit_code == 3
-    assert "transparency.staff_key" in refused.stderr
+    result = office.run("transparency", "--from", FIRST, "--to", LAST, "--draft", "--out", str(out))
+    assert "lumen.jsonl is empty: the report hides how many" in result.stderr
+    assert (out / "lumen.jsonl").read_bytes() == b""
+
+
+def test_the_offices_own_figures_are_exact_and_never_lie_beside_a_report(office: Office) -> None:
+    filled(office)
+    out, asked = office.folder / "own", ("internal-figures", "--from", FIRST, "--to", LAST)
+    assert office.run(*asked, user="aigerim").exit_code == 6
+    document = office.document(*asked, "--out", str(out), user="daniyar")
+    assert sorted(file.name for file in out.iterdir()) == ["INTERNAL-figures.csv", "INTERNAL-figures.json"]
+    assert {stat.S_IMODE(file.stat().st_mode) for file in out.iterdir()} == {0o600}
+    assert json.loads((out / "INTERNAL-figures.json").read_bytes()) == document
+    rows = list(csv.DictReader((out / "INTERNAL-figures.csv").read_text(encoding="utf-8").splitlines()))
+    assert {row["status"] for row in rows} == {"internal"}
+    assert sum(int(row["count"]) for row in rows if row["figure"] == "received") == 200
+    assert any(0 < int(row["count"]) < 5 for row in rows)
+    assert {row["month"] for row in rows} == {"2026-01"}
+    refused = office.run("transparency", "--from", FIRST, "--to", LAST, "--draft", "--out", str(out))
+    assert refused.exit_code == 7
+    assert "never lie together" in refused.stderr
+    office.ok("transparency", "--from", FIRST, "--to", LAST, "--draft", "--out", str(office.folder / "public"))
+    assert office.run(*asked, "--out", str(office.folder / "public"), user="daniyar").exit_code == 7
 
 
 @pytest.mark.parametrize(
@@ -102,7 +135,8 @@ def test_staff_stay_without_names(office: Office) -> None:
         (("--from", "yesterday", "--to", LAST), "--from"),
         (("--from", LAST, "--to", FIRST), "--to"),
         (("--from", FIRST, "--to", "9999-12-31"), "--to"),
-        (("--from", FIRST, "--to", LAST, "--staff"), "--out"),
+        (("--from", FIRST, "--to", FIRST), "--to"),
+        (("--from", FIRST, "--to", LAST, "--draft", "--revise"), "--revise"),
         (("--from", FIRST, "--to", LAST, "--with-urls"), "--out"),
         (("--from", FIRST, "--to", LAST, "--out", "settings.toml"), "--out"),
     ],
@@ -110,6 +144,6 @@ def test_staff_stay_without_names(office: Office) -> None:
 def test_what_is_wrong_is_named(office: Office, arguments: tuple[str, ...], said: str) -> None:
     filled(office, 3)
     given = [str(office.folder / one) if one.endswith(".toml") else one for one in arguments]
-    refused = office.run("transparency", *given)
+    refused = office.run("transparency", *given, user="daniyar")
     assert refused.exit_code == 7, refused.output
     assert said in refused.stderr

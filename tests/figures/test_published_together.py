@@ -19,9 +19,9 @@ _PAIRS = (
 )
 
 
-def recovered(told: Mapping[Cell, str]) -> set[Cell]:
+def recovered(told: Mapping[Cell, str], least: int = 1) -> set[Cell]:
     """The hidden counts of which a linear programme leaves one whole number. It knows what adds up, that a demand has
-    an item, and what each sign stands for."""
+    an item, and what each sign stands for: `*` for `least` and more."""
     hidden = sorted(cell for cell, shown in told.items() if not shown.isdigit())
     place = {cell: number for number, cell in enumerate(hidden)}
     sums = [_row(equation, told, place) for equation in equations(dict(told))]
@@ -31,7 +31,7 @@ def recovered(told: Mapping[Cell, str]) -> set[Cell]:
         for figure, value in told
         if figure == demands and (items, value) in told
     ]
-    bounds = [(1, int(told[cell][1:]) - 1) if told[cell].startswith("<") else (1, None) for cell in hidden]
+    bounds = [(1, int(told[cell][1:]) - 1) if told[cell].startswith("<") else (least, None) for cell in hidden]
     known = {
         "A_eq": np.array([row for row, _ in sums]),
         "b_eq": np.array([-rest for _, rest in sums]),

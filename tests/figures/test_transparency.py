@@ -70,7 +70,7 @@ def test_progress_is_told_now_and_then(tmp_path: Path, monkeypatch: pytest.Monke
     told: list[int] = []
     now = office.world.clock()
     figures = Transparency(office.store, PLATFORM, POLICY, CATEGORIES)
-    figures.report(Period(now - 1, now + 1), draft=True, progress=told.append)
+    figures.draft(Period(now - 1, now + 1), progress=told.append)
     assert told == [2, 4]
 
 

@@ -145,7 +145,8 @@ def equations(told: dict[Cell, str]) -> list[dict[Cell, int]]:
         ("items", [(by, one) for by in ("items_by_outcome", "items_own_terms") for one in ("removed", "restricted")]),
         ("demands", [("demands_by_result", one) for one in ("complied_fully", "complied_partly", "own_terms_only")]),
     ):
-        less([part for part in parts if part in told], (f"{unit}_by_consequence", "acted_on"))
+        if all(cells[figure] for figure, _ in parts):  # what is left out is not zero
+            less([part for part in parts if part in told], (f"{unit}_by_consequence", "acted_on"))
     if ("demands_by_authority", "other") not in told:
         for kind in ("authorised_body", "court", "prosecutor"):
             shown = [cell for cell in cells["demands_by_authority"] if TYPES.get(cell[1]) == kind]

@@ -124,7 +124,7 @@ def test_one_that_ended_keeps_no_report_from_being_made(desk: Desk) -> None:
     desk.host.drain()
     figures = Transparency(desk.store, PLATFORM, TransparencyPolicy(3, 0, 365), ())
     period = Period(start - 10, desk.world.clock() + 10)
-    assert figures.report(period, draft=True).value("demands") is not None
+    assert figures.draft(period).value("demands") is not None
     counts = figures._counted(period, desk.world.clock()).counts
     assert counts["demands_by_progress"] == Counter(answered=1, open_or_withheld=1)
     assert counts["demands_not_told"] == Counter(withheld=1)

@@ -121,7 +121,7 @@ def published(desk: ComplianceDesk, now: int) -> Iterator[tuple[str, bytes]]:
             with zipfile.ZipFile(io.BytesIO(desk.evidence(_LAWYER, case_id, lang=lang))) as pack:
                 yield from ((f"a redacted pack, {name}", pack.read(name)) for name in pack.namelist())
         yield "a proof", json.dumps(desk.proof.prove(case_id)).encode()
-    report = desk.transparency.report(Period(now - 30 * _DAY, now + 1), draft=True)
+    report = desk.transparency.draft(Period(now - 30 * _DAY, now + 1))
     yield "the figures as CSV", figures_csv(report)
     yield "the figures as JSON", report_json(report)
     for language in ("kk", "ru", "en"):

@@ -31,7 +31,7 @@ READERS: Final[Readers] = MappingProxyType(
 
 _DOCUMENTS: Final = frozenset(
     (
-        "message id proof reply proposal objects receipt signature"
+        "message id proof reply proposal objects receipt signature report"
         " reported.body asked.body user_notice_owed.body alerted.body"
     ).split()
 )

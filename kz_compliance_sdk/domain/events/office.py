@@ -273,6 +273,18 @@ class LedgerKeyRetired(Event, frozen=True, kw_only=True):
     last: Number
 
 
+class Published(Event, frozen=True, kw_only=True):
+    """The public figures of a period left the house: for the first time, or as its `revision` of this number. It stands
+    in the stream of each month of the period, so that no other period can hold it too; the report, its exact bytes, in
+    that of the first one."""
+
+    may = roles("lead", "legal", "head")
+    words = words(report="kept")
+    start: At
+    end: At
+    revision: Number = 0
+
+
 class Alerted(Event, frozen=True, kw_only=True):
     """People are to be told of what belongs to no case, such as a sanction or a clock that was set: the exact bytes of
     the alert, which has a stream of its own."""

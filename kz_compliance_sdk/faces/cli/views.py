@@ -468,7 +468,8 @@ def pack(document: Shown) -> None:
 
 def transparency(document: Shown) -> None:
     """The public figures, and the files that were written."""
-    title = "Transparency report" + (" (draft, not for publication)" if document["status"] == "draft" else "")
+    marks = {"draft": " (draft, not for publication)", "revised": f" (revision {document['revision']})"}
+    title = "Transparency report" + marks.get(document["status"], "")
     rows = [
         {"figure": one["figure"], **value}
         for one in document["figures"]
@@ -481,6 +482,14 @@ def transparency(document: Shown) -> None:
         table((told(row, "figure value count:shown") for row in rows), "figure", ("count",))
         least = document["threshold"]
         say(f"<{least}: fewer than {least}; *: hidden, since a small count followed from it.")
+    for path in document["_written"]:
+        say(f"Wrote {path}")
+
+
+def internal_figures(document: Shown) -> None:
+    """The office's own figures, and the files that were written."""
+    say("Internal: exact figures, which give away what a report hides. Never publish them.")
+    table((told(row, "month authority category person figure count") for row in document["rows"]), "figure", ("count",))
     for path in document["_written"]:
         say(f"Wrote {path}")
 

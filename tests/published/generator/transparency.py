@@ -43,10 +43,11 @@ def document_schema() -> dict[str, Any]:
     names = {"type": "object", "additionalProperties": {"type": "object", "additionalProperties": text}}
     whole = closed(
         schema={"const": SCHEMA_ID},
-        status={"enum": ["final", "draft"]},
+        status={"enum": ["final", "draft", "revised"]},
         platform_id=text,
         period=closed(**{"from": instant, "until": instant}),
         as_of=instant,
+        revision={"type": "integer", "minimum": 0},
         threshold={"type": "integer", "minimum": 3},
         embargo_days={"type": "integer", "minimum": 0},
         withheld_until=instant,

@@ -1,0 +1,225 @@
+"""The registered series: each month is published once, what is corrected is marked, and no two reports tell more."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Collection, Iterable
+from contextlib import closing
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
+from kz_compliance_sdk.domain.fold import Tally
+from kz_compliance_sdk.errors import Conflict, InvalidInput, NotAllowed
+from kz_compliance_sdk.transparency.figures import FIGURES
+from kz_compliance_sdk.transparency.page import page
+from kz_compliance_sdk.transparency.publication import Transparency, TransparencyPolicy
+from kz_compliance_sdk.transparency.report import Period, TransparencyReport, read_report, report_json
+from tests.figures.test_published_together import recovered
+from tests.figures.test_transparency_report import Cell, read_json
+from tests.scene import LEAD, M1, PLATFORM, World
+from tests.tally_makers import CATEGORIES, DAY, START, a_report, a_tally, random_tallies
+
+JANUARY, FEBRUARY = Period(START, START + 31 * DAY), Period(START + 31 * DAY, START + 59 * DAY)
+BOTH = Period(START, FEBRUARY.end)
+THRESHOLD = 5
+
+
+class Series:
+    """A platform that publishes: what the store holds is what it is told to hold."""
+
+    def __init__(self, folder: Path) -> None:
+        self.world = World(folder / "desk.sqlite3")
+        self.store = self.world.open_store()
+        self.world.clock.step(FEBRUARY.end + 60 * DAY - self.world.clock())
+        policy = TransparencyPolicy(threshold=THRESHOLD, embargo_days=30, withheld_days=365)
+        self.figures = Transparency(self.store, PLATFORM, policy, CATEGORIES)
+
+    def hold(self, tallies: Iterable[Tally]) -> None:
+        rows = [msgspec.structs.astuple(msgspec.structs.replace(one, platform_id=PLATFORM)) for one in tallies]
+        with closing(choose_driver().module.connect(self.world.path)) as db, db:
+            db.execute("DELETE FROM tallies")
+            db.executemany("INSERT INTO tallies VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+
+    def publish(self, period: Period = JANUARY, *, revise: bool = False) -> TransparencyReport:
+        return self.figures.publish(LEAD, period, revise=revise)
+
+
+@pytest.fixture
+def series(tmp_path: Path) -> Series:
+    return Series(tmp_path)
+
+
+pytestmark = pytest.mark.writes_by_itself
+
+
+def test_a_period_is_published_once_and_is_the_same_ever_after(series: Series) -> None:
+    series.hold(random_tallies(1, 200))
+    first = series.publish()
+    series.hold(random_tallies(2, 300))
+    series.world.clock.advance(DAY)
+    assert report_json(series.publish()) == report_json(first)
+    assert series.figures.published(JANUARY) == first
+    assert series.figures.published(FEBRUARY) is None
+
+
+def test_periods_do_not_overlap(series: Series) -> None:
+    """Two periods that differ by one demand would tell all of it."""
+    series.publish(JANUARY)
+    for overlapping in (BOTH, Period(START - 31 * DAY, JANUARY.end)):
+        with pytest.raises(Conflict, match=r"2026-01 .*already published"):
+            series.publish(overlapping)
+    series.publish(FEBRUARY)
+    with pytest.raises(Conflict, match="already published"):
+        series.publish(BOTH, revise=True)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [(START, START + DAY), (START + 1, JANUARY.end), (START, JANUARY.end - 1), (START - DAY, JANUARY.end)],
+)
+def test_a_period_is_whole_months(series: Series, odd: tuple[int, int]) -> None:
+    with pytest.raises(InvalidInput, match="whole months"):
+        series.publish(Period(*odd))
+
+
+def test_publishing_takes_a_lead_a_lawyer_or_the_head_and_the_embargo(series: Series) -> None:
+    with pytest.raises(NotAllowed):
+        series.figures.publish(M1, JANUARY)
+    with pytest.raises(InvalidInput, match="nothing of this period was published"):
+        series.publish(revise=True)
+    series.world.clock.step(JANUARY.end + 30 * DAY - 1 - series.world.clock())
+    with pytest.raises(InvalidInput, match="30 days of embargo"):
+        series.publish()
+
+
+def test_a_draft_registers_nothing(series: Series) -> None:
+    series.figures.draft(Period(START, START + DAY))
+    series.figures.draft(BOTH)
+    assert series.figures.published(JANUARY) is None
+
+
+def test_what_was_published_is_in_the_chain(series: Series) -> None:
+    report = series.publish(BOTH)
+    chains = list(series.store.queries(PLATFORM).streams_beside("publication/"))
+    assert [chain.stream.name for chain in chains] == ["publication/2026-01", "publication/2026-02"]
+    said = [chain.stream.events[0] for chain in chains]
+    assert [(on.kind, on.event.start, on.event.end) for on in said] == [("published", BOTH.start, BOTH.end)] * 2
+    assert chains[0].words(chains[0].stream, [(1, "report")]) == {(1, "report"): report_json(report)}
+
+
+def test_a_report_is_read_back_from_its_document() -> None:
+    for report in (a_report(random_tallies(1, 90)), a_report([]), a_report([a_tally()], draft=True)):
+        assert read_report(report_json(report)) == report
+
+
+def corrected(tallies: list[Tally], many: int, **given: Any) -> list[Tally]:
+    """The last ones of these with other facts."""
+    rest, last = tallies[:-many], tallies[-many:]
+    return [*rest, *(msgspec.structs.replace(one, facts=a_tally(**given).facts) for one in last)]
+
+
+def test_a_correction_is_a_marked_revision_with_the_same_cells_hidden(series: Series) -> None:
+    tallies = random_tallies(1, 400)
+    series.hold(tallies)
+    first = series.publish()
+    series.world.clock.advance(DAY)
+    series.hold(corrected(tallies, 40))
+    second = series.publish(revise=True)
+    assert (first.revision, second.revision) == (0, 1)
+    was, now = read_json(first), read_json(second)
+    assert was != now
+    gone = set(second.left_out)
+    assert [
+        cell for cell, shown in was.items() if not shown.isdigit() and cell[0] not in gone and now[cell].isdigit()
+    ] == []
+    assert json.loads(report_json(second))["status"] == "revised"
+    assert "REVISION 1" in page(second, "en").decode()
+    assert report_json(series.publish()) == report_json(second), "the last one is the one that holds"
+
+
+def changes(was: dict[Cell, str], now: dict[Cell, str]) -> dict[Cell, int]:
+    """What a reader knows to have changed, and by how much."""
+    known = [cell for cell in was | now if was.get(cell, "0").isdigit() and now.get(cell, "0").isdigit()]
+    return {cell: int(now.get(cell, "0")) - int(was.get(cell, "0")) for cell in known}
+
+
+@pytest.mark.parametrize("many", [1, 2, 4])
+def test_a_revision_that_a_few_demands_make_tells_nothing_of_them(series: Series, many: int) -> None:
+    """One demand that was withheld is told now: every figure would be one more, and together they would name it."""
+    tallies = [a_tally(n) for n in range(40)] + [a_tally(100 + n, category="fraud", kind="request") for n in range(20)]
+    late = [a_tally(200 + n, category="fraud", authority="body-2") for n in range(many)]
+    series.hold(tallies)
+    series.publish()
+    series.hold([*tallies, *late])
+    with pytest.raises(InvalidInput, match="fewer than 5"):
+        series.publish(revise=True)
+
+
+def test_two_reports_of_a_period_tell_no_small_change(series: Series) -> None:
+    tallies = random_tallies(3, 400)
+    late = [
+        a_tally(900 + n, category="fraud" if n < 2 else "drugs", authority="court-1", authority_type="court")
+        for n in range(9)
+    ]
+    series.hold(tallies)
+    was = read_json(series.publish())
+    series.hold([*tallies, *late])
+    second = series.publish(revise=True)
+    now = {cell: shown for cell, shown in read_json(second).items() if cell[0] not in second.left_out}
+    was = {cell: shown for cell, shown in was.items() if cell[0] not in second.left_out}
+    found = changes(was, now)
+    small = {cell: by for cell, by in found.items() if 0 < abs(by) < THRESHOLD}
+    assert small == {}
+    assert any(found.values()), "the control: something is told"
+    assert recovered(now, least=0) == set()
+
+
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 5))])
+def test_all_reports_of_a_year_recover_no_hidden_count(tmp_path: Path, seed: int) -> None:
+    """2,000 demands in a year, published by quarter, each revised twice: what was withheld is told, answers are
+    corrected. A linear programme has every sum of each report, and a reader every change between two."""
+    series, chance = Series(tmp_path), random.Random(seed)
+    year = enumerate(random_tallies(seed, 2_000))
+    tallies = [msgspec.structs.replace(one, received_at=START + n * 15_768) for n, one in year]
+    series.world.clock.step(START + 500 * DAY - series.world.clock())
+    quarters = [Period(*(START + DAY * days for days in ends)) for ends in pairwise((0, 90, 181, 273, 365))]
+    last: dict[Period, TransparencyReport] = {}
+    revised = 0
+    for share in (0.0, 0.03, 0.1):
+        tallies = [anew(one) if chance.random() < share else one for one in tallies]
+        series.hold(tallies)
+        for quarter in quarters:
+            try:
+                report = series.publish(quarter, revise=share > 0)
+            except InvalidInput:  # fewer than five have changed
+                continue
+            assert recovered(told(report), least=int(not report.revision)) == set()
+            if quarter in last:
+                revised += 1
+                found = changes(told(last[quarter], report.left_out), told(report))
+                assert {cell: by for cell, by in found.items() if 0 < abs(by) < THRESHOLD} == {}
+            last[quarter] = report
+    assert revised > 1
+
+
+def told(report: TransparencyReport, left_out: Collection[str] = ()) -> dict[Cell, str]:
+    """What a report shows of the figures that can point to a person, and that are not left out."""
+    gone = {one.id for one in FIGURES if one.public}.union(left_out)
+    return {cell: shown for cell, shown in read_json(report).items() if cell[0] not in gone}
+
+
+def anew(tally: Tally) -> Tally:
+    """A demand whose bar is over, or whose answer was corrected."""
+    facts = json.loads(tally.facts)
+    if facts["barred_until"]:
+        facts["barred_until"] = None
+    elif facts["state"] == "closed":
+        facts["items"] = [["url", "refused", "", "not_illegal", "kz", 1]]
+        facts["events"] = {"reopen": 1}
+    return msgspec.structs.replace(tally, facts=json.dumps(facts, ensure_ascii=False, sort_keys=True))

@@ -17,7 +17,7 @@ from kz_compliance_sdk.domain.clock import local
 from kz_compliance_sdk.domain.events import KINDS
 from kz_compliance_sdk.domain.events.arrivals import Joined, Lodged, Sanctioned
 from kz_compliance_sdk.domain.events.base import ObjectEvent
-from kz_compliance_sdk.domain.events.office import Alerted, Checkpointed, HandedOut, LedgerKeyRetired
+from kz_compliance_sdk.domain.events.office import Alerted, Checkpointed, HandedOut, LedgerKeyRetired, Published
 from kz_compliance_sdk.domain.notice import NoticeKind
 from kz_compliance_sdk.domain.words import LANGUAGES, Lang, words
 from kz_compliance_sdk.evidence.taking import SUBJECTS, packed
@@ -93,7 +93,9 @@ def test_each_event_stands_there_with_its_time_in_almaty(at: Scene) -> None:
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_every_kind_of_event_has_words(lang: str) -> None:
     """What is missing would be shown as a code. Tests of the catalogues hold the languages against each other."""
-    beside = ObjectEvent | Alerted | LedgerKeyRetired | Checkpointed | HandedOut | Sanctioned | Lodged | Joined
+    beside = (
+        ObjectEvent | Alerted | LedgerKeyRetired | Checkpointed | HandedOut | Sanctioned | Lodged | Joined | Published
+    )
     kinds = [kind for kind in KINDS.values() if not issubclass(kind, beside)]
     assert {kind.called for kind in kinds} == tables(lang, "evidence")["verb"].keys()
 

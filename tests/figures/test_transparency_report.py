@@ -6,9 +6,12 @@ import csv
 import io
 import json
 import re
+import shutil
+import subprocess
 from collections import Counter, defaultdict
 from fractions import Fraction
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +19,7 @@ from jsonschema import Draft202012Validator
 from markupsafe import escape
 
 from kz_compliance_sdk.domain.clock import local
+from kz_compliance_sdk.domain.policy import kz_policy
 from kz_compliance_sdk.domain.words import LANGUAGES, Lang
 from kz_compliance_sdk.errors import InvalidInput
 from kz_compliance_sdk.transparency.figures import FIGURES
@@ -254,10 +258,46 @@ def test_the_page_needs_nothing_and_says_everything_in_words() -> None:
         assert not {"script", "link", "img", "iframe", "object"} & outline.tags.keys()
         assert "http" not in text.replace("http-equiv", "")
         assert f'<html lang="{lang}">' in text
-        assert outline.tags["svg"] == outline.tags["desc"] == text.count('role="img"') > 5
+        assert 3 < outline.tags["figure"] == text.count('role="img"') <= 6
         assert outline.tags["caption"] == outline.tags["table"]
         assert tables(lang, "transparency")["page"]["draft"] in text
         assert "@media print" in text
+
+
+def test_headlines_come_first_labels_are_whole_and_codes_are_words() -> None:
+    long = "Закон «" + "об очень длинном названии " * 8 + "», статья 9"
+    tallies = [*random_tallies(4, 400), *(a_tally(900 + n, legal_basis=[long]) for n in range(90))]
+    report = a_report(tallies)
+    acted = report.value("demands_by_consequence", "acted_on").shown
+    for lang in LANGUAGES:
+        text = page(report, lang).decode()
+        said = tables(lang, "transparency")
+        headline = str(escape(said["figure"]["demands_by_consequence"]))
+        places = [text.index(one) for one in (headline, "<figure", "<table")]
+        assert places == sorted(places)
+        assert f"<dd>{acted}</dd>" in text
+        assert text.count(str(escape(long))) == 1
+        assert "…" not in text
+        visible = re.sub(r"<style>.*?</style>|<[^>]*>", " ", text, flags=re.DOTALL)
+        assert re.findall(r"\b[a-z]+_[a-z_]+\b", visible) == []
+    assert "наркотики" in page(report, "ru").decode()
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_each_category_of_the_policy_has_a_word(lang: Lang) -> None:
+    assert kz_policy().categories.keys() - tables(lang, "cases")["category"].keys() == set()
+
+
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="prints with the system's chromium")
+@pytest.mark.slow
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_a_year_is_printed_on_at_most_eight_pages(lang: Lang, tmp_path: Path) -> None:
+    (tmp_path / "page.html").write_bytes(page(a_report(random_tallies(1, 2000)), lang))
+    asked = ("--headless", "--no-sandbox", "--no-pdf-header-footer", f"--print-to-pdf={tmp_path / 'page.pdf'}")
+    subprocess.run(
+        ["chromium", *asked, f"file://{tmp_path / 'page.html'}"], check=True, capture_output=True, timeout=90
+    )
+    assert 0 < len(re.findall(rb"/Type\s*/Page[^s]", (tmp_path / "page.pdf").read_bytes())) <= 8
 
 
 def test_every_word_of_the_page_is_there_in_three_languages() -> None:
@@ -279,7 +319,8 @@ def test_every_figure_is_defined_in_the_language_of_the_page(lang: Lang) -> None
     said = tables(lang, "transparency")
     for one in FIGURES:
         told = said["definition"][one.id]
-        assert f"<p>{escape(told)}</p>" in text
+        words = re.sub(r"\b[a-z]+(_[a-z]+)+\b", lambda code: (said["value"] | said["figure"])[code[0]], told)
+        assert f"<p>{escape(words)}</p>" in text
         if lang != "en":
             assert [name for name in _closed_values(one.definition) if f"«{said['value'][name]}»" not in told] == []
             assert escape(one.definition) not in text

@@ -32,6 +32,18 @@ ACTIONS: Final[Mapping[str, str]] = {
 """Lumen's `action_taken` for a result. What is not here is Unspecified: what the platform's own terms did, what was
 reversed, and what the authority took back."""
 
+COUNTED: Final = (
+    "demands_told",
+    "demands_by_authority",
+    "demands_by_category",
+    "demands_by_kind",
+    "demands_by_legal_basis",
+    "demands_by_result",
+    "results_by_category",
+    "results_by_authority",
+)
+"""The figures whose counts somebody who counts lines could find."""
+
 _MOST = 8_000
 _LONGEST = 255
 _UNTOLD = "Unspecified"

@@ -22,7 +22,8 @@ from kz_compliance_sdk.ports import Queries, Store, Tx
 from kz_compliance_sdk.ports.store import Running
 from kz_compliance_sdk.services.loading import sanctions_of
 from kz_compliance_sdk.transparency.counting import Counting, demand_of
-from kz_compliance_sdk.transparency.lumen import LumenLines
+from kz_compliance_sdk.transparency.figures import OTHER
+from kz_compliance_sdk.transparency.lumen import COUNTED, LumenLines
 from kz_compliance_sdk.transparency.own import (
     DECIDING,
     MAY_READ,
@@ -168,14 +169,34 @@ class Transparency:
 
     def lumen(self, report: TransparencyReport, *, with_urls: bool = False) -> Iterator[bytes]:
         """A line for each ended demand that nothing keeps back, as Lumen takes it. A value that the report hides is
-        not told here either; no line at all while the number of demands is hidden."""
+        not told here either; no line at all while the number of demands is hidden. Raises Conflict where the records
+        have changed since the report was published: beside its numbers the lines would tell what did."""
         if report.value("demands_told").count is None:
             return
         queries = self._store.queries(self._platform)
+        if not report.draft and self._has_changed(queries, report):
+            raise Conflict(
+                "the records have changed since the report was published, and its lines would tell what did: publish a "
+                "revision first.",
+                reference=report.period.months[0],
+            )
         lines = LumenLines(report, self._categories)
         for row in self._ended(queries, report.period, until=report.as_of):
             if lines.may_tell(row):
                 yield lines.line(row, _urls(queries, row.case_id) if with_urls else ())
+
+    def _has_changed(self, queries: Queries, report: TransparencyReport) -> bool:
+        """Whether what a report shows of the demands in its lines is not what is held of them now."""
+        counting = Counting(report.as_of, self._categories, report.withheld_until)
+        for row in self._ended(queries, report.period, until=report.as_of):
+            counting.add(row)
+        counting.fold()
+        return any(
+            value.count != counting.counts[figure][value.value]
+            for figure in COUNTED
+            for value in report.of(figure)
+            if value.count is not None and not value.value.startswith(OTHER)
+        )
 
     def own(self, actor: Actor, period: Period) -> OwnFigures:
         """The office's own figures, exact and by person: never part of a report. Raises NotAllowed."""

@@ -96,6 +96,9 @@ def test_a_published_period_is_given_again_and_revised_by_whoever_may(office: Of
     assert "fewer than 5 demands have changed" in office.run(*asked, "--revise", user="daniyar").stderr
     with closing(choose_driver().module.connect(office.store)) as db, db:
         db.execute("DELETE FROM tallies WHERE received_at % 2")
+    out = office.folder / "again"
+    assert "lumen.jsonl was not written: " in office.run(*asked, "--out", str(out), user="daniyar").stderr
+    assert sorted(file.name for file in out.iterdir()) == ["figures.csv", "report.html", "report.json"]
     revised = office.document(*asked, "--revise", user="daniyar")
     assert (revised["status"], revised["revision"]) == ("revised", 1)
     assert office.document(*asked, user="daniyar") == revised

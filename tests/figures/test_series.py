@@ -143,6 +143,20 @@ def test_a_correction_is_a_marked_revision_with_the_same_cells_hidden(series: Se
     assert report_json(series.publish()) == report_json(second), "the last one is the one that holds"
 
 
+def test_lines_for_lumen_tell_no_change_that_no_revision_told(series: Series) -> None:
+    tallies = random_tallies(1, 400)
+    series.hold(tallies)
+    first = series.publish()
+    lines = list(series.figures.lumen(first))
+    assert len(lines) > 300
+    assert list(series.figures.lumen(series.publish())) == lines, "the control: nothing has changed"
+    series.hold(corrected(tallies, 1, category="fraud"))
+    with pytest.raises(Conflict, match="have changed since"):
+        list(series.figures.lumen(first))
+    series.hold(corrected(tallies, 40))
+    assert len(list(series.figures.lumen(series.publish(revise=True)))) > 300
+
+
 def changes(was: dict[Cell, str], now: dict[Cell, str]) -> dict[Cell, int]:
     """What a reader knows to have changed, and by how much."""
     known = [cell for cell in was | now if was.get(cell, "0").isdigit() and now.get(cell, "0").isdigit()]

@@ -319,7 +319,7 @@ def test_every_figure_is_defined_in_the_language_of_the_page(lang: Lang) -> None
     said = tables(lang, "transparency")
     for one in FIGURES:
         told = said["definition"][one.id]
-        words = re.sub(r"\b[a-z]+(_[a-z]+)+\b", lambda code: (said["value"] | said["figure"])[code[0]], told)
+        words = re.sub(r"\b[a-z]+(_[a-z]+)+\b", lambda code: {**said["value"], **said["figure"]}[code[0]], told)
         assert f"<p>{escape(words)}</p>" in text
         if lang != "en":
             assert [name for name in _closed_values(one.definition) if f"«{said['value'][name]}»" not in told] == []

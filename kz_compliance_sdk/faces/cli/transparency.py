@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from kz_compliance_sdk.errors import StoreError
+from kz_compliance_sdk.errors import Conflict, StoreError
 from kz_compliance_sdk.faces.cli import views
 from kz_compliance_sdk.faces.cli.command import Answer, Option, command, root
 from kz_compliance_sdk.faces.cli.documents import Document
@@ -66,12 +66,16 @@ def transparency(
                 actor = session.actor(desk.settings)
                 report = desk.transparency.publish(actor, period, revise=revise, progress=progress)
         if out is not None:
-            lines = desk.transparency.lumen(report, with_urls=with_urls)
-            made: list[Iterable[bytes]] = [[figures_csv(report)], [report_json(report)], [page(report, lang)], lines]
-            written = [_write(out / name, parts) for name, parts in zip(FILES, made, strict=True)]
+            made: list[Iterable[bytes]] = [[figures_csv(report)], [report_json(report)], [page(report, lang)]]
+            made.append(desk.transparency.lumen(report, with_urls=with_urls))
+            for name, parts in zip(FILES, made, strict=True):
+                try:
+                    written.append(_write(out / name, parts))
+                except Conflict as error:
+                    session.tell(f"{name} was not written: {error.message}")
             if report.value("demands_told").count is None:
                 session.tell(
-                    f"{FILES[-1]} is empty: the report hides how many demands it tells of, and lines can be counted."
+                    f"{FILES[-1]} is empty: the report hides how many demands it tells, and lines can be counted."
                 )
     return Answer(Document(document(report), _written=written), views.transparency)
 
@@ -135,6 +139,9 @@ def _write(path: Path, parts: Iterable[bytes], mode: int = 0o666) -> Path:
         with open(new, "wb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
             file.writelines(parts)
         os.replace(new, path)  # noqa: PTH105
+    except Conflict:
+        new.unlink(missing_ok=True)
+        raise
     except OSError as error:
         new.unlink(missing_ok=True)
         raise StoreError(f"{path} could not be written: {error.strerror}.", code="output") from error

@@ -108,4 +108,25 @@ CONTROLS: tuple[Control, ...] = (
         gives("transparency.report.hide", what=({}, set())),
         "tests/figures/test_transparency_report.py::test_no_small_count_is_shown_or_follows_from_what_is[0]",
     ),
+    Control(
+        "small counts are hidden and nothing that covers them",
+        "no method recovers a hidden count from all the sums of a report",
+        "guides/transparency.md",
+        gives("transparency.hiding.Suppression.hide", what=True),
+        "tests/figures/test_published_together.py::test_a_linear_programme_recovers_no_hidden_count[120]",
+    ),
+    Control(
+        "a revision is hidden as if it were the first report",
+        "what two published reports of a period differ by is never few demands",
+        "guides/transparency.md",
+        gives("transparency.report._before"),
+        "tests/figures/test_series.py::test_two_reports_of_a_period_tell_no_small_change",
+    ),
+    Control(
+        "a month that was published is free for another period",
+        "each month is published once",
+        "guides/transparency.md",
+        gives("transparency.publication._published", what=(None, 0)),
+        "tests/figures/test_series.py::test_periods_do_not_overlap",
+    ),
 )

@@ -61,11 +61,10 @@ def _is_one(number: int, many: int, known: Mapping[str, object]) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("seed", "demands"),
-    [(0, 120), (1, 120), (0, 400), *(pytest.param(seed, 2000, marks=pytest.mark.slow) for seed in range(8))],
+    "demands", [120, 121, 400, *(pytest.param(n, marks=pytest.mark.slow) for n in range(2000, 2008))]
 )
-def test_a_linear_programme_recovers_no_hidden_count(seed: int, demands: int) -> None:
-    report = a_report(random_tallies(seed, demands))
+def test_a_linear_programme_recovers_no_hidden_count(demands: int) -> None:
+    report = a_report(random_tallies(demands % 8, demands))
     told = read_json(report)
     assert any(not shown.isdigit() for shown in told.values()), "the sample hides nothing, and proves nothing"
     assert recovered(told) == set()

@@ -68,8 +68,9 @@ def test_a_period_is_published_once_and_is_the_same_ever_after(series: Series) -
     assert series.figures.published(FEBRUARY) is None
 
 
-def test_periods_do_not_overlap(series: Series) -> None:
+def test_periods_do_not_overlap(tmp_path: Path) -> None:
     """Two periods that differ by one demand would tell all of it."""
+    series = Series(tmp_path)
     series.publish(JANUARY)
     for overlapping in (BOTH, Period(START - 31 * DAY, JANUARY.end)):
         with pytest.raises(Conflict, match=r"2026-01 .*already published"):
@@ -175,7 +176,8 @@ def test_a_revision_that_a_few_demands_make_tells_nothing_of_them(series: Series
         series.publish(revise=True)
 
 
-def test_two_reports_of_a_period_tell_no_small_change(series: Series) -> None:
+def test_two_reports_of_a_period_tell_no_small_change(tmp_path: Path) -> None:
+    series = Series(tmp_path)
     tallies = random_tallies(3, 400)
     late = [
         a_tally(900 + n, category="fraud" if n < 2 else "drugs", authority="court-1", authority_type="court")

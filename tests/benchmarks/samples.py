@@ -14,7 +14,7 @@ from kz_compliance_sdk.domain.arrivals import Arrival, open_case
 from kz_compliance_sdk.domain.change import Change
 from kz_compliance_sdk.domain.notice import Item, Notice
 from kz_compliance_sdk.domain.policy import kz_policy
-from kz_compliance_sdk.ports import Env
+from kz_compliance_sdk.domain.values import reference_of
 from kz_compliance_sdk.testing import builders, keys
 from kz_compliance_sdk.wire.signature import Profile, sign
 from kz_compliance_sdk.wire.v1 import read_message
@@ -102,14 +102,14 @@ def ready(
 ) -> Iterator[Ready]:
     """Decided intakes: the case, its first events with the message's own bytes, and the acknowledgement. `keyed` is the
     store's, for cases that are decided later."""
-    ids = Env.system().ids
     policy, now = kz_policy(), int(time.time()) if received_at is None else received_at
     stamp = Stamp(now, SYSTEM, keyed=keyed)
     proof = b'{"headers":[["webhook-id","msg"],["webhook-signature","v1,' + base64.b64encode(b"s" * 32) + b'"]]}'
     for number in range(first, first + count):
-        data, name, case_id = body(number, items), _name(number), ids()
+        data, name = body(number, items), _name(number)
         named = read_message(data).data
         assert isinstance(named, Notice)
+        case_id = reference_of(PLATFORM, named.issuing_authority.id, named.notice_id)
         message = (keys.SENDER, f"msg-{name}", hashlib.sha256(data).hexdigest())
         arrival = Arrival(
             PLATFORM, message, "pushed", "signed", "regulator", now, now,

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from msgspec import MsgspecError, Struct, json
+from msgspec import MsgspecError, Struct, json, structs
 from pydantic_core import from_json
 
 from kz_compliance_sdk.domain import fold
@@ -63,7 +63,7 @@ def wordless_case(stream: Stream, plan: Mapping[str, Any] | None) -> Case:
 
 
 def _planned(stream: Stream, plan: Mapping[str, Any] | None, said: Mapping[str, Any]) -> Case:
-    return Case.of(platform_id=stream.platform, id=stream.reference, **{**(plan or planned_anew(stream.case)), **said})
+    return Case(platform_id=stream.platform, id=stream.reference, **{**(plan or planned_anew(stream.case)), **said})
 
 
 def read_case(stream: Stream, opens: Opens, plan: Mapping[str, Any] | None) -> Case:
@@ -321,7 +321,7 @@ class Reading:
 
     def items(self) -> dict[int, ItemState]:
         return {
-            number: ItemState.of(item_id=name, number=number, **named_by(item) if item is not None else {})
+            number: ItemState(item_id=name, number=number, **named_by(item) if item is not None else {})
             for number, name in self.called.items()
             for item in (self.objects.get(number),)
         }
@@ -402,7 +402,7 @@ def _leaving(stream: Stream, owed: Message, opens: Opens, makings: Makings) -> L
         return Leaving(owed, opens(stream, [(owed.at_seq, "body")])[owed.at_seq, "body"] or b"")
     known, making = makings.get((stream.name, owed.seq), (None, None))
     if making is None or known is not stream:
-        until = replace(stream, events=stream.events[: owed.seq])
+        until = structs.replace(stream, events=stream.events[: owed.seq])
         *_, making = _makings(until, opens(stream, _made_of(until)))
         makings[stream.name, owed.seq] = stream, making
     return making.leaving(owed)

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from dataclasses import field as one_each
-from dataclasses import replace as changed
 from types import MappingProxyType
 from typing import Any, Literal, TypeVar
 
@@ -511,8 +510,7 @@ def apply(case: Case, on: Stamped) -> None:
         case.clock_shift = 0
 
 
-@dataclass(slots=True)
-class Stream:
+class Stream(Struct):
     """A stream as it was read, its events in order. One of which nothing is stored has the `number` 0 and no events.
     `fault` says why nothing may be decided on it; then it has no events either. `said` is what was made of its words,
     so that it is made once in a transaction: of a part by its sequence and name, and by what reads it."""
@@ -520,10 +518,10 @@ class Stream:
     platform: str
     name: str
     number: int = 0
-    events: list[Stamped] = one_each(default_factory=list)
-    roster: Roster = one_each(default_factory=Roster)
+    events: list[Stamped] = []
+    roster: Roster = field(default_factory=Roster)
     fault: Damage | NewerRelease | None = None
-    said: dict[Any, Any] = one_each(default_factory=dict)
+    said: dict[Any, Any] = {}
     _case: Case | None = None
     _folded: int = 0
 
@@ -594,20 +592,18 @@ class Kept:
         """A stream as it was when it was kept; None where nothing is."""
         return self._streams.get((platform, name), (None,))[0]
 
-    def still(self, platform: str, name: str, retired: Mapping[str, int]) -> Stream:
+    def still(self, platform: str, name: str, retired: Mapping[str, int]) -> Stream | None:
         """What need not be read again of a stream: all but its last event, by which the rest is known again. Nothing
         once other keys are retired."""
         stream, then = self._streams.get((platform, name), (None, {}))
-        if stream is None or then != retired:
-            return Stream(platform, name)
-        return changed(stream, events=stream.events[:-1], said={})
+        return None if stream is None or then != retired else replace(stream, events=stream.events[:-1], said={})
 
     def keep(self, streams: Iterable[Stream], retired: Mapping[str, Mapping[str, int]]) -> None:
         """Keep those that are long, and let go of those that were read longest ago where they are too many."""
         for stream in streams:
             if len(stream.events) > _LONG:
                 self._streams.pop((stream.platform, stream.name), None)
-                wordless = changed(stream, said={})
+                wordless = replace(stream, said={})
                 self._streams[stream.platform, stream.name] = wordless, retired.get(stream.platform, {})
         many = sum(len(stream.events) for stream, _ in self._streams.values())
         while many > _MOST_KEPT:

@@ -171,17 +171,16 @@ def hash_of(before: bytes, content: bytes, people: bytes, redacted: bytes = b"")
     return hashlib.sha256(_EVENT + before + inner).digest()
 
 
-@dataclass(slots=True)
-class Roster:
+class Roster(Struct, gc=False):
     """Who a stream's numbers stand for, in the order in which they first appeared in it. Person 0 is the machine,
     account 0 is one that nobody named."""
 
-    persons: dict[str, int] = field(default_factory=dict)
-    accounts: dict[str, int] = field(default_factory=dict)
+    persons: dict[str, int] = {}
+    accounts: dict[str, int] = {}
 
     def copy(self) -> Roster:
         """The same people, to which others can be added."""
-        return Roster(dict(self.persons), dict(self.accounts))
+        return Roster(self.persons.copy(), self.accounts.copy())
 
     def numbers(self, actor: Actor | None) -> tuple[int, int]:
         """The person's number and the account's; None is the machine. Somebody new gets the next one."""

@@ -62,17 +62,17 @@ def _folded(_case: Any, streams: Any) -> Any:
 def _believed(real: Any) -> Any:
     """What is kept is taken for the chain, whatever lies in the file by now."""
 
-    def stream(held: Any, base: Any, rows: Any) -> Any:
-        found, kept = real(held, base, rows), held._kept.of(base.platform, base.name)
-        return kept if kept and (found.fault is not None or found.seq < kept.seq) else found
+    def stream(held: Any, platform: str, name: str, base: Any, rows: Any) -> Any:
+        found, kept = real(held, platform, name, base, rows), held._kept.of(platform, name)
+        return kept if kept is not None and (found.fault is not None or found.seq < kept.seq) else found
 
     return stream
 
 
 def _not_read_on(real: Any) -> Any:
-    def stream(held: Any, base: Any, rows: Any) -> Any:
-        kept = held._kept.of(base.platform, base.name)
-        return kept or real(held, base, rows)
+    def stream(held: Any, platform: str, name: str, base: Any, rows: Any) -> Any:
+        kept = held._kept.of(platform, name)
+        return kept if kept is not None else real(held, platform, name, base, rows)
 
     return stream
 

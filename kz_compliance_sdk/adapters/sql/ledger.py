@@ -359,15 +359,15 @@ class Ledger:
     # ------------------------------------------------------------------------------------------------- reading
 
     def _load(self, platform: str, names: list[str]) -> None:
-        if KEYS in names and any(self._kept.of(platform, name) for name in names):
+        if KEYS in names and any(self._kept.of(platform, name) is not None for name in names):
             names.remove(KEYS)
             self._load(platform, [KEYS])  # what is kept is judged by it
         bases = {name: self._base(platform, name) for name in names}
-        rows = self._rows_of(platform, {name: base.seq + 1 if base.seq else _ALL for name, base in bases.items()})
+        rows = self._rows_of(platform, {name: _ALL if base is None else base.seq + 1 for name, base in bases.items()})
         if KEYS in rows:
-            self._judge_by(platform, self._stream(bases[KEYS], rows.pop(KEYS)))
+            self._judge_by(platform, self._stream(platform, KEYS, bases[KEYS], rows.pop(KEYS)))
         for name, found in rows.items():
-            self._streams[platform, name] = self._stream(bases[name], found)
+            self._streams[platform, name] = self._stream(platform, name, bases[name], found)
 
     def _judge_by(self, platform: str, stream: Stream) -> None:
         """From now on these ledger keys are retired."""
@@ -378,10 +378,10 @@ class Ledger:
             self._retired[platform] = {one.key: one.last for one in reversed(told)}
             self._judged[platform] = self._retired[platform]
 
-    def _base(self, platform: str, name: str) -> Stream:
-        """Behind what of a stream it is read."""
+    def _base(self, platform: str, name: str) -> Stream | None:
+        """Behind what of a stream it is read; None where all of it is."""
         if (platform, name) in self._whole or platform not in self._retired:
-            return Stream(platform, name)
+            return None
         return self._kept.still(platform, name, self._retired[platform])
 
     def _rows_of(self, platform: str, since: Mapping[str, int]) -> dict[str, list[Any]]:
@@ -391,10 +391,11 @@ class Ledger:
             rows[row[1]].append(row)
         return rows
 
-    def _stream(self, base: Stream, rows: list[Any]) -> Stream:
+    def _stream(self, platform: str, name: str, base: Stream | None, rows: list[Any]) -> Stream:
         """The stream of these rows, which follow what is known of it. Where it was kept once, that is still in it."""
-        platform, name, kept = base.platform, base.name, self._kept.of(base.platform, base.name)
-        number = rows[0][0] or 0 if rows else kept.number if kept is not None else 0
+        kept = self._kept.of(platform, name)
+        number = rows[0][0] or 0 if rows else 0 if kept is None else kept.number
+        stream = Stream(platform, name, number)
         try:
             if rows:
                 _, _, head, logged, ends, *wrapped = rows[0][:7]
@@ -402,11 +403,9 @@ class Ledger:
                     if stored is not None:
                         self._part_keys.stored(platform, name, cls, stored)
                 links = [_link(platform, name, row) for row in sorted(rows, key=_seq_of)]
-                stream = self._read(base, number, links, logged or 0)
+                stream = self._read(stream if base is None else base, number, links, logged or 0)
                 if (stream.head, stream.seq) != (head, ends) or logged is None:
                     raise Damage(name, stream.seq + 1, "the log does not end with the stream")
-            else:
-                stream = Stream(platform, name, number)
             if kept is not None and (stream.seq < kept.seq or stream.at(kept.seq).hash != kept.head):
                 raise Damage(name, kept.seq, "it is gone, or another one than was read before")
         except (Damage, NewerRelease) as fault:
@@ -501,30 +500,24 @@ class Appending(Ledger):
         be decided, StoreDamaged where a key of its parts does not open, ConfigError under a retired ledger key,
         ValueError for what would be damage when it is read.
         """
-        names: dict[str, list[str]] = {}
-        for one in happened:
-            names.setdefault(one.platform_id, []).append(one.stream)
-        grown: dict[tuple[str, str], _Grown] = {}
-        for platform, some in names.items():
-            grown |= {(platform, name): _Grown(stream) for name, stream in self.streams(platform, some).items()}
+        grown: dict[tuple[str, str], tuple[Stream, Stream]] = {}
+        for platform in {one.platform_id for one in happened}:
+            names = [one.stream for one in happened if one.platform_id == platform]
+            for name, stream in self.streams(platform, names).items():
+                grown[platform, name] = stream, stream.then(stream.number, [], stream.roster.copy())
             self._refuse_retired(platform)
             self.logged(platform)  # a log without an end refuses the work before anything of it is staged
         made = [self._linked(grown[one.platform_id, one.stream], one) for one in happened]
-        for link_, words in made:
-            for part in words:
-                self._part_keys.check(link_.platform, link_.stream, part.cls)
-        after = {key: one.stream.then(one.stream.number, one.events, one.roster) for key, one in grown.items()}
-        for stream in after.values():
-            if stream.name.startswith(OWING):
+        for _, after in grown.values():
+            if after.name.startswith(OWING):
                 # An event that its case cannot take would be damage for ever.
-                stream.case  # noqa: B018  folded
+                after.case  # noqa: B018  folded
         # From here on nothing is refused.
-        numbers = {key: one.stream.number or self._new_stream(*key) for key, one in grown.items()}
+        for key, (_, after) in grown.items():
+            after.number = after.number or self._new_stream(*key)
+            self._streams[key] = after
         for (link_, words), one in zip(made, happened, strict=True):
-            self._stage(numbers[link_.platform, link_.stream], link_, words, one.event)
-        for key, stream in after.items():
-            stream.number = numbers[key]
-        self._streams |= after
+            self._stage(self._streams[one.platform_id, one.stream].number, link_, words, one.event)
         return [link_.seq for link_, _ in made]
 
     def write(self, inserts: Mapping[str, Compiled], execute: Execute, execute_many: ExecuteMany) -> None:
@@ -579,19 +572,25 @@ class Appending(Ledger):
                 remedy="Set the newest ledger key here too, and this one under privacy.earlier_ledger_keys; restart.",
             )
 
-    def _linked(self, grown: _Grown, one: Happened) -> tuple[Link, list[Part]]:
-        """The link of an event behind what its stream has by now, and its parts."""
-        read = grown.stream.whole().seq
+    def _linked(self, grown: tuple[Stream, Stream], one: Happened) -> tuple[Link, list[Part]]:
+        """The link of an event behind what its stream has by now, and its parts. `grown` is the stream before its work
+        and after it, which the event joins."""
+        before, after = grown
+        read = before.whole().seq
         if one.read not in (AS_READ, read):
             raise Conflict("it went on meanwhile. Nothing was written; read it again.", reference=one.stream)
         if one.event.parts or one.words.keys() - one.event.words.keys():
             raise ValueError(f"{one.event.called} may have these words and no sealed part: {sorted(one.event.words)}")
         event, entropy = one.event, self._entropy
-        if isinstance(event, Erased) and event.emptied != erasable([*grown.stream.events, *grown.events]):
-            raise Conflict("it holds other words than are to be erased; read it again.", reference=one.stream)
+        if isinstance(event, Erased):
+            if event.emptied != erasable(after.events):
+                raise Conflict("it holds other words than are to be erased; read it again.", reference=one.stream)
+            after.said = {}
         words = [Part(name, event.words[name], entropy(SALT_BYTES), data) for name, data in one.words.items()]
         if words:
             event = msgspec.structs.replace(event, parts={part.name: seal(part) for part in words})
+            for part in words:
+                self._part_keys.check(one.platform_id, one.stream, part.cls)
         kind, actor = event.called, one.actor if one.actor is not None and one.actor.id != SYSTEM.id else None
         try:
             # What cannot be read would be damage for ever.
@@ -604,23 +603,23 @@ class Appending(Ledger):
         current = self._ledger_keys.current
         if isinstance(event, LedgerKeyRetired) and event.key == (current.id.hex() if current is not None else ""):
             raise ValueError("the ledger key in use cannot be retired: a newer one takes its place first")
-        seq, head = (grown.events[-1].seq, grown.events[-1].hash) if grown.events else (read, grown.stream.head)
+        seq = after.seq + 1
         made = link(
             one.platform_id,
             one.stream,
-            seq + 1,
+            seq,
             one.at,
             msgspec.Raw(encoded),
             kind=kind,
             version=event.v,
-            before=head,
-            roster=grown.roster,
+            before=after.head,
+            roster=after.roster,
             key=current,
             actor=actor,
             salt=entropy(SALT_BYTES) if actor is not None else b"",
         )
-        by = grown.roster.numbers(actor)
-        grown.events.append(Stamped(seq + 1, one.at, *by, actor, kind, event, made.hash))
+        by = after.roster.numbers(actor)
+        after.events.append(Stamped(seq, one.at, *by, actor, kind, event, made.hash))
         return made, words
 
     def _new_stream(self, platform: str, name: str) -> int:
@@ -663,14 +662,3 @@ class Appending(Ledger):
         fresh = {one: (row[0].encode(), row[1]) for one, row in held.items() if row is not None}
         # What was erased in this batch is still in the file, and no longer of it.
         return super()._stored_parts(number, [one for one in asked if one not in fresh]) | fresh
-
-
-class _Grown:
-    """A stream to which one work appends, and what it has appended by now."""
-
-    __slots__ = ("events", "roster", "stream")
-
-    def __init__(self, stream: Stream) -> None:
-        self.stream = stream
-        self.roster = stream.roster.copy()
-        self.events: list[Stamped] = []

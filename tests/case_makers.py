@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
 from types import SimpleNamespace
 from typing import Any, TypeVar, cast
@@ -254,14 +254,14 @@ def standing(
 
 def begun(message: OutboxMessage) -> OutboxMessage:
     """The message as it is while somebody carries it out."""
-    return replace(message, state="leased", attempts=1, lease_token=1)
+    return message.but(state="leased", attempts=1, lease_token=1)
 
 
 @cache
 def in_state(state: CaseState) -> Case:
     """A case that only says where it stands: for the table, not for the steps."""
     case = opened()
-    return replace(case, state=state, chain=msgspec.structs.replace(case.chain, state=state))
+    return case.but(state=state, chain=msgspec.structs.replace(case.chain, state=state))
 
 
 @dataclass

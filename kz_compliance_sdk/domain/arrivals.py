@@ -98,7 +98,7 @@ def _times(notice: Notice, received_at: int, escalates_from: int, policy: Policy
 
 
 def _items(notice: Notice) -> tuple[ItemState, ...]:
-    return tuple(ItemState.of(item_id=item.item_id, number=number) for number, item in enumerate(notice.items, 1))
+    return tuple(ItemState(item_id=item.item_id, number=number) for number, item in enumerate(notice.items, 1))
 
 
 def _told(

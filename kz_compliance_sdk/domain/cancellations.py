@@ -14,20 +14,20 @@ from kz_compliance_sdk.domain.change import Change, OutboxMessage, Write, happen
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.events.arrivals import Came, Cancelled, Fallen, Fate, Named
 from kz_compliance_sdk.domain.events.base import Authenticity, Event, Happened, Source
+from kz_compliance_sdk.domain.fold import Changeable
 from kz_compliance_sdk.domain.holding import Objects
 from kz_compliance_sdk.domain.messages import Respondent, object_key, tried, with_report, written
 from kz_compliance_sdk.domain.notice import Cancellation, Item
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.report import UserNotified
 from kz_compliance_sdk.domain.running_time import term_times
-from kz_compliance_sdk.domain.values import Changeable, canonical, instant_text, message_id, object_stream, stream_of
+from kz_compliance_sdk.domain.values import canonical, instant_text, message_id, object_stream, stream_of
 
 # ----------------------------------------------------------------------------------------------------- arrival events
 # How a message came, and what the ledger says of it: of what it carried, of the items that it names or lets fall.
 
 
-@dataclass(frozen=True)
-class Arrival(Changeable):
+class Arrival(Changeable, frozen=True):
     """How a message came. `received_at` starts the clock; `published_at` is when the sender says it was sent; both are
     UTC seconds. `message` names the stored bytes: sender, message id, SHA-256. `authorities` are those for which the
     sender speaks. `entered_by` typed it in, come in by `account`, and says `how` it came; `by` is that person, where
@@ -49,12 +49,16 @@ class Arrival(Changeable):
     volume: int = 0
     volume_limit: int = 0
     by: Actor | None = None
-    body: bytes = field(default=b"", repr=False)
-    proof: bytes = field(default=b"", repr=False)
+    body: bytes = b""
+    proof: bytes = b""
     profile: str = ""
     key_id: str = ""
     signed_at: int = 0
     authorities: frozenset[str] = frozenset()
+
+    def __repr__(self) -> str:
+        # Whoever prints or logs it tells nothing of what was written.
+        return f"Arrival({self.sender!r}, {self.source!r})"
 
     @property
     def sender(self) -> str:

@@ -9,28 +9,41 @@ regulator in `results.py`. Each tells events, and `moved` gives the case that th
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass
+from dataclasses import field as one_each
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from msgspec import structs
+from msgspec import field, structs
 
 from kz_compliance_sdk.domain import fold
 from kz_compliance_sdk.domain.actor import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.clock import LOOK_S, FiledContest, Suspension
 from kz_compliance_sdk.domain.events.base import AS_READ, Authenticity, Happened, Source
-from kz_compliance_sdk.domain.fold import FINAL, OPEN, PENDING, ItemStatus, evolve
+from kz_compliance_sdk.domain.fold import FINAL, OPEN, PENDING, Changeable, ItemStatus, evolve
 from kz_compliance_sdk.domain.ledger import FIRST, Roster, Sealed, Stamped
 from kz_compliance_sdk.domain.transitions import ENDED, SOURCES, is_legal
 from kz_compliance_sdk.domain.transitions import CaseState as CaseState
-from kz_compliance_sdk.domain.values import Changeable, stream_of
+from kz_compliance_sdk.domain.values import stream_of
 from kz_compliance_sdk.errors import IllegalMove
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.domain.events.base import Event
 
 
-@dataclass(frozen=True)
-class ItemState(Changeable):
+class _Reading(Changeable, frozen=True, eq=False):
+    """Equal to another by all that is told of it, not by the fold of which it is the reading: that is `apart`."""
+
+    apart: ClassVar[frozenset[str]]
+
+    def __eq__(self, other: object) -> bool:
+        told = (name for name in self.__struct_fields__ if name not in self.apart)
+        return type(self) is type(other) and all(getattr(self, name) == getattr(other, name) for name in told)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+
+class ItemState(_Reading, frozen=True, eq=False):
     """One item of a case. `measure` is the action that is in force for this item now, empty if none is;
     `effect_version` is the version of the last effect that was decided for it. `was` is the id under which the
     authority knew an item whose id now names another object: what was done is undone, and only the other is decided.
@@ -39,6 +52,8 @@ class ItemState(Changeable):
     order of the authority that names the item.
     A sealed copy is kept until `preserve_until` (UTC seconds, 0 if none is). `number` is its own in the case, and never
     another's. `held` is the item of the fold of which this is the reading."""
+
+    apart = frozenset({"held"})
 
     item_id: str
     number: int
@@ -57,7 +72,7 @@ class ItemState(Changeable):
     was: str = ""
     preserve_until: int = 0
     fell: str = ""
-    held: fold.Item | None = field(default=None, compare=False, repr=False)
+    held: fold.Item | None = None
 
     @property
     def order_stands(self) -> bool:
@@ -66,8 +81,7 @@ class ItemState(Changeable):
         return not self.fell
 
 
-@dataclass(frozen=True)
-class Case(Changeable):
+class Case(_Reading, frozen=True, eq=False):
     """A notice and everything that has become of it. All times are UTC seconds.
 
     `due_at` is the statutory deadline and never moves by itself; `urgent_at` orders the queue; `watch_at` is when the
@@ -82,6 +96,8 @@ class Case(Changeable):
     the last of them (hex): no row holds them. `chain` is the fold of which it is the reading, and `roster` who
     its numbers stand for.
     """
+
+    apart = frozenset({"version", "head", "chain", "roster"})
 
     platform_id: str
     id: str
@@ -131,10 +147,14 @@ class Case(Changeable):
     questions: int = 0
     appeals: int = 0
     named: int = 0
-    version: int = field(default=0, compare=False)
-    head: str = field(default=FIRST.hex(), compare=False)
-    chain: fold.Case = field(default_factory=lambda: fold.Case("", ""), compare=False, repr=False)
-    roster: Roster = field(default_factory=Roster, compare=False, repr=False)
+    version: int = 0
+    head: str = FIRST.hex()
+    chain: fold.Case = field(default_factory=lambda: fold.Case("", ""))
+    roster: Roster = field(default_factory=Roster)
+
+    def __repr__(self) -> str:
+        # Whoever prints or logs it tells nothing of what was written.
+        return f"Case({self.id!r}, {self.state.value!r})"
 
     @property
     def open_items(self) -> frozenset[str]:
@@ -169,8 +189,8 @@ class Words:
 
     message: tuple[str, str, str] = ("", "", "")
     reference_number: str = ""
-    items: Mapping[int, ItemState] = field(default_factory=dict)
-    proofs: Mapping[int, str] = field(default_factory=dict)
+    items: Mapping[int, ItemState] = one_each(default_factory=dict)
+    proofs: Mapping[int, str] = one_each(default_factory=dict)
 
 
 _NOT_PLANNED: dict[str, None] = {"watch_at": None, "running_watch_at": None}
@@ -378,7 +398,7 @@ def begun(platform_id: str, case_id: str, *tells: Happened, words: Words, **plan
     roster = Roster()
     chain = fold.fold(platform_id, stream_of(case_id), [_stamped(one, 1, roster) for one in tells])
     said = planned | told(chain, roster, words) | {"version": 0, "head": FIRST.hex()}
-    return Case.of(platform_id=platform_id, id=case_id, **said)
+    return Case(platform_id=platform_id, id=case_id, **said)
 
 
 def _stamped(one: Happened, seq: int, roster: Roster) -> Stamped:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from kz_compliance_sdk.domain.events.base import Happened as Happened
+from kz_compliance_sdk.domain.fold import Changeable
 from kz_compliance_sdk.domain.ledger import encoded
-from kz_compliance_sdk.domain.values import Changeable, Json
+from kz_compliance_sdk.domain.values import Json
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.domain.case import Case
@@ -62,8 +63,7 @@ LONGEST_WAIT_S = 900
 _WAIT_AFTER_DEADLINE = 180
 
 
-@dataclass(frozen=True)
-class OutboxMessage(Changeable):
+class OutboxMessage(Changeable, frozen=True):
     """A message and where it stands. `body` is exactly what was decided and will be sent.
 
     `lane` serialises: of the messages that share one, a later `lane_seq` waits until the earlier ones are settled.

@@ -102,7 +102,7 @@ def object_key(item: Referring) -> str:
 NAMED_BY: Final = ("object_key", "url", "object_id", "account_ref")
 
 
-def named_by(item: Referring) -> dict[str, str]:
+def named_by(item: Referring) -> dict[str, Any]:
     """How the notice names the object of an item, as the case keeps it."""
     return {
         "object_key": object_key(item),
@@ -184,14 +184,11 @@ def alert_of(reference: str, owed: fold.Message) -> bytes:
     return alert_body(reference, owed.reason, owed.about_at, owed.audience, owed.level) if own else b""
 
 
-_BLANK: Final = OutboxMessage("", "", "", "page", "", b"", 0, 0)
-
-
 def as_owed(platform_id: str, reference: str, owed: fold.Message) -> OutboxMessage:
     """A message as its chain has it, before its first try. It carries bytes if it is an alert of a case: what else
     leaves is made of the chain when it does. `reference` is empty for an alert of none."""
     lane, lane_seq = lane_of(reference, owed)
-    return _BLANK.but(
+    return OutboxMessage(
         id=owed.id,
         platform_id=platform_id,
         case_id=reference,

@@ -1,5 +1,4 @@
-"""The small values that everything is made of: an instant, an identifier, a text, exact JSON, ids; and `Changeable`, of
-which a case is.
+"""The small values that everything is made of: an instant, an identifier, a text, exact JSON, ids.
 
 Every refusal is a pydantic error whose type is either pydantic's own or one of this library's codes
 (`time_format`, `time_range`), and whose text never repeats what was sent.
@@ -15,11 +14,10 @@ import json
 import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import MISSING, fields
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import lru_cache
 from importlib.resources import files
-from typing import Annotated, Any, Final, Self, TypeAlias, TypeVar
+from typing import Annotated, Any, Final, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, PlainSerializer, PlainValidator, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
@@ -175,50 +173,6 @@ Instant = Annotated[
 """UTC seconds here, RFC 3339 text on the wire."""
 
 
-T = TypeVar("T")
-
-
-class Changeable:
-    """The base of the frozen dataclasses of which every step makes several: a case, its items, the messages.
-
-    They keep their fields in a dict, so that a copy is one copy of a dict. `dataclasses.replace` calls the whole of
-    `__init__`, field by field: of a case that takes fifteen times as long.
-    """
-
-    @classmethod
-    def of(cls, **given: Any) -> Self:
-        """As the constructor, by names alone and without `__init__`: for what is read from rows, and for what is made
-        for each notice. Raises TypeError for a field that is missing, and for a name that is no field."""
-        defaults, needed = _shape(cls)  # type: ignore[arg-type]  # a class is hashable
-        known = {**defaults, **given}
-        if len(known) != len(defaults) + len(needed) or not needed <= given.keys():
-            wrong = ", ".join(sorted(known.keys() ^ (defaults.keys() | needed)))
-            raise TypeError(f"{cls.__name__} lacks these fields, or has no such fields: {wrong}")
-        return _holding(cls, known)
-
-    def but(self, **changes: Any) -> Self:
-        """The same value with these fields changed. Raises TypeError for a name that is no field."""
-        known = self.__dict__ | changes
-        if len(known) != len(self.__dict__):
-            unknown = ", ".join(sorted(changes.keys() - self.__dict__.keys()))
-            raise TypeError(f"{type(self).__name__} has no field {unknown}")
-        return _holding(type(self), known)
-
-
-def _holding(cls: type[T], known: dict[str, Any]) -> T:
-    new = object.__new__(cls)
-    object.__setattr__(new, "__dict__", known)
-    return new
-
-
-@cache
-def _shape(cls: Any) -> tuple[dict[str, Any], frozenset[str]]:
-    """The defaults of its fields, and the names of the fields that have none."""
-    known = fields(cls)
-    defaults = {field.name: field.default for field in known if field.default is not MISSING}
-    return defaults, frozenset(field.name for field in known if field.default is MISSING)
-
-
 # ----------------------------------------------------------------------------------------------------------- exact JSON
 # The one way to the bytes that are hashed, signed, stored or sent.
 #
@@ -283,6 +237,11 @@ def _refuse_the_rest(value: object) -> None:
 # twice.
 
 
+_ASKED_AGAIN: Final = 1_024
+"""How many ids are known once they were made: a step asks twice for most, and so does each fold of its events."""
+
+
+@lru_cache(_ASKED_AGAIN)
 def reference_of(platform_id: str, authority_id: str, notice_id: str, ordinal: int = 0) -> str:
     """The reference of the case of a notice. Of a message that could not be used, `notice_id` is `~` and the SHA-256 of
     its bytes: no notice can have that id."""
@@ -338,6 +297,7 @@ def message_stream(key: str, body: str, keyed: Callable[..., str]) -> str:
     return f"{MESSAGES}{keyed(key, body)}"
 
 
+@lru_cache(_ASKED_AGAIN)
 def message_id(stream: str, kind: str, decision: int, number: int, item: int) -> str:
     """The id and idempotency key of a message: the same content always yields the same."""
     return _uuid("message", stream, kind, decision, number, item)

@@ -153,7 +153,7 @@ class Intake:
                 "signed_at": verified.signed_at,
                 "authorities": sorted(verified.authorities),
             }
-            return Arrival.of(
+            return Arrival(
                 platform_id=self._admission.platform_id,
                 message=(verified.sender, message_id, sha256),
                 source=source,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -249,13 +248,13 @@ def test_after_an_outage_the_most_urgent_leaves_first(host: Host) -> None:
     for place, case_id in enumerate(by_time):
         (message,) = [m for m in host.records(case_id).messages if m.kind == "acknowledgement"]
         due[case_id, message.id] = message.deadline_at
-        urgent = replace(message, deadline_at=host.world.clock() + HOUR * (10 - place))
+        urgent = message.but(deadline_at=host.world.clock() + HOUR * (10 - place))
         save(host, Leased(urgent, urgent.lease_token))
     leased = host.delivery.lease(3)
     assert [m.case_id for m in leased if m.endpoint == REGULATOR] == by_time[:0:-1]
     for (case_id, name), at in due.items():
         (message,) = [m for m in host.records(case_id).messages if m.id == name]
-        save(host, Leased(replace(message, deadline_at=at), message.lease_token))
+        save(host, Leased(message.but(deadline_at=at), message.lease_token))
 
 
 # ------------------------------------------------------------------------------------------------------ refusals

@@ -6,7 +6,6 @@ import asyncio
 import ssl
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -88,9 +87,9 @@ def test_the_default_profile_needs_a_key_that_can_sign_it(env: Env) -> None:
 def test_a_message_that_is_not_for_the_regulator_is_a_fault_of_the_caller(env: Env) -> None:
     with setup("https://regulator.example", env) as way:
         with pytest.raises(InvalidInput):
-            way.send(replace(MESSAGE, kind="enforce"))
+            way.send(MESSAGE.but(kind="enforce"))
         with pytest.raises(InvalidInput):
-            way.send(replace(MESSAGE, body=b"{}"))
+            way.send(MESSAGE.but(body=b"{}"))
 
 
 def test_no_proxy_is_taken_from_the_environment(env: Env, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,6 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -568,7 +567,7 @@ def test_ended_is_ended_for_every_class(desk: Desk) -> None:
     assert why_kept(case, Holdings(), PERIODS, None, closed + 365 * DAY - 1) == "not_yet"
     assert why_kept(case, Holdings(), PERIODS, None, closed + 365 * DAY) == ""
     assert why_kept(case, Holdings(under_way=1), PERIODS, None, closed + 365 * DAY) == "under_way"
-    contested = replace(case, contests=(FiledContest(1, closed, "legal"),))
+    contested = case.but(contests=(FiledContest(1, closed, "legal"),))
     assert why_kept(contested, Holdings(), PERIODS, None, closed + 365 * DAY) == "contest"
-    unusable = replace(case, revision=0)
+    unusable = case.but(revision=0)
     assert why_kept(unusable, Holdings(), PERIODS, None, closed + 180 * DAY) == ""

@@ -194,3 +194,9 @@ def test_no_log_line_holds_what_the_platforms_code_said(tmp_path: Path, caplog: 
     office.deliver()
     assert "RuntimeError" in caplog.text
     assert "nightingale" not in caplog.text
+
+
+def test_a_case_that_is_printed_names_itself_alone(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
+    case = office.desk.case_file(office.issue(1)).case
+    assert repr(case) == f"Case({case.id!r}, 'queued')"

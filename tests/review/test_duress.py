@@ -213,7 +213,7 @@ def test_a_stranger_raises_no_alarm() -> None:
 
 
 def demand(**changes: Any) -> Case:
-    return replace(opened(flags=("user_data_demand",)), **changes)
+    return opened(flags=("user_data_demand",)).but(**changes)
 
 
 def test_only_a_lawyer_takes_a_demand_for_user_data() -> None:
@@ -240,7 +240,7 @@ def test_not_even_a_lawyer_answers_it_here() -> None:
         )
     assert error.value.code == "user_data_demand"
     made = proposed(M1, "election_rules")
-    marked = replace(made[0], flags=(*made[0].flags, "user_data_demand"))
+    marked = made[0].but(flags=(*made[0].flags, "user_data_demand"))
     assert refused(LEGAL, marked, *made[1:]) == "user_data_demand"
 
 

@@ -139,7 +139,7 @@ def test_a_version_that_is_not_there_or_of_another_revision_is_refused_by_its_fi
         _propose(case, proposal(measure("1"), legal_check=2), row)
     assert refused.value.field == "legal_check"
     with pytest.raises(InvalidInput, match="revision 1 of the notice, and it is now revision 2"):
-        _propose(replace(case, revision=2), proposal(measure("1"), legal_check=1), row)
+        _propose(case.but(revision=2), proposal(measure("1"), legal_check=1), row)
 
 
 def test_a_recorded_answer_bars_as_one_in_the_proposal_does() -> None:

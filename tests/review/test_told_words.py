@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from kz_compliance_sdk.domain import appeals, commands, review_policy
 from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.appeals import Appeal, Reversal
@@ -114,7 +112,7 @@ def test_appeals() -> None:
     settled = appeals.reverse(case, appeal, "it was satire", REVERSAL, POLICY, around, (), stamp=at)
     anew = Decision.model_validate_json(told(settled.change)["proposal"])
     assert told(settled.change) == {"reasons": "it was satire", "proposal": anew.body.decode()}
-    tried = [replace(one, attempts=1) for one in messages(settled.change, "restore")]
+    tried = [one.but(attempts=1) for one in messages(settled.change, "restore")]
     answering = Answering({**around.decisions, anew.version: anew}, RESPONDENT)
     change, _ = record_undoable(settled.case, "1", "its object is gone", tried, answering, stamp=at)
     assert told(change[:2]) == {"reasons": "its object is gone"}

@@ -79,7 +79,7 @@ def readable(table: Table, case_at: int) -> Callable[[Callable[[Row], T]], Calla
     return checked
 
 
-_UNTOLD = {
+_UNTOLD: Mapping[str, Any] = {
     "kind": "unknown",
     "source": "",
     "authenticity": "",
@@ -154,7 +154,7 @@ def lies_of(row: Row, stream: Stream) -> tuple[str, ...]:
 @readable(t.cases, 1)
 def bare_case(row: Row) -> Case:
     """A case of which nothing but its row can be read, and marked so."""
-    return Case.of(
+    return Case(
         platform_id=row[0],
         id=row[1],
         notice_id=row[2],
@@ -202,7 +202,7 @@ def message_row(platform_id: str, case_id: str, owed: fold.Message) -> tuple[Any
 @readable(t.outbox, 1)
 def message_from(row: Row) -> OutboxMessage:
     """A message as its row alone has it."""
-    return OutboxMessage.of(
+    return OutboxMessage(
         platform_id=row[0],
         case_id=row[1],
         id=row[2],

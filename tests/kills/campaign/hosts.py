@@ -321,7 +321,7 @@ def _make_forgetful(desk: ComplianceDesk) -> None:
         fresh, body = str(uuid.uuid4()), json.loads(message.body)
         if message.kind == "report":
             body |= {"report_id": fresh, "sequence": message.lane_seq + message.attempts}
-        return send(replace(message, id=fresh, body=canonical(body)))
+        return send(message.but(id=fresh, body=canonical(body)))
 
     regulator.send = send_anew  # type: ignore[method-assign]
     regulator.look_up = lambda message: None  # type: ignore[method-assign]

@@ -84,7 +84,7 @@ class Watched:
         sent = message
         if self.variant == "fresh_ids" and message.kind == "acknowledgement":
             self._tries[message.id] += 1
-            sent = replace(message, id=f"{message.id}-{self._tries[message.id]}")
+            sent = message.but(id=f"{message.id}-{self._tries[message.id]}")
         result = self.inner.send(sent)
         self.calls.append(Call("late" if self.slept else "send", message.id, result))
         if isinstance(result, Unknown):

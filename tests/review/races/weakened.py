@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, closing
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 from unittest import mock
@@ -56,6 +55,6 @@ _undo = deciding.undo
 
 
 def _undo_anything(case: Any, messages: Any, policy: Any, *, stamp: Any) -> Any:
-    idle = [replace(message, state="queued", attempts=0) for message in messages]
-    items = tuple(replace(item, status="decided") if item.status == "in_force" else item for item in case.items)
-    return _undo(replace(case, items=items), idle, policy, stamp=stamp)
+    idle = [message.but(state="queued", attempts=0) for message in messages]
+    items = tuple(item.but(status="decided") if item.status == "in_force" else item for item in case.items)
+    return _undo(case.but(items=items), idle, policy, stamp=stamp)

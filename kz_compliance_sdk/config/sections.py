@@ -29,7 +29,7 @@ from kz_compliance_sdk.domain.ledger import LedgerKey, LedgerKeys
 from kz_compliance_sdk.domain.notice import check_link, host_of
 from kz_compliance_sdk.domain.retention import Retention
 from kz_compliance_sdk.domain.user_notices import Templates, packaged_templates, with_own
-from kz_compliance_sdk.domain.values import Identifier, Instant, Line, Prose
+from kz_compliance_sdk.domain.values import Identifier, Instant, Line, Prose, says_something
 from kz_compliance_sdk.domain.words import LANGUAGES, Lang
 from kz_compliance_sdk.errors import ConfigError, InvalidInput
 from kz_compliance_sdk.wire.signature.keyring import Algorithm, Key, SigningKey, material_from_text
@@ -453,13 +453,13 @@ class UserNoticeSettings(Section):
 
     @model_validator(mode="after")
     def _silence_has_a_basis(self) -> Self:
-        if not self.enabled and not self.off_because.strip():
+        if not self.enabled and not says_something(self.off_because):
             raise refused(
                 "Users are not told only on a legal basis.",
                 "Write it down in off_because, or enable it.",
                 "off_because",
             )
-        if self.enabled and self.off_because.strip():
+        if self.enabled and says_something(self.off_because):
             raise refused("Users are told, so this says nothing.", "Remove it, or set enabled = false.", "off_because")
         return self
 

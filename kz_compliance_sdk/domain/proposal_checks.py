@@ -251,7 +251,7 @@ def _is_contradicted(case: Case, chosen: RecordedCheck, known: Sequence[Recorded
 
 
 def is_off(case: Case, policy: Policy) -> bool:
-    """Whether each item of this case must be decided by itself."""
+    """Whether each measure of this case must be decided by itself."""
     return policy.needs_legal_review(case.category, codes(case.flags))
 
 
@@ -260,12 +260,12 @@ def alike(
 ) -> Proposal:
     """A proposal that decides every open item as `decided` says; its `item_id` is of no account.
 
-    Raises NotAllowed where bulk decisions are off and more than one item is open.
+    Raises NotAllowed for a measure on more than one where bulk decisions are off: to refuse is one step anywhere.
     """
     names = [item.item_id for item in case.items if item.item_id in case.open_items]
-    if len(names) > 1 and is_off(case, policy):
+    if decided.is_measure and len(names) > 1 and is_off(case, policy):
         raise NotAllowed(
-            f"{len(names)} items of a case with legal review cannot be decided alike: give each its own decision and "
+            f"no measure meets {len(names)} items of a case with legal review alike: give each its own decision and "
             "its own reasons.",
             code="bulk_off",
             reference=case.id,
@@ -279,11 +279,13 @@ def alike(
 
 
 def check_bulk(case: Case, proposal: Proposal, policy: Policy) -> None:
-    """Refuse reasons that were copied from item to item where bulk decisions are off. Raises InvalidInput."""
+    """Refuse measures whose reasons were copied from item to item where bulk decisions are off. Raises InvalidInput."""
     if len(proposal.items) < 2 or not is_off(case, policy):
         return
     first: dict[str, str] = {}
     for number, item in enumerate(proposal.items):
+        if not item.is_measure:
+            continue
         reasons = "".join(filter(str.isalnum, item.reasons.casefold()))
         other = first.setdefault(reasons, item.item_id)
         if other != item.item_id:

@@ -20,6 +20,7 @@ from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.ledger import Stamped
 from kz_compliance_sdk.domain.messages import step
 from kz_compliance_sdk.domain.policy import Policy
+from kz_compliance_sdk.domain.values import says_something
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput, LeaseLost, NotAllowed
 
 
@@ -124,7 +125,7 @@ def check_lease(case: Case, token: int, stamp: Stamp) -> None:
 
 def need(text: str, field: str, remedy: str) -> None:
     """Raises InvalidInput for a text that says nothing."""
-    if not text.strip():
+    if not says_something(text):
         raise InvalidInput("it is empty.", field=field, remedy=remedy)
 
 
@@ -156,7 +157,7 @@ def disclose(case: Case, form: Form, lang: str, reason: str, *, stamp: Stamp) ->
     (_DISCLOSES if form == "full" else STAFF).check(stamp.actor, "disclose" if form == "full" else "evidence")
     if form == "full":
         need(reason, "reason", "Say who receives the pack with the names in it, and on what ground.")
-    texts = {"reason": reason} if reason.strip() else None
+    texts = {"reason": reason} if says_something(reason) else None
     return step(case, "disclose", happened(case, office.Disclosed(form=form, language=lang), stamp, texts))
 
 

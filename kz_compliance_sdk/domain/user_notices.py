@@ -33,7 +33,7 @@ from kz_compliance_sdk.domain.notice import AuthorityType, Notice
 from kz_compliance_sdk.domain.policy.values import UserPolicy
 from kz_compliance_sdk.domain.proposal_checks import identity_check
 from kz_compliance_sdk.domain.report import Ground, UserNotified
-from kz_compliance_sdk.domain.values import Json
+from kz_compliance_sdk.domain.values import Json, says_something
 from kz_compliance_sdk.domain.words import LANGUAGES, Lang, compiled
 from kz_compliance_sdk.errors import ConfigError
 
@@ -300,7 +300,7 @@ def plan(notice: Notice, telling: Telling, now: int) -> Plan:
     until = wish.delay_until if wish is not None else None
     if wish is None or (wish.allowed and until is None) or (until is not None and until <= now):
         return Plan("due", now)
-    if until is not None and wish.legal_basis is not None and wish.legal_basis.strip():
+    if until is not None and says_something(wish.legal_basis or ""):
         # An end in a hundred years is none.
         latest = now + telling.policy.longest_delay_s
         ends = min(until, latest)

@@ -13,6 +13,7 @@ import hashlib
 import json
 import re
 import tomllib
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -57,6 +58,15 @@ class ValueModel(BaseModel):
     """A frozen value that comes from outside: strict types, unknown fields ignored, no input in errors."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="ignore", hide_input_in_errors=True)
+
+
+# Letters and symbols that show nothing: the fillers of Hangul, and the blank of Braille.
+_BLANK: Final = frozenset("\u115f\u1160\u3164\uffa0\u2800")
+
+
+def says_something(text: str) -> bool:
+    """Whether a letter, a digit or a symbol stands in it: blanks, what no eye sees and bare points say nothing."""
+    return any(unicodedata.category(one)[0] in "LNS" and one not in _BLANK for one in text)
 
 
 class LocalText(ValueModel):

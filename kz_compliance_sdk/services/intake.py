@@ -22,7 +22,7 @@ from kz_compliance_sdk.domain.events.base import Source
 from kz_compliance_sdk.domain.ledger import encode
 from kz_compliance_sdk.domain.messages import BY_HAND, REGULATOR, notify
 from kz_compliance_sdk.domain.notice import Notice
-from kz_compliance_sdk.domain.values import Json, canonical
+from kz_compliance_sdk.domain.values import Json, canonical, says_something
 from kz_compliance_sdk.errors import InvalidInput, NotAuthentic, Unreadable
 from kz_compliance_sdk.ports import ASKS_NOTHING, Asks, FeedMessage, Tx, Work
 from kz_compliance_sdk.services.admission import NOT_AUTHENTIC, Admission, Response, refused
@@ -235,7 +235,7 @@ class Intake:
                 field="platform_id",
                 remedy=f"This office answers for {self._admission.platform_id!r}.",
             )
-        if not how.strip():
+        if not says_something(how):
             raise InvalidInput("it is not said how it came.", field="how", remedy="Say it: letter, e-mail, phone call.")
         name = f"{notice.issuing_authority.id}\x1f{notice.notice_id}\x1f{notice.revision}"
         message_id = f"typed:{hashlib.sha256(name.encode()).hexdigest()[:40]}"

@@ -11,7 +11,7 @@ from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import Attempt, Change, OutboxMessage, case_after
 from kz_compliance_sdk.domain.clock import local
 from kz_compliance_sdk.domain.messages import BY_HAND, moved
-from kz_compliance_sdk.domain.values import canonical, instant_text
+from kz_compliance_sdk.domain.values import canonical, instant_text, says_something
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput
 from kz_compliance_sdk.ports import Store, Tx
 from kz_compliance_sdk.services.loading import with_tally
@@ -38,7 +38,7 @@ class Letters:
         """Record that a letter was delivered; it then counts as received. Raises InvalidInput and IllegalMove."""
         STAFF.check(actor, "deliver by hand")
         for field in ("channel", "outgoing_number", "proof"):
-            if not getattr(proof, field).strip():
+            if not says_something(getattr(proof, field)):
                 raise InvalidInput(
                     "it is empty.", field=field, remedy="A letter counts only with all four of its facts."
                 )

@@ -62,7 +62,15 @@ from kz_compliance_sdk.domain.report import UserNotified
 from kz_compliance_sdk.domain.running_time import clock_of, steps_of
 from kz_compliance_sdk.domain.transitions import ENDED
 from kz_compliance_sdk.domain.user_notices import UserNoticeState, tellings
-from kz_compliance_sdk.domain.values import Instant, Line, ValueModel, message_stream, object_stream, stream_of
+from kz_compliance_sdk.domain.values import (
+    Instant,
+    Line,
+    ValueModel,
+    message_stream,
+    object_stream,
+    says_something,
+    stream_of,
+)
 from kz_compliance_sdk.errors import NotFound, StoreDamaged, Unreadable
 from kz_compliance_sdk.ports import Queries, Tx, Work
 from kz_compliance_sdk.wire.v1 import MessageData, read_admitted, read_message, read_part
@@ -526,7 +534,7 @@ def said_of(events: Iterable[Stamped], words: Mapping[tuple[int, str], bytes | N
 def _of_notice(notice: Demanded) -> dict[str, Any]:
     authority, silence = notice.issuing_authority, notice.user_notice
     # What names no rule is no bar: who only asks for silence would keep the demand out of the figures.
-    grounded = silence is not None and not silence.allowed and bool((silence.legal_basis or "").strip())
+    grounded = silence is not None and not silence.allowed and says_something(silence.legal_basis or "")
     name = authority.name
     return {
         "issued_at": max(notice.issued_at, 0),

@@ -290,7 +290,7 @@ CONTROLS: tuple[Control, ...] = (
     ),
     Control(
         "bulk under legal review",
-        "under legal review reasons that were copied from item to item are refused",
+        "under legal review measures whose reasons were copied from item to item are refused",
         DUE_PROCESS,
         gives("domain.proposal_checks.is_off", what=False),
         f"{REVIEW}test_each_item_of_a_legal_review_has_its_own_reasons",

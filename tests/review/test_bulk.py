@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kz_compliance_sdk.domain import deciding, proposal_checks
-from kz_compliance_sdk.domain.case import Case
+from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.domain.events.review import Proposed
 from kz_compliance_sdk.errors import InvalidInput, NotAllowed
 from tests.case_makers import (
@@ -21,6 +21,7 @@ from tests.case_makers import (
     measure,
     opened,
     proposal,
+    refusal,
     stamp,
 )
 
@@ -58,6 +59,23 @@ def test_copied_reasons_are_refused_where_bulk_is_off(copied: str) -> None:
     assert (error.value.code, error.value.field) == ("bulk_off", "items[1].reasons")
     own = proposal(measure("1", reasons="the same"), measure("2", reasons="another"))
     deciding.propose(case, 1, own, context(notice), stamp=stamp(T0, LEGAL))
+
+
+@pytest.mark.parametrize("category", ["election_rules", "fraud"])
+def test_twenty_items_are_refused_for_one_reason_in_one_step(category: str) -> None:
+    notice = a_notice(items=20, category=category)
+    case = claimed(opened(notice), actor=M1)
+    made = proposal_checks.alike(case, POLICY, refusal("any", reasons="one"), legal_check=None, text_checked=True)
+    assert len(made.items) == 20
+    _, after, _ = deciding.propose(case, 1, made, context(notice), stamp=stamp(T0, M1))
+    assert after.state is not CaseState.CLAIMED
+
+
+def test_of_what_is_refused_beside_a_measure_no_reasons_are_asked_for_twice() -> None:
+    notice = a_notice(items=3, category="election_rules")
+    case = claimed(opened(notice), actor=LEGAL)
+    chosen = proposal(measure("1", reasons="same"), refusal("2", reasons="same"), refusal("3", reasons="same"))
+    deciding.propose(case, 1, chosen, context(notice), stamp=stamp(T0, LEGAL))
 
 
 def test_copied_reasons_are_fine_elsewhere() -> None:

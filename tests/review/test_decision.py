@@ -101,6 +101,14 @@ _CASES: dict[str, tuple[Proposal, str, str]] = {
         "kk, ru",
     ),
     "reasons that say nothing": (_first(measure("1", reasons=" \n")), "items[0].reasons", "what was seen"),
+    **{
+        f"reasons that no eye sees, {text!a}": (
+            _first(measure("1", reasons=text)),
+            "items[0].reasons",
+            "what was seen",
+        )
+        for text in ("\u200b\u2060", "\u3164", "\u2800 \uffa0", "\u00ad", "\ufeff\u200d", "...", " - ", "\u0301")
+    },
     "a refusal without reasons": (
         proposal(measure("1"), refusal("2", reasons=" ")),
         "items[1].reasons",

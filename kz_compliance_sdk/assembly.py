@@ -11,7 +11,7 @@ from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.domain.actor import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.checkpoints import Check
-from kz_compliance_sdk.domain.content import Recipient
+from kz_compliance_sdk.domain.flags import Recipient
 from kz_compliance_sdk.domain.messages import notify
 from kz_compliance_sdk.domain.notice import Item
 from kz_compliance_sdk.domain.policy import Policy
@@ -37,7 +37,7 @@ from kz_compliance_sdk.ports import (
     UserNotice,
     Witness,
 )
-from kz_compliance_sdk.services.looking import Care, Looking
+from kz_compliance_sdk.services.looking import Looking
 from kz_compliance_sdk.services.privacy import Privacy
 from kz_compliance_sdk.transparency.publication import Transparency, TransparencyPolicy
 from kz_compliance_sdk.wire.signature import KeyRing, SigningKey
@@ -171,10 +171,9 @@ def empties_log(store: Store) -> Callable[[], bool]:
     return empties
 
 
-def care(store: Store, settings: Settings, policy: Policy) -> Care:
-    """The careful steps, and to whom a notice must be addressed."""
-    recipient = Recipient(settings.addressee.name, settings.addressee.bin)
-    return Care(store, settings.platform_id, policy, recipient)
+def recipient(settings: Settings) -> Recipient:
+    """To whom a notice must be addressed."""
+    return Recipient(settings.addressee.name, settings.addressee.bin)
 
 
 def seal(key: SigningKey | None) -> Callable[[bytes], ReportSignature] | None:

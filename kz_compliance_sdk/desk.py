@@ -99,7 +99,13 @@ class Parts:
         self._telling = assembly.telling(settings)
         self._alert_calls: list[Callable[[Alert], None]] = []
         self.intake = Intake(
-            Admission.under(self.platform_id, self.policy, self.respondent, frozenset(settings.hosts)),
+            Admission.under(
+                self.platform_id,
+                self.policy,
+                self.respondent,
+                frozenset(settings.hosts),
+                assembly.recipient(settings),
+            ),
             settings.key_ring(),
             target_uri=settings.intake_target,
             clock=self.store.now,
@@ -188,7 +194,7 @@ class Groups(Parts):
     @cached_property
     def care(self) -> Care:
         """What helps people to be careful before they decide."""
-        return assembly.care(self.store, self.settings, self.policy)
+        return Care(self.store, self.platform_id, self.policy, assembly.recipient(self.settings))
 
     @cached_property
     def privacy(self) -> Privacy:

@@ -19,8 +19,8 @@ from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import Change, InboxRow, OutboxMessage
 from kz_compliance_sdk.domain.commands import Command
 from kz_compliance_sdk.domain.commands.review import Decided
-from kz_compliance_sdk.domain.content import Recipient
 from kz_compliance_sdk.domain.decision import Decision, Proposal, decisions_by_version
+from kz_compliance_sdk.domain.flags import Recipient
 from kz_compliance_sdk.domain.messages import BY_HAND, REGULATOR, Respondent
 from kz_compliance_sdk.domain.policy import Policy, kz_policy
 from kz_compliance_sdk.domain.proofs import Records
@@ -218,7 +218,7 @@ class Host:
         self.store: Store = store or world.open_store()
         policy, respondent = world.policy, Respondent("head_of_office", "Үлгі Б. С.")
         self.policy, self.respondent = policy, respondent
-        admission = Admission.under(PLATFORM, policy, respondent, frozenset({"social.example"}))
+        admission = Admission.under(PLATFORM, policy, respondent, frozenset({"social.example"}), Recipient())
         ring = KeyRing([regulator_key(PROFILE)], allow_test_keys=True)
         self.intake = Intake(
             admission, ring, target_uri=lambda target: f"{builders.HOST}{target}", clock=self.store.now, ids=env.ids

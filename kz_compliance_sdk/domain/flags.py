@@ -1,4 +1,4 @@
-"""What a person must see before deciding: the flags of a notice that was accepted.
+"""What a person must see before deciding: the flags of a notice that was accepted, and what it lacks among them.
 
 A flag never refuses and never decides. It is computed once, at intake, from the notice, from the data as
 it came and from what the platform knows, and is kept with the case.
@@ -7,40 +7,64 @@ it came and from what the platform knows, and is kept with the case.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import parse_qsl
 
 from kz_compliance_sdk.domain.notice import Clarification, Item, Notice, check_url, host_of, requested_due_at
-from kz_compliance_sdk.domain.values import LocalText, utc_offset_minutes
+from kz_compliance_sdk.domain.report import Question, Statement
+from kz_compliance_sdk.domain.values import LocalText, says_something, utc_offset_minutes
+from kz_compliance_sdk.domain.words import LANGUAGES, words
 
 if TYPE_CHECKING:
-    from kz_compliance_sdk.domain.policy import Safeguards
+    from kz_compliance_sdk.domain.policy import Policy, Safeguards
 
 
 FlagCode = Literal[
-    "addressee_missing", "basis_unknown", "category_not_mandated", "category_unknown", "deadline_defaulted",
-    "deadline_long", "deadline_past", "deadline_short", "effect_missing", "issued_future", "item_repeated",
-    "offset_unusual", "official_offended", "reporter_pii", "scope_beyond_kz", "text_markup", "url_foreign",
-    "url_normalised", "url_whole_site", "url_wildcard", "user_data_demand", "user_notice_barred",
+    "addressee_missing", "addressee_other", "authority_not_official", "basis_unknown", "category_not_mandated",
+    "category_unknown", "content_not_identified", "deadline_defaulted", "deadline_long", "deadline_past",
+    "deadline_short", "effect_missing", "expert_group_missing", "issued_future", "item_repeated", "kind_not_entitled",
+    "law_not_cited", "offset_unusual", "official_offended", "reasons_missing", "reporter_pii", "scope_beyond_kz",
+    "text_markup", "url_foreign", "url_normalised", "url_whole_site", "url_wildcard", "user_data_demand",
+    "user_notice_barred",
 ]  # fmt: skip
+GAP_CODES: Final[tuple[FlagCode, ...]] = (
+    "authority_not_official",
+    "category_not_mandated",
+    "kind_not_entitled",
+    "content_not_identified",
+    "law_not_cited",
+    "basis_unknown",
+    "reasons_missing",
+    "expert_group_missing",
+    "addressee_missing",
+    "addressee_other",
+)
+"""The flags of what an order lacks: there is a question to the authority for each."""
 
 FLAG_MEANINGS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "addressee_missing": "The notice names no addressee.",
+        "addressee_other": "It is addressed to somebody else than this platform's legal representative.",
+        "authority_not_official": "The sender is not of a type that the policy takes for an official agency.",
         "basis_unknown": "It cites an act or an article that the policy does not know.",
         "category_not_mandated": "The authority has no mandate for this category.",
         "category_unknown": "The policy does not know this category.",
+        "content_not_identified": "An item names a whole site, a pattern or an account, not which content is meant.",
         "deadline_defaulted": "It asks for no time of its own, as nearly all: the statutory term alone counts.",
         "deadline_long": "It asks for more time than the statutory term, which counts all the same.",
         "deadline_past": "The time that it asks for had passed when it came.",
         "deadline_short": "The time that it asks for leaves less than an hour.",
+        "expert_group_missing": "The category needs a decision of the expert group, and none is named.",
         "issued_future": "Its date lies in the future: a clock is wrong, there or here.",
         "item_repeated": "An item names the same address as one before it.",
+        "kind_not_entitled": "It is of a kind that the policy knows from other bodies than its sender.",
+        "law_not_cited": "A legal basis names an act without its article.",
         "offset_unusual": "Its time has an offset that is neither UTC nor Kazakhstan's.",
         "official_offended": "An official is the offended party, as its category, its law or its sender says.",
+        "reasons_missing": "The statement of reasons is too short to say what is unlawful and why.",
         "reporter_pii": "It carries a field that may name a reporter or a victim: do not pass it on.",
         "scope_beyond_kz": "It asks for a measure beyond Kazakhstan.",
         "text_markup": "Its text holds markup or a link in disguise.",
@@ -114,20 +138,17 @@ def flags(
     now: int,
     hosts: frozenset[str],
     known_categories: frozenset[str],
-    mandated: frozenset[str] | None = None,
-    known_acts: frozenset[str] | None = None,
     term_s: int = 86_400,
 ) -> tuple[Flag, ...]:
-    """Every flag of a notice received at `now` (UTC seconds), in a fixed order, each once per item.
+    """The flags of a notice received at `now` (UTC seconds) that follow from no policy, in a fixed order, each once per
+    item.
 
     `raw` is the notice as it came, before validation: it shows the offset of a time and the fields that
     nobody asked for. `hosts` are the platform's own, with all their subdomains; empty means unknown, and
-    then no URL is called foreign. `mandated` are the categories that this authority may speak of and
-    `known_acts` the acts that may be cited, as `act` for all its articles or `act/article` for one; None
-    means that no such list is kept. `term_s` is the statutory term: asking for more is flagged.
+    then no URL is called foreign. `term_s` is the statutory term: asking for more is flagged.
     """
     found: list[Flag] = [
-        *_of_law(notice, known_categories, mandated, known_acts),
+        *([] if notice.category in known_categories else [Flag("category_unknown")]),
         *_of_items(notice, hosts),
         *_of_time(notice, raw, now, term_s),
     ]
@@ -135,8 +156,6 @@ def flags(
         found.append(Flag("text_markup"))
     if _names_a_reporter(raw):
         found.append(Flag("reporter_pii"))
-    if notice.addressee is None:
-        found.append(Flag("addressee_missing"))
     if set(notice.territorial_scope) != {"KZ"}:
         found.append(Flag("scope_beyond_kz"))
     silence = notice.user_notice
@@ -144,23 +163,6 @@ def flags(
         # Silence towards the user needs a legal basis and an end.
         found.append(Flag("user_notice_barred"))
     return tuple(dict.fromkeys(found))
-
-
-def _of_law(
-    notice: Notice,
-    known_categories: frozenset[str],
-    mandated: frozenset[str] | None,
-    known_acts: frozenset[str] | None,
-) -> Iterator[Flag]:
-    if notice.category not in known_categories:
-        yield Flag("category_unknown")
-    if mandated is not None and notice.category not in mandated:
-        yield Flag("category_not_mandated")
-    if known_acts is not None and not all(
-        basis.act in known_acts or (basis.article is not None and f"{basis.act}/{basis.article}" in known_acts)
-        for basis in notice.legal_basis
-    ):
-        yield Flag("basis_unknown")
 
 
 def _of_items(notice: Notice, hosts: frozenset[str]) -> Iterator[Flag]:
@@ -331,3 +333,105 @@ def _holds_user_data_fields(raw: Mapping[str, object], safeguards: Safeguards) -
 
 def _says(value: Mapping[str, object], fields: frozenset[str]) -> bool:
     return not fields.isdisjoint(value) and any(value.get(name) not in _SAYS_NOTHING for name in fields)
+
+
+# --------------------------------------------------------------------------------------------------------------- gaps
+# What an order must hold and does not: a person sees it, with a drafted question to the authority. What stood in the
+# notice when it came is a flag of the case; it is found anew from the notice as it stands when somebody asks.
+
+
+_WHOLE_ACCOUNT: Final = frozenset({"account", "group", "channel", "page"})
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """Whom a notice to this platform must be addressed to, as far as the platform has said so."""
+
+    name: str = ""
+    bin: str = ""
+
+
+def gaps(notice: Notice, policy: Policy | None, recipient: Recipient) -> tuple[Flag, ...]:
+    """Everything that the notice lacks, in a fixed order; without a `policy` only what follows from none."""
+    return (
+        *(() if policy is None else _of_authority(notice, policy)),
+        *(Flag("content_not_identified", item.item_id) for item in notice.items if not _is_identified(item, notice)),
+        *(() if policy is None else _of_law(notice, policy)),
+        *_of_addressee(notice, recipient),
+    )
+
+
+def draft(found: Iterable[Flag], languages: Sequence[str]) -> tuple[Question, ...]:
+    """A question for each gap in those of the notice's languages that there is a draft for, else in kk and ru.
+
+    A draft: a person reads it, corrects it and confirms it before it leaves.
+    """
+    wanted = [lang for lang in LANGUAGES if lang in languages] or ["kk", "ru"]
+    return tuple(
+        Question(
+            item_id=gap.item_id,
+            text=tuple(Statement(lang=lang, text=_question(lang, gap)) for lang in wanted),
+        )
+        for gap in found
+    )
+
+
+def _question(lang: str, gap: Flag) -> str:
+    return words(lang, "gaps")("question", gap.code, item=gap.item_id or "")
+
+
+def _of_authority(notice: Notice, policy: Policy) -> Iterator[Flag]:
+    authority = notice.issuing_authority
+    if authority.type not in policy.safeguards.official_types:
+        yield Flag("authority_not_official")
+    if not policy.may_order(authority.id, notice.category):
+        yield Flag("category_not_mandated")
+    if not policy.safeguards.may_send(authority.type, notice.kind):
+        yield Flag("kind_not_entitled")
+
+
+def _is_identified(item: Item, notice: Notice) -> bool:
+    if item.url is not None and (is_whole_site(item.url) or is_pattern(item.url)):
+        return False
+    if item.object_id is not None and is_pattern(item.object_id):
+        return False
+    if item.url or item.object_id:
+        return True
+    whole = item.content_type in _WHOLE_ACCOUNT or notice.requested_action == "suspend_account"
+    return whole and not is_pattern(item.account_ref or "")
+
+
+def _of_law(notice: Notice, policy: Policy) -> Iterator[Flag]:
+    if any(basis.article is None for basis in notice.legal_basis):
+        yield Flag("law_not_cited")
+    known = policy.known_acts
+    if known and not all(
+        basis.act in known or (basis.article is not None and f"{basis.act}/{basis.article}" in known)
+        for basis in notice.legal_basis
+    ):
+        yield Flag("basis_unknown")
+    least = policy.safeguards.reasons_least_chars
+    if not any(_says_enough(reason.text, least) for reason in notice.statement_of_reasons):
+        yield Flag("reasons_missing")
+    if policy.category(notice.category).expert_group and notice.expert_group_decision is None:
+        yield Flag("expert_group_missing")
+
+
+def _says_enough(text: str, least: int) -> bool:
+    return len(" ".join(text.split())) >= least and says_something(text)
+
+
+def _of_addressee(notice: Notice, recipient: Recipient) -> Iterator[Flag]:
+    addressee = notice.addressee
+    if addressee is None:
+        yield Flag("addressee_missing")
+    elif recipient.bin and addressee.bin:
+        # A number settles it; a name is written in many ways.
+        if recipient.bin != addressee.bin:
+            yield Flag("addressee_other")
+    elif recipient.name and _plain(recipient.name) != _plain(addressee.legal_representative):
+        yield Flag("addressee_other")
+
+
+def _plain(name: str) -> str:
+    return "".join(letter for letter in name.casefold() if letter.isalnum())

@@ -24,13 +24,13 @@ from kz_compliance_sdk.domain.actor import HEAD
 from kz_compliance_sdk.domain.decision import QUESTIONS, decision_digest
 from kz_compliance_sdk.domain.events import KINDS, arrivals, delivery, office, privacy, remedies, review
 from kz_compliance_sdk.domain.events.base import Event
-from kz_compliance_sdk.domain.flags import USER_DATA_DEMAND, codes, flags, legal_flags, wide_flags
+from kz_compliance_sdk.domain.flags import USER_DATA_DEMAND, Recipient, codes, flags, gaps, legal_flags, wide_flags
 from kz_compliance_sdk.domain.fold import OPEN, Case, Message, apply
 from kz_compliance_sdk.domain.ledger import Stamped
 from kz_compliance_sdk.domain.messages import object_key
 from kz_compliance_sdk.domain.notice import Notice, languages_of, requested_due_at
 from kz_compliance_sdk.domain.policy import Policy
-from kz_compliance_sdk.domain.retention import AT_END
+from kz_compliance_sdk.domain.retention import AT_END, count_to_leave
 from kz_compliance_sdk.domain.review_policy import LEGAL, is_outside
 from kz_compliance_sdk.domain.transitions import ENDED, CaseState
 from kz_compliance_sdk.domain.values import FROM_WIRE, object_stream
@@ -365,20 +365,16 @@ _OF_TIME: Final = frozenset(
 
 def _marks(notice: Notice, raw: Mapping[str, object], policy: Policy | None) -> frozenset[str]:
     """The codes of the flags that follow from the bytes of a notice, and from the policy where it is known. Which hosts
-    are the platform's own is not told anywhere."""
-    mandated = None if policy is None else policy.authority_categories.get(notice.issuing_authority.id)
-    acts = None if policy is None else policy.known_acts or None
+    are the platform's own, and whom it must be addressed to, is not told anywhere."""
     found = flags(
         notice,
         raw=raw,
         now=notice.issued_at,
         hosts=frozenset(),
         known_categories=frozenset(),
-        mandated=mandated,
-        known_acts=acts,
     )
     wide = wide_flags(notice.items) if policy is None else legal_flags(notice, raw=raw, safeguards=policy.safeguards)
-    return frozenset(one.code for one in (*found, *wide)) - _OF_TIME
+    return frozenset(one.code for one in (*found, *gaps(notice, policy, Recipient()), *wide)) - _OF_TIME
 
 
 def _cancelled(event: arrivals.Cancelled, case: Case, on: Stamped, known: Known) -> str:
@@ -536,7 +532,7 @@ def _retention(event: privacy.Erased, case: Case, on: Stamped, _known: Known) ->
         return "a legal hold kept the case"
     if any(not one.result for one in case.contests.values()):
         return "a contest of the order was open"
-    if any(one.state != "parked" for one in case.owed) or case.letters:
+    if count_to_leave(case) or case.letters:
         return "a message or a letter was under way"
     if any(one.state == "open" for one in case.appeals.values()):
         return "an appeal was open"

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from kz_compliance_sdk.domain import fold
 from kz_compliance_sdk.domain.actor import Stamp
 from kz_compliance_sdk.domain.appeals import count_open
 from kz_compliance_sdk.domain.case import Case, happened, moved
@@ -74,18 +75,20 @@ class Holdings:
 
 def holdings_of(stream: Stream) -> Holdings:
     """How much personal data is held of a case, by its chain. Raises Damage or NewerRelease."""
-    owed, emptied = (
-        stream.case.messages.values(),
-        [on.seq for on in stream.events if isinstance(on.event, privacy.Erased)],
-    )
-    unsettled = sum(not one.settled and one.state != "parked" for one in owed)
+    case = stream.case
+    emptied = [on.seq for on in stream.events if isinstance(on.event, privacy.Erased)]
     return Holdings(
         messages=count_readable(stream),
         texts=count_texts(stream),
         decisions=count_held(stream),
-        outgoing=sum(one.seq > max(emptied, default=0) for one in owed),
-        under_way=unsettled + len(stream.case.letters) + count_unsent(stream.case) + count_open(stream.case),
+        outgoing=sum(one.seq > max(emptied, default=0) for one in case.messages.values()),
+        under_way=count_to_leave(case) + len(case.letters) + count_unsent(case) + count_open(case),
     )
+
+
+def count_to_leave(case: fold.Case) -> int:
+    """How many messages an erasure waits for. A page holds nothing of anybody, and leaves whenever somebody takes it."""
+    return sum(one.state != "parked" and one.kind != "page" for one in case.owed)
 
 
 def class_of(case: Case) -> Class:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, Literal, cast
 from urllib.parse import unquote, urlsplit
@@ -25,7 +25,7 @@ from kz_compliance_sdk.domain.change import (
     names_of,
 )
 from kz_compliance_sdk.domain.events.arrivals import Lodged, LodgedKind, Quarantined
-from kz_compliance_sdk.domain.flags import Flag, flags, flags_of_answer, legal_flags
+from kz_compliance_sdk.domain.flags import Flag, Recipient, flags, flags_of_answer, gaps, legal_flags
 from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.ledger import Stamped
 from kz_compliance_sdk.domain.messages import Respondent, notify, stuck
@@ -56,11 +56,19 @@ class Admission:
     policy: Policy
     respondent: Respondent
     hosts: frozenset[str]
+    recipient: Recipient
     categories: frozenset[str]
 
     @classmethod
-    def under(cls, platform_id: str, policy: Policy, respondent: Respondent, hosts: frozenset[str]) -> Admission:
-        return cls(platform_id, policy, respondent, hosts, frozenset(policy.categories))
+    def under(
+        cls,
+        platform_id: str,
+        policy: Policy,
+        respondent: Respondent,
+        hosts: frozenset[str],
+        recipient: Recipient,
+    ) -> Admission:
+        return cls(platform_id, policy, respondent, hosts, recipient, frozenset(policy.categories))
 
     def asks(self, sender: str, message: Message) -> Asks:
         """What admitting this message of a sender will ask for."""
@@ -261,8 +269,19 @@ class Admission:
 
     def _marked(self, tx: Tx, arrival: Arrival, message: Message, notice: Notice) -> Arrival:
         now = _clock(arrival, tx)
-        found = marks(notice, message.raw, now, self.policy, hosts=self.hosts, categories=self.categories)
-        return arrival.but(received_at=now, flags=(*arrival.flags, *found))
+        found = (
+            *flags(
+                notice,
+                raw=message.raw,
+                now=now,
+                hosts=self.hosts,
+                known_categories=self.categories,
+                term_s=self.policy.term(notice.kind, notice.category).least_hours * 3600,
+            ),
+            *gaps(notice, self.policy, self.recipient),
+            *legal_flags(notice, raw=message.raw, safeguards=self.policy.safeguards),
+        )
+        return arrival.but(received_at=now, flags=(*arrival.flags, *_written(found)))
 
 
 def _clock(arrival: Arrival, tx: Tx) -> int:
@@ -333,30 +352,6 @@ def counted(tx: Tx, arrival: Arrival, authority_id: str, usual: Safeguards) -> A
     if before >= limit:
         arrival = arrival.but(flags=(*arrival.flags, "volume_unusual"))
     return arrival
-
-
-def marks(
-    notice: Notice,
-    raw: Mapping[str, object],
-    now: int,
-    policy: Policy,
-    *,
-    hosts: frozenset[str],
-    categories: frozenset[str],
-) -> tuple[str, ...]:
-    """What a person must see of a notice received at `now` (UTC seconds); `raw` is the notice as it came."""
-    found = flags(
-        notice,
-        raw=raw,
-        now=now,
-        hosts=hosts,
-        known_categories=categories,
-        mandated=policy.authority_categories.get(notice.issuing_authority.id),
-        known_acts=policy.known_acts or None,
-        term_s=policy.term(notice.kind, notice.category).least_hours * 3600,
-    )
-    of_law = legal_flags(notice, raw=raw, safeguards=policy.safeguards)
-    return _written((*found, *of_law))
 
 
 def marked_answer(arrival: Arrival, message: Message, policy: Policy) -> Arrival:

@@ -14,13 +14,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
-from kz_compliance_sdk.domain import appeals, content, proposal_checks
+from kz_compliance_sdk.domain import appeals, content, flags, proposal_checks
 from kz_compliance_sdk.domain.actor import STAFF, Actor
 from kz_compliance_sdk.domain.appeals import AppealFile
 from kz_compliance_sdk.domain.case import CaseState
 from kz_compliance_sdk.domain.change import Change
-from kz_compliance_sdk.domain.content import Gap, Looked, Recipient, Reference
+from kz_compliance_sdk.domain.content import Looked, Reference
 from kz_compliance_sdk.domain.decision import ItemDecision, LegalCheck, Proposal
+from kz_compliance_sdk.domain.flags import Flag, Recipient
 from kz_compliance_sdk.domain.notice import languages_of
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.report import Question
@@ -56,7 +57,7 @@ class Care:
         self._store, self._platform, self._policy = store, platform_id, policy
         self._recipient = recipient
 
-    def gaps(self, case_id: str) -> tuple[Gap, ...]:
+    def gaps(self, case_id: str) -> tuple[Flag, ...]:
         """What the notice of a case lacks, as it stands now. Raises NotFound, also for a case in quarantine."""
         return self._read(lambda tx: self._gaps(tx, case_id))
 
@@ -68,7 +69,7 @@ class Care:
 
         def read(tx: Tx) -> tuple[Question, ...]:
             notice = notice_of(tx, tx.case(case_id))
-            return content.draft(self._gaps(tx, case_id), languages_of(notice))
+            return flags.draft(self._gaps(tx, case_id), languages_of(notice))
 
         return self._read(read)
 
@@ -86,8 +87,8 @@ class Care:
 
         return self._read(read)
 
-    def _gaps(self, tx: Tx, case_id: str) -> tuple[Gap, ...]:
-        return content.gaps(notice_of(tx, tx.case(case_id)), self._policy, self._recipient)
+    def _gaps(self, tx: Tx, case_id: str) -> tuple[Flag, ...]:
+        return flags.gaps(notice_of(tx, tx.case(case_id)), self._policy, self._recipient)
 
     def _read(self, read: Callable[[Tx], T]) -> T:
         return self._store.submit(self._platform, lambda tx: ((), read(tx))).result()

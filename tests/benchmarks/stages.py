@@ -42,7 +42,7 @@ INTAKE = {
     f"{_SERVICES}.intake:verify": "the signature",
     f"{_SERVICES}.intake:read_message": "reading the message strictly",
     f"{_SERVICES}.intake:Intake.receive": "the rest before the writer's turn",
-    f"{_SERVICES}.admission:marks": "what a person must be warned of",
+    f"{_SERVICES}.admission:Admission._marked": "what a person must be warned of",
     f"{_SERVICES}.admission:Admission.admit": "deciding what it is",
     "kz_compliance_sdk.domain.arrivals:open_case": "the case and its clock",
     _EVENT: "the event: its bytes, hash, MAC and parts",

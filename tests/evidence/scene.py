@@ -58,6 +58,7 @@ class Scene:
                 for number in range(1, items + 1)
             ],
             category="cyberbullying_of_child",
+            expert_group_decision={"number": "1", "decided_on": "2026-11-20"},
             issued_at=self.clock(),
             statement_of_reasons=[{"lang": "ru", "text": f"{VICTIM} {HOSTILE}"}],
             languages=["ru"],

@@ -134,7 +134,7 @@ def _two_persons(office: Driver) -> str:
 
 
 def _one_person(office: Driver) -> str:
-    case = office.issue(2, addressee=None)
+    case = office.issue(2, urgency_reason="<b>now</b>")
     office.decide(case)
     office.wait(61)
     office.deliver()

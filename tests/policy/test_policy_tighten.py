@@ -257,6 +257,6 @@ def test_every_field_of_a_fragment_knows_which_direction_is_tighter() -> None:
     for fragment in (PolicyFragment, CategoryFragment, UserFragment, SafeguardsFragment):
         rest |= {name for name, field in fragment.model_fields.items() if len(field.metadata) != 1}
     assert rest == {
-        *("version", "terms_by_kind", "default_term", "categories", "ladder", "users", "authority_categories"),
+        *("version", "terms_by_kind", "default_term", "categories", "ladder", "users"),
         *("safeguards", "term", "approver_duty"),
     }

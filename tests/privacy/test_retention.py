@@ -519,6 +519,22 @@ def test_what_still_has_to_leave_bars_an_erasure_whatever_its_row_says(desk: Des
     assert len(desk.privacy.retention().cases) == 1, "the control: all of it has left"
 
 
+def test_a_page_that_nobody_takes_keeps_no_closed_case(desk: Desk) -> None:
+    desk.host.push(notice(1), "msg-1")
+    desk.host.decide(proposal(refusal("1")))
+    desk.host.drain()
+    case = desk.host.case(notice(1).notice_id)
+    desk.host.take(M1, case.id, commands.RaiseAlarm("they want to know why it was refused"))
+    desk.later(1200)
+    assert [one.kind for one in desk.records(case).stream.case.owed] == ["page"]
+    before = len(desk.world.pager.alerts)
+    assert desk.privacy.retention().cases == (case.id,)
+    desk.check()
+    desk.host.drain()
+    assert len(desk.world.pager.alerts) > before, "it still leaves: it holds nothing of anybody"
+    desk.check()
+
+
 def test_a_run_that_is_broken_off_goes_on(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     for seed in (1, 2, 3):
         desk.host.push(notice(seed), f"msg-{seed}")

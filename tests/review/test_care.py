@@ -110,6 +110,48 @@ def test_an_answer_that_names_a_pattern_takes_a_lawyer_whenever_it_comes(host: H
     assert error.value.code == "legal_review"
 
 
+# ------------------------------------------------------------------------------ what an order lacks
+
+LACKS: dict[str, dict[str, Any]] = {
+    "expert_group_missing": {"category": "cyberbullying_of_child"},
+    "reasons_missing": {"statement_of_reasons": [{"lang": "ru", "text": "Нарушение."}]},
+    "law_not_cited": {"legal_basis": [{"act": "18-VIII"}]},
+    "addressee_missing": {"addressee": None},
+    "kind_not_entitled": {"kind": "court_order"},
+    "authority_not_official": {
+        "issuing_authority": {**builders.AUTHORITIES["sample-authorised-body"], "type": "other"}
+    },
+}
+
+
+@pytest.mark.parametrize("code", LACKS)
+def test_an_order_that_lacks_what_is_essential_takes_a_lawyer_and_a_second_person(host: Host, code: str) -> None:
+    notice = a_notice(**LACKS[code])
+    host.push(notice, "m-1")
+    lease = host.taking.claim(M1).result()
+    assert lease is not None
+    assert lease.case.flags.count(code) == 1, "whoever claims it sees it"
+    decided = host.take(M1, lease.case.id, commands.Propose(lease.token, proposal(measure("1"))))
+    assert decided.case.state is CaseState.IN_APPROVAL
+    assert code in decided.decision.rules
+    with pytest.raises(NotAllowed) as error:
+        host.take(LEAD, lease.case.id, commands.Approve(decided.digest))
+    assert error.value.code == "legal_review"
+    host.take(LEGAL, lease.case.id, commands.Approve(decided.digest))
+    host.check_chains()
+
+
+def test_a_whole_order_is_decided_by_one(host: Host) -> None:
+    notice = a_notice(
+        category="cyberbullying_of_child", expert_group_decision={"number": "1", "decided_on": "2026-11-20"}
+    )
+    host.push(notice, "m-1")
+    lease = host.taking.claim(M1).result()
+    assert lease is not None
+    decided = host.take(M1, lease.case.id, commands.Propose(lease.token, proposal(measure("1"))))
+    assert decided.case.state is CaseState.DECIDED
+
+
 # ------------------------------------------------------------------------------ pressure, and who is there
 
 
@@ -178,7 +220,7 @@ def desk(tmp_path: Path) -> Iterator[ComplianceDesk]:
     settings = Settings(
         platform_id=builders.PLATFORM_ID,
         public_url="http://127.0.0.1:8000",
-        addressee=AddresseeSettings(name="ТОО «Образец»", bin="000000000008"),
+        addressee=AddresseeSettings(name="ТОО «Образец»", bin="000000000009"),
     )
     world = World(tmp_path / "desk.sqlite3")
     with ComplianceDesk(settings, store=SqliteStore(world.path, world.env(), threaded=False)) as opened:
@@ -192,10 +234,12 @@ def entered(desk: ComplianceDesk, notice: Notice) -> str:
 
 
 def test_gaps_are_shown_and_asked_about_in_the_words_of_the_draft(desk: ComplianceDesk) -> None:
-    case_id = entered(desk, a_notice(legal_basis=[{"act": "18-VIII"}]))
+    other = {"legal_representative": "ТОО «Образец»", "bin": "000000000008"}
+    case_id = entered(desk, a_notice(legal_basis=[{"act": "18-VIII"}], addressee=other))
     assert [gap.code for gap in desk.care.gaps(case_id)] == ["law_not_cited", "addressee_other"]
     lease = desk.claim(M1, case_id=case_id)
     assert lease is not None
+    assert {"law_not_cited", "addressee_other"} <= set(lease.case.flags), "the same that whoever claims it sees"
     drafted = desk.care.draft(case_id)
     assert {said.lang for said in drafted[0].text} == {"kk", "ru"}
     asked = desk.take(M1, case_id, commands.RequestClarification(lease.token, drafted, text_checked=True))

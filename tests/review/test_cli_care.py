@@ -45,6 +45,18 @@ def test_a_gap_is_shown_with_the_command_that_asks_and_the_draft_is_confirmed(of
     assert shown(office, notice)["state"] == "awaiting_answer"
 
 
+def test_whoever_claims_and_whoever_proposes_is_told_what_the_order_lacks(office: Office) -> None:
+    notice = claimed(office, addressee=None)
+    office.ok("cases", "release", notice.notice_id)
+    assert "no addressee" in office.ok("cases", "claim", notice.notice_id)
+    assert "addressee_missing" in office.document("cases", "renew", notice.notice_id)["lease"]["case"]["flags"]
+    file = office.proposal(notice.notice_id)
+    result = office.run("cases", "decide", notice.notice_id, "--file", file, "--yes")
+    assert "no addressee" in result.stderr, "before it is sent"
+    assert "the notice names no addressee" in result.stdout, "why it takes a second person"
+    assert "is no lawyer" in result.stdout
+
+
 def test_a_notice_without_a_gap_has_no_draft(office: Office) -> None:
     notice = claimed(office)
     assert shown(office, notice)["gaps"] == []

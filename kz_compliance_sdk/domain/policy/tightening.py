@@ -52,6 +52,7 @@ from kz_compliance_sdk.errors import ConfigError
 
 
 M = TypeVar("M", bound=BaseModel)
+K = TypeVar("K")
 _SOURCE_KEYS = frozenset({"source", "lift_source", "preservation_source", "expert_group_source"})
 
 
@@ -210,6 +211,13 @@ def within(key: str, base: frozenset[str] | None, asked: frozenset[str] | None) 
     return asked
 
 
+def within_rows(
+    key: str, base: Mapping[K, frozenset[str]], asked: Mapping[K, frozenset[str]]
+) -> dict[K, frozenset[str]]:
+    """As `within`, row by row."""
+    return {**base, **{name: within(f"{key}.{name}", base.get(name), only) for name, only in asked.items()}}
+
+
 def added(_key: str, base: frozenset[str], asked: frozenset[str]) -> frozenset[str]:
     """What the policy has, and more."""
     return base | asked
@@ -238,6 +246,7 @@ class SafeguardsFragment(Value):
     official_categories: Annotated[frozenset[Name], added] = frozenset()
     official_acts: Annotated[frozenset[Text], added] = frozenset()
     official_fields: Annotated[frozenset[FieldName], added] = frozenset()
+    kind_senders: Annotated[Mapping[Kind, frozenset[Name]], within_rows] = Field(default_factory=dict)
     user_data_fields: Annotated[frozenset[FieldName], added] = frozenset()
     user_data_phrases: Annotated[frozenset[Text], added] = frozenset()
     volume_notices: Annotated[Many | None, at_most] = None
@@ -312,7 +321,7 @@ class PolicyFragment(Value):
     """Flags in addition to those of the policy."""
     users: UserFragment | None = None
     known_acts: Annotated[frozenset[Text] | None, within] = None
-    authority_categories: Mapping[Text, frozenset[Name]] = Field(default_factory=dict)
+    authority_categories: Annotated[Mapping[Text, frozenset[Name]], within_rows] = Field(default_factory=dict)
     safeguards: SafeguardsFragment = SafeguardsFragment()
 
 
@@ -338,11 +347,6 @@ def tighten(base: Policy, fragment: str | PolicyFragment) -> Policy:
             for kind, term in base.terms_by_kind.items()
         },
         "default_term": _term("default_term", base.default_term, asked.default_term),
-        "authority_categories": dict(base.authority_categories)
-        | {
-            authority: within(f"authority_categories.{authority}", base.authority_categories.get(authority), names)
-            for authority, names in asked.authority_categories.items()
-        },
         "safeguards": stricter(base.safeguards, asked.safeguards, base.categories),
     }
     unknown = sorted(asked.categories.keys() - base.categories.keys())

@@ -86,6 +86,16 @@ class Source(Value):
         return self
 
 
+Kind = Literal["request", "prescription", "submission", "notification", "recommendation", "court_order"]
+KINDS: tuple[Kind, ...] = ("request", "prescription", "submission", "notification", "recommendation", "court_order")
+
+T = TypeVar("T")
+
+
+def _frozen(rows: Mapping[str, T]) -> Mapping[str, T]:
+    return MappingProxyType(dict(rows))
+
+
 Weekday = Annotated[int, Field(strict=True, ge=1, le=7)]
 ClockTime = Annotated[str, StringConstraints(pattern=r"\A(?:(?:[01][0-9]|2[0-3]):[0-5][0-9]|24:00)\z")]
 Many = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
@@ -121,6 +131,10 @@ class Safeguards(Value):
     """Provisions that protect officials, as `act` for all its articles or `act/article` for one."""
     official_fields: frozenset[FieldName] = frozenset()
     """Fields of a notice, beyond the contract, by which its sender says that an official is the offended party."""
+    kind_senders: Annotated[Mapping[Kind, frozenset[Name]], AfterValidator(_frozen), PlainSerializer(dict)] = Field(
+        default_factory=dict, validate_default=True
+    )
+    """The types of authority that are entitled to a kind of notice. A kind without a row is not limited."""
     user_data_fields: Annotated[frozenset[FieldName], Field(min_length=1)]
     """Fields of a notice or an item, beyond the contract, by which its sender asks for data of a user."""
     user_data_phrases: frozenset[Text] = frozenset()
@@ -141,6 +155,11 @@ class Safeguards(Value):
     @classmethod
     def _in_lower_case(cls, phrases: frozenset[str]) -> frozenset[str]:
         return frozenset(phrase.lower() for phrase in phrases)
+
+    def may_send(self, authority_type: str, kind: Kind) -> bool:
+        """Whether a body of this type is entitled to this kind of notice, as far as the policy limits it."""
+        entitled = self.kind_senders.get(kind)
+        return entitled is None or authority_type in entitled
 
     def needs_outside(self, category: str, flags: frozenset[str]) -> bool:
         """Whether a measure needs an approver outside the country."""
@@ -176,9 +195,6 @@ class UserPolicy(Value):
     source: Source = OWN
 
 
-Kind = Literal["request", "prescription", "submission", "notification", "recommendation", "court_order"]
-KINDS: tuple[Kind, ...] = ("request", "prescription", "submission", "notification", "recommendation", "court_order")
-
 Audience = Literal["moderator", "lead", "head"]
 AUDIENCES: tuple[Audience, ...] = ("moderator", "lead", "head")
 """Who may be paged, in the order in which a page widens."""
@@ -188,13 +204,6 @@ OnlyIf = Literal["unclaimed", "open"]
 UNKNOWN_CATEGORY = "unknown"
 
 LeaseTime = Annotated[int, Field(strict=True, ge=30, le=DAY_S)]
-
-T = TypeVar("T")
-
-
-def _frozen(rows: Mapping[str, T]) -> Mapping[str, T]:
-    return MappingProxyType(dict(rows))
-
 
 # pydantic's serialiser for a Mapping insists on a dict and warns about a mappingproxy.
 _Rows = Annotated[Mapping[Name, T], AfterValidator(_frozen), PlainSerializer(dict)]

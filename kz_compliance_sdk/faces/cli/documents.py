@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from kz_compliance_sdk.domain.change import Attempt, OutboxMessage
     from kz_compliance_sdk.domain.clock import ClockView, FiledContest, Suspension
     from kz_compliance_sdk.domain.commands.review import Decided, Lease
-    from kz_compliance_sdk.domain.content import Gap
     from kz_compliance_sdk.domain.decision import Decision
+    from kz_compliance_sdk.domain.flags import Flag
     from kz_compliance_sdk.domain.fold import Chain
     from kz_compliance_sdk.domain.ledger import Stamped
     from kz_compliance_sdk.domain.notice import Notice
@@ -61,11 +61,11 @@ def fields(value: object, names: str, **more: Any) -> Document:
     return Document(fields_of(value, names, **more))
 
 
-def gaps(found: Iterable[Gap]) -> list[Document]:
+def gaps(found: Iterable[Flag]) -> list[Document]:
     """What a notice lacks, and what that means."""
-    from kz_compliance_sdk.domain.content import meaning
+    from kz_compliance_sdk.domain.flags import FLAG_MEANINGS
 
-    return [fields(gap, "code item_id meaning", meaning=meaning(gap)) for gap in found]
+    return [fields(gap, "code item_id meaning", meaning=FLAG_MEANINGS[gap.code]) for gap in found]
 
 
 def listed(case: Case, now: int) -> Document:
@@ -153,14 +153,12 @@ def _legal_checks(file: CaseFile) -> list[Document]:
 
 def decision(made: Decision, file: CaseFile) -> Document:
     """A decision with the proposal that it is about, and what asked for a second person."""
-    from kz_compliance_sdk.domain.proposal_checks import asked_for, in_words
-
     check = made.legal_check
     return fields(
         made,
         "version digest proposed_by proposed_at needs_approval second_person approved_by? approved_at? legal_check "
         "proposal",
-        second_person=in_words(asked_for(file.chain.stream.case, file.chain.events, made.version)),
+        second_person=_second_person(file, made.version),
         legal_check=None if check is None else check.model_dump(),
         proposal=made.proposal.model_dump(mode="json"),
     )
@@ -198,10 +196,21 @@ def lease(held: Lease, now: int) -> Document:
     return Document(lease=Document(case=listed(held.case, now), **fields(held, "token expires_at")))
 
 
-def decided(made: Decided, now: int, undo_window_s: int) -> Document:
-    """A case with the decision that was proposed or approved."""
-    outcome = fields(made.decision, "needs_approval approved_by?")
-    return Document(case=listed(made.case, now), digest=made.digest, **outcome, undo_window_s=undo_window_s)
+def decided(made: Decided, file: CaseFile, undo_window_s: int) -> Document:
+    """A case with the decision that was proposed or approved, and what asked for a second person."""
+    return Document(
+        case=case_row(made.case, file.clock),
+        digest=made.digest,
+        **fields(made.decision, "needs_approval approved_by?"),
+        second_person=_second_person(file, made.decision.version),
+        undo_window_s=undo_window_s,
+    )
+
+
+def _second_person(file: CaseFile, version: int) -> dict[str, Any]:
+    from kz_compliance_sdk.domain.proposal_checks import asked_for, in_words
+
+    return in_words(asked_for(file.chain.stream.case, file.chain.events, version))
 
 
 def _event(chain: Chain, on: Stamped) -> Document:

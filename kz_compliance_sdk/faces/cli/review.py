@@ -166,7 +166,7 @@ def decide(
             proposal = _of_one(desk, case_id, proposal)
         lease = token_of(Acting(desk, actor, case_id, session), token)
         named = {item.item_id: views.what(item.model_dump()) for item in desk.notice(case_id).items}
-        views.proposal(proposal.model_dump()["items"], named)
+        views.proposal(proposal.model_dump()["items"], named, desk.case(case_id).flags)
         session.confirm("Send this proposal?", yes=yes)
         return _decided(desk, desk.propose(actor, case_id, lease, proposal))
 
@@ -178,7 +178,7 @@ def _of_one(desk: ComplianceDesk, case_id: str, given: Proposal) -> Proposal:
 
 
 def _decided(desk: ComplianceDesk, made: Decided) -> Answer:
-    return Answer(documents.decided(made, desk.store.now(), desk.policy.undo_window_s), views.decided)
+    return Answer(documents.decided(made, desk.case_file(made.case.id), desk.policy.undo_window_s), views.decided)
 
 
 def _seen(on: Acting, digest: str | None, question: str) -> str:

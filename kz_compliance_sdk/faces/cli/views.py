@@ -172,6 +172,7 @@ def lease(document: Shown) -> None:
         f"{row['notice_id']} is yours",
         told(row, "case to_decide", to_decide=_left(row, "decide")),
         told(held, "until:expires_at token next", next=f"kz-compliance cases show {row['case']}"),
+        *_flags(row["flags"]),
     )
 
 
@@ -183,9 +184,10 @@ def case(document: Shown) -> None:
     name, held = document["notice_id"] or "a message that cannot be used", document["lease"]
     head = "case authority:authority_id kind category source authenticity entered_by answered_by:channel claimed_by"
     lease = f"{held['owner']} until {both(held['expires_at'])}, token {held['token']}" if held else None
-    flags = ({"flag": _flag(flag)} for flag in document["flags"])
     record(
-        f"{name}, revision {document['revision']}: {document['state']}", told(document, head, claimed_by=lease), *flags
+        f"{name}, revision {document['revision']}: {document['state']}",
+        told(document, head, claimed_by=lease),
+        *_flags(document["flags"]),
     )
     record("Clock", _clock(document))
     if document["notice"] is None:
@@ -228,6 +230,10 @@ def notice(asked: Shown) -> Row:
         "in:territorial_scope law:legal_basis reasons:statement_of_reasons"
     )
     return told(asked, names)
+
+
+def _flags(flags: Iterable[str]) -> Iterator[Row]:
+    return ({"flag": _flag(flag)} for flag in flags)
 
 
 def _flag(flag: str) -> Text:
@@ -355,8 +361,9 @@ def content(document: Shown) -> None:
         record(f"Item {one['item_id']}", seen)
 
 
-def proposal(items: Iterable[Shown], named: Mapping[str, str]) -> None:
-    """What is about to be proposed, on standard error."""
+def proposal(items: Iterable[Shown], named: Mapping[str, str], flags: Iterable[str]) -> None:
+    """What is about to be proposed, and what must be seen before it is, on standard error."""
+    record("Seen when it came", *_flags(flags), stderr=True)
     names = "item:item_id what finding action ground where:scope told_to_the_regulator:wording.outcome"
     rows = [
         told(item, names, what=named.get(item["item_id"], "not in this case"), where=_where(item)) for item in items
@@ -379,6 +386,7 @@ def decided(document: Shown) -> None:
     row = document["case"]
     if document["needs_approval"] and not document["approved_by"]:
         say(f"{row['notice_id']} waits for a second person, who approves the digest {document['digest']}")
+        record("Asked for by", *({"rule": told} for told in document["second_person"]["says"]))
         return
     window = f"It can be taken back for {document['undo_window_s']} s: kz-compliance cases undo {row['case']}"
     say(f"{row['notice_id']} is {row['state']}. {window}")

@@ -89,7 +89,11 @@ def envelope(
             "revision": 1,
             "kind": "request",
             "reference_number": "45/1",
-            "issuing_authority": {"id": base["authority"]["id"], "name": {"en": base["authority"]["name"]}},
+            "issuing_authority": {
+                "id": base["authority"]["id"],
+                "name": {"en": base["authority"]["name"]},
+                "type": "authorised_body",
+            },
             "platform_id": platform_id,
             "addressee": {"legal_representative": "Sample LLP"},
             "issued_at": base["issued_at"],
@@ -97,7 +101,7 @@ def envelope(
             "deadline": {"due_at": base["deadline"]},
             "legal_basis": base["legal_basis"],
             "category": base["category"],
-            "statement_of_reasons": [{"lang": "kk", "text": "Себебі."}],
+            "statement_of_reasons": [{"lang": "kk", "text": "Себебі материалда айтылады."}],
             "items": _items(base["content"]),
             "requested_action": "remove",
             # Fields that the contract does not have: kept in the raw bytes, otherwise ignored.

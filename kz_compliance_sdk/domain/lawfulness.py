@@ -196,6 +196,8 @@ def _asking(event: review.Proposed, case: Case, known: Known) -> Iterator[str]:
     if check is not None:
         if _doubts(check.answers, bars=False):
             yield "check_unclear"
+        if any(check.answers[one.name] == one.bars for one in QUESTIONS):
+            yield "check_barred"
         last = {one.person: one.answers for one in case.checks.values() if one.revision == case.revision}
         if any(_doubts(answers) for person, answers in last.items() if person != check.person):
             yield "check_contradicted"

@@ -34,6 +34,7 @@ from kz_compliance_sdk.domain.notice import Item, Notice
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.report import Outcome, Question, Statement
 from kz_compliance_sdk.domain.review_policy import LEGAL, need
+from kz_compliance_sdk.domain.values import says_something
 from kz_compliance_sdk.domain.words import Words, words
 from kz_compliance_sdk.errors import InvalidInput, NotAllowed
 
@@ -171,13 +172,15 @@ def _check_reportable(item: ItemDecision, path: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class RestsOn:
-    """The version of the legal check that a proposal rests on. `is_new` if it is recorded with the proposal. Two doubts
-    call for a second person on a measure: an answer is `unclear`, or somebody else `contradicted` it."""
+    """The version of the legal check that a proposal rests on. `is_new` if it is recorded with the proposal. Three things
+    call for a second person on a measure: an answer is `unclear`, it `barred` local law and the measure rests on the
+    platform's own terms, or somebody else `contradicted` it."""
 
     row: RecordedCheck
     is_new: bool
     note: str
     unclear: bool
+    barred: bool
     contradicted: bool
     check: LegalCheck
 
@@ -190,7 +193,7 @@ def rests_on(case: Case, proposal: Proposal, known: Sequence[RecordedCheck], sta
     """The check that a proposal rests on; None where it gives none and proposes no measure.
 
     Raises InvalidInput for a measure without a check, for a version that is not there or speaks of another revision of
-    the notice, and for a measure on local law against an answer that bars it.
+    the notice, and against an answer that bars for a measure on local law, or on own terms without a rule of them.
     """
     given = proposal.legal_check
     if given is None:
@@ -206,22 +209,36 @@ def rests_on(case: Case, proposal: Proposal, known: Sequence[RecordedCheck], sta
     else:
         row = _named(case, given, known)
         check = row.check
-    measures = [item for item in proposal.items if item.is_measure]
-    if any(item.ground == "local_law" for item in measures):
-        for name in barring(check):
-            raise InvalidInput(
-                f"the legal check answers {name} with {check.answers[name]!r}, yet a measure rests on local law.",
-                field=f"legal_check.{name}",
-                remedy="Refuse with reasons, ask for clarification, or act under your own terms.",
-            )
+    measures = {number: item for number, item in enumerate(proposal.items) if item.is_measure}
+    bars = barring(check) if measures else []
+    if bars:
+        _check_barred(bars[0], check, measures)
     return RestsOn(
         row,
         is_new=isinstance(given, LegalCheck),
         note=check.note,
         unclear=bool(measures) and is_unclear(check),
+        barred=bool(bars),
         contradicted=bool(measures) and _is_contradicted(case, row, known),
         check=check,
     )
+
+
+def _check_barred(name: str, check: LegalCheck, measures: Mapping[int, ItemDecision]) -> None:
+    for number, item in measures.items():
+        if item.ground == "local_law":
+            raise InvalidInput(
+                f"the legal check answers {name} with {check.answers[name]!r}, yet a measure rests on local law.",
+                field=f"legal_check.{name}",
+                remedy="Refuse with reasons, ask for clarification, or act under your own terms, by two persons.",
+            )
+        if not says_something(item.wording.legal_provision or ""):
+            raise InvalidInput(
+                f"the legal check answers {name} with {check.answers[name]!r}, and the measure on the item "
+                f"{item.item_id!r} does not say which rule of your own terms it rests on.",
+                field=f"items[{number}].wording.legal_provision",
+                remedy="Name the rule of your terms and its place in them; or refuse with reasons.",
+            )
 
 
 def _named(case: Case, version: int, known: Sequence[RecordedCheck]) -> RecordedCheck:
@@ -486,6 +503,7 @@ def asking(
         "content_unseen": unseen,
         "order_fell": without_order,
         "check_unclear": legal is not None and legal.unclear,
+        "check_barred": legal is not None and legal.barred,
         "check_contradicted": legal is not None and legal.contradicted,
         "legal_review": acts and LEGAL not in actor.roles and policy.needs_legal_review(case.category, marks),
         "approver_outside": acts and policy.safeguards.needs_outside(case.category, marks),

@@ -87,7 +87,7 @@ def holdings_of(stream: Stream) -> Holdings:
 
 
 def count_to_leave(case: fold.Case) -> int:
-    """How many messages an erasure waits for. A page holds nothing of anybody, and leaves whenever somebody takes it."""
+    """How many messages an erasure waits for. A page holds nothing of anybody, and leaves when somebody takes it."""
     return sum(one.state != "parked" and one.kind != "page" for one in case.owed)
 
 

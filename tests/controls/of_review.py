@@ -234,6 +234,13 @@ CONTROLS: tuple[Control, ...] = (
         for answer in ("protected_speech", "proportionate")
     ),
     Control(
+        "own terms round the check",
+        "against such an answer it takes two persons",
+        OF_REVIEW,
+        gives("domain.proposal_checks.barring", what=()),
+        f"{REVIEW}test_own_terms_are_no_way_round_the_check",
+    ),
+    Control(
         "unclear is clear enough",
         'an "unclear" anywhere brings in a second person',
         OF_REVIEW,

@@ -21,6 +21,7 @@ RULES = (
     "content_unseen",
     "order_fell",
     "check_unclear",
+    "check_barred",
     "check_contradicted",
     "legal_review",
     "approver_outside",

@@ -225,6 +225,18 @@ def test_an_answer_that_bars_local_law_bars_the_measure(answer: str, tmp_path: P
         office.propose(M1, case, office.claim(M1, case), legal=barring)
 
 
+def test_own_terms_are_no_way_round_the_check(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
+    case = office.issue()
+    own: dict[str, Any] = {"ground": "terms_of_service", "legal": {"authority": "no"}}
+    token = office.claim(M1, case)
+    with refused("invalid_input"):
+        office.propose(M1, case, token, **own)
+    said = {"outcome": "removed", "statement_of_reasons": [{"lang": "ru", "text": "Так."}]}
+    office.propose(M1, case, token, **own, wording={**said, "legal_provision": "our terms, 4.2"})
+    assert office.case(case)["state"] == "in_approval"
+
+
 def test_what_is_unclear_takes_a_second_person(tmp_path: Path) -> None:
     office = Driver(tmp_path)
     case = office.issue()

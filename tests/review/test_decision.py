@@ -179,7 +179,7 @@ _GOOD: dict[str, Proposal] = {
     "own terms worldwide": _first(measure("1", ground="terms_of_service", scope=("*",), finding="not_assessed")),
     "own terms against the finding": _first(measure("1", ground="terms_of_service", finding="not_illegal")),
     "own terms although the check says no": proposal(
-        measure("1", ground="terms_of_service"),
+        _worded(measure("1", ground="terms_of_service"), legal_provision="our terms, 4.2"),
         refusal("2"),
         legal_check=YES.model_copy(update={"authority": "no"}),
     ),

@@ -147,8 +147,19 @@ def test_a_recorded_answer_bars_as_one_in_the_proposal_does() -> None:
     with pytest.raises(InvalidInput) as refused:
         _propose(case, proposal(measure("1"), legal_check=1), row)
     assert refused.value.field == "legal_check.protected_speech"
+
+
+def test_own_terms_are_no_way_round_an_answer_that_bars() -> None:
+    case, row = _recorded(claimed(opened()), YES.model_copy(update={"protected_speech": "yes"}))
     own_terms = measure("1", ground="terms_of_service", finding="not_illegal")
-    assert _propose(case, proposal(own_terms, legal_check=1), row)[0] is CaseState.DECIDED
+    with pytest.raises(InvalidInput, match="which rule of your own terms") as refused:
+        _propose(case, proposal(own_terms, legal_check=1), row)
+    assert refused.value.field == "items[0].wording.legal_provision"
+    ruled = own_terms.wording.model_copy(update={"legal_provision": "our terms, 4.2"})
+    named = own_terms.model_copy(update={"wording": ruled})
+    assert _propose(case, proposal(named, legal_check=1), row)[0] is CaseState.IN_APPROVAL
+    unbarred = proposal(own_terms)
+    assert _propose(claimed(opened()), unbarred)[0] is CaseState.DECIDED, "the control: nothing bars it"
 
 
 def test_nobody_overrules_a_lawyers_answers_alone() -> None:

@@ -73,7 +73,13 @@ class Scene:
 
 
 def _doubt(of: Scene) -> None:
-    of.legal_check = YES.model_copy(update={"clarity": "unclear"})
+    of.legal_check = of.legal_check.model_copy(update={"clarity": "unclear"})
+
+
+def _bar(of: Scene) -> None:
+    of.legal_check = of.legal_check.model_copy(update={"authority": "no"})
+    said = measure("1").wording.model_copy(update={"legal_provision": "our terms, 4.2"})
+    _own_terms(of, wording=said)
 
 
 def _contradict(of: Scene) -> None:
@@ -103,6 +109,7 @@ MAKES: dict[str, Callable[[Scene], object]] = {
     "content_unseen": lambda of: setattr(of, "unseen", True),
     "order_fell": _fall,
     "check_unclear": _doubt,
+    "check_barred": _bar,
     "check_contradicted": _contradict,
     "legal_review": lambda of: of.safeguards.update(legal_review_flags=LEGAL_TOO | {"late_revision"}),
     "approver_outside": lambda of: of.safeguards.update(approver_outside_always=True),

@@ -11,15 +11,15 @@ from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin, 
 
 from kz_compliance_sdk.errors import InvalidInput
 
-SEALED: Final = "Sealed in the ledger; never leaves the platform."
+SEALED: Final = "Sealed in the ledger."
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
     """A field of a form. `help` says what belongs there, and so what mends it: a text that `is_needed` is refused where
-    it says nothing, a time that `is_past` while it is still to come. What `is_line` is a name or a number, one line;
-    of what `is_sealed` people are told so. A time is UTC seconds. The command line calls it `option`, and writes
-    `holds` for its value."""
+    it says nothing, a time that `is_past` while it is still to come. What `is_line` is a name or a number, one line.
+    What a person or an authority wrote `is_sealed`: people are told so, and no argument of a program carries it. A time
+    is UTC seconds. The command line calls it `option`, and writes `holds` for its value."""
 
     help: str = ""
     option: str = ""
@@ -31,14 +31,9 @@ class Field:
     is_past: bool = False
 
 
-def needed(help: str, option: str = "", *, is_line: bool = False) -> Field:  # noqa: A002
-    """A text that must say something."""
-    return Field(help, option, is_needed=True, is_line=is_line)
-
-
-def words(help: str) -> Field:  # noqa: A002
+def words(help: str, option: str = "", *, is_line: bool = False) -> Field:  # noqa: A002
     """What a person writes, and must write. It is sealed."""
-    return Field(help, is_needed=True, is_sealed=True)
+    return Field(help, option, is_needed=True, is_line=is_line, is_sealed=True)
 
 
 def past(option: str, help: str) -> Field:  # noqa: A002
@@ -46,8 +41,8 @@ def past(option: str, help: str) -> Field:  # noqa: A002
     return Field(help, option, is_time=True, is_past=True)
 
 
-CAME: Final = needed("Say on which way it came: letter, e-mail, phone call.", "--how")
-HOW: Final = needed("Say how it was checked, for example: called back on the number in the register.", "--how")
+CAME: Final = words("Say on which way it came: letter, e-mail, phone call.", "--how")
+HOW: Final = words("Say how it was checked, for example: called back on the number in the register.", "--how")
 RECEIVED: Final = past("--received-at", "Give the time on the stamp.")
 APPEAL: Final = Field("The appeal's id.", holds="APPEAL")
 BACK: Final = words("Say what has to change.")

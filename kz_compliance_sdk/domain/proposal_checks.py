@@ -172,9 +172,9 @@ def _check_reportable(item: ItemDecision, path: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class RestsOn:
-    """The version of the legal check that a proposal rests on. `is_new` if it is recorded with the proposal. Three things
-    call for a second person on a measure: an answer is `unclear`, it `barred` local law and the measure rests on the
-    platform's own terms, or somebody else `contradicted` it."""
+    """The version of the legal check that a proposal rests on; `is_new` if it is recorded with the proposal. A measure
+    takes a second person where an answer is `unclear`, where one `barred` local law and the measure rests on the
+    platform's own terms, and where somebody else `contradicted` it."""
 
     row: RecordedCheck
     is_new: bool

@@ -204,7 +204,9 @@ def test_one_notice_id_of_two_authorities_is_not_guessed(office: Office) -> None
     office.entered()
     other = builders.notice(1, issuing_authority=builders.AUTHORITIES["sample-court"])
     file = office.write("other.json", other.model_dump(mode="json", exclude_none=True))
-    office.ok("notices", "enter", "--file", file, "--received-at", moments_ago(), "--how", "letter", "--yes")
+    office.ok(
+        "notices", "enter", "--file", file, "--received-at", moments_ago(), "--how", office.words("letter"), "--yes"
+    )
     line = office.refused(7, "cases", "show", other.notice_id)
     references = [case["case"] for case in office.document("cases", "list")["cases"]]
     assert len(references) == 2

@@ -95,7 +95,9 @@ def test_text_of_a_notice_cannot_drive_the_terminal(office: Office) -> None:
     value = builders.notice(1).model_dump(mode="json", exclude_none=True)
     value["statement_of_reasons"] = [{"lang": "ru", "text": "[bold]жирно[/bold] и\n\tдальше"}]
     file = office.write("n.json", value)
-    office.ok("notices", "enter", "--file", file, "--received-at", moments_ago(), "--how", "letter", "--yes")
+    office.ok(
+        "notices", "enter", "--file", file, "--received-at", moments_ago(), "--how", office.words("letter"), "--yes"
+    )
     told = office.ok("cases", "show", value["notice_id"])
     assert "[bold]жирно[/bold]" in told
     assert "\t" not in told

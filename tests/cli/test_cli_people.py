@@ -70,8 +70,16 @@ def test_one_account_with_two_names_neither_types_in_and_vouches_nor_corrects(of
     office.config.write_text(
         theirs.replace('id = "aigerim"\nroles = ["moderator"]', 'id = "boss"\nroles = ["lead"]'), encoding="utf-8"
     )
-    vouch = ("cases", "authenticate", notice.notice_id, "--how", "called back")
-    correct = ("cases", "correct-receipt", notice.notice_id, "--received-at", moments_ago(90), "--reasons", "the stamp")
+    vouch = ("cases", "authenticate", notice.notice_id, "--how", office.words("called back"))
+    correct = (
+        "cases",
+        "correct-receipt",
+        notice.notice_id,
+        "--received-at",
+        moments_ago(90),
+        "--reasons",
+        office.words("the stamp"),
+    )
     for step in (vouch, correct):
         assert "aigerim came in by the account 'aigerim' as well" in office.refused(6, *step)
         office.ok(*step, user="daniyar")
@@ -79,11 +87,13 @@ def test_one_account_with_two_names_neither_types_in_and_vouches_nor_corrects(of
 
 def test_a_typist_does_not_vouch_and_nothing_is_done_before_somebody_does(office: Office) -> None:
     notice = office.entered()
-    assert "typist" in office.refused(6, "cases", "authenticate", notice.notice_id, "--how", "I know them")
+    assert "typist" in office.refused(
+        6, "cases", "authenticate", notice.notice_id, "--how", office.words("I know them")
+    )
     assert "Nobody has checked yet" in office.run("cases", "claim", notice.notice_id).stderr
     file = office.proposal(notice.notice_id, "remove")
     assert "typist" in office.refused(6, "cases", "decide", notice.notice_id, "--file", file, "--yes")
-    office.ok("cases", "authenticate", notice.notice_id, "--how", "called back", user="daniyar")
+    office.ok("cases", "authenticate", notice.notice_id, "--how", office.words("called back"), user="daniyar")
     office.ok("cases", "decide", notice.notice_id, "--file", file, "--yes")
 
 
@@ -93,7 +103,7 @@ def test_a_typist_does_not_vouch_and_nothing_is_done_before_somebody_does(office
 def test_a_letter_that_is_typed_in_twice_is_said_to_be_there(office: Office) -> None:
     notice = office.entered(received="2026-11-24 10:00")
     file = str(office.folder / "notice-1.json")
-    again = ("notices", "enter", "--file", file, "--how", "e-mail", "--yes", "--received-at")
+    again = ("notices", "enter", "--file", file, "--how", office.words("e-mail"), "--yes", "--received-at")
     told = office.ok(*again, "2026-11-24 09:00", user="daniyar")
     for word in ("is there already", "2026-11-24 10:00", "2026-11-24 09:00", "was not recorded", "correct-receipt"):
         assert word in told
@@ -112,7 +122,7 @@ def test_a_letter_is_typed_in_from_a_template(office: Office) -> None:
     skeleton = json.loads(result.stdout)
     assert "prescription" in result.stderr
     assert "illegal_gambling" in result.stderr
-    rest = ("--received-at", moments_ago(), "--how", "letter", "--yes")
+    rest = ("--received-at", moments_ago(), "--how", office.words("letter"), "--yes")
     line = office.refused(7, "notices", "enter", "--file", office.write("blank.json", skeleton), *rest)
     assert "notice_id" in line
     assert "notices template" in line

@@ -78,14 +78,18 @@ def test_a_run_says_what_would_go_and_then_it_goes(office: Office, case: str) ->
 def test_a_hold_keeps_it_and_takes_a_time_and_reasons(office: Office, case: str) -> None:
     ended(office)
     until = "2099-01-01T00:00:00Z"
-    assert "moderator" not in office.refused(6, "cases", "hold", case, "--until", until, "--reasons", "an appeal")
-    assert "--until" in office.refused(
-        7, "cases", "hold", case, "--until", "2020-01-01T00:00:00Z", "--reasons", "x", user="legal"
+    assert "moderator" not in office.refused(
+        6, "cases", "hold", case, "--until", until, "--reasons", office.words("an appeal")
     )
-    assert "2099" in office.ok("cases", "hold", case, "--until", until, "--reasons", "an appeal", user="legal")
+    assert "--until" in office.refused(
+        7, "cases", "hold", case, "--until", "2020-01-01T00:00:00Z", "--reasons", office.words("x"), user="legal"
+    )
+    assert "2099" in office.ok(
+        "cases", "hold", case, "--until", until, "--reasons", office.words("an appeal"), user="legal"
+    )
     assert office.document("retention", "run")["kept"] == {"legal_hold": 1}
     assert "a legal hold" in office.ok("retention", "run")
-    office.ok("cases", "end-hold", case, "--reasons", "it was withdrawn", user="head")
+    office.ok("cases", "end-hold", case, "--reasons", office.words("it was withdrawn"), user="head")
     assert office.document("retention", "run")["cases"] == [case]
 
 

@@ -50,7 +50,16 @@ def removed(office: Office, monkeypatch: pytest.MonkeyPatch) -> Notice:
 
 def received(office: Office, notice: Notice, reference: str = "T-1") -> str:
     now = instant_text(int(time.time()))
-    told = ("--item", "1", "--reference", reference, "--text", "It is satire.", "--received-at", now)
+    told = (
+        "--item",
+        "1",
+        "--reference",
+        office.words(reference),
+        "--text",
+        office.words("It is satire."),
+        "--received-at",
+        now,
+    )
     return str(office.document("appeals", "receive", notice.notice_id, *told)["appeal"]["appeal"])
 
 
@@ -62,7 +71,7 @@ def test_an_appeal_goes_from_the_form_to_the_object(office: Office, monkeypatch:
     assert "T-1" in office.ok("appeals", "list")
     assert "It is satire." in office.ok("appeals", "show", appeal)
     file = office.write("reversal.json", WORDS)
-    facts = ("appeals", "decide", appeal, "reverse", "--reasons", "it is satire")
+    facts = ("appeals", "decide", appeal, "reverse", "--reasons", office.words("it is satire"))
     assert "may not decide appeal" in office.refused(6, *facts, "--file", file, "--yes")
     assert "--file" in office.refused(7, *facts, user="daniyar")
     assert "--yes" in office.refused(7, *facts, "--file", file, user="daniyar")
@@ -91,10 +100,10 @@ def test_the_account_of_a_decider_decides_no_appeal(office: Office, monkeypatch:
     other = text.replace('id = "aigerim"\nroles = ["moderator"]', 'id = "somebody"\nroles = ["lead"]')
     assert other != text
     office.config.write_text(other, encoding="utf-8")
-    line = office.refused(6, "appeals", "decide", appeal, "uphold", "--reasons", "it stays")
+    line = office.refused(6, "appeals", "decide", appeal, "uphold", "--reasons", office.words("it stays"))
     assert "second person" in line
     assert "second person" in office.refused(6, "appeals", "withdraw", appeal)
-    office.ok("appeals", "decide", appeal, "uphold", "--reasons", "it stays", user="daniyar")
+    office.ok("appeals", "decide", appeal, "uphold", "--reasons", office.words("it stays"), user="daniyar")
 
 
 def test_an_appeal_is_taken_back(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,7 +120,14 @@ def test_telling_is_put_off_by_a_lawyer_with_a_basis_and_an_end(
 ) -> None:
     notice = removed(office, monkeypatch)
     until = instant_text(int(time.time()) + 86_400)
-    facts = ("--until", until, "--legal-basis", "Criminal Procedure Code, art. 201", "--reasons", "an inquiry")
+    facts = (
+        "--until",
+        until,
+        "--legal-basis",
+        office.words("Criminal Procedure Code, art. 201"),
+        "--reasons",
+        office.words("an inquiry"),
+    )
     office.refused(6, "cases", "notify-later", notice.notice_id, *facts, user="aigerim")
     rows = office.document("cases", "notify-later", notice.notice_id, *facts, user="zhanna")["user_notices"]
     assert [(row["state"], row["delay_until"], row["basis"]) for row in rows] == [("delayed", until, "person")]

@@ -23,8 +23,10 @@ def claimed(office: Office, seed: int = 1, **changes: Any) -> Notice:
     notice = builders.notice(seed, **changes)
     office.ok("db", "upgrade")
     file = office.write("letter.json", notice.model_dump(mode="json", exclude_none=True))
-    office.ok("notices", "enter", "--file", file, "--received-at", moments_ago(), "--how", "letter", "--yes")
-    office.ok("cases", "authenticate", notice.notice_id, "--how", "called back", user="daniyar")
+    office.ok(
+        "notices", "enter", "--file", file, "--received-at", moments_ago(), "--how", office.words("letter"), "--yes"
+    )
+    office.ok("cases", "authenticate", notice.notice_id, "--how", office.words("called back"), user="daniyar")
     office.ok("cases", "claim", notice.notice_id)
     return notice
 
@@ -40,7 +42,7 @@ def test_a_gap_is_shown_with_the_command_that_asks_and_the_draft_is_confirmed(of
     assert "addressee_missing" in told
     assert "--draft" in told
     assert "--yes" in office.refused(7, "cases", "clarify", notice.notice_id, "--draft"), "a person must confirm it"
-    office.refused(7, "cases", "clarify", notice.notice_id, "--draft", "--text", "x", "--yes")
+    office.refused(7, "cases", "clarify", notice.notice_id, "--draft", "--text", office.words("x"), "--yes")
     office.ok("cases", "clarify", notice.notice_id, "--draft", "--yes")
     assert shown(office, notice)["state"] == "awaiting_answer"
 
@@ -65,7 +67,9 @@ def test_a_notice_without_a_gap_has_no_draft(office: Office) -> None:
 
 def test_an_identity_in_a_question_is_refused_on_the_command_line_too(office: Office) -> None:
     notice = claimed(office)
-    line = office.refused(7, "cases", "clarify", notice.notice_id, "--text", "Это someone@mail.example?", "--yes")
+    line = office.refused(
+        7, "cases", "clarify", notice.notice_id, "--text", office.words("Это someone@mail.example?"), "--yes"
+    )
     assert "e-mail" in line
     assert "someone" not in line
 
@@ -93,8 +97,18 @@ def test_bulk_is_off_with_legal_review(office: Office) -> None:
 
 def test_an_alarm_and_an_instruction(office: Office) -> None:
     notice = claimed(office)
-    office.ok("cases", "alarm", notice.notice_id, "--reason", "they are in the room")
-    record = ("cases", "instruction", notice.notice_id, "--by", "a colonel", "--channel", "in person", "--said", "now")
+    office.ok("cases", "alarm", notice.notice_id, "--reason", office.words("they are in the room"))
+    record = (
+        "cases",
+        "instruction",
+        notice.notice_id,
+        "--by",
+        office.words("a colonel"),
+        "--channel",
+        office.words("in person"),
+        "--said",
+        office.words("now"),
+    )
     assert "--at" in office.refused(7, *record, "--at", "noon")
     assert "--at" in office.refused(7, *record, "--at", "2199-01-01 10:00")
     office.ok(*record, "--at", moments_ago())
@@ -107,10 +121,12 @@ def test_a_demand_for_user_data_goes_to_a_lawyer(office: Office) -> None:
     notice = builders.notice(1, requested_action="other", statement_of_reasons=words)
     office.ok("db", "upgrade")
     file = office.write("letter.json", notice.model_dump(mode="json", exclude_none=True))
-    office.ok("notices", "enter", "--file", file, "--received-at", moments_ago(), "--how", "letter", "--yes")
+    office.ok(
+        "notices", "enter", "--file", file, "--received-at", moments_ago(), "--how", office.words("letter"), "--yes"
+    )
     assert "lawyer" in office.refused(6, "cases", "claim", notice.notice_id)
-    office.refused(6, "cases", "hand-over", notice.notice_id, "--reasons", "filed")
-    office.refused(6, "cases", "rule-out-demand", notice.notice_id, "--reasons", "filed")
-    office.ok("cases", "hand-over", notice.notice_id, "--reasons", "filed", user="daniyar")
+    office.refused(6, "cases", "hand-over", notice.notice_id, "--reasons", office.words("filed"))
+    office.refused(6, "cases", "rule-out-demand", notice.notice_id, "--reasons", office.words("filed"))
+    office.ok("cases", "hand-over", notice.notice_id, "--reasons", office.words("filed"), user="daniyar")
     assert shown(office, notice)["state"] == "closed"
-    office.refused(7, "cases", "rule-out-demand", notice.notice_id, "--reasons", "late", user="daniyar")
+    office.refused(7, "cases", "rule-out-demand", notice.notice_id, "--reasons", office.words("late"), user="daniyar")

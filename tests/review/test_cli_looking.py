@@ -93,7 +93,7 @@ def test_a_failing_port_is_told(office: Office, tmp_path: Path) -> None:
 def test_a_check_is_recorded_and_named_in_a_proposal(office: Office) -> None:
     notice = office.claimed(1)
     name = notice.notice_id
-    recorded = office.document("cases", "check", name, *_answers(), "--note", "read the act")
+    recorded = office.document("cases", "check", name, *_answers(), "--note", office.words("read the act"))
     assert (recorded["version"], recorded["bars"]) == (1, [])
     file = Path(office.proposal(name, "remove"))
     chosen = json.loads(file.read_text())
@@ -142,12 +142,17 @@ def test_the_template_asks_in_three_languages_and_is_read_back(office: Office, t
         ([*_answers(), "--answer", "authority=no"], "twice"),
         (["--template", "--file", "x"], "either"),
         (["--template", "--lang", "de"], "--lang"),
-        ([*_answers(), "--note", "x" * 5001], "--note"),
     ],
 )
 def test_what_is_wrong_with_the_answers_is_named(office: Office, given: list[str], named: str) -> None:
     notice = office.claimed(1)
     assert named in office.refused(7, "cases", "check", notice.notice_id, *given)
+
+
+def test_a_note_that_is_too_long_is_named(office: Office) -> None:
+    notice = office.claimed(1)
+    given = [*_answers(), "--note", office.words("x" * 5001)]
+    assert "--note" in office.refused(7, "cases", "check", notice.notice_id, *given)
 
 
 def test_a_mistake_in_the_check_of_a_proposal_names_its_question(office: Office) -> None:

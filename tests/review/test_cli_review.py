@@ -67,7 +67,14 @@ def test_a_letter_goes_from_the_stamp_to_its_receipt(office: Office, monkeypatch
     letter = office.ok("cases", "letter", notice.notice_id, "--lang", "ru")
     assert notice.reference_number in letter
     assert all(item.url in letter for item in notice.items if item.url)
-    facts = ("--channel", "courier", "--number", "12/7", "--proof", "stamp 98")
+    facts = (
+        "--channel",
+        office.words("courier"),
+        "--number",
+        office.words("12/7"),
+        "--proof",
+        office.words("stamp 98"),
+    )
     line = office.refused(7, "cases", "delivered", notice.notice_id, *facts, "--at", moments_ago(-3600))
     assert line.startswith("error: --at: ")
     assert line.count("+05:00") == 2, "both bounds, as the clock on the wall shows them"
@@ -218,7 +225,7 @@ def test_the_ways_back(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     notice = office.claimed(13)
     file = office.proposal(notice.notice_id, "remove")
     office.ok("cases", "decide", notice.notice_id, "--file", file, "--yes")
-    seen = ("--digest", digest(office, notice), "--reasons", "too broad")
+    seen = ("--digest", digest(office, notice), "--reasons", office.words("too broad"))
     office.ok("cases", "send-back", notice.notice_id, *seen, user="daniyar")
     assert state(office, notice) == "queued"
 
@@ -227,13 +234,15 @@ def test_the_ways_back(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     assert state(office, other) == "queued"
 
     office.ok("cases", "claim", other.notice_id)
-    question = ("--text", "Какая часть записи?", "--lang", "ru", "--item", "1")
+    question = ("--text", office.words("Какая часть записи?"), "--lang", "ru", "--item", "1")
     assert "--yes" in office.refused(7, "cases", "clarify", other.notice_id, *question)
     office.ok("cases", "clarify", other.notice_id, *question, "--yes")
     assert state(office, other) == "awaiting_answer"
     office.ok("cases", "recall", other.notice_id)
     assert state(office, other) == "queued"
-    assert "--lang" in office.refused(7, "cases", "clarify", other.notice_id, "--text", "x", "--lang", "?", "--yes")
+    assert "--lang" in office.refused(
+        7, "cases", "clarify", other.notice_id, "--text", office.words("x"), "--lang", "?", "--yes"
+    )
     assert "--text" in office.refused(7, "cases", "clarify", other.notice_id)
 
     office.ok("cases", "claim", other.notice_id)
@@ -245,10 +254,19 @@ def test_the_ways_back(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_ended_case_can_be_reopened_by_a_lead(office: Office) -> None:
     notice = office.decided()
     office.ok("worker", "--once")
-    facts = ("--channel", "post", "--number", "3", "--proof", "tracking", "--at", moments_ago(0))
+    facts = (
+        "--channel",
+        office.words("post"),
+        "--number",
+        office.words("3"),
+        "--proof",
+        office.words("tracking"),
+        "--at",
+        moments_ago(0),
+    )
     office.ok("cases", "delivered", notice.notice_id, *facts)
-    office.refused(6, "cases", "reopen", notice.notice_id, "--reasons", "new facts")
-    office.ok("cases", "reopen", notice.notice_id, "--reasons", "new facts", user="daniyar")
+    office.refused(6, "cases", "reopen", notice.notice_id, "--reasons", office.words("new facts"))
+    office.ok("cases", "reopen", notice.notice_id, "--reasons", office.words("new facts"), user="daniyar")
     assert state(office, notice) == "queued"
     office.ok("cases", "acknowledge", notice.notice_id, user="daniyar")
     told = office.ok("cases", "show", notice.notice_id)
@@ -257,13 +275,13 @@ def test_an_ended_case_can_be_reopened_by_a_lead(office: Office) -> None:
 
 def test_a_note_is_for_whoever_looks_next_and_lies_nowhere_in_clear(office: Office) -> None:
     notice = office.entered()
-    said = office.ok("cases", "note", notice.notice_id, "--text", "the caller rings again at noon")
+    said = office.ok("cases", "note", notice.notice_id, "--text", office.words("the caller rings again at noon"))
     assert said == f"Your note on {notice.notice_id} is kept. State: queued.\n"
     assert "the caller rings again at noon" in office.ok("cases", "show", notice.notice_id, user="daniyar")
     assert b"rings again" not in b"".join(
         path.read_bytes() for path in office.store.parent.glob(f"{office.store.name}*")
     )
-    told = office.refused(7, "cases", "note", notice.notice_id, "--text", " ")
+    told = office.refused(7, "cases", "note", notice.notice_id, "--text", office.words(" "))
     assert "--text: it is empty. Write what the next person should know." in told
 
 
@@ -271,13 +289,21 @@ def test_the_receipt_of_a_letter_is_corrected_by_somebody_else(office: Office) -
     notice = office.entered(received="2026-11-24 10:00")
     before = office.document("cases", "show", notice.notice_id)["clock"]
     assert before["received_at"] == "2026-11-24T05:00:00Z", "a time without an offset is the time in Almaty"
-    wanted = ("--received-at", "2026-11-24T04:00:00Z", "--reasons", "the stamp says nine")
+    wanted = ("--received-at", "2026-11-24T04:00:00Z", "--reasons", office.words("the stamp says nine"))
     office.refused(6, "cases", "correct-receipt", notice.notice_id, *wanted)
     office.ok("cases", "correct-receipt", notice.notice_id, *wanted, user="daniyar")
     after = office.document("cases", "show", notice.notice_id)["clock"]
     assert (after["received_at"], after["due_at"]) == ("2026-11-24T04:00:00Z", "2026-11-25T04:00:00Z")
     assert "Almaty" in office.refused(
-        7, "cases", "correct-receipt", notice.notice_id, "--received-at", "noon", "--reasons", "x", user="daniyar"
+        7,
+        "cases",
+        "correct-receipt",
+        notice.notice_id,
+        "--received-at",
+        "noon",
+        "--reasons",
+        office.words("x"),
+        user="daniyar",
     )
 
 
@@ -289,8 +315,8 @@ def test_what_cannot_be_used_is_shown_and_settled(office: Office) -> None:
     assert row["state"] == "quarantined"
     assert "In quarantine" in office.ok("cases", "show", row["case"])
     assert office.document("cases", "show", row["case"])["notice"] is None
-    office.refused(6, "cases", "settle", row["case"], "--reasons", "called")
-    office.ok("cases", "settle", row["case"], "--reasons", "called, they send it again", user="daniyar")
+    office.refused(6, "cases", "settle", row["case"], "--reasons", office.words("called"))
+    office.ok("cases", "settle", row["case"], "--reasons", office.words("called, they send it again"), user="daniyar")
     assert office.ok("cases", "list") == "No cases are waiting.\n"
 
 

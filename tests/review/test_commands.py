@@ -169,7 +169,7 @@ def test_the_command_line_asks_for_what_is_needed_before_what_may_be_left_out_an
     held = root.commands["cases"].commands
     assert [one.opts[0] for one in held["hold"].params][:3] == ["case", "--until", "--reasons"]
     assert [(one.opts[0], one.metavar) for one in held["reopen"].params][1:3] == [
-        ("--reasons", "TEXT"),
+        ("--reasons", "FILE"),
         ("--item", "ID"),
     ]
     assert {one.opts[0]: one.metavar for one in held["suspend"].params}["--proof"] == "SHA256"

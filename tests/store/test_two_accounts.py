@@ -149,9 +149,9 @@ def decided_by_two(office: Office, step: Callable[..., object]) -> None:
     notice = builders.notice(13)
     file = office.write("letter.json", notice.model_dump(mode="json", exclude_none=True))
     name = notice.notice_id
-    entering = ("--file", file, "--received-at", moments_ago(), "--how", "letter", "--yes")
+    entering = ("--file", file, "--received-at", moments_ago(), "--how", office.words("letter"), "--yes")
     step("aigerim", "notices", "enter", *entering)
-    step("daniyar", "cases", "authenticate", name, "--how", "called back")
+    step("daniyar", "cases", "authenticate", name, "--how", office.words("called back"))
     step("aigerim", "cases", "claim", name)
     step("aigerim", "cases", "decide", name, "--file", office.proposal(name), "--yes")
     digest = office.document("cases", "show", name)["decisions"][-1]["digest"]

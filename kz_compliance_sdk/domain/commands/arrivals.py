@@ -20,7 +20,7 @@ from kz_compliance_sdk.domain.change import Change
 from kz_compliance_sdk.domain.commands.base import Command, Facts
 from kz_compliance_sdk.domain.events import office
 from kz_compliance_sdk.domain.events.arrivals import LetterDismissed
-from kz_compliance_sdk.domain.forms import CAME, HOW, RECEIVED, Field, needed, words
+from kz_compliance_sdk.domain.forms import CAME, HOW, RECEIVED, Field, words
 from kz_compliance_sdk.domain.letters_in import (
     check_voucher,
     enter_letter,
@@ -114,7 +114,7 @@ class EnterCancellation(
 ):
     """Type in a letter that cancels the order or a part of it. Nothing changes until somebody else vouches for it."""
 
-    reference: Annotated[str, needed("Give the letter's own number.", "--number")]
+    reference: Annotated[str, words("Give the letter's own number.", "--number")]
     issued_at: Annotated[int, Field("Its date:", is_time=True)]
     received_at: Received
     how: Came

@@ -16,7 +16,7 @@ from kz_compliance_sdk.domain.events.delivery import UserNoticeDelayed
 from kz_compliance_sdk.domain.events.office import AnsweredByHand
 from kz_compliance_sdk.domain.flags import USER_DATA_DEMAND
 from kz_compliance_sdk.domain.fold import OPEN
-from kz_compliance_sdk.domain.forms import Field, needed, past, words
+from kz_compliance_sdk.domain.forms import Field, past, words
 from kz_compliance_sdk.domain.messages import BY_HAND, step, tried
 from kz_compliance_sdk.domain.received import erased
 from kz_compliance_sdk.domain.retention import ErasureGround, holdings_of, is_contested, is_held
@@ -56,11 +56,11 @@ class RecordInstruction(
     So does one that was decided by one and has not begun. All but the time is sealed: it is about people.
     """
 
-    given_by: Annotated[str, needed("Say who gave it: an office and a unit do if no name was given.", "--by")]
-    channel: Annotated[str, needed("Say how it came: in person, by phone, in a chat.")]
-    said: Annotated[str, needed("Write down what was said, as close to the words as you can.")]
+    given_by: Annotated[str, words("Say who gave it: an office and a unit do if no name was given.", "--by")]
+    channel: Annotated[str, words("Say how it came: in person, by phone, in a chat.")]
+    said: Annotated[str, words("Write down what was said, as close to the words as you can.")]
     given_at: Annotated[int, past("--at", "Give the time at which it was said.")]
-    unit: Annotated[str, Field("The unit for which that person spoke.")] = ""
+    unit: Annotated[str, Field("The unit for which that person spoke.", is_sealed=True)] = ""
 
     def decide(self, case: Case, facts: Facts, stamp: Stamp) -> tuple[Change, Case]:
         texts = {"given_by": self.given_by, "unit": self.unit, "channel": self.channel, "said": self.said}
@@ -268,7 +268,7 @@ class DelayUserNotices(Command[tuple[UserNoticeState, ...]], may=roles("legal"),
     until: Annotated[int, Field("When the user is told after all.", is_time=True)]
     legal_basis: Annotated[
         str,
-        needed("Name the act and the article that forbid telling the user: without one the user is told."),
+        words("Name the act and the article that forbid telling the user: without one the user is told."),
     ]
     reasons: Annotated[str, words("Say why the user must not know yet.")]
 

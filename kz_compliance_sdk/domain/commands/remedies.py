@@ -17,7 +17,7 @@ from kz_compliance_sdk.domain.clock import ContestResult, Suspension
 from kz_compliance_sdk.domain.commands.base import Command, Facts, rests_on_order, withhold
 from kz_compliance_sdk.domain.events import remedies
 from kz_compliance_sdk.domain.events.base import Happened
-from kz_compliance_sdk.domain.forms import APPEAL, FOUND, HOW, Field, needed, past, words
+from kz_compliance_sdk.domain.forms import APPEAL, FOUND, HOW, Field, past, words
 from kz_compliance_sdk.domain.messages import step, stuck, then, tried, written
 from kz_compliance_sdk.domain.review_policy import check_another, who_decided, who_suspended
 from kz_compliance_sdk.domain.user_notices import Occasion
@@ -42,14 +42,14 @@ class RecordContest(
 
     body: Annotated[
         str,
-        needed("Say before which court or authority it is contested.", "--before", is_line=True),
+        words("Say before which court or authority it is contested.", "--before", is_line=True),
     ]
     reference: Annotated[
         str,
-        needed("Give the number under which it was filed.", "--number", is_line=True),
+        words("Give the number under which it was filed.", "--number", is_line=True),
     ]
     filed_at: Annotated[int, past("--filed-at", "Give the time at which it was filed.")]
-    remedy: Annotated[str, needed("Say what was asked for.")]
+    remedy: Annotated[str, words("Say what was asked for.")]
 
     def decide(self, case: Case, facts: Facts, stamp: Stamp) -> tuple[Change, Case]:
         _check_room(case.contests, "contests", case)
@@ -104,13 +104,13 @@ class Suspend(
 
     body: Annotated[
         str,
-        needed("Say which court or authority ordered it.", "--by"),
+        words("Say which court or authority ordered it.", "--by"),
     ]
-    reference: Annotated[str, needed("Give the number of the order.", "--number")]
+    reference: Annotated[str, words("Give the number of the order.", "--number")]
     from_at: Annotated[int, past("--from", "Give the time from which it has effect.")]
     legal_basis: Annotated[
         str,
-        needed("Name the provision that it rests on; that an appeal was filed is none.", "--basis"),
+        words("Name the provision that it rests on; that an appeal was filed is none.", "--basis"),
     ]
     proof_sha256: Annotated[str, Field("The SHA-256 of the order's document.", "--proof", "SHA256")]
     until_at: Annotated[int | None, Field("Until when, if the order says it.", "--until", is_time=True)] = None
@@ -236,7 +236,7 @@ class ReceiveAppeal(
     item_id: Annotated[str, Field("The item it is about.", "--item", "ID")]
     text: Annotated[str, words("Give what the user wrote.")]
     received_at: Annotated[int, Field("When the user made it.", is_time=True)]
-    reference: Annotated[str, Field("Your own number of the appeal; the same again changes nothing.")]
+    reference: Annotated[str, Field("Your own number of the appeal; the same again changes nothing.", is_sealed=True)]
 
     def decide(self, case: Case, facts: Facts, stamp: Stamp) -> tuple[Change, Appeal]:
         appeals.check_reference(self.reference)

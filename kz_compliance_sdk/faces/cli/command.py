@@ -15,14 +15,15 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args, get_origin,
 
 import typer
 from typer.core import TyperGroup
+from typer.models import OptionInfo
 
 from kz_compliance_sdk.domain.forms import CAME, RECEIVED, SEALED, Field
 from kz_compliance_sdk.errors import LeaseLost
 from kz_compliance_sdk.faces.cli import documents, screen
 from kz_compliance_sdk.faces.cli.documents import Document
 from kz_compliance_sdk.faces.cli.exits import OK
-from kz_compliance_sdk.faces.cli.handed_in import received_at
-from kz_compliance_sdk.faces.cli.session import Acting, CaseArgument, Json, Session, by_option
+from kz_compliance_sdk.faces.cli.handed_in import edited, received_at, words_in
+from kz_compliance_sdk.faces.cli.session import Acting, CaseArgument, Json, Session, by_option, wrong
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.domain.commands.base import Command
@@ -49,11 +50,35 @@ def at(option: str, text: str = "", form: str = "RFC 3339, or 'YYYY-MM-DD HH:MM'
     return Option(option, metavar="TIME", help=told, parser=lambda given: received_at(given, option))
 
 
+class Said(OptionInfo):
+    """An option for what a person wrote: a file, standard input, or the editor where it is left out. It is never the
+    option's value, which a list of processes and a shell's history would hold."""
+
+    def __init__(self, option: str, text: str, *, is_needed: bool = True) -> None:
+        self.option, self.text, self.is_needed = option, text, is_needed
+        otherwise = "; without it the editor asks" if is_needed else ""
+        super().__init__(
+            default=option,  # what stands first in an annotation is the option's name
+            metavar="FILE",
+            help=f"{text} In a file; - for standard input{otherwise}.",
+            parser=lambda file: file and words_in(file, option),
+        )
+
+    def written(self, session: Session) -> str:
+        """What a person writes in the editor. Raises InvalidInput where nobody is at a terminal."""
+        remedy = f"Give {self.option} FILE; - for standard input."
+        if not session.can_ask:
+            raise wrong(self.option, "nobody said it, and there is no terminal to ask at.", remedy)
+        return edited(f"\n# {self.text}\n# Lines that begin with # are left out.\n")
+
+
 def asked(field: Field, option: str = "", kind: Any = str) -> Any:
     """The option that fills a field."""
     if field.is_time:
         return at(field.option or option, field.help)
-    told = f"{field.help} {SEALED}" if field.is_sealed else field.help
+    if field.is_sealed:
+        return Said(field.option or option, f"{field.help} {SEALED}", is_needed=field.is_needed)
+    told = field.help
     holds = field.holds or field.option.lstrip("-").upper() or "|".join(_words(kind)) or {int: "N"}.get(kind, "TEXT")
     return Option(field.option or option, metavar=holds, help=told)
 
@@ -263,6 +288,9 @@ def _register(
         given.pop("as_json", None)  # its callback has told the session
         session = Session.of(ctx)
         with by_option({param.name or "": param.opts[0] for param in ctx.command.params if param.opts}):
+            for name, how in said_in.items():
+                if given[name] is None:
+                    given[name] = how.written(session)
             answer = run(session, **given)
         if answer is None:
             return
@@ -270,15 +298,26 @@ def _register(
         if answer.exit != OK:
             raise typer.Exit(answer.exit)
 
+    options = [_left_out(one) for one in (_options_of(declared) if options is None else options)]
+    said_in = {one.name: how for one in options for how in _said(one) if how.is_needed}
     parameters = [
         inspect.Parameter("ctx", _BY_NAME, annotation=typer.Context),
         *([inspect.Parameter("case", _BY_NAME, annotation=CaseArgument)] if case else []),
-        *(_options_of(declared) if options is None else options),
+        *options,
         *([inspect.Parameter("as_json", _BY_NAME, annotation=Json, default=False)] if as_json else []),
     ]
     called.__name__, called.__doc__, called.__annotations__ = declared.__name__, declared.__doc__, {}
     called.__dict__["__signature__"] = inspect.Signature(parameters)
     group.command(name, rich_help_panel=panel)(called)
+
+
+def _said(option: inspect.Parameter) -> list[Said]:
+    return [one for one in get_args(option.annotation)[1:] if isinstance(one, Said)]
+
+
+def _left_out(option: inspect.Parameter) -> inspect.Parameter:
+    """What a person must write may be left out on the command line: the editor asks for it."""
+    return option.replace(default=None) if any(one.is_needed for one in _said(option)) else option
 
 
 def _options_of(declared: Callable[..., Any]) -> Iterator[inspect.Parameter]:

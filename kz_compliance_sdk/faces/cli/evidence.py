@@ -6,9 +6,10 @@ import base64
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+from kz_compliance_sdk.domain.forms import SEALED
 from kz_compliance_sdk.errors import ConfigError
 from kz_compliance_sdk.faces.cli import views
-from kz_compliance_sdk.faces.cli.command import Answer, Argument, Option, audit, cases, command, evidence
+from kz_compliance_sdk.faces.cli.command import Answer, Argument, Option, Said, audit, cases, command, evidence
 from kz_compliance_sdk.faces.cli.documents import Document, fields
 from kz_compliance_sdk.faces.cli.exits import FOUND, OK
 from kz_compliance_sdk.faces.cli.screen import counting, echo, write_document
@@ -38,7 +39,7 @@ def make(
     full: Annotated[
         bool, Option("--full", help="With every name and every byte. Takes a lead, legal or head, and --reason.")
     ] = False,
-    reason: Annotated[str, Option(help="Who receives it, and on what ground. It is sealed in the case.")] = "",
+    reason: Annotated[str, Said("--reason", f"Who receives it, and on what ground. {SEALED}", is_needed=False)] = "",
 ) -> Answer:
     """Write the evidence pack of a case: signed, readable, verifiable offline, and without names unless --full.
 

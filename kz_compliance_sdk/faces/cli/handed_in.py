@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterable
 from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict
@@ -38,6 +40,38 @@ def read_document(model: type[_M], file: str, option: str, hint: str = "") -> _M
         raise InvalidInput(
             f"{error.message.rstrip('.')}.", field=field, remedy=f"{error.remedy} {hint}".rstrip(), code=error.code
         ) from None
+
+
+def words_in(file: str, option: str) -> str:
+    """What a person wrote in `file`, or on standard input for `-`. Raises InvalidInput."""
+    body = read_bytes(option, file, "Name a file with the words in it, or - for standard input.", _MOST + 1)
+    if len(body) > _MOST:
+        raise wrong(option, f"it is larger than {_MOST // 2**20} MiB.", "Hand in less.")
+    try:
+        return body.decode("utf-8-sig").strip()
+    except UnicodeDecodeError:
+        raise wrong(option, "it is no text in UTF-8.", "Save it as UTF-8.") from None
+
+
+def edited(form: str) -> str:
+    """What a person made of `form` in their editor, without the lines that begin with `#`. The file is theirs alone,
+    and is gone again. Raises InvalidInput."""
+    import shlex
+    import subprocess
+    from tempfile import TemporaryDirectory
+
+    named = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
+    with TemporaryDirectory() as folder:
+        file = Path(folder, "words.txt")
+        file.write_text(form, encoding="utf-8")
+        try:
+            ended = subprocess.run([*shlex.split(named), str(file)], check=False)  # noqa: S603  the person's own editor
+        except OSError as error:
+            raise wrong("EDITOR", f"{named} cannot be started: {error.strerror}.", "Name your editor there.") from None
+        if ended.returncode:
+            raise wrong("EDITOR", f"{named} ended with {ended.returncode}.", "Nothing was written. Try again.")
+        lines = file.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
+    return "".join(line for line in lines if line[:1] != "#").strip()
 
 
 class HandedIn(BaseModel):

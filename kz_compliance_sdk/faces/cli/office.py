@@ -12,6 +12,7 @@ from kz_compliance_sdk.faces.cli.command import (
     Came,
     Option,
     Received,
+    Said,
     Token,
     Yes,
     at,
@@ -38,7 +39,7 @@ _OFFICE, _LETTERS, _BY_HAND = "Office", "Letters about a case", "Answer by lette
 @step("clarify", _OFFICE, "The authority is asked about {name}.")
 def clarify(
     on: Acting,
-    text: Annotated[str | None, Option(help="The question, if it is one.")] = None,
+    text: Annotated[str | None, Said("--text", "The question, if it is one.", is_needed=False)] = None,
     lang: Annotated[str, Option(help="The language of the question: kk, ru or en.")] = "ru",
     item: Annotated[str | None, Option(metavar="ID", help="The item it is about; without it, the notice.")] = None,
     file: Annotated[
@@ -53,7 +54,7 @@ def clarify(
 
     if [draft, text is not None, file is not None].count(True) != 1:
         raise wrong(
-            "--text", "either one question, or a file, or the draft.", "Give --text TEXT, --file FILE or --draft."
+            "--text", "either one question, or a file, or the draft.", "Give --text FILE, --file FILE or --draft."
         )
     questions = on.desk.care.draft(on.case_id) if draft else _questions(text, lang, item, file)
     if not questions:
@@ -181,10 +182,10 @@ def letter(
 @step("delivered", _BY_HAND, "The letter {outgoing_number} for {name} counts as received.")
 def delivered(
     on: Acting,
-    channel: Annotated[str, Option(help="How it went: courier, post, the authority's chancellery.")],
-    outgoing_number: Annotated[str, Option("--number", metavar="NUMBER", help="Its outgoing number.")],
+    channel: Annotated[str, Said("--channel", "How it went: courier, post, the authority's chancellery.")],
+    outgoing_number: Annotated[str, Said("--number", "Its outgoing number.")],
     delivered_at: Annotated[int, at("--at", "When:")],
-    proof: Annotated[str, Option(help="What proves it: the number on the stamp, a tracking code.")],
+    proof: Annotated[str, Said("--proof", "What proves it: the number on the stamp, a tracking code.")],
     message: Message = None,
 ) -> Case:
     """Record that the answer letter was delivered: that is its receipt."""

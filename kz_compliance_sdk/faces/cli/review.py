@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, get_args
 
-from kz_compliance_sdk.domain.forms import BACK
+from kz_compliance_sdk.domain.forms import BACK, SEALED
 from kz_compliance_sdk.domain.transitions import CaseState
 from kz_compliance_sdk.errors import IllegalMove, NotAllowed, NotFound, StoreError
 from kz_compliance_sdk.faces.cli import documents, views
@@ -13,6 +13,7 @@ from kz_compliance_sdk.faces.cli.command import (
     Argument,
     ContentOption,
     Option,
+    Said,
     Token,
     Yes,
     asked,
@@ -233,7 +234,7 @@ def check(
     answer: Annotated[
         list[str] | None, Option("--answer", metavar="QUESTION=ANSWER", help="One answer; all are needed.")
     ] = None,
-    note: Annotated[str, Option(help="Sealed in the ledger; never leaves the platform.")] = "",
+    note: Annotated[str, Said("--note", f"What stands behind the answers. {SEALED}", is_needed=False)] = "",
     file: Annotated[str | None, Option(metavar="FILE", help="The answers as JSON; - for standard input.")] = None,
     template: Annotated[bool, Option("--template", help="Print the questions to answer, and write nothing.")] = False,
     lang: Annotated[str, Option(help="The language of the questions: kk, ru or en.")] = "en",

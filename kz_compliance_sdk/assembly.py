@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kz_compliance_sdk.adapters.sql.keys import MasterKeys
@@ -295,11 +296,11 @@ def by_hand(settings: Settings) -> Regulator:
     return ByHand(_letterhead(settings))
 
 
-def letter(settings: Settings, body: bytes, lang: str, items: Mapping[str, Item]) -> str:
-    """The letter that carries a message about these items of the notice. Raises InvalidInput."""
+def letter(settings: Settings, body: bytes, lang: str, items: Mapping[str, Item], addressee: str) -> str:
+    """The letter to `addressee` that carries a message about these items of the notice. Raises InvalidInput."""
     from kz_compliance_sdk.adapters.by_hand import render_letter
 
-    return render_letter(body, lang, _letterhead(settings), items)
+    return render_letter(body, lang, replace(_letterhead(settings), addressee=addressee), items)
 
 
 def evidence(

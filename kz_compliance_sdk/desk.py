@@ -55,7 +55,15 @@ from kz_compliance_sdk.services.intake import Headers, Intake, Pending
 from kz_compliance_sdk.services.letters import Letters, Proof
 from kz_compliance_sdk.services.loading import CaseFile as CaseFile
 from kz_compliance_sdk.services.loading import Letter as Letter
-from kz_compliance_sdk.services.loading import case_file_of, items_named, letters_of, notice_of, sanctions_of, stream_in
+from kz_compliance_sdk.services.loading import (
+    authority_named,
+    case_file_of,
+    items_named,
+    letters_of,
+    notice_of,
+    sanctions_of,
+    stream_in,
+)
 from kz_compliance_sdk.services.looking import Appeals, Care, Seen
 from kz_compliance_sdk.services.polling import Polled
 from kz_compliance_sdk.services.privacy import Privacy
@@ -351,15 +359,16 @@ class ComplianceDesk(Groups):
         held = [] if case_id is None else self.store.queries(self.platform_id).records(case_id).messages
         known = next((message for message in held if message.id == message_id), None)
 
-        def read(tx: Tx) -> tuple[OutboxMessage, Mapping[str, Item]]:
+        def read(tx: Tx) -> tuple[OutboxMessage, Mapping[str, Item], str]:
             if known is None:
                 message = tx.message(message_id)
             else:
                 message = as_made(stream_in(tx, known.case_id), known, tx.words)
-            return message, items_named(tx, tx.case(message.case_id))
+            case = tx.case(message.case_id)
+            return message, items_named(tx, case), authority_named(tx, case, lang)
 
-        message, items = self._read(read)
-        return assembly.letter(self.settings, message.body, lang, items)
+        message, items, addressee = self._read(read)
+        return assembly.letter(self.settings, message.body, lang, items, addressee)
 
     def record_delivery(self, actor: Actor, message_id: str, proof: Proof) -> Case:
         """Record that a letter was delivered: its receipt. Raises InvalidInput, IllegalMove."""

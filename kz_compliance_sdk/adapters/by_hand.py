@@ -184,7 +184,7 @@ def _blocks(body: bytes, lang: str, office: LetterHead, named: Mapping[str, Item
     yield _Paragraph(words("opening", title, revision=revision))
     yield from items
     yield from _foot(content, words, hashlib.sha256(body).hexdigest())
-    signed = " ".join((office.head_role, blank, office.head_name or blank)).strip()
+    signed = " ".join((words("role", office.head_role), blank, office.head_name or blank)).strip()
     yield _Paragraph(signed)
 
 
@@ -290,7 +290,9 @@ def _foot(content: _Content, words: Words, digest: str) -> Iterator[_Block]:
     yield _Paragraph("* * *")
     if isinstance(content, Report):
         person = content.authorised_person
-        yield _Row(words("foot", "answers_for"), ", ".join(part for part in (person.role, person.name) if part))
+        yield _Row(
+            words("foot", "answers_for"), ", ".join(part for part in (words("role", person.role), person.name) if part)
+        )
         yield _Row(words("foot", "sequence"), str(content.sequence))
         yield _Row(words("foot", "message_id"), content.report_id)
         yield _Row(words("foot", "audit_head"), content.audit_head)

@@ -62,6 +62,7 @@ _WORDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "ground": get_args(Ground),
         "authority_kind": get_args(AuthorityType),
         "scope": ("KZ", "*"),
+        "redress": ("body", "court"),
     }
 )
 _KINDS: Final[tuple[StatementKind, ...]] = get_args(StatementKind)
@@ -541,7 +542,8 @@ def _body(on: Occasion, kind: UserNoticeKind, words: StatementKind, measure: str
             "authority": ", ".join(filter(None, (said.name[lang], said.unit))) or of_type,
             "authority_kind": of_type,
             "reference_number": said.reference_number or _NOT_TOLD,
-            "redress": said.redress,
+            # Nobody is left without a way to contest the demand because it names none.
+            "redress": said.redress or known["redress"]["court" if authority.type == "court" else "body"],
             "appeal_url": on.telling.appeal_url,
             "appeal_days": str(-(-on.telling.policy.appeal_term_s // _DAY_S)),
         }

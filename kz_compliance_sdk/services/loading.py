@@ -154,6 +154,15 @@ def items_named(tx: Tx, case: Case) -> dict[str, Item]:
     return items
 
 
+def authority_named(tx: Tx, case: Case, lang: str) -> str:
+    """Whom an answer goes to: the authority's name in a language, and its unit; empty where its words are gone."""
+    try:
+        authority = latest_revision(tx, case).issuing_authority
+    except (NotFound, StoreDamaged):
+        return ""
+    return ", ".join(filter(None, (authority.name.best(lang), authority.unit)))
+
+
 def context_of(tx: Tx, case: Case, policy: Policy, respondent: Respondent, *, can_look: bool = False) -> Context:
     """What a decision needs. `can_look` says that there is a Content port."""
     notice = notice_of(tx, case)

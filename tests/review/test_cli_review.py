@@ -65,6 +65,13 @@ def test_a_letter_goes_from_the_stamp_to_its_receipt(office: Office, monkeypatch
     assert set(carried.read_text().splitlines()) == {f"remove object:{item.object_id}" for item in notice.items}
 
     letter = office.ok("cases", "letter", notice.notice_id, "--lang", "ru")
+    name = notice.issuing_authority.name
+    assert f"Кому: {name.ru}" in " ".join(letter.split())
+    assert "уполномоченное лицо" in letter
+    assert "authorised person" not in letter
+    kazakh = office.ok("cases", "letter", notice.notice_id, "--lang", "kk")
+    assert f"Кімге: {name.kk}" in " ".join(kazakh.split())
+    assert "уәкілетті тұлға" in kazakh
     assert notice.reference_number in letter
     assert all(item.url in letter for item in notice.items if item.url)
     facts = (

@@ -38,6 +38,15 @@ def test_words_that_name_nobody_are_told_and_nobody_is_alerted(host: Host) -> No
     assert alerts(host) == 0
 
 
+@pytest.mark.parametrize(("sender", "word"), [("authorised_body", "91"), ("court", "суд")])
+def test_a_demand_that_names_no_way_to_contest_it_is_told_with_one(host: Host, sender: str, word: str) -> None:
+    texts = told(host, issuing_authority=AUTHORITY.model_copy(update={"type": sender})).texts
+    for lang, contest in (("kk", "дау айта аласыз"), ("ru", "Вы можете оспорить"), ("en", "contest the demand")):
+        (way,) = [line.partition(": ")[2] for line in texts[lang].splitlines() if contest in line]
+        assert way
+        assert lang != "ru" or word in way
+
+
 @pytest.mark.parametrize(
     ("changes", "gone", "stays"),
     [

@@ -23,6 +23,8 @@ call can succeed later without anybody changing anything. `reference` is an id t
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 __all__ = [
     "CommitUnknown",
     "ComplianceError",
@@ -61,6 +63,9 @@ class ComplianceError(Exception):
 
 
 class _FieldError(ComplianceError):
+    more: tuple[_FieldError, ...] = ()
+    """What else is wrong, where all of it is known; the text has one line for each."""
+
     def __init__(
         self,
         message: str,
@@ -76,20 +81,14 @@ class _FieldError(ComplianceError):
 
     def __str__(self) -> str:
         where = f"{self.field}: " if self.field else ""
-        return f"{where}{super().__str__()} {self.remedy}".rstrip()
+        own = f"{where}{super().__str__()} {self.remedy}".rstrip()
+        return "\n".join([own, *map(str, self.more)])
 
 
 class ConfigError(_FieldError):
-    """A setting is missing or wrong. `field` is its key; `remedy` says what to put there.
-
-    `more` are the other settings that are wrong, where all of them are known; the text has one line for each.
-    """
+    """A setting is missing or wrong. `field` is its key; `remedy` says what to put there, `more` what else is wrong."""
 
     code = "config"
-    more: tuple[ConfigError, ...] = ()
-
-    def __str__(self) -> str:
-        return "\n".join([super().__str__(), *map(str, self.more)])
 
 
 class NotAuthentic(ComplianceError):
@@ -117,9 +116,21 @@ class NotAllowed(ComplianceError):
 
 
 class InvalidInput(_FieldError):
-    """An argument of the caller is wrong. Nothing was written."""
+    """An argument of the caller is wrong. Nothing was written. `more` are the other mistakes in it."""
 
     code = "invalid_input"
+
+    @classmethod
+    def together(cls, first: InvalidInput, *others: InvalidInput) -> InvalidInput:
+        """The first of these mistakes, with the others as its `more`."""
+        first.more = others
+        return first
+
+    @classmethod
+    def tell(cls, found: Iterable[InvalidInput]) -> None:
+        """Raise these mistakes together; nothing without any."""
+        if all_of_them := [*found]:
+            raise cls.together(*all_of_them)
 
 
 class IllegalMove(ComplianceError):

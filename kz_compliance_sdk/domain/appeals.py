@@ -414,7 +414,7 @@ def _superseding(
         for name in names
     )
     proposal = Proposal(items=items, text_checked=wording.text_checked)
-    check_proposal(proposal, frozenset(names), case.languages)
+    check_proposal(proposal, case.languages)
     check_statement(case, wording.statement, "reversal.statement")
     return Decision(
         case_id=case.id,

@@ -28,7 +28,9 @@ from kz_compliance_sdk.domain.notice import Notice
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.proposal_checks import (
     asking,
+    at_once,
     check_bulk,
+    check_items,
     check_orders,
     check_proposal,
     check_proposal_texts,
@@ -72,13 +74,16 @@ def propose(
     """
     check_lease(case, token, stamp)
     check_answerable(case)
-    check_proposal(proposal, case.open_items, case.languages or context.notice.languages)
-    check_proposal_texts(case, proposal, context.notice)
-    check_bulk(case, proposal, context.policy)
-    _check_objects(case, proposal, context.notice)
-    without_order = check_orders(case, proposal)
-    legal = rests_on(case, proposal, context.checks, stamp)
-    unseen = check_content(case, proposal, context.notice, context.seen, stamp, can_look=context.can_look)
+    check_items(proposal, case.open_items)
+    *_, without_order, legal, unseen = at_once(
+        lambda: check_proposal(proposal, case.languages or context.notice.languages),
+        lambda: check_proposal_texts(case, proposal, context.notice),
+        lambda: check_bulk(case, proposal, context.policy),
+        lambda: _check_objects(case, proposal, context.notice),
+        lambda: check_orders(case, proposal),
+        lambda: rests_on(case, proposal, context.checks, stamp),
+        lambda: check_content(case, proposal, context.notice, context.seen, stamp, can_look=context.can_look),
+    )
     if any(item.is_measure for item in proposal.items) and case.authenticity == "unverified":
         raise NotAllowed(
             "no measure before somebody other than the typist has recorded how authenticity was checked.",

@@ -43,8 +43,8 @@ _OUTCOMES_WITHOUT_ACTION: frozenset[Outcome] = frozenset(
 )
 
 
-def check_proposal(proposal: Proposal, open_items: frozenset[str], languages: tuple[str, ...]) -> None:
-    """Refuse a proposal that is incomplete or contradicts itself: InvalidInput names the field and the remedy."""
+def check_items(proposal: Proposal, open_items: frozenset[str]) -> None:
+    """Refuse a proposal that does not speak of each open item once: InvalidInput names the field and the remedy."""
     seen = [item.item_id for item in proposal.items]
     for item_id in seen:
         if item_id not in open_items:
@@ -61,14 +61,36 @@ def check_proposal(proposal: Proposal, open_items: frozenset[str], languages: tu
             field="items",
             remedy="Decide each item; 'clarification_needed' and 'refused' are decisions too.",
         )
+
+
+def check_proposal(proposal: Proposal, languages: tuple[str, ...]) -> None:
+    """Refuse a proposal that is incomplete or contradicts itself: InvalidInput with field and remedy of each one."""
+    InvalidInput.tell(_mistakes(proposal, languages))
+
+
+def at_once(*checks: Callable[[], Any]) -> list[Any]:
+    """What each of these checks gives. Raises InvalidInput with every mistake that they find."""
+    given, wrong = list[Any](), list[InvalidInput]()
+    for check in checks:
+        try:
+            given.append(check())
+        except InvalidInput as error:
+            wrong += [error, *(one for one in error.more if isinstance(one, InvalidInput))]
+    InvalidInput.tell(wrong)
+    return given
+
+
+def _mistakes(proposal: Proposal, languages: tuple[str, ...]) -> Iterator[InvalidInput]:
     if not proposal.text_checked:
-        raise InvalidInput(
+        yield InvalidInput(
             "nobody has confirmed that the outgoing text names no user or reporter.",
             field="text_checked",
             remedy="Read the text that goes to the regulator, then set text_checked to true.",
         )
     for number, item in enumerate(proposal.items):
-        _check_item(item, f"items[{number}]", languages)
+        path = f"items[{number}]"
+        found = [*_of_item(item, path), *_of_wording(item, path, languages)]
+        yield from found or _unreportable(item, path)
 
 
 def check_orders(case: Case, proposal: Proposal) -> bool:
@@ -86,51 +108,65 @@ def check_orders(case: Case, proposal: Proposal) -> bool:
     return bool(acts)
 
 
-def _check_item(item: ItemDecision, path: str, languages: tuple[str, ...]) -> None:
-    wording, outcome = item.wording, item.wording.outcome
-    need(item.reasons, f"{path}.reasons", "Say what was seen and why this follows: they stay inside.")
+def _empty(text: str, field: str, remedy: str) -> Iterator[InvalidInput]:
+    try:
+        need(text, field, remedy)
+    except InvalidInput as error:
+        yield error
+
+
+def _of_item(item: ItemDecision, path: str) -> Iterator[InvalidInput]:
+    outcome = item.wording.outcome
+    yield from _empty(item.reasons, f"{path}.reasons", "Say what was seen and why this follows: they stay inside.")
     if item.is_measure:
         expected = OUTCOME_OF_ACTION[item.action]
         if outcome not in (expected, "partially_complied"):
-            raise InvalidInput(
+            yield InvalidInput(
                 f"the action {item.action!r} is reported as {expected!r}, not {outcome!r}.",
                 field=f"{path}.wording.outcome",
                 remedy=f"Use {expected!r}, or 'partially_complied' with the reasons.",
             )
         if item.ground is None:
-            raise InvalidInput(
+            yield InvalidInput(
                 "a measure needs a ground.", field=f"{path}.ground", remedy="Use 'local_law' or 'terms_of_service'."
             )
         if not item.scope:
-            raise InvalidInput("a measure that applies nowhere.", field=f"{path}.scope", remedy="Use scope ('KZ',).")
+            yield InvalidInput("a measure that applies nowhere.", field=f"{path}.scope", remedy="Use scope ('KZ',).")
         if item.worldwide and item.ground != "terms_of_service":
-            raise InvalidInput(
+            yield InvalidInput(
                 "a measure beyond Kazakhstan cannot rest on Kazakhstan's law.",
                 field=f"{path}.scope",
                 remedy="Use scope ('KZ',), or the ground 'terms_of_service' if your own terms are broken.",
             )
         if item.ground == "local_law" and item.finding == "not_illegal":
-            raise InvalidInput(
+            yield InvalidInput(
                 "a measure on the ground of local law contradicts the finding 'not_illegal'.",
                 field=f"{path}.finding",
                 remedy="Refuse with reasons, or act on the ground 'terms_of_service'.",
             )
     elif outcome not in _OUTCOMES_WITHOUT_ACTION:
-        raise InvalidInput(
+        yield InvalidInput(
             f"the outcome {outcome!r} needs an action, and the action is 'none'.",
             field=f"{path}.wording.outcome",
             remedy=f"Use one of: {', '.join(sorted(_OUTCOMES_WITHOUT_ACTION))}.",
         )
+
+
+def _of_wording(item: ItemDecision, path: str, languages: tuple[str, ...]) -> Iterator[InvalidInput]:
+    wording, outcome = item.wording, item.wording.outcome
     if not wording.statement_of_reasons:
-        raise InvalidInput(
+        yield InvalidInput(
             "the outcome has no statement of reasons.",
             field=f"{path}.wording.statement_of_reasons",
             remedy=f"Give the reasons in at least one of: {', '.join(languages)}.",
         )
     for place, said in enumerate(wording.statement_of_reasons):
-        need(said.text, f"{path}.wording.statement_of_reasons[{place}].text", "Say why, or leave this language out.")
-    if not any(text.lang.split("-")[0] in languages for text in wording.statement_of_reasons):
-        raise InvalidInput(
+        field = f"{path}.wording.statement_of_reasons[{place}].text"
+        yield from _empty(said.text, field, "Say why, or leave this language out.")
+    if wording.statement_of_reasons and not any(
+        text.lang.split("-")[0] in languages for text in wording.statement_of_reasons
+    ):
+        yield InvalidInput(
             "the statement of reasons is in none of the notice's languages.",
             field=f"{path}.wording.statement_of_reasons",
             remedy=f"Give it in at least one of: {', '.join(languages)}.",
@@ -141,30 +177,29 @@ def _check_item(item: ItemDecision, path: str, languages: tuple[str, ...]) -> No
         (outcome == "contested", wording.contest, "contest"),
     ):
         if condition and needed is None:
-            raise InvalidInput(
+            yield InvalidInput(
                 f"the outcome {outcome!r} needs {field}.", field=f"{path}.wording.{field}", remedy="Fill it in."
             )
         if needed is not None and not condition:
-            raise InvalidInput(
+            yield InvalidInput(
                 f"{field} does not belong to the outcome {outcome!r}.",
                 field=f"{path}.wording.{field}",
                 remedy="Leave it out, or change the outcome.",
             )
-    _check_reportable(item, path)
 
 
-def _check_reportable(item: ItemDecision, path: str) -> None:
+def _unreportable(item: ItemDecision, path: str) -> Iterator[InvalidInput]:
     """What no report can carry must not be decided: nobody could ever be told."""
     try:
         item.reported()
     except ValidationError as wrong:
         first = wrong.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise InvalidInput(
+        yield InvalidInput(
             f"no report can carry this: {first['msg'].lower()}.",
             field=f"{path}.scope" if where.startswith("territorial_scope") else f"{path}.wording.{where}",
             remedy="Shorten it, fill it in, or leave it out.",
-        ) from None
+        )
 
 
 # ------------------------------------------------------------------------------------------------ its legal check
@@ -458,15 +493,17 @@ def _check(texts: Iterable[tuple[str, str]], named: _Named) -> None:
     first: dict[str, str] = {}
     for field, text in texts:
         first.setdefault(text, field)
-    for text, field in first.items():
-        what = named.found_in(text)
-        if what is not None:
-            raise InvalidInput(
-                f"the outgoing text holds {what}.",
-                field=field,
-                remedy="Take it out: say 'the account' or 'the item', and let the item's id name it.",
-                code="identity",
-            )
+    held = ((named.found_in(text), field) for text, field in first.items())
+    InvalidInput.tell(
+        InvalidInput(
+            f"the outgoing text holds {what}.",
+            field=field,
+            remedy="Take it out: say 'the account' or 'the item', and let the item's id name it.",
+            code="identity",
+        )
+        for what, field in held
+        if what is not None
+    )
 
 
 # ------------------------------------------------------------------------------------------------------ second person

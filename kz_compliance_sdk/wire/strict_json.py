@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, NoReturn, TypeVar
 
 import msgspec
@@ -218,9 +218,14 @@ def validated(model: type[_M], value: Mapping[str, Any]) -> _M:
     try:
         return model.model_validate(value, context=FROM_WIRE)
     except ValidationError as wrong:
-        first = wrong.errors()[0]
-        kind = "missing" if first["input"] is None else first["type"]
-        raise refused(*_judged(kind, first["msg"], first.get("ctx")), field=_path(first["loc"])) from None
+        raise next(mistakes(wrong)) from None
+
+
+def mistakes(wrong: ValidationError) -> Iterator[Unreadable]:
+    """Each thing that is wrong, in the order of the fields."""
+    for one in wrong.errors():
+        kind = "missing" if one["input"] is None else one["type"]
+        yield refused(*_judged(kind, one["msg"], one.get("ctx")), field=_path(one["loc"]))
 
 
 def refused(code: str, message: str, *, field: str) -> Unreadable:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from kz_compliance_sdk.domain import deciding, proposal_checks
 from kz_compliance_sdk.domain.case import Case, CaseState
+from kz_compliance_sdk.domain.decision import ItemDecision
 from kz_compliance_sdk.domain.events.review import Proposed
 from kz_compliance_sdk.errors import InvalidInput, NotAllowed
 from tests.case_makers import (
@@ -69,6 +72,37 @@ def test_twenty_items_are_refused_for_one_reason_in_one_step(category: str) -> N
     assert len(made.items) == 20
     _, after, _ = deciding.propose(case, 1, made, context(notice), stamp=stamp(T0, M1))
     assert after.state is not CaseState.CLAIMED
+
+
+def effort(category: str, items: int, decided: ItemDecision) -> tuple[int, int, int]:
+    """The people, the steps after the claim and the fields that it takes to decide every item of a notice so."""
+    notice = a_notice(items=items, category=category)
+    case = claimed(opened(notice), actor=LEGAL)
+    is_bulk = items == 1 or not (decided.is_measure and proposal_checks.is_off(case, POLICY))
+    check = YES if decided.is_measure else None
+    if is_bulk:
+        chosen = proposal_checks.alike(case, POLICY, decided, legal_check=check, text_checked=True)
+    else:
+        each = [decided.model_copy(update={"item_id": str(n), "reasons": f"{n}"}) for n in range(1, items + 1)]
+        chosen = proposal(*each, legal_check=check)
+    _, after, _ = deciding.propose(case, 1, chosen, context(notice), stamp=stamp(T0, LEGAL))
+    people = 2 if after.state is CaseState.IN_APPROVAL else 1
+    written = chosen.items[:1] if is_bulk else chosen.items
+    fields = sum(len(_leaves(one.model_dump(exclude_defaults=True))) for one in written)
+    return people, people, fields + (len(check.answers) if check is not None else 0)
+
+
+def _leaves(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return [leaf for inner in value.values() for leaf in _leaves(inner)]
+    return [leaf for inner in value for leaf in _leaves(inner)] if isinstance(value, list | tuple) else [value]
+
+
+@pytest.mark.parametrize("items", [1, 20])
+@pytest.mark.parametrize("category", sorted(POLICY.categories))
+def test_refusing_is_never_harder_than_removing(category: str, items: int) -> None:
+    refusing, removing = effort(category, items, refusal("1")), effort(category, items, measure("1"))
+    assert all(one <= other for one, other in zip(refusing, removing, strict=True)), (refusing, removing)
 
 
 def test_of_what_is_refused_beside_a_measure_no_reasons_are_asked_for_twice() -> None:

@@ -155,6 +155,21 @@ def test_a_note_that_is_too_long_is_named(office: Office) -> None:
     assert "--note" in office.refused(7, "cases", "check", notice.notice_id, *given)
 
 
+def test_what_was_not_filled_in_is_told_at_once_with_the_words_that_are_allowed(office: Office) -> None:
+    notice = office.claimed(1)
+    skeleton = office.document("cases", "decide", notice.notice_id, "--template")
+    file = office.write("empty.json", skeleton)
+    result = office.run("cases", "decide", notice.notice_id, "--file", file, "--yes")
+    assert result.exit_code == 7
+    told = result.stderr
+    for field in ("items[0].finding", "items[0].reasons", "items[0].action", "items[0].wording.outcome"):
+        assert f": {field}: " in told
+    assert "'illegal', 'not_illegal', 'unclear' or 'not_assessed'" in told
+    assert "legal_check.narrowest: " in told
+    assert "'yes', 'no' or 'unclear'" in told
+    assert told.count("decide --template prints") == 1
+
+
 def test_a_mistake_in_the_check_of_a_proposal_names_its_question(office: Office) -> None:
     notice = office.claimed(1)
     file = Path(office.proposal(notice.notice_id, "remove"))

@@ -18,7 +18,7 @@ from kz_compliance_sdk.domain.decision import (
     Proposal,
     Wording,
 )
-from kz_compliance_sdk.domain.proposal_checks import check_proposal, rests_on
+from kz_compliance_sdk.domain.proposal_checks import check_items, check_proposal, rests_on
 from kz_compliance_sdk.domain.report import CannotComply, Contest, Statement
 from kz_compliance_sdk.errors import InvalidInput, NotAllowed
 from tests.case_makers import (
@@ -161,7 +161,8 @@ _CASES: dict[str, tuple[Proposal, str, str]] = {
 
 
 def _check(chosen: Proposal) -> None:
-    check_proposal(chosen, OPEN, LANGUAGES)
+    check_items(chosen, OPEN)
+    check_proposal(chosen, LANGUAGES)
     rests_on(opened(), chosen, (), stamp())
 
 
@@ -327,3 +328,26 @@ def test_the_head_of_the_office_may_propose_and_ends_nothing() -> None:
     assert not [kind for kind in ends if kind.may.allows(only)]
     may: tuple[type[commands.Command[Any]], ...] = (commands.Propose, commands.RaiseAlarm, commands.RecordInstruction)
     assert all(kind.may.allows(only) for kind in may)
+
+
+def test_every_mistake_is_told_at_once() -> None:
+    notice = a_notice(items=2)
+    named = (Statement(lang="ru", text="Пишите на a@b.kz"),)
+    chosen = proposal(
+        measure("1", reasons="\u200b", ground=None),
+        refusal("2", wording=Wording(outcome="refused", statement_of_reasons=named)),
+        legal_check=None,
+        text_checked=False,
+    )
+    with pytest.raises(InvalidInput) as refused:
+        deciding.propose(claimed(opened(notice)), 1, chosen, context(notice), stamp=stamp(T0, M1))
+    first = refused.value
+    assert [one.field for one in (first, *first.more)] == [
+        "text_checked",
+        "items[0].reasons",
+        "items[0].ground",
+        "items[1].wording.refusal_code",
+        "items[1].wording.statement_of_reasons[0].text",
+        "legal_check",
+    ]
+    assert len(str(first).splitlines()) == 6, "a line for each"

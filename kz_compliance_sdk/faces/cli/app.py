@@ -13,7 +13,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from kz_compliance_sdk.errors import ComplianceError, ConfigError, StoreError
+from kz_compliance_sdk.errors import ComplianceError, ConfigError, InvalidInput, StoreError
 from kz_compliance_sdk.faces.cli import command, exits, screen
 from kz_compliance_sdk.faces.cli.documents import fields
 from kz_compliance_sdk.faces.cli.exits import INTERRUPTED, NO_READER, UNEXPECTED, USAGE, exit_code
@@ -105,7 +105,7 @@ def _unexpected(error: Exception) -> ComplianceError:
 
 
 def _explain(session: Session, error: ComplianceError) -> None:
-    first, *more = str(error).splitlines() if isinstance(error, ConfigError) else [str(error)]
+    first, *more = str(error).splitlines() if isinstance(error, ConfigError | InvalidInput) else [str(error)]
     screen.say(f"error: {screen.one_line(first)}", stderr=True)
     for line in more:
         screen.say(f"   and: {screen.one_line(line)}", stderr=True)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from kz_compliance_sdk.errors import InvalidInput, Unreadable
 from kz_compliance_sdk.faces.cli.session import read_bytes, wrong
@@ -21,25 +21,51 @@ if TYPE_CHECKING:
 _M = TypeVar("_M", bound=BaseModel)
 _MOST: Final = 8 * 1024 * 1024
 _NODES: Final = 200_000
+_SHOWN: Final = 50
+_TRIED: Final = re.compile(r"\blegal_check\.(LegalCheck|constrained-int|int)\b")
 
 
 def read_document(model: type[_M], file: str, option: str, hint: str = "") -> _M:
-    """The JSON document in `file`, or on standard input for `-`. Raises InvalidInput that names the field in it."""
-    from kz_compliance_sdk.wire.strict_json import read
+    """The JSON document in `file`, or on standard input for `-`. Raises InvalidInput with each field of it that is
+    wrong, and the words that are allowed there."""
+    from kz_compliance_sdk.domain.values import FROM_WIRE
+    from kz_compliance_sdk.wire.strict_json import loads
 
     where = "standard input" if file == "-" else file
     body = read_bytes(option, file, "Name a JSON file, or - for standard input.", _MOST + 1)
     if len(body) > _MOST:
         raise wrong(option, f"{where} is larger than {_MOST // 2**20} MiB.", "Hand in less.")
     try:
-        return read(model, body, max_nodes=_NODES)
+        return model.model_validate(loads(body, max_nodes=_NODES), context=FROM_WIRE)
     except Unreadable as error:
-        # A check can be answered or named, and pydantic says which of the two it tried.
-        told = re.sub(r"\blegal_check\.(LegalCheck|constrained-int|int)\b", "legal_check", error.field)
-        field = f"{option} {where}" + (f": {told}" if told else "")
-        raise InvalidInput(
-            f"{error.message.rstrip('.')}.", field=field, remedy=f"{error.remedy} {hint}".rstrip(), code=error.code
-        ) from None
+        found = [error]
+    except ValidationError as error:
+        found = [*_mistakes(error)]
+    found[0].remedy = f"{found[0].remedy} {hint}".rstrip()
+    raise InvalidInput.together(
+        *(
+            InvalidInput(
+                f"{one.message.rstrip('.')}.",
+                field=f"{option} {where}: {one.field}" if one.field else f"{option} {where}",
+                remedy=one.remedy,
+                code=one.code,
+            )
+            for one in found[:_SHOWN]
+        )
+    ) from None
+
+
+def _mistakes(error: ValidationError) -> Iterator[Unreadable]:
+    from kz_compliance_sdk.wire.strict_json import mistakes
+
+    told = [*zip(error.errors(), mistakes(error), strict=True)]
+    # A check can be answered or named, and pydantic tells of both ways that it tried.
+    answered = [(one, found) for one, found in told if one["loc"][-1] not in ("constrained-int", "int")]
+    for one, found in answered or told:
+        found.field = _TRIED.sub("legal_check", found.field)
+        if one["type"] == "literal_error":
+            found.remedy = f"Use one of: {one['ctx']['expected']}."
+        yield found
 
 
 def words_in(file: str, option: str) -> str:

@@ -549,7 +549,7 @@ def _of_notice(notice: Demanded) -> dict[str, Any]:
         "issued_at": max(notice.issued_at, 0),
         "authority_name": {lang: said for lang in ("kk", "ru", "en") if (said := getattr(name, lang))},
         "authority_type": authority.type,
-        "originating_body": (notice.originating_body or "")[:_LONGEST],
+        "originated": notice.originating_body is not None,
         "legal_basis": tuple(sorted({_basis_text(basis) for basis in notice.legal_basis})),
         "requested": notice.requested_action,
         "barred": silence is not None and not silence.allowed,

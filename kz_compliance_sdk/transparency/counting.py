@@ -63,7 +63,7 @@ def demand_of(facts: str, categories: Collection[str]) -> Demand:
         "demands_by_progress": ("answered" if told["state"] == "closed" else told["state"],),
         "demands_by_authority": (authority,),
         "demands_by_authority_type": (told.get("authority_type", _UNKNOWN),),
-        "demands_by_originating_body": (told.get("originating_body") or "none",),
+        "demands_by_originating_body": ("named" if told.get("originated") else "none",),
         "demands_by_category": (category,),
         "demands_by_legal_basis": basis,
         "demands_by_kind": (told["kind"],),

@@ -43,7 +43,7 @@ FIGURES: tuple[Figure, ...] = (
     Figure(_TOLD, "demands"),
     Figure("demands_by_authority", "demands", of=_TOLD, free=True),
     Figure("demands_by_authority_type", "demands", of=_TOLD),
-    Figure("demands_by_originating_body", "demands", of=_TOLD, free=True),
+    Figure("demands_by_originating_body", "demands", of=_TOLD),
     Figure("demands_by_category", "demands", of=_TOLD),
     Figure("demands_by_legal_basis", "demands", of=_TOLD, many=True, free=True),
     Figure("demands_by_kind", "demands", of=_TOLD),

@@ -323,7 +323,7 @@ def _of_demand(
     found["demands_by_progress"]["answered" if state == "closed" else "cancelled"] += 1
     found["demands_by_authority"][authority] += 1
     found["demands_by_authority_type"][notice["issuing_authority"]["type"]] += 1
-    found["demands_by_originating_body"][notice.get("originating_body") or "none"] += 1
+    found["demands_by_originating_body"]["named" if notice.get("originating_body") else "none"] += 1
     found["demands_by_category"][category] += 1
     for basis in {
         ", ".join(part for part in (one["act"], one.get("article")) if part) for one in notice["legal_basis"]

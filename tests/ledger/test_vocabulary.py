@@ -17,7 +17,7 @@ from tests.ledger.samples import alphabet, hints, meaning, sample
 
 GOLDEN = Path(__file__).parent / "golden" / "events.json"
 OPEN = {"time", "number", "code", "flag", "name", "digest", "stream", "list", "yes or no", "group", "root", "signature"}
-PUBLIC = {"authority_name", "originating_body", "legal_basis"}
+PUBLIC = {"authority_name", "legal_basis"}
 """What `counted` alone may say: the figures name these and nobody else, and outlive the erasure of the case."""
 
 

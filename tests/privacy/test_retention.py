@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -20,7 +21,7 @@ from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.clock import FiledContest
 from kz_compliance_sdk.domain.decision import decisions_of
 from kz_compliance_sdk.domain.ledger import Stamped
-from kz_compliance_sdk.domain.notice import Item, Notice
+from kz_compliance_sdk.domain.notice import Contact, Item, Notice, Signatory
 from kz_compliance_sdk.domain.retention import Holdings, Retention, why_kept
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput, NotAllowed, StoreDamaged
 from kz_compliance_sdk.ports import Failed
@@ -587,3 +588,47 @@ def test_ended_is_ended_for_every_class(desk: Desk) -> None:
     assert why_kept(contested, Holdings(), PERIODS, None, closed + 365 * DAY) == "contest"
     unusable = case.but(revision=0)
     assert why_kept(unusable, Holdings(), PERIODS, None, closed + 180 * DAY) == ""
+
+
+ENCODINGS: dict[str, Callable[[str], bytes]] = {
+    "utf-8": str.encode,
+    "utf-16-le": lambda text: text.encode("utf-16-le"),
+    "utf-16-be": lambda text: text.encode("utf-16-be"),
+    "json": lambda text: json.dumps(text)[1:-1].encode(),
+    "hex": lambda text: text.encode().hex().encode(),
+    "percent": lambda text: quote(text).encode(),
+}
+
+
+def _hidden(planted: str, held: bytes) -> list[str]:
+    """The encodings in which it lies there."""
+    return [name for name, encoded in ENCODINGS.items() if encoded(planted) in held]
+
+
+AUTHORITYS = {
+    "originating_body": "Плантова Үміт туралы өтініш иесі",
+    "urgency_reason": "planted urgency of Dana of 9B",
+    "signatory": "Плантов С. С.",
+    "unit": "planted unit, room of Plantov",
+    "contact": "planted-contact@example.kz",
+}
+
+
+def test_no_free_words_of_an_authority_outlive_its_case(desk: Desk) -> None:
+    """The figures keep that a body asked for the order, and not its words."""
+    given = notice(1, originating_body=AUTHORITYS["originating_body"], urgency_reason=AUTHORITYS["urgency_reason"])
+    authority = given.issuing_authority.model_copy(update={"unit": AUTHORITYS["unit"]})
+    signed = Signatory(name=AUTHORITYS["signatory"], position="planted")
+    contact = Contact(name="x", email=AUTHORITYS["contact"])
+    changes = {"issuing_authority": authority, "signatory": signed, "contact": contact}
+    desk.host.push(given.model_copy(update=changes), "msg-1")
+    desk.host.decide(proposal(refusal("1")))
+    desk.host.drain()
+    (case,) = desk.host.cases()
+    read = desk.privacy.export(HEAD, case.id, with_staff=True).decode()
+    assert [name for name, text in AUTHORITYS.items() if text not in read] == [], "the control: it was there to read"
+    desk.later(400)
+    assert desk.privacy.retention().cases == (case.id,)
+    held = desk.bytes
+    assert {name: ways for name, text in {**AUTHORITYS, **PLANTED}.items() if (ways := _hidden(text, held))} == {}
+    desk.check()

@@ -184,7 +184,7 @@ class NamedBy(Value, frozen=True, kw_only=True):
 _OF_NOTICE = (
     "authority_name",
     "authority_type",
-    "originating_body",
+    "originated",
     "legal_basis",
     "requested",
     "barred",
@@ -194,13 +194,14 @@ _OF_NOTICE = (
 
 class Counted(Event, frozen=True, kw_only=True):
     """The case, as it stands, is in the public figures: told with what ends it, and again where what they say of it
-    changes. It holds what they need of sealed words, and nothing of them where no notice could be read. `barred_until`
-    is 0 where no rule was named that bars telling the user."""
+    changes. It holds what they need of sealed words, and nothing of them where no notice could be read. `originated`
+    says that a body is named at whose wish it was issued, and not which: those are anybody's words. `barred_until` is 0
+    where no rule was named that bars telling the user."""
 
     issued_at: At = 0
     authority_name: dict[Language, Public] = field(default_factory=dict)
     authority_type: Code = ""
-    originating_body: Public = ""
+    originated: bool = False
     legal_basis: tuple[Public, ...] = ()
     requested: Code = ""
     barred: bool = False

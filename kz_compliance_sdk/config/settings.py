@@ -51,7 +51,9 @@ from kz_compliance_sdk.config.sections import (
     sentence,
 )
 from kz_compliance_sdk.domain.actor import Actor
+from kz_compliance_sdk.domain.decision import Wordings
 from kz_compliance_sdk.domain.policy import Policy, PolicyFragment, kz_policy, of_own_content, parse_calendar, tighten
+from kz_compliance_sdk.domain.policy.tightening import build, load_toml
 from kz_compliance_sdk.domain.policy.values import UndoWindow
 from kz_compliance_sdk.domain.values import Identifier
 from kz_compliance_sdk.errors import ConfigError
@@ -102,6 +104,11 @@ class Settings(BaseSettings):
     respondent: RespondentSettings = Field(default=RespondentSettings(), description="Who answers for the reports.")
     addressee: AddresseeSettings = Field(default=AddresseeSettings(), description="To whom notices must be addressed.")
     letterhead: LetterheadSettings = Field(default=LetterheadSettings(), description="The head of an answer letter.")
+    wording_file: PlaceOnDisk | None = Field(
+        default=None,
+        description="A TOML file with your own words for refusals and measures, `[CATEGORY.refuse]` or "
+        "`[CATEGORY.ACTION]`: what `cases decide --template --as` fills in.",
+    )
     user_notice: UserNoticeSettings = Field(
         default=UserNoticeSettings(), description="How the users are told whose content a measure meets."
     )
@@ -282,6 +289,14 @@ class Settings(BaseSettings):
                 remedy=f"Give {policy.undo_window_s} or more; only a sandbox (allow_test_keys) may have less.",
             )
         return policy.model_copy(update={"undo_window_s": self.undo_window_s, "version": f"{policy.version}+sandbox"})
+
+    def wordings(self) -> Wordings:
+        """The platform's own words for refusals and measures. Raises ConfigError that names the file and the key."""
+        if self.wording_file is None:
+            return Wordings()
+        text = read_text(self.wording_file, "wording_file", what="wording")
+        with _within(self.wording_file):
+            return build(Wordings, {"rows": load_toml(text, "wording_file")})
 
     def redacted(self) -> dict[str, Any]:
         """All settings as plain JSON values, with `***` for each secret: safe to print."""

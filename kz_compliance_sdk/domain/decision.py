@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -187,6 +187,29 @@ class Wording(_Value):
     cannot_comply: CannotComply | None = None
     contest: Contest | None = None
     appeal_available: bool = True
+
+
+class OwnWords(_Value):
+    """What a platform says of a refusal or a measure in its own words, language by language, and the code of refusal or
+    the rule of its terms that goes with them. A person still decides, and reads what leaves."""
+
+    kk: _Text = ""
+    ru: _Text = ""
+    en: _Text = ""
+    refusal_code: RefusalCode | None = None
+    legal_provision: _Text | None = None
+
+
+class Wordings(_Value):
+    """The platform's own words by category and by what is decided: `refuse`, or an action. The category `any` stands
+    for those that have none of their own."""
+
+    rows: Mapping[str, Mapping[Literal["refuse"] | Action, OwnWords]] = MappingProxyType({})
+
+    def of(self, category: str, way: str) -> OwnWords:
+        """The words for a category; empty ones where there are none."""
+        found: Mapping[Any, OwnWords] = {**self.rows.get("any", {}), **self.rows.get(category, {})}
+        return found.get(way, OwnWords())
 
 
 class ItemDecision(_Value):

@@ -170,6 +170,57 @@ def test_what_was_not_filled_in_is_told_at_once_with_the_words_that_are_allowed(
     assert told.count("decide --template prints") == 1
 
 
+WORDING = """
+[any.refuse]
+refusal_code = "not_illegal"
+ru = "Нарушения не видим."
+
+[illegal_gambling.refuse]
+refusal_code = "protected_speech"
+kk = "Өз сөзіміз."
+ru = "Свои слова."
+
+[any.remove]
+kk = "Жойылды."
+ru = "Удалено."
+"""
+
+
+def test_a_template_is_filled_in_with_the_platforms_own_words_in_the_languages_asked_for(office: Office) -> None:
+    (office.folder / "words.toml").write_text(WORDING, encoding="utf-8")
+    office.configure(f'wording_file = "{office.folder / "words.toml"}"')
+    notice = office.claimed(1)
+    template = ("cases", "decide", notice.notice_id, "--template", "--as")
+    refusing = office.document(*template, "refuse")
+    (item,) = refusing["items"]
+    own = notice.category == "illegal_gambling"
+    assert item["wording"]["refusal_code"] == ("protected_speech" if own else "not_illegal")
+    said = {one["lang"]: one["text"] for one in item["wording"]["statement_of_reasons"]}
+    assert said.keys() == set(notice.languages)
+    assert said["ru"] == ("Свои слова." if own else "Нарушения не видим.")
+    assert (item["action"], item["wording"]["outcome"], refusing["legal_check"]) == ("none", "refused", None)
+    assert (item["finding"], item["reasons"], refusing["text_checked"]) == ("", "", False), "a person says these"
+    refusing["items"] = [{**item, "finding": "not_illegal", "reasons": "satire"}]
+    refusing["items"][0]["wording"]["statement_of_reasons"] = [{"lang": "ru", "text": said["ru"]}]
+    file = office.write("refusal.json", {**refusing, "text_checked": True})
+    office.ok("cases", "decide", notice.notice_id, "--file", file, "--yes")
+
+
+def test_a_measure_is_filled_in_and_what_is_none_is_named(office: Office) -> None:
+    (office.folder / "words.toml").write_text(WORDING, encoding="utf-8")
+    office.configure(f'wording_file = "{office.folder / "words.toml"}"')
+    notice = office.claimed(1)
+    template = ("cases", "decide", notice.notice_id, "--template", "--as")
+    measure = office.document(*template, "remove")
+    (item,) = measure["items"]
+    assert (item["action"], item["ground"], item["wording"]["outcome"]) == ("remove", "local_law", "removed")
+    assert {one["text"] for one in item["wording"]["statement_of_reasons"]} <= {"Жойылды.", "Удалено."}
+    assert measure["legal_check"]["authority"] == "", "the check is a person's"
+    assert "restrict_access" in office.refused(7, *template, "burn")
+    (office.folder / "words.toml").write_text('[any.refuse]\nrefusal_code = "because"\n', encoding="utf-8")
+    assert "any.refuse.refusal_code" in office.refused(3, *template, "refuse")
+
+
 def test_a_mistake_in_the_check_of_a_proposal_names_its_question(office: Office) -> None:
     notice = office.claimed(1)
     file = Path(office.proposal(notice.notice_id, "remove"))

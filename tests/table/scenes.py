@@ -233,9 +233,16 @@ def _erasure_asked(office: Driver, holder: Person) -> Standing:
 
 
 def _alarmed(office: Driver, holder: Person) -> Standing:
-    """An alert has not reached anybody yet."""
+    """An alert has not reached anybody yet: it keeps nothing from being erased."""
     at = _erasure_asked(office, holder)
     office.alarm(_AS_LEAD, at.case)
+    return at
+
+
+def _letter_waits(office: Driver, holder: Person) -> Standing:
+    """A letter that cancels the order waits for a second person."""
+    at = _erasure_asked(office, holder)
+    office.enter_cancellation(_AS_LEAD, at.case)
     return at
 
 
@@ -382,7 +389,8 @@ SCENES: Mapping[str, Scene] = {
             "decided first",
         ),
         _row("erasure asked", "closed", _erasure_asked, "erasure asked", "asked for the erasure"),
-        _row("erasure asked, alarm", "closed", _alarmed, "erasure asked, under way", "asked for the erasure"),
+        _row("erasure asked, alarm", "closed", _alarmed, "erasure asked", "asked for the erasure"),
+        _row("erasure asked, letter", "closed", _letter_waits, "erasure asked, under way", "asked for the erasure"),
         _row("erased", "closed", _erased, "erased"),
         _row(
             "suspension recorded",

@@ -17,6 +17,7 @@ from kz_compliance_sdk.faces.cli.session import read_bytes, wrong
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.desk import CaseFile
+    from kz_compliance_sdk.domain.decision import OwnWords
 
 _M = TypeVar("_M", bound=BaseModel)
 _MOST: Final = 8 * 1024 * 1024
@@ -126,6 +127,27 @@ def proposal_skeleton(file: CaseFile, languages: tuple[str, ...]) -> dict[str, A
         if item.item_id in case.open_items
     ]
     return {"items": items, "legal_check": legal_check_skeleton(), "text_checked": False}
+
+
+def filled_in(skeleton: dict[str, Any], way: str, words: OwnWords) -> dict[str, Any]:
+    """The skeleton as a refusal (`refuse`) or as the measure of this name, in the platform's own words. What was seen,
+    why it follows, and that the text was read stay for a person to say."""
+    from kz_compliance_sdk.domain.decision import OUTCOME_OF_ACTION
+
+    refuses = way == "refuse"
+    action = "none" if refuses else way
+    outcomes = {str(name): outcome for name, outcome in OUTCOME_OF_ACTION.items()}
+    for item in skeleton["items"]:
+        item |= {"action": action, "ground": None if refuses else "local_law"}
+        said = [{**one, "text": getattr(words, one["lang"], "")} for one in item["wording"]["statement_of_reasons"]]
+        item["wording"] = {
+            **item["wording"],
+            "outcome": outcomes.get(action, "refused"),
+            "statement_of_reasons": said,
+            "refusal_code": words.refusal_code if refuses else None,
+            "legal_provision": words.legal_provision,
+        }
+    return {**skeleton, "legal_check": None} if refuses else skeleton
 
 
 def legal_check_skeleton() -> dict[str, str]:

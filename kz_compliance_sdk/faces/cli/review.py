@@ -25,6 +25,7 @@ from kz_compliance_sdk.faces.cli.command import (
 )
 from kz_compliance_sdk.faces.cli.documents import Document
 from kz_compliance_sdk.faces.cli.handed_in import (
+    filled_in,
     legal_check_choices,
     legal_check_skeleton,
     proposal_choices,
@@ -138,6 +139,10 @@ def decide(
     case: CaseArgument,
     file: Annotated[str | None, Option(metavar="FILE", help="The proposal as JSON; - for standard input.")] = None,
     template: Annotated[bool, Option("--template", help="Print a proposal to fill in, and write nothing.")] = False,
+    way: Annotated[
+        str | None,
+        Option("--as", metavar="refuse|ACTION", help="With --template: fill it in so."),
+    ] = None,
     all_alike: Annotated[
         bool, Option("--all", help="Decide every open item like the one in the file. Off with legal review.")
     ] = False,
@@ -146,9 +151,12 @@ def decide(
     yes: Yes = False,
 ) -> Answer | None:
     """Propose a decision for every open item; it is final at once where policy asks for no second person."""
-    from kz_compliance_sdk.domain.decision import Proposal
+    from kz_compliance_sdk.domain.decision import OUTCOME_OF_ACTION, Proposal
     from kz_compliance_sdk.domain.notice import languages_of
 
+    ways = ("refuse", *OUTCOME_OF_ACTION)
+    if way is not None and (way not in ways or not template):
+        raise wrong("--as", "it is no way to fill in a template.", f"With --template, use one of: {', '.join(ways)}.")
     if template == (file is not None):
         raise wrong("--file", "either a proposal or a template.", "Give --file FILE, or --template to get one.")
     with session.desk(content=load("--content", content)) as desk:
@@ -157,6 +165,8 @@ def decide(
             skeleton = proposal_skeleton(desk.case_file(case_id), languages_of(desk.notice(case_id)))
             if all_alike:
                 skeleton["items"] = skeleton["items"][:1]
+            if way is not None:
+                skeleton = filled_in(skeleton, way, desk.settings.wordings().of(desk.case(case_id).category, way))
             show_template(skeleton, "Fill in every empty field:", [] if session.json else proposal_choices())
             return None
         actor = session.actor(desk.settings)

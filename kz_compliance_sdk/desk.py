@@ -482,11 +482,8 @@ class ComplianceDesk(Groups):
 
     @cached_property
     def _evidence(self) -> Evidence:
-        ring, target_uri = self.settings.key_ring(), self.settings.intake_target
-        prove = self.proof.prove
-        return Evidence(
-            self.store, self.platform_id, ring, target_uri=target_uri, entropy=self.env.entropy, prove=prove
-        )
+        target_uri, prove = self.settings.intake_target, self.proof.prove
+        return Evidence(self.store, self.platform_id, self.policy, target_uri=target_uri, prove=prove)
 
     def close(self) -> None:
         """Finish what was queued, and let the store and the connections go."""

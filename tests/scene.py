@@ -259,10 +259,7 @@ class Host:
 
     @property
     def evidence(self) -> Evidence:
-        ring = KeyRing([regulator_key(PROFILE)], allow_test_keys=True)
-        return Evidence(
-            self.store, PLATFORM, ring, target_uri=lambda target: f"{builders.HOST}{target}", entropy=self.entropy
-        )
+        return Evidence(self.store, PLATFORM, self.policy, target_uri=lambda target: f"{builders.HOST}{target}")
 
     def push(self, data: MessageData, message_id: str, **envelope: Any) -> Response:
         """What the regulator gets for a signed push of `data`."""

@@ -1,19 +1,19 @@
 """The readable page of a pack: one HTML file to read and to print, with nothing from outside and no script.
 
-It is made from the documents of the pack and from nothing else. Everything that came from anybody is escaped, and what
-turns or hides text is replaced, so that a hostile notice reads as what it is.
+First what happened, in sentences; then the items, the timeline, and an annex for whoever checks. It is made from the
+documents of the pack and from nothing else. Everything that came from anybody is escaped, and what turns or hides text
+is replaced, so that a hostile notice reads as what it is.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from kz_compliance_sdk.adapters.html import template
-from kz_compliance_sdk.domain.actor import SYSTEM
 from kz_compliance_sdk.domain.clock import local
 from kz_compliance_sdk.domain.decision import QUESTIONS
 from kz_compliance_sdk.domain.proposal_checks import says
@@ -25,37 +25,25 @@ _INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}Z")
 _HASH = re.compile(r"[0-9a-f]{64}")
 _BAD = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 _CASE_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
+_LONG: Final = 400
+"""How much of a text the first page shows: all of it lies beside."""
 
-# For each kind of remedy: what identifies a row, from when, until when, its state, and who.
-_CODES: Final[Mapping[str, str]] = {
-    "state": "state",
-    "kind": "value",
-    "source": "source",
-    "authenticity": "authenticity",
-    "verification": "verification",
-    "requested_action": "action",
-}
-"""The table that has the words for a value, by its label."""
-
-_REMEDY: Final = ("item_id", "at", "until", "status", "actor")
-_REMEDIES: Final[Mapping[str, tuple[str, str, str, str, str]]] = {
-    "contests": ("number", "filed_at", "result_at", "result", "recorded_by"),
-    "suspensions": ("number", "from_at", "until_at", "", "confirmed_by"),
-    "instructions": ("", "given_at", "", "", "recorded_by"),
-    "user_notices": ("item_id", "due_at", "delay_until", "state", ""),
-    "appeals": ("item_id", "received_at", "due_at", "state", "decided_by"),
-    "holds": ("", "held_at", "until", "", "held_by"),
+# For each kind of remedy: its state, and when that was so.
+_REMEDIES: Final[Mapping[str, tuple[str, str]]] = {
+    "contests": ("result", "filed_at"),
+    "suspensions": ("", "from_at"),
+    "instructions": ("", "given_at"),
+    "appeals": ("state", "received_at"),
+    "holds": ("", "held_at"),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class _Table:
-    """Rows of cells under their `head`, and the table of the words of each; without one, rows of a name, its cell and
-    that table. A cell is a value of the documents: the template says how it reads."""
+    """Rows of cells under their `head`; without one, rows of a name and its cell."""
 
     rows: Sequence[Any]
     head: Sequence[str] = ()
-    codes: Sequence[str] = ()
     title: str = ""
 
 
@@ -70,15 +58,16 @@ def _harmless(value: Any) -> Any:
         return _BAD.sub("\ufffd", value)
     if isinstance(value, Mapping):
         return {_harmless(name): _harmless(one) for name, one in value.items()}
-    return [_harmless(one) for one in value] if isinstance(value, list) else value
+    return [_harmless(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 class _Page:
     def __init__(self, contents: Contents, words: Words) -> None:
         self._contents, self._words = contents, words
-        self._doc: Mapping[str, Any] = contents.case
+        self._doc: dict[str, Any] = dict(contents.case)
         self._full = contents.form == "full"
         self._told = [_told(line) for line in contents.events]
+        self._sent = {one["id"]: one for one in self._doc["messages"]}
 
     def html(self) -> str:
         say, case_id = self._words, str(self._doc["case"]["id"])
@@ -86,227 +75,357 @@ class _Page:
             say=say,
             is_instant=_INSTANT.fullmatch,
             is_hash=_HASH.fullmatch,
-            both=self._both,
+            when=self._when,
             form=self._contents.form,
             title=_harmless(say("page", "title", case=case_id)),
             case_id=case_id if _CASE_ID.fullmatch(case_id) else "",
-            head=self._head(),
-            sections={
-                "summary": [self._summary()],
-                "clock": [self._clock()],
-                "received": self._received() or [_Table(())],
-                "items": [self._items()],
-                "review": self._review(),
-                "decisions": self._decisions() or [_Table(())],
-                "remedies": [self._remedies()],
-                "messages": [self._messages()],
-                "attempts": [self._attempts()],
-                "escalations": [self._table("step fired_at level audience", self._doc["escalations"])],
-                "views": [self._views()],
-                "events": [self._table("number at event actor facts hash", map(self._event, self._told))],
-            },
+            story=[(name, _harmless(said)) for name, said in self._story() if said],
+            items=[self._items(), *self._decided()],
+            timeline=self._table("event at actor what", self._timeline()),
+            annex=[self._codes(), self._term(), *self._checks(), self._messages(), self._hashes(), self._sums()],
+            verify=say("page", "verify", head=self._doc["audit"]["head"], length=self._doc["audit"]["length"]),
             note=" ".join([say("page", "files"), *([say("page", "unreviewed")] if say.is_draft else [])]),
         )
 
     # ---------------------------------------------------------------------------------------- building blocks
 
-    def _both(self, text: str) -> str:
-        """Both times: the one that is kept, and the one that people live by."""
+    def _when(self, text: str | None) -> str:
+        """The time that people live by, and its zone."""
         try:
-            there = local(parse_instant(text))
+            return local(parse_instant(text or "")).removesuffix(" +05:00") + " " + self._words("page", "almaty")
         except (ValueError, OverflowError):
-            return text
-        return f"{text.replace('T', ' ').replace('Z', ' UTC')}\n{there} {self._words('page', 'almaty')}"
+            return text or self._words("page", "none")
+
+    def _tell(self, name: str, **values: Any) -> str:
+        """A sentence of the first page; times among its values as people read them."""
+        told = {key: self._when(one) if key.endswith("at") else one for key, one in values.items()}
+        said = self._words("story", name, **told)
+        return said[:1].upper() + said[1:]
 
     def _fields(self, values: Mapping[str, Any], title: str = "") -> _Table:
         """A table of values by their labels."""
-        rows = [(self._words("label", name), _harmless(one), _CODES.get(name, "")) for name, one in values.items()]
-        return _Table(rows, title=title)
+        rows = [(self._words("label", name), _harmless(one)) for name, one in values.items()]
+        return _Table(rows, title=title and self._words("section", title))
 
-    def _table(self, names: str, rows: Iterable[Mapping[str, Any]]) -> _Table:
-        """A row for each document, a column for each name: `label:field@table`, of which the first alone is needed."""
-        columns = []
-        for name in names.split():
-            named, _, table = name.partition("@")
-            label, _, field = named.partition(":")
-            columns.append((label, field or label, table))
-        cells = [[_harmless(row.get(field)) for _, field, _ in columns] for row in rows]
-        return _Table(cells, [self._words("label", label) for label, _, _ in columns], [table for *_, table in columns])
+    def _table(self, names: str, rows: Iterable[Mapping[str, Any]], title: str = "") -> _Table:
+        """A row for each document, a column for each name."""
+        columns = names.split()
+        cells = [[_harmless(row.get(name)) for name in columns] for row in rows]
+        head = [self._words("label", name) for name in columns]
+        return _Table(cells, head, title and self._words("section", title))
 
-    def _answers(self, check: Mapping[str, str | None]) -> list[str]:
-        """The answered questions of a legal check, as they were asked in this language."""
-        say = self._words
-        return [
-            f"{say('question', question.name)} {say('answer', answer)}"
-            for question in QUESTIONS
-            if (answer := check.get(question.name))
-        ]
+    def _who(self, person: str | None) -> str:
+        if person is None:
+            return self._words("page", "machine")
+        number = person.removeprefix("person-")
+        return self._words("page", "person", number=number) if not self._full and number.isdigit() else person
+
+    def _code(self, table: str, code: str | None) -> str:
+        return self._words(table, code) if code else ""
+
+    def _each(self, **codes: str | None) -> str:
+        """These codes in words, each of its own table; not what there is not."""
+        return "; ".join(self._words(table, code) for table, code in codes.items() if code)
+
+    def _where(self, scope: Sequence[str] | None) -> str:
+        return self._words("page", "kz_alone") if scope in (["KZ"], ("KZ",)) else ", ".join(scope or ())
+
+    def _named(self, item: Mapping[str, Any]) -> str:
+        return str(item.get("item_id") or item["item"])
 
     def _withheld(self, value: Any) -> Any:
         return value or self._words("page", "withheld")
 
-    def _exact(self, kept: Mapping[str, Any] | None) -> list[str]:
-        """Exact bytes: where they lie, or that they are withheld."""
-        return [self._withheld(kept["file"]), *([kept["sha256"]] if kept["sha256"] else [])] if kept else []
+    # ------------------------------------------------------------------------------------------------- story
 
-    def _each(self, **codes: str | None) -> list[str]:
-        """These codes in words, each of its own table; not what there is not."""
-        return [self._words(table, code) for table, code in codes.items() if code]
+    def _story(self) -> Iterator[tuple[str, list[str]]]:
+        """What a judge asks first, each question with its sentences."""
+        yield "demanded", list(self._demanded())
+        yield "received", list(self._received())
+        yield "looked", list(self._looked())
+        yield "decided", list(self._decisions())
+        yield "done", list(self._done())
+        yield "reported", list(self._reported())
+        yield "user", list(self._users())
+        yield "remedies", list(self._remedies())
+        yield "pending", [self._state(), *(list(self._pending()) or [self._tell("nothing")])]
 
-    # ----------------------------------------------------------------------------------------------- sections
-
-    def _head(self) -> list[tuple[str, Any, str]]:
-        doc, say = self._doc, self._words
-        told = "\n".join(f"{one['seq']}: {self._withheld(one['what'])}" for one in doc["audit"]["faults"])
-        rows = {
-            "platform": doc["case"]["platform_id"],
-            "case": doc["case"]["id"],
-            "made_at": doc["made_at"],
-            "audit_head": doc["audit"]["head"],
-            "audit_length": doc["audit"]["length"],
-            "ledger_keys": doc["audit"]["ledger_keys"] or say("page", "no_ledger_key"),
-            "faults": told or say("page", "no_faults"),
-        }
-        return [(say("page", name), _harmless(value), "") for name, value in rows.items()]
-
-    def _summary(self) -> _Table:
-        case = self._doc["case"]
-        names = (
-            "notice_id authority_id reference_number revision state kind category source authenticity channel flags "
-            "entered_by received_at due_at requested_due_at decided_at closed_at lift_due_at"
+    def _demanded(self) -> Iterator[str]:
+        case, notice = self._doc["case"], self._doc["notice"] or {}
+        names = notice.get("authority_name") or {}
+        name = names.get(self._words.lang) or next(iter(names.values()), case["authority_id"])
+        kind = self._code("authority_type", notice.get("authority_type")) or case["authority_id"]
+        number = case["reference_number"] or self._words("page", "withheld")
+        yield self._tell(
+            "demanded",
+            authority=name,
+            type=kind,
+            kind=self._code("value", case["kind"]),
+            number=number,
+            notice=case["notice_id"],
+            revision=case["revision"],
         )
-        told = {name: case[name] for name in names.split()}
-        return self._fields({**told, "erased_at": self._doc["erased_at"]})
+        if body := notice.get("originating_body"):
+            yield self._tell("originating", body=body)
+        if notice.get("requested"):
+            asked = self._code("action", notice["requested"])
+            yield self._tell("asked", action=asked, items=len(self._doc["items"]))
+        yield self._tell("category", category=self._code("category", case["category"]))
+        laws = "; ".join(notice.get("legal_basis") or ())
+        yield self._tell("law", laws=laws) if laws else self._tell("law_withheld")
+        for said in (notice.get("statement_of_reasons") or ())[:1]:
+            yield self._tell("because", reasons=_short(said["text"]))
 
-    def _clock(self) -> _Table:
-        clock = self._doc["clock"]
-        told = {name: value["utc"] if isinstance(value, dict) else value for name, value in clock.items()}
-        names = "received_at due_at requested_due_at unpaused_due_at decide_left_s receipt_left_s late paused"
-        return self._fields({name: told[name] for name in names.split()})
+    def _received(self) -> Iterator[str]:
+        case, clock, term = self._doc["case"], self._doc["clock"], self._doc["term"]
+        origin = self._code("authenticity", case["authenticity"])
+        yield self._tell("came", at=case["received_at"], source=self._code("source", case["source"]), origin=origin)
+        if case["entered_by"]:
+            yield self._tell("entered", person=self._who(case["entered_by"]))
+        if term is None:
+            yield self._tell("term_unknown", policy=case["policy"], due_at=case["due_at"])
+        else:
+            many = "hours" if term["hours"] is not None else "working_days"
+            source, length = term["source"], self._words("page", many, many=term[many])
+            told = "term_verified" if source["verified"] else "term_unverified"
+            values = {name: source[name] or "" for name in ("act", "article", "verified_by", "verified_on")}
+            yield self._tell(told, length=length, due_at=case["due_at"], policy=case["policy"], **values)
+        if case["requested_due_at"]:
+            yield self._tell("wished", at=case["requested_due_at"])
+        if clock["due_at"] != clock["unpaused_due_at"]:
+            yield self._tell("paused", at=clock["due_at"]["utc"])
+        if case["closed_at"]:
+            yield self._tell("late" if clock["late"] else "in_time")
 
-    def _received(self) -> list[_Table]:
-        tables = []
-        for one in self._doc["received"]:
-            names = "sender message_id source received_at at_receipt"
-            told = {name: one[name] for name in names.split()}
-            told["verification"] = one["verification"]["result"]
-            told["body"], told["sha256"] = self._withheld(one["body"]["file"]), one["body"]["sha256"]
-            if "entered_by" in one:
-                told["entered_by"] = one["entered_by"]
-            said = one["said"] or {}
-            names = "reference_number legal_basis requested_action territorial_scope signatory statement_of_reasons"
-            told |= {name: said[name] for name in names.split() if said.get(name) is not None}
-            tables.append(self._fields(told, _harmless(f"{one['number']}. {one['type']}")))
-        return tables
+    def _looked(self) -> Iterator[str]:
+        for one in self._doc["legal_checks"]:
+            yield self._tell("checked", person=self._who(one["answered_by"]), at=one["answered_at"])
+        for one in self._doc["content"]:
+            found = self._words("page", "there" if one["available"] else "not_there")
+            told = {"person": self._who(one["seen_by"]), "at": one["seen_at"], "item": self._named(one)}
+            yield self._tell("looked", **told, found=found)
+
+    def _decisions(self) -> Iterator[str]:
+        for one in self._doc["decisions"]:
+            who, version = self._who(one["proposed_by"]), one["version"]
+            yield self._tell("proposed", version=version, person=who, at=one["proposed_at"], what=self._judged(one))
+            if reasons := dict.fromkeys(item["reasons"] for item in one["items"] if item.get("reasons")):
+                yield self._tell("reasons", reasons=_short(" / ".join(reasons)))
+            rules = "; ".join(says(one["second_person"], self._words))
+            yield self._tell("second", rules=rules) if rules else self._tell("no_second")
+            if one["sent_back_at"]:
+                yield self._tell(
+                    "sent_back", version=version, person=self._who(one["sent_back_by"]), at=one["sent_back_at"]
+                )
+                if one.get("sent_back_because"):
+                    yield self._tell("reasons", reasons=_short(one["sent_back_because"]))
+            if one["approved_at"]:
+                yield self._tell("approved", person=self._who(one["approved_by"]), at=one["approved_at"])
+            if one["undone_at"]:
+                yield self._tell("undone", version=version, person=self._who(one["undone_by"]), at=one["undone_at"])
+            if not (one["decided_at"] or one["sent_back_at"] or one["approved_at"]):
+                yield self._tell("not_decided", version=version)
+        if not self._doc["decisions"]:
+            yield self._tell("no_decision")
+
+    def _judged(self, decision: Mapping[str, Any]) -> str:
+        """What a decision says, items of which it says the same together."""
+        found: dict[str, list[str]] = {}
+        for one in decision["items"]:
+            wording = one.get("wording") or {}
+            code = one.get("refusal_code") or wording.get("refusal_code")
+            said = self._each(finding=one["finding"], action=one["action"], ground=one["ground"], refusal_code=code)
+            found.setdefault(said, []).append(self._named(one))
+        return "; ".join(
+            f"{self._words('page', 'items', items=', '.join(names))}: {said}" for said, names in found.items()
+        )
+
+    def _done(self) -> Iterator[str]:
+        for one in self._doc["items"]:
+            state, action = self._code("status", one["status"]), self._code("action", one["measure"] or one["action"])
+            told = {"item": self._named(one), "state": state}
+            if one["effective_at"]:
+                yield self._tell("done", **told, action=action, at=one["effective_at"], where=self._where(one["scope"]))
+            else:
+                yield self._tell("not_done", **told)
+
+    def _reported(self) -> Iterator[str]:
+        for one in self._doc["messages"]:
+            if one["kind"] in ("acknowledgement", "clarification", "report"):
+                told = {"kind": self._code("kind", one["kind"]), "made_at": one["created_at"]}
+                receipted = one["receipt"] is not None
+                at = one["settled_at"] if receipted else one["begun_at"]
+                told |= {"at": at, "state": self._code("message", one["state"])}
+                yield self._tell("receipted" if receipted else "sent", **told)
+
+    def _users(self) -> Iterator[str]:
+        for one in self._doc["user_notices"]:
+            told = {"item": self._named(one), "kind": self._code("telling", one["kind"])}
+            state = self._code("remedy_state", one["state"])
+            yield self._tell("user", **told, state=state, at=one["sent_at"] or one["due_at"])
+        if not self._doc["user_notices"]:
+            yield self._tell("no_user")
+
+    def _remedies(self) -> Iterator[str]:
+        for name, (field, since) in _REMEDIES.items():
+            for one in self._doc[name]:
+                state = one.get(field) or "open"
+                if name == "suspensions":
+                    state = "confirmed" if one["confirmed_by"] else "unconfirmed"
+                said = self._code("remedy_state", state) if field or name == "suspensions" else ""
+                yield self._tell("remedy", remedy=self._code("remedy", name), at=one[since], state=said).rstrip(" :—")
+
+    def _state(self) -> str:
+        return self._tell("state", state=self._code("state", self._doc["case"]["state"]))
+
+    def _pending(self) -> Iterator[str]:
+        for one in self._doc["messages"]:
+            if one["state"] not in ("done", "voided") and one["kind"] != "page":
+                kind, state = self._code("kind", one["kind"]), self._code("message", one["state"])
+                yield self._tell("pending", what=kind, state=state)
+        for one in self._doc["appeals"]:
+            if one["state"] == "open":
+                what, state = self._code("remedy", "appeals"), self._code("remedy_state", "open")
+                yield self._tell("pending", what=what, state=state)
+
+    # ------------------------------------------------------------------------------------------------- items
 
     def _items(self) -> _Table:
         """In the full form with what each points at."""
         points = ("url", "object_id", "account_ref")
         rows = [
-            {**item, "does": item["measure"] or item["action"], "object": [item[n] for n in points if item.get(n)]}
-            for item in self._doc["items"]
+            {
+                "item_id": self._named(one),
+                "status": self._code("status", one["status"]),
+                "action": self._code("action", one["measure"] or one["action"]),
+                "ground": self._code("ground", one["ground"]),
+                "scope": self._where(one["scope"]),
+                "effective_at": one["effective_at"],
+                "object": [one[name] for name in points if one.get(name)],
+            }
+            for one in self._doc["items"]
         ]
-        names = "item_id status@status action:does@action ground@ground scope effective_at"
-        return self._table(names + " object" * self._full, rows)
+        return self._table("item_id status action ground scope effective_at" + " object" * self._full, rows)
 
-    def _review(self) -> list[_Table]:
-        checks = [{**one, "answered": self._answers(one["answers"])} for one in self._doc["legal_checks"]]
-        withheld = self._words("page", "withheld")
-        looks = [{"digest": withheld, **one, "found": one["fault"] or one["available"]} for one in self._doc["content"]]
-        checked = self._table("version revision at:answered_at actor:answered_by legal_check:answered", checks)
-        seen = self._table("item_id at:seen_at actor:seen_by available:found digest", looks)
-        return [checked, seen] if looks else [checked]
-
-    def _decisions(self) -> list[_Table]:
-        tables = []
+    def _decided(self) -> Iterator[_Table]:
+        """What each version says of each item."""
         for one in self._doc["decisions"]:
-            names, asked = "proposed_by proposed_at approved_by approved_at", one["second_person"]
-            told = {name: one[name] for name in names.split()}
-            told |= {"asked_for_by": says(asked, self._words), "policy": asked["policy"]}
-            if one["digest"]:
-                told["digest"] = one["digest"]
-            check = one["legal_check"]
-            if isinstance(check, dict):
-                check = self._answers(check)
-            told |= {"legal_check": check, "body": self._withheld(one["body"]["file"])}
-            tables.append(self._fields(told, _harmless(f"{self._words('label', 'version')} {one['version']}")))
-            tables.append(self._decided(one["items"]))
-        return tables
+            rows = []
+            for item in one["items"]:
+                wording = item.get("wording") or {}
+                code = item.get("refusal_code") or wording.get("refusal_code")
+                texts = [said["text"] for said in wording.get("statement_of_reasons") or ()]
+                rows.append(
+                    {
+                        "item_id": self._named(item),
+                        "finding": self._code("finding", item["finding"]),
+                        "outcome": self._each(outcome=item.get("outcome") or wording.get("outcome"), refusal_code=code),
+                        "reasons": item.get("reasons"),
+                        "wording": texts,
+                    }
+                )
+            made = self._table("item_id finding outcome" + " reasons wording" * self._full, rows)
+            yield _Table(made.rows, made.head, f"{self._words('label', 'version')} {one['version']}")
 
-    def _decided(self, items: Any) -> _Table:
-        rows = []
-        for item in items:
-            wording = item.get("wording") or {}
-            refusal = item.get("refusal_code") or wording.get("refusal_code")
-            told = self._each(outcome=item.get("outcome") or wording.get("outcome"), refusal_code=refusal)
-            rows.append({**item, "told": told, "reasoned": wording.get("statement_of_reasons")})
-        names = "item_id finding@finding action@action ground@ground outcome:told"
-        return self._table(names + " reasons wording:reasoned" * self._full, rows)
+    # ---------------------------------------------------------------------------------------------- timeline
 
-    def _remedies(self) -> _Table:
-        """Contests, suspensions, instructions, appeals, user notices, legal holds; in the full form what was said."""
-        rows = []
-        for name, columns in _REMEDIES.items():
-            for one in self._doc[name]:
-                row = {"type": name, "words": one.get("words")}
-                row |= {label: one.get(column) for label, column in zip(_REMEDY, columns, strict=True)}
-                if name == "suspensions":
-                    row["until"] = one["ended_at"] or one["until_at"]
-                    row["status"] = "confirmed" if one["confirmed_by"] else "unconfirmed"
-                if name == "user_notices":
-                    row["at"] = one["sent_at"] or one["due_at"]
-                rows.append(row)
-        names = "type@remedy " + " ".join(f"{label}@remedy_state" for label in _REMEDY)
-        return self._table(names + " facts:words" * self._full, rows)
+    def _timeline(self) -> Iterator[dict[str, Any]]:
+        for on in self._told:
+            said = [f"{self._words('verb', on['kind'])}{self._about(on)}", *self._written(on)]
+            at = local(on["at"]).removesuffix(" +05:00")
+            yield {"event": on["seq"], "at": at, "actor": self._who(on["actor"]), "what": "\n".join(said)}
+
+    def _about(self, on: Mapping[str, Any]) -> str:
+        """Of what an event speaks, in words."""
+        data, found = on["data"], list[str]()
+        if (sent := self._sent.get(data.get("message", ""))) is not None:
+            found.append(self._code("kind", sent["kind"]))
+        if item := data.get("item") or (sent or {}).get("item"):
+            found.append(self._words("page", "item", item=item))
+        if version := data.get("decision"):
+            found.append(f"{self._words('label', 'version')} {version}")
+        for flag in data.get("flags", ()) if on["kind"] == "flagged" else ():
+            found.append(self._code("flag", flag.partition(":")[0]))
+        found += [self._code("step", step) for step in data.get("steps", ())]
+        if on["kind"] == "disclosed":
+            found.append(self._words("page", f"{data['form']}_form"))
+        return f": {', '.join(found)}" if found else ""
+
+    def _written(self, on: Mapping[str, Any]) -> Iterator[str]:
+        """What a person wrote, in the full form; of what lies elsewhere in the pack the file is told there."""
+        for name in on["data"].get("parts", ()):
+            path = str((on["parts"].get(name) or {}).get("file") or "")
+            if path.startswith(WORDS):
+                yield f"«{self._contents.exact[path].decode('utf-8', 'replace')}»"
+
+    # ------------------------------------------------------------------------------------------------- annex
+
+    def _codes(self) -> _Table:
+        case, audit = self._doc["case"], self._doc["audit"]
+        names = "platform_id id notice_id authority_id revision state kind category source authenticity channel"
+        lost = [f"{one['seq']}: {one['what']}" for one in audit["faults"]]
+        told = {
+            "codes": ", ".join(f"{name}={case[name]}" for name in names.split()),
+            "flags": [f"{self._code('flag', flag.partition(':')[0])} ({flag})" for flag in case["flags"]],
+            "made_at": self._doc["made_at"],
+            "policy": case["policy"],
+            "ledger_keys": audit["ledger_keys"] or self._words("page", "no_ledger_key"),
+            "faults": lost or self._words("page", "no_faults"),
+            "erased_at": self._doc["erased_at"],
+        }
+        return self._fields(told, "codes")
+
+    def _term(self) -> _Table:
+        term = self._doc["term"] or {"source": {}}
+        source = term["source"]
+        names = ("act", "article", "url", "note")
+        return self._fields({name: source.get(name) for name in names} if source else {}, "term")
+
+    def _checks(self) -> Iterator[_Table]:
+        for one in self._doc["legal_checks"]:
+            asked = [(question.name, one["answers"].get(question.name)) for question in QUESTIONS]
+            rows = [(self._code("question", name), self._code("answer", said)) for name, said in asked if said]
+            yield _Table(
+                rows, title=f"{self._words('section', 'review')}: {self._words('label', 'version')} {one['version']}"
+            )
 
     def _messages(self) -> _Table:
         rows = [
             {
-                **one,
-                "type": [*self._each(kind=one["kind"]), *([one["item_id"]] if one["item_id"] else [])],
-                "at": one["settled_at"] or one["created_at"],
+                "number": one["number"],
+                "type": self._code("kind", one["kind"]) + (f" {self._named(one)}" if one["item"] else ""),
+                "at": one["created_at"],
+                "status": self._code("message", one["state"]),
                 "body": self._exact(one["body"]),
                 "receipt": self._exact(one["receipt"]),
             }
-            for one in self._doc["messages"]
+            for one in [*self._doc["received"], *self._doc["messages"]]
+            if "kind" in one and one["kind"] != "page"
         ]
-        return self._table("number type status:state@message at body receipt", rows)
+        return self._table("number type at status body receipt", rows, "messages")
 
-    def _attempts(self) -> _Table:
+    def _exact(self, kept: Mapping[str, Any] | None) -> list[str]:
+        """Exact bytes: where they lie, or that they are withheld."""
+        return [self._withheld(kept["file"]), *([kept["sha256"]] if kept["sha256"] else [])] if kept else []
+
+    def _hashes(self) -> _Table:
+        return self._table("event hash", ({"event": on["seq"], "hash": on["hash"]} for on in self._told), "events")
+
+    def _sums(self) -> _Table:
         rows = [
-            {**tried, "message_id": message["number"]}
-            for message in self._doc["messages"]
-            for tried in message["attempts"]
+            {"body": one["body"]["file"], "type": one["type"], "hash": one["body"]["sha256"], "at": one["received_at"]}
+            for one in self._doc["received"]
         ]
-        return self._table("message_id number started_at ended_at result" + " detail" * self._full, rows)
+        return self._table("type at body hash", ({**row, "body": self._withheld(row["body"])} for row in rows), "came")
 
-    def _views(self) -> _Table:
-        seen = [self._event(event) for event in self._told if event["kind"] in ("viewed", "disclosed")]
-        return self._table("at event actor facts", seen)
 
-    def _event(self, event: Mapping[str, Any]) -> dict[str, Any]:
-        facts = {name: value for name, value in event["data"].items() if name != "parts"}
-        told = [json.dumps(facts, ensure_ascii=False, sort_keys=True)] if facts else []
-        told += [f"{name}: {self._word(event['parts'].get(name))}" for name in event["data"].get("parts", ())]
-        return {
-            **event,
-            "number": event["seq"],
-            "at": local(event["at"]),
-            "event": self._words("verb", event["kind"]),
-            "facts": "\n".join(told),
-        }
-
-    def _word(self, part: Mapping[str, Any] | None) -> str:
-        """What was written; of what lies elsewhere in the pack, where."""
-        path = str(part["file"] or "") if part else ""
-        if not path.startswith(WORDS):
-            return str(self._withheld(path))
-        return self._contents.exact[path].decode("utf-8", "replace")
+def _short(text: str) -> str:
+    return text if len(text) <= _LONG else f"{text[:_LONG]} …"
 
 
 def _told(line: Mapping[str, Any]) -> dict[str, Any]:
     """An event as its line has it, and who acted."""
     said, people = json.loads(line["content"]), line.get("people")
     number = said["by"][0]
-    actor = SYSTEM.id if not number else json.loads(people)["id"] if people else f"person-{number}"
+    actor = None if not number else json.loads(people)["id"] if people else f"person-{number}"
     return {**said, "actor": actor, "hash": line["hash"], "parts": line["parts"]}

@@ -8,46 +8,45 @@ import io
 import json
 import zipfile
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
-from kz_compliance_sdk.domain import proofs, review_policy
+from kz_compliance_sdk.domain import review_policy
 from kz_compliance_sdk.domain.actor import Actor, Stamp
 from kz_compliance_sdk.domain.case import Case
-from kz_compliance_sdk.domain.change import Change, InboxRow
-from kz_compliance_sdk.domain.notice import Sanction
-from kz_compliance_sdk.domain.received import received_in
+from kz_compliance_sdk.domain.change import Change
+from kz_compliance_sdk.domain.fold import Chain
+from kz_compliance_sdk.domain.policy import Policy, policy_text
 from kz_compliance_sdk.domain.review_policy import Form
-from kz_compliance_sdk.domain.running_time import clock_of
-from kz_compliance_sdk.domain.values import Json, canonical, instant_text
+from kz_compliance_sdk.domain.values import Json, canonical, document_in
 from kz_compliance_sdk.domain.words import LANGUAGES, Words, words
-from kz_compliance_sdk.errors import InvalidInput, NotAuthentic, NotFound, Unreadable
-from kz_compliance_sdk.evidence.dossier import Contents, Dossier, Received, Said, contents
+from kz_compliance_sdk.errors import InvalidInput, NotFound
+from kz_compliance_sdk.evidence.dossier import Contents, contents, handed_on
 from kz_compliance_sdk.evidence.page import rendered
 from kz_compliance_sdk.ports import Store, Tx
-from kz_compliance_sdk.wire.signature import KeyRing, SigningKey, verify
-from kz_compliance_sdk.wire.v1 import read_message
+from kz_compliance_sdk.wire.signature import SigningKey
 
 
 class Evidence:
     """The views and the evidence packs of one platform's cases.
 
     `prove` gives what shows a case's place in a checkpoint: its `leaf` as text, the leaf's `index`, the `path` to the
-    root (hex), and the `checkpoint`. It raises NotFound while there is none.
+    root (hex), and the `checkpoint`. It raises NotFound while there is none. `target_uri` turns the raw target of a
+    request into the address that its sender signed.
     """
 
     def __init__(
         self,
         store: Store,
         platform_id: str,
-        ring: KeyRing,
+        policy: Policy,
         *,
         target_uri: Callable[[str], str],
-        entropy: Callable[[int], bytes],
         prove: Callable[[str], Mapping[str, Json]] | None = None,
     ) -> None:
-        self._store, self._platform, self._ring = store, platform_id, ring
-        self._target_uri, self._entropy, self._prove = target_uri, entropy, prove
+        self._store, self._platform, self._policy = store, platform_id, policy
+        self._target_uri, self._prove = target_uri, prove
 
     def record_view(self, actor: Actor, case_id: str) -> bool:
         """Record that a person looked at a case; False if a view of theirs from a moment ago stands for this one too.
@@ -61,7 +60,7 @@ class Evidence:
         return True
 
     def take(self, actor: Actor, case_id: str, form: Form, lang: str, reason: str) -> Contents:
-        """What a pack of this form holds. That it was taken is its last event.
+        """What a pack of this form holds. That it was taken is one of its events.
 
         Raises NotFound, NotAllowed, and InvalidInput for a full pack without a reason.
         """
@@ -69,29 +68,18 @@ class Evidence:
         def work(tx: Tx, stamp: Stamp) -> tuple[Change, Case]:
             return review_policy.disclose(tx.case(case_id), form, lang, reason, stamp=stamp)
 
-        made_at = self._write(actor, work)
-        records = self._store.queries(self._platform).records(case_id)
-        came = received_in(records.stream, records.chain.words, records.repeats)
-        return contents(
-            Dossier(
-                records=records,
-                received=tuple(self._received(row, made_at) for row in sorted(came, key=_in_order)),
-                clock=clock_of(records.case, records.messages, made_at),
-                faults=proofs.check(records),
-                made_at=made_at,
-                checkpoint=self._checkpoint(case_id),
-            ),
-            form,
-        )
+        self._write(actor, work)
+        chain = handed_on(self._store.queries(self._platform).records(case_id).chain, form)
+        policy = self._policy if self._policy.version == chain.stream.case.policy else None
+        made = contents(chain, form, policy)
+        return replace(made, checkpoint=self._checkpoint(case_id), targets=self._targets(chain))
 
-    def _write(self, actor: Actor, step: Callable[[Tx, Stamp], tuple[Change, Case]]) -> int:
-        """The time of the step, UTC seconds."""
-
-        def work(tx: Tx) -> tuple[Change, int]:
+    def _write(self, actor: Actor, step: Callable[[Tx, Stamp], tuple[Change, Case]]) -> None:
+        def work(tx: Tx) -> tuple[Change, None]:
             change, _ = step(tx, tx.stamp(actor))
-            return change, tx.now
+            return change, None
 
-        return self._store.submit(self._platform, work).result()
+        self._store.submit(self._platform, work).result()
 
     def _checkpoint(self, case_id: str) -> Mapping[str, Json] | None:
         """What proves the case's place among all cases; None while no checkpoint holds it."""
@@ -100,46 +88,10 @@ class Evidence:
         except NotFound:
             return None
 
-    def _received(self, row: InboxRow, now: int) -> Received:
-        said: Said | None
-        try:
-            data = read_message(row.body).data
-            said = None if isinstance(data, Sanction) else data
-        except Unreadable:
-            said = None
-        return Received(row, said, self._verification(row, now))
-
-    def _verification(self, row: InboxRow, now: int) -> dict[str, Json]:
-        """What the signature comes to with the keys of today. Intake has judged it once, with those of its day."""
-        if row.source == "typed":
-            return {"result": "typed"}
-        if not row.body:
-            return {"result": "erased"}
-        try:
-            proof = json.loads(row.proof)
-            headers = [(str(name), str(value)) for name, value in proof["headers"]]
-            target = self._target_uri(str(proof["target"]))
-            verified = verify(self._ring, "POST", target, headers, row.body, now)
-        except NotAuthentic as error:
-            return {"result": "not_proved", "reason": error.code}
-        except (ValueError, TypeError, LookupError):
-            return {"result": "not_proved", "reason": "proof_unreadable"}
-        key = self._ring.get(verified.key_id)
-        public = base64.b64encode(key.material).decode("ascii") if key and key.algorithm == "ed25519" else None
-        return {
-            "result": "proved",
-            "key_id": verified.key_id,
-            "public_key": public,
-            "sender": verified.sender,
-            "profile": verified.profile,
-            "signed_at": instant_text(verified.signed_at),
-            "target": target,
-            "key_expired": verified.key_expired,
-        }
-
-
-def _in_order(row: InboxRow) -> tuple[int, str, str]:
-    return row.received_at, row.message_id, row.body_sha256
+    def _targets(self, chain: Chain) -> dict[str, str]:
+        """The addresses that the senders of signed messages signed, by the raw targets that their proofs name."""
+        proofs = (document_in(part.data) for (_, name), part in sorted(chain.parts.items()) if name == "proof")
+        return {str(said["target"]): self._target_uri(str(said["target"])) for said in proofs if "target" in said}
 
 
 # --------------------------------------------------------------------------------------------------------------- pack
@@ -148,7 +100,7 @@ def _in_order(row: InboxRow) -> tuple[int, str, str]:
 # The same contents give the same bytes on every machine: files are stored and not compressed, in order, with one time.
 
 
-FORMAT: Final = "kz-compliance/evidence/v1"
+FORMAT: Final = "kz-compliance/evidence/v2"
 MANIFEST: Final = "manifest.json"
 SIGNATURE: Final = "manifest.sig.json"
 SIGNED: Final = b"kz-compliance/evidence-manifest/v1\n"
@@ -170,50 +122,65 @@ def check_lang(lang: str) -> None:
 def packed(contents: Contents, lang: str, key: SigningKey | None) -> bytes:
     """The zip, in a language that `check_lang` lets pass. `key` is the platform's Ed25519 key; without one the pack
     says that it is not signed."""
-    say = words(lang, *SUBJECTS)
-    files: dict[str, bytes] = dict(contents.exact)
-    files["case.json"] = _document(contents.case, indent=1)
-    files["events.jsonl"] = b"".join(_document(event) + b"\n" for event in contents.events)
-    if contents.checkpoint is not None:
-        files["checkpoint.json"] = _document(contents.checkpoint, indent=1)
-    files["report.html"] = rendered(contents, say).encode("utf-8", "replace")
-    files["README.txt"] = _readme(contents, say, key).encode("utf-8", "replace")
-    manifest = canonical(_manifest(contents, lang, key, files))
-    files[MANIFEST] = manifest
+    files = documents(contents, lang, key.key_id if key is not None else None)
+    files[MANIFEST] = manifest(contents, lang, signed_by(key), f"kz-compliance-sdk {_version()}", files)
     if key is not None:
-        value = base64.b64encode(key.private_key().sign(SIGNED + manifest)).decode("ascii")
+        value = base64.b64encode(key.private_key().sign(SIGNED + files[MANIFEST])).decode("ascii")
         files[SIGNATURE] = canonical({"key_id": key.key_id, "alg": "ed25519", "value": value})
     return zipped(files)
 
 
-def _manifest(contents: Contents, lang: str, key: SigningKey | None, files: Mapping[str, bytes]) -> Json:
+def documents(contents: Contents, lang: str, key_id: str | None) -> dict[str, bytes]:
+    """Every file that a manifest names. It follows from the contents, the language and the id of the key alone, so that
+    whoever holds a pack makes it again."""
+    say = words(lang, *SUBJECTS)
+    files: dict[str, bytes] = dict(contents.exact)
+    files["case.json"] = _document(contents.case, indent=1)
+    files["events.jsonl"] = b"".join(_document(event) + b"\n" for event in contents.events)
+    if contents.policy is not None:
+        files["policy.json"] = policy_text(contents.policy)
+    if contents.checkpoint is not None:
+        files["checkpoint.json"] = _document(contents.checkpoint, indent=1)
+    files["report.html"] = rendered(contents, say).encode("utf-8", "replace")
+    files["README.txt"] = _readme(contents, say, key_id).encode("utf-8", "replace")
+    return files
+
+
+def signed_by(key: SigningKey | None) -> Json:
+    """What a manifest says of the key that signs it."""
+    if key is None:
+        return None
+    public = hashlib.sha256(key.verification_material()).hexdigest()
+    return {"key_id": key.key_id, "alg": "ed25519", "public_key_sha256": public}
+
+
+def manifest(contents: Contents, lang: str, signed_by: Json, software: str, files: Mapping[str, bytes]) -> bytes:
+    """The list of these files, and what the pack says of itself."""
     case: Any = contents.case
-    return {
-        "format": FORMAT,
-        "form": contents.form,
-        "lang": lang,
-        "platform_id": case["case"]["platform_id"],
-        "case_id": case["case"]["id"],
-        "made_at": case["made_at"],
-        "audit_head": case["audit"]["head"],
-        "audit_length": case["audit"]["length"],
-        "software": f"kz-compliance-sdk {_version()}",
-        "signed_by": None
-        if key is None
-        else {
-            "key_id": key.key_id,
-            "alg": "ed25519",
-            "public_key_sha256": hashlib.sha256(key.verification_material()).hexdigest(),
-        },
-        "files": [
-            {"path": path, "size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-            for path, data in sorted(files.items())
-        ],
-    }
+    return canonical(
+        {
+            "format": FORMAT,
+            "form": contents.form,
+            "lang": lang,
+            "platform_id": case["case"]["platform_id"],
+            "case_id": case["case"]["id"],
+            "made_at": case["made_at"],
+            "audit_head": case["audit"]["head"],
+            "audit_length": case["audit"]["length"],
+            "software": software,
+            "signed_by": signed_by,
+            "targets": dict(contents.targets),
+            "files": [
+                {"path": path, "size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+                for path, data in sorted(files.items())
+            ],
+        }
+    )
 
 
 def zipped(files: Mapping[str, bytes]) -> bytes:
-    """These files in one zip: the manifest first, then by path."""
+    """These files in one zip, the manifest first, then by path. There is no other zip of them that is a pack: between,
+    before and behind its entries stands nothing, and nothing of an entry can be chosen."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
         for path in sorted(files, key=lambda path: (path not in (MANIFEST, SIGNATURE), path)):
@@ -224,9 +191,9 @@ def zipped(files: Mapping[str, bytes]) -> bytes:
     return out.getvalue()
 
 
-def _readme(contents: Contents, say: Words, key: SigningKey | None) -> str:
+def _readme(contents: Contents, say: Words, key_id: str | None) -> str:
     case: Any = contents.case
-    signed = say("readme", "unsigned") if key is None else say("readme", "signed", key=key.key_id)
+    signed = say("readme", "unsigned") if key_id is None else say("readme", "signed", key=key_id)
     return say(
         "readme",
         "text",

@@ -14,7 +14,7 @@ from typing import Any
 from kz_compliance_sdk.desk import ComplianceDesk
 from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.values import canonical
-from kz_compliance_sdk.evidence.taking import MANIFEST, SIGNATURE, SIGNED, zipped
+from kz_compliance_sdk.evidence.taking import MANIFEST, SIGNATURE, SIGNED, _document, zipped
 from kz_compliance_sdk.evidence.verify_pack import read_key, verified
 from kz_compliance_sdk.testing import builders, keys
 from kz_compliance_sdk.testing.enforcer import RecordingEnforcer
@@ -152,6 +152,11 @@ def edited(pack: bytes, path: str, change: Callable[[bytes], bytes]) -> dict[str
     changed = change(files[path])
     assert changed != files[path]
     return {**files, path: changed}
+
+
+def written(case: Any) -> bytes:
+    """`case.json` as a pack holds it."""
+    return _document(case, indent=1)
 
 
 def codes(pack: bytes, public: str | None = None) -> list[str]:

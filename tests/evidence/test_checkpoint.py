@@ -16,6 +16,7 @@ from tests.evidence.scene import (
     document,
     opened,
     signed_anew,
+    written,
 )
 
 
@@ -42,7 +43,7 @@ def _proved(at: Scene, case_id: str, seq: int, leaves: int = 7, index: int = 4) 
         "leaf": leaf,
         "index": index,
         "path": steps,
-        "checkpoint": {"size": leaves, "root": root(hashes).hex()},
+        "checkpoint": {"size": leaves, "root": root(hashes).hex(), "platform": "social"},
     }
 
 
@@ -56,11 +57,12 @@ def test_a_checkpoint_lies_in_the_pack_where_there_is_one(at: Scene, leaves: int
     assert document(pack, "checkpoint.json") == proof
     assert verified(pack, None).problems == []
     for change in (
-        {"checkpoint": {"size": leaves, "root": "0" * 64}},
+        {"checkpoint": {**proof["checkpoint"], "root": "0" * 64}},
+        {"checkpoint": {**proof["checkpoint"], "platform": "another"}},
         {"leaf": proof["leaf"].replace('"seq": 1', '"seq": 2')},
         {"leaf": proof["leaf"].replace("case/", "case/0")},
     ):
-        wrong = signed_anew({**opened(pack), "checkpoint.json": json.dumps({**proof, **change}).encode()})
+        wrong = signed_anew({**opened(pack), "checkpoint.json": written({**proof, **change})})
         assert {problem.code for problem in verified(wrong, None).problems} == {"checkpoint"}
 
 
@@ -77,7 +79,7 @@ def test_a_leaf_in_another_place_than_it_says_is_no_proof(
     at.desk._evidence._prove = lambda _case_id: proof
     pack = at.desk.evidence(HEAD, case_id)
     moved = {**proof, "index": said, "checkpoint": {**proof["checkpoint"], "size": size}}
-    wrong = signed_anew({**opened(pack), "checkpoint.json": json.dumps(moved).encode()})
+    wrong = signed_anew({**opened(pack), "checkpoint.json": written(moved)})
     assert {problem.code for problem in verified(wrong, None).problems} == {"checkpoint"}
 
 

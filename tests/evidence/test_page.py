@@ -14,16 +14,32 @@ import pytest
 from markupsafe import escape
 
 from kz_compliance_sdk.domain.clock import local
+from kz_compliance_sdk.domain.decision import Action, Finding
 from kz_compliance_sdk.domain.events import KINDS
 from kz_compliance_sdk.domain.events.arrivals import Joined, Lodged, Sanctioned
-from kz_compliance_sdk.domain.events.base import ObjectEvent
+from kz_compliance_sdk.domain.events.base import Authenticity, ObjectEvent, Source
 from kz_compliance_sdk.domain.events.office import Alerted, Checkpointed, HandedOut, LedgerKeyRetired, Published
-from kz_compliance_sdk.domain.notice import NoticeKind
+from kz_compliance_sdk.domain.flags import FLAG_MEANINGS
+from kz_compliance_sdk.domain.fold import (
+    AppealState,
+    ItemStatus,
+    MessageKind,
+    MessageState,
+    UserNoticeKind,
+    UserNoticeStatus,
+)
+from kz_compliance_sdk.domain.notice import AuthorityType, NoticeKind, RequestedAction
+from kz_compliance_sdk.domain.policy import kz_policy
+from kz_compliance_sdk.domain.report import Ground, Outcome, RefusalCode
+from kz_compliance_sdk.domain.transitions import CaseState
 from kz_compliance_sdk.domain.words import LANGUAGES, Lang, words
 from kz_compliance_sdk.evidence.taking import SUBJECTS, packed
+from kz_compliance_sdk.ports import Told
+from kz_compliance_sdk.testing import builders
 from tests.catalogues import SOURCES, tables
 from tests.evidence.scene import (
     HEAD,
+    LEAD,
     Scene,
     full,
     key,
@@ -61,10 +77,12 @@ def test_the_page_stands_alone_and_is_readable(at: Scene, lang: str) -> None:
         assert "url(" not in page
         assert "@import" not in page
         assert ("html", {"lang": lang}) in outline.tags
-        assert (names.count("h1"), names.count("h2"), names.count("section")) == (1, 12, 12)
+        assert (names.count("h1"), names.count("h2"), names.count("section")) == (1, 4, 4)
         assert all(attrs.get("scope") in ("col", "row") for tag, attrs in outline.tags if tag == "th")
         assert "@page{size:A4" in page
         assert "thead{display:table-header-group}" in page
+        places = [page.index(f'id="{name}"') for name in ("story", "items", "timeline", "annex")]
+        assert places == sorted(places)
         assert "\u200b" not in page
         assert case_id in page
 
@@ -76,9 +94,11 @@ def test_every_heading_and_label_is_a_word_of_the_catalogue(at: Scene) -> None:
     said = tables("ru", "evidence")
     outline = _Outline()
     outline.feed(opened(full(at, case_id, "ru"))["report.html"].decode())
-    told = {tag: [text for of, text in outline.texts if of == tag and text.strip()] for tag in ("h2", "th")}
-    assert told["h2"] == list(said["section"].values())
-    assert [text for text in told["th"] if text not in {*said["label"].values(), *said["page"].values()}] == []
+    told = {tag: [text for of, text in outline.texts if of == tag and text.strip()] for tag in ("h2", "dt", "th")}
+    assert told["h2"] == [said["section"][name] for name in ("story", "items", "timeline", "annex")]
+    assert {*told["dt"]} <= {*said["asked"].values()}
+    questions = tables("ru", "cases")["question"].values()
+    assert [text for text in told["th"] if text not in {*said["label"].values(), *questions}] == []
 
 
 def test_each_event_stands_there_with_its_time_in_almaty(at: Scene) -> None:
@@ -87,7 +107,8 @@ def test_each_event_stands_there_with_its_time_in_almaty(at: Scene) -> None:
     at.desk.record_view(HEAD, case_id)
     viewed = at.clock()
     at.clock.advance(3600)
-    assert opened(full(at, case_id))["report.html"].decode().count(f"<td>{local(viewed)}</td>") == 2
+    shown = local(viewed).removesuffix(" +05:00")
+    assert opened(full(at, case_id))["report.html"].decode().count(f"<td>{shown}</td>") == 1
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
@@ -158,14 +179,87 @@ def test_each_word_of_an_event_has_a_line_of_its_own_behind_its_facts(at: Scene)
 
 
 @pytest.mark.parametrize(("lang", "kind"), [("kk", "нұсқама"), ("ru", "предписание"), ("en", "prescription")])
-def test_the_facts_of_the_case_are_told_in_words_with_the_code_beside(at: Scene, lang: Lang, kind: str) -> None:
-    """The words for a kind of demand are those of the public figures."""
-    page = opened(at.desk.evidence(HEAD, at.case(), lang=lang))["report.html"].decode()
-    said = words(lang, *SUBJECTS)
-    assert tables(lang, "transparency")["value"]["prescription"] == kind
-    shown = kind if lang == "en" else f"{kind} (prescription)"
-    assert f'<th scope="row">{said("label", "kind")}</th><td>{shown}</td>' in page
-    assert f"<td>{escape(said('source', 'pushed'))} (pushed)</td>" in page
+def test_the_first_page_tells_the_case_in_words(at: Scene, lang: Lang, kind: str) -> None:
+    """The words for a kind of demand are those of the public figures. No code stands before the annex."""
+    at.desk.on_tell_user(lambda _notice: Told(at.clock()))
+    case_id = at.case()
+    for pack in (at.desk.evidence(HEAD, case_id, lang=lang), full(at, case_id, lang)):
+        page = opened(pack)["report.html"].decode()
+        said = tables(lang, "evidence")
+        assert tables(lang, "transparency")["value"]["prescription"] == kind
+        story, _, rest = page.partition('id="items"')
+        assert kind in story
+        assert "18-VIII, 9" in story
+        assert "37-2/1" in story
+        asked = {str(escape(text)) for name, text in said["asked"].items() if name != "remedies"}
+        assert asked == set(re.findall("<dt>(.*)</dt>", story))
+        words_alone = rest.partition('id="annex"')[0]
+        for code in ("cyberbullying_of_child", "not_illegal", "in_force", "deadline_defaulted", "86400", "{", "_"):
+            assert code not in re.sub("<style>.*</style>|<[^>]*>", "", story + words_alone, flags=re.DOTALL), code
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_a_term_that_nobody_has_verified_is_not_called_one_by_law(at: Scene, lang: str) -> None:
+    """The control is a kind of demand whose term was read in the law."""
+    case_id = at.case()
+    story = tables(lang, "evidence")["story"]
+    texts = (story[name].partition(":")[0] for name in ("term_unverified", "term_verified"))
+    unverified, verified_ = (str(escape(text)) for text in texts)
+    pack = opened(at.desk.evidence(HEAD, case_id, lang=lang))
+    source = json.loads(pack["case.json"])["term"]["source"]
+    assert not source["verified"]
+    page = pack["report.html"].decode()
+    assert f"<p>{unverified}:" in page
+    assert f"<p>{verified_}:" not in page
+    assert str(escape(source["act"])) in page
+    assert str(escape(source["note"])) in page
+    notice = builders.notice(5, kind="request", issued_at=at.clock())
+    at.regulator.push(at.regulator.issue(notice))
+    other = at.desk.cases(notice_id=notice.notice_id).cases[0].id
+    assert f"<p>{verified_}:" in opened(at.desk.evidence(HEAD, other, lang=lang))["report.html"].decode()
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_a_version_that_was_sent_back_says_so(at: Scene, lang: str) -> None:
+    case_id = at.case(decided=False)
+    lease = at.desk.claim(HEAD, case_id=case_id)
+    assert lease is not None
+    made = at.desk.propose(HEAD, case_id, lease.token, at.office.proposal(at.desk.notice(case_id)))
+    at.desk.send_back(LEAD, case_id, made.digest, "look at the second one again")
+    for pack, person in ((at.desk.evidence(HEAD, case_id, lang=lang), "2"), (full(at, case_id, lang), LEAD.id)):
+        story = opened(pack)["report.html"].decode().partition('id="items"')[0]
+        who = words(lang, *SUBJECTS)("page", "person", number=person) if person == "2" else person
+        told = words(lang, *SUBJECTS)("story", "sent_back", version=1, person=who, at="@").partition("@")[0]
+        assert told in story
+        assert ("look at the second one again" in story) is (person != "2")
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_every_code_has_its_words(lang: str) -> None:
+    said = tables(lang, "evidence", "cases", "transparency")
+    policy = kz_policy()
+    assert FLAG_MEANINGS.keys() <= said["flag"].keys()
+    assert {*policy.categories, "unknown"} <= said["category"].keys()
+    assert {step.id for step in policy.ladder} <= said["step"].keys()
+    assert {str(state) for state in CaseState} <= said["state"].keys()
+    for table, codes in (
+        ("status", ItemStatus),
+        ("kind", MessageKind),
+        ("message", MessageState),
+        ("telling", UserNoticeKind),
+        ("remedy_state", UserNoticeStatus),
+        ("remedy_state", AppealState),
+        ("authority_type", AuthorityType),
+        ("action", Action),
+        ("action", RequestedAction),
+        ("outcome", Outcome),
+        ("finding", Finding),
+        ("ground", Ground),
+        ("refusal_code", RefusalCode),
+        ("source", Source),
+        ("authenticity", Authenticity),
+    ):
+        assert {*get_args(codes)} - said[table].keys() == set(), table
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)

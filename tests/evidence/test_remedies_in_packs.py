@@ -4,6 +4,7 @@ form, and in the full form what was said."""
 from __future__ import annotations
 
 import json
+from html import unescape
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from kz_compliance_sdk.domain.values import instant_text, message_id
 from kz_compliance_sdk.domain.words import LANGUAGES
 from kz_compliance_sdk.evidence.verify_pack import verified
 from kz_compliance_sdk.ports import Told
+from tests.catalogues import tables
 from tests.evidence.scene import HEAD, LEAD, OFFICE_PEOPLE, USER, Scene, document, full, opened
 from tests.variants import variants
 
@@ -142,7 +144,11 @@ def test_the_page_shows_them(pressed: tuple[Scene, str], lang: str, form: bool) 
     at, case_id = pressed
     pack = full(at, case_id, lang) if form else at.desk.evidence(HEAD, case_id, lang=lang)
     page = opened(pack)["report.html"].decode()
-    part = page.partition('id="remedies"')[2].partition("</section>")[0]
-    assert part.count("<tr>") == 1 + 8
-    assert ("planted plea" in part) is form
-    assert not [code for code in ("contests", "user_notices", "unconfirmed", "upheld<") if f"<td>{code}" in part]
+    part = {name: page.partition(f'id="{name}"')[2].partition("</section>")[0] for name in ("story", "timeline")}
+    story, timeline = (unescape(text) for text in part.values())
+    said = tables(lang, "evidence")
+    assert [word for word in said["remedy"].values() if word.lower() not in story.lower()] == []
+    assert story.count(f": {said['remedy_state']['sent']}, ") == 3
+    assert said["remedy_state"]["upheld"] in story
+    assert ("planted plea" in timeline) is form
+    assert not [code for code in ("contests", "user_notices", "unconfirmed", "appeal_decided") if code in story]

@@ -11,11 +11,13 @@ from kz_compliance_sdk.domain.policy.tightening import (
     PolicyFragment,
     SafeguardsFragment,
     TermFragment,
+    is_of_its_version,
     kz_calendar,
     kz_policy,
     of_own_content,
     parse_calendar,
     parse_policy,
+    policy_text,
     tighten,
 )
 from kz_compliance_sdk.domain.policy.values import (
@@ -60,10 +62,12 @@ __all__ = [
     "Step",
     "Term",
     "TermFragment",
+    "is_of_its_version",
     "kz_calendar",
     "kz_policy",
     "of_own_content",
     "parse_calendar",
     "parse_policy",
+    "policy_text",
     "tighten",
 ]

@@ -431,8 +431,21 @@ def _step(key: str, base: Step, asked: Step) -> Step:
 def of_own_content(policy: Policy) -> Policy:
     """The policy under a version that tells its content as well: what was decided under another is never held against
     it, whoever forgot to give it a version of its own."""
-    content = digest("kz-compliance/policy/v1", canonical(_plain(policy.model_dump(mode="python"))))
+    content = digest("kz-compliance/policy/v1", policy_text(policy))
     return policy.model_copy(update={"version": f"{policy.version}.{content[:8]}"})
+
+
+def policy_text(policy: Policy) -> bytes:
+    """The policy as JSON, which `Policy.model_validate_json` reads again."""
+    return canonical(_plain(policy.model_dump(mode="python")))
+
+
+def is_of_its_version(policy: Policy) -> bool:
+    """Whether the content is that of which the version tells: the packaged policy's, or the one whose digest it has."""
+    version, _, _ = policy.version.rpartition(".")
+    if not version:
+        return policy_text(policy) == policy_text(kz_policy())
+    return of_own_content(policy.model_copy(update={"version": version})).version == policy.version
 
 
 def _plain(value: Any) -> Any:

@@ -67,10 +67,16 @@ def verify_pack(
         Path | None, Option(metavar="FILE", help="The platform's public key, in base64 or PEM. Never from the pack.")
     ] = None,
     sender_key: Annotated[
-        Path | None, Option(metavar="FILE", help="The authority's public key: did it sign the messages in a full pack?")
+        Path | None, Option(metavar="FILE", help="The authority's public key: did it sign its receipts and messages?")
+    ] = None,
+    checkpoint: Annotated[
+        Path | None, Option(metavar="FILE", help="Checkpoints of the platform that were kept elsewhere, one a line.")
     ] = None,
 ) -> Answer:
-    """Check an evidence pack with nothing but the pack and a published key. Exit code 4 if anything does not hold."""
+    """Check a pack with a published key and a checkpoint from elsewhere. Exit code 4 if anything does not hold.
+
+    Without such a checkpoint the verdict is `not_provable`: who has the key can invent a history whole.
+    """
     from kz_compliance_sdk.evidence.verify_pack import MAX_PACK, read_key, verified
 
     def public(path: Path | None, option: str) -> Ed25519PublicKey | None:
@@ -78,10 +84,14 @@ def verify_pack(
             return None if path is None else read_key(read_bytes(option, path, _REMEDY, _MOST_OF_A_KEY))
 
     ours, senders = public(key, "--key"), public(sender_key, "--sender-key")
-    verdict = verified(read_bytes("FILE", pack, _REMEDY, MAX_PACK + 1), ours, senders)
+    held = None if checkpoint is None else read_bytes("--checkpoint", checkpoint, _REMEDY, MAX_PACK)
+    with by_option({"checkpoint": "--checkpoint"}):
+        verdict = verified(read_bytes("FILE", pack, _REMEDY, MAX_PACK + 1), ours, senders, held)
     names = ("platform_id", "case_id", "form", "made_at", "audit_head", "audit_length")
     document = Document(
         intact=not verdict.problems,
+        verdict=verdict.verdict,
+        proved_event=verdict.proved_event,
         signature=verdict.signature,
         sender=verdict.sender,
         **{name: verdict.manifest.get(name) for name in names},

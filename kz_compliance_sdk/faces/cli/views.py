@@ -461,6 +461,13 @@ def verified(document: Shown) -> None:
         say(f"Not provable: {reason}.")
 
 
+_VERDICT = {
+    "whole": "Whole: a checkpoint from elsewhere has seen its history until event {proved_event} of {audit_length}.",
+    "not_provable": "Not provable: without the platform's key and a checkpoint from elsewhere nobody can tell its "
+    "history from one that was invented whole.",
+}
+
+
 def pack(document: Shown) -> None:
     """The verdict on an evidence pack."""
     if document["_manifest"]:
@@ -471,7 +478,8 @@ def pack(document: Shown) -> None:
     if document["problems"]:
         table((told(one, "problem:code where what") for one in document["problems"]), "problem")
     else:
-        say("What is in it is what the manifest names, and it fits together.")
+        say("What is in it is what its events tell.")
+        say(_VERDICT[document["verdict"]].format(**document))
 
 
 def transparency(document: Shown) -> None:

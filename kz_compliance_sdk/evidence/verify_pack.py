@@ -133,7 +133,7 @@ def verified(
             verdict.problems += inside.problems()
             if held is not None:
                 verdict.problems += inside.outside(kept)
-                verdict.proved_event = 0 if verdict.problems else inside.proved_event(kept)
+                verdict.proved_event = 0 if verdict.problems else inside.seen
             if sender_key is not None:
                 found, count = inside.senders(sender_key)
                 verdict.problems += found
@@ -332,13 +332,13 @@ class _Inside:
             yield Problem("checkpoint_missing", _CHECKPOINT, "no checkpoint in it holds the case")
             return
         size, root = self._proof["checkpoint"]["size"], self._proof["checkpoint"]["root"]
-        if any(one.size == size and one.root != root for one in kept):
-            yield Problem("checkpoint_foreign", _CHECKPOINT, "the one that is held outside has another root")
+        if (size, root) not in {(one.size, one.root) for one in kept}:
+            yield Problem("checkpoint_foreign", _CHECKPOINT, "it is none of those that are held outside")
 
-    def proved_event(self, kept: Sequence[Anchor]) -> int:
-        """The last event that a checkpoint has seen which is held outside; 0 if none of them is that of the pack."""
-        size = self._proof["checkpoint"]["size"]
-        return int(json.loads(self._proof["leaf"])["seq"]) if any(one.size == size for one in kept) else 0
+    @property
+    def seen(self) -> int:
+        """The last event that the checkpoint has seen."""
+        return int(json.loads(self._proof["leaf"])["seq"])
 
     def _parts(self, events: Sequence[Stamped]) -> Iterator[Problem]:
         """Each part that is shown is the one that was hashed; a full pack has all but what was erased."""

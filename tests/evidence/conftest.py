@@ -42,8 +42,9 @@ import contextlib, io, json, runpy, sys
 program, key = sys.argv[1:]
 for line in sys.stdin:
     came = []
-    for pack in json.loads(line):
-        sys.argv = [program, pack, key]
+    packs, held = json.loads(line)
+    for pack in packs:
+        sys.argv = [program, pack, key, *held]
         out = io.StringIO()
         try:
             with contextlib.redirect_stdout(out):
@@ -79,12 +80,14 @@ def independent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[.
         assert process.stdout
         asks, answers = process.stdin, process.stdout
 
-        def run(*packs: bytes, public: str | None = None) -> list[tuple[int, str]]:
+        def run(*packs: bytes, public: str | None = None, held: bytes | None = None) -> list[tuple[int, str]]:
+            (folder / "held.jsonl").write_bytes(held or b"")
             (folder / "key.txt").write_text(public or public_text(), encoding="utf-8")
             paths = [folder / f"{number}.zip" for number in range(len(packs))]
             for path, pack in zip(paths, packs, strict=True):
                 path.write_bytes(pack)
-            print(json.dumps([str(path) for path in paths]), file=asks, flush=True)
+            kept = [str(folder / "held.jsonl")] if held else []
+            print(json.dumps([[str(path) for path in paths], kept]), file=asks, flush=True)
             came = answers.readline()
             assert came, f"the program ended with {process.wait()}"
             return [(code, said) for code, said in json.loads(came)]

@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
+import base64
 import json
+from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 from kz_compliance_sdk.domain import commands
-from tests.evidence.scene import FORMS, HEAD, LEAD, Scene, codes, document, edited, full, opened, signed_anew, written
+from tests.evidence.scene import (
+    FORMS,
+    HEAD,
+    LEAD,
+    USER,
+    VICTIM,
+    Scene,
+    codes,
+    document,
+    edited,
+    full,
+    opened,
+    signed_anew,
+    written,
+)
 
 
 def _erased(at: Scene) -> str:
@@ -32,6 +49,32 @@ def test_the_pack_of_an_erased_case_verifies_with_both_and_says_that_it_was_eras
         assert (received["body"]["file"], received["profile"]) == (None, "rfc9421")
         page = opened(pack)["report.html"].decode()
         assert "Personal data erased" in page
+
+
+ENCODINGS: dict[str, Callable[[str], bytes]] = {
+    "utf-8": str.encode,
+    "utf-16": lambda text: text.encode("utf-16-le"),
+    "base64": lambda text: base64.b64encode(text.encode()).rstrip(b"="),
+    "hex": lambda text: text.encode().hex().encode(),
+    "in a URL": lambda text: quote(text).encode(),
+    "in JSON": lambda text: json.dumps(text).strip('"').encode(),
+}
+"""How a word could still lie in a pack."""
+
+
+def test_of_a_person_nothing_is_left_in_a_pack_after_the_erasure(at: Scene) -> None:
+    """Of whoever reported, is reported, or signed the notice; the control is the pack before."""
+    case_id = at.case(decided=False)
+    at.office.decide("none", case_id=case_id)
+    at.outbox.settle()
+    before = full(at, case_id)
+    at.desk.take(LEAD, case_id, commands.AskErasure("subject_request"))
+    at.desk.take(HEAD, case_id, commands.Erase())
+    planted = (VICTIM, USER, "Planted Official", "Planted Position", "Planted Contact", "planted@example.kz", "+7 000")
+    assert [name for name in planted if name.encode() not in before] == []
+    for pack in _packs(at, case_id):
+        found = [(name, how) for name in planted for how, encoded in ENCODINGS.items() if encoded(name) in pack]
+        assert found == []
 
 
 def test_what_asked_for_a_second_person_outlives_the_words_of_the_decision(at: Scene) -> None:

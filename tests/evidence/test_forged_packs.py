@@ -423,6 +423,6 @@ def test_a_history_that_was_invented_whole_is_held_by_what_is_outside_alone(
     assert json.loads(opened(pack)[MANIFEST])["case_id"] == json.loads(opened(stage.packs["full"])[MANIFEST])["case_id"]
     assert judged(pack, None).verdict == "not_provable"
     assert [one.code for one in judged(pack, stage.held).problems] == ["checkpoint_foreign"]
-    (code, said), (held_code, told) = *independent(pack), *independent(pack, held=stage.held)
+    ((code, said),), ((held_code, told),) = independent(pack), independent(pack, held=stage.held)
     assert (code, "Not provable" in said) == (0, True)
     assert (held_code, "none of those that are held outside" in told) == (1, True)

@@ -1,0 +1,95 @@
+"""The page as a browser shows and prints it: readable by all (axe), and on few sheets."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]  # it ships no types
+from playwright.sync_api import Browser, Error, sync_playwright
+
+from kz_compliance_sdk.domain.words import LANGUAGES
+from kz_compliance_sdk.ports import Told
+from tests.evidence.scene import HEAD, LEAD, Scene, full, opened, scene
+
+MOST_SHEETS = 5
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip("no Chromium is installed (on Debian and Ubuntu: apt install chromium)")
+    quiet = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+    with sync_playwright() as playwright:
+        try:
+            started = playwright.chromium.launch(executable_path=CHROMIUM, args=quiet)
+        except Error as error:
+            pytest.skip(f"Chromium does not start here: {error.message.splitlines()[0]}")
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The page of a case of two items, sent back once, by form and language."""
+    with scene(tmp_path_factory.mktemp("case")) as at:
+        at.desk.on_tell_user(lambda _notice: Told(at.clock()))
+        case_id = _case(at)
+        packs = {f"redacted {lang}": at.desk.evidence(HEAD, case_id, lang=lang) for lang in LANGUAGES}
+        packs |= {f"full {lang}": full(at, case_id, lang) for lang in LANGUAGES}
+        return {name: opened(pack)["report.html"].decode() for name, pack in packs.items()}
+
+
+def _case(at: Scene) -> str:
+    case_id = at.case(decided=False)
+    for back in (True, False):
+        lease = at.desk.claim(HEAD, case_id=case_id)
+        assert lease is not None
+        made = at.desk.propose(HEAD, case_id, lease.token, at.office.proposal(at.desk.notice(case_id)))
+        if back:
+            at.desk.send_back(LEAD, case_id, made.digest, "say more of the second one")
+        else:
+            at.desk.approve(LEAD, case_id, made.digest)
+    at.outbox.settle()
+    return case_id
+
+
+NAMES = [f"{form} {lang}" for form in ("redacted", "full") for lang in LANGUAGES]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("width", [1000, 400])
+def test_axe_finds_nothing(browser: Browser, pages: dict[str, str], name: str, width: int) -> None:
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    page.set_content(pages[name])
+    assert _violations(page) == []
+    page.close()
+
+
+def test_axe_finds_what_is_wrong(browser: Browser, pages: dict[str, str]) -> None:
+    """The control: a page in no language, and text that nobody can see."""
+    page = browser.new_page()
+    broken = pages["full en"].replace(' lang="en"', "", 1).replace("color:#111", "color:#ddd")
+    page.set_content(broken)
+    assert {"html-has-lang", "color-contrast"} <= set(_violations(page))
+    page.close()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_two_items_print_on_few_sheets(browser: Browser, pages: dict[str, str], name: str) -> None:
+    page = browser.new_page()
+    page.set_content(pages[name])
+    printed = page.pdf(prefer_css_page_size=True)
+    sheets = max(
+        int(count) for count in re.findall(rb"/Type */Pages[^>]*?/Count (\d+)|/Count (\d+)", printed)[0] if count
+    )
+    assert 1 < sheets <= MOST_SHEETS
+    page.close()
+
+
+def _violations(page: Any) -> list[str]:
+    return [one["id"] for one in Axe().run(page).response["violations"]]

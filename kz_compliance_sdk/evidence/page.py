@@ -212,7 +212,8 @@ class _Page:
             if reasons := dict.fromkeys(item["reasons"] for item in one["items"] if item.get("reasons")):
                 yield self._tell("reasons", reasons=_short(" / ".join(reasons)))
             rules = "; ".join(says(one["second_person"], self._words))
-            yield self._tell("second", rules=rules) if rules else self._tell("no_second")
+            withheld = one["needs_approval"] and not rules
+            yield self._tell("second_withheld" if withheld else "second" if rules else "no_second", rules=rules)
             if one["sent_back_at"]:
                 yield self._tell(
                     "sent_back", version=version, person=self._who(one["sent_back_by"]), at=one["sent_back_at"]
@@ -283,10 +284,12 @@ class _Page:
             if one["state"] not in ("done", "voided") and one["kind"] != "page":
                 kind, state = self._code("kind", one["kind"]), self._code("message", one["state"])
                 yield self._tell("pending", what=kind, state=state)
-        for one in self._doc["appeals"]:
-            if one["state"] == "open":
-                what, state = self._code("remedy", "appeals"), self._code("remedy_state", "open")
-                yield self._tell("pending", what=what, state=state)
+        under_way = [
+            *("contests" for one in self._doc["contests"] if not one["result"]),
+            *("appeals" for one in self._doc["appeals"] if one["state"] == "open"),
+        ]
+        for name in under_way:
+            yield self._tell("pending", what=self._code("remedy", name), state=self._code("remedy_state", "open"))
 
     # ------------------------------------------------------------------------------------------------- items
 

@@ -367,15 +367,16 @@ class _Page:
         case, audit = self._doc["case"], self._doc["audit"]
         names = "platform_id id notice_id authority_id revision state kind category source authenticity channel"
         lost = [f"{one['seq']}: {one['what']}" for one in audit["faults"]]
-        told = {
+        told: dict[str, Any] = {
             "codes": ", ".join(f"{name}={case[name]}" for name in names.split()),
             "flags": [f"{self._code('flag', flag.partition(':')[0])} ({flag})" for flag in case["flags"]],
             "made_at": self._doc["made_at"],
             "policy": case["policy"],
             "ledger_keys": audit["ledger_keys"] or self._words("page", "no_ledger_key"),
-            "faults": lost or self._words("page", "no_faults"),
             "erased_at": self._doc["erased_at"],
         }
+        if self._full:
+            told["faults"] = lost
         return self._fields(told, "codes")
 
     def _term(self) -> _Table:

@@ -149,9 +149,8 @@ def told(events: Sequence[Stamped], case: Case, name: Name) -> dict[str, Any]:
 
     def decision(one: Decision) -> dict[str, Json]:
         check = case.checks.get(one.check)
-        decided = next(
-            (on for on in events if isinstance(on.event, Decided) and on.event.decision == one.version), None
-        )
+        stood = (on for on in reversed(events) if isinstance(on.event, Decided) and on.event.decision == one.version)
+        decided = next(stood, None)
         return {
             **fields(one, _DECISION),
             "decided_at": None if decided is None else instant_text(decided.at),
@@ -225,7 +224,10 @@ def _since(case: Case, events: Sequence[Stamped]) -> dict[Any, int]:
     states: dict[Any, Any] = {}
     for on in events:
         apply(known, on)
-        now: dict[Any, Any] = {"state": known.state, **{n: item.status for n, item in known.items.items()}}
+        now: dict[Any, Any] = {
+            "state": (known.state, known.closed_at),
+            **{n: item.status for n, item in known.items.items()},
+        }
         now |= {name: one.state for name, one in known.messages.items()}
         now |= {("told", name): one.state for name, one in known.tellings.items()}
         since |= {what: on.seq for what, state in now.items() if states.get(what) != state}

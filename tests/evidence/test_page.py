@@ -170,12 +170,12 @@ def test_the_words_are_marked_as_unreviewed(at: Scene, lang: str) -> None:
     assert (marked in files["report.html"].decode()) is (marked in files["README.txt"].decode()) is unreviewed
 
 
-def test_each_word_of_an_event_has_a_line_of_its_own_behind_its_facts(at: Scene) -> None:
-    _, page = opened(full(at, at.case()))["report.html"].decode().split("</style>")
-    told = re.findall(r"\{[^<]*\n[^<]*(?=<)", page)
-    assert any("\nmessage: " in facts for facts in told)
-    for facts in told:
-        assert all(re.match(r"[a-z_0-9]+: ", line) for line in facts.split("\n")[1:]), facts
+def test_each_word_of_an_event_has_a_line_of_its_own_behind_what_happened(at: Scene) -> None:
+    timeline = opened(full(at, at.case(), "en"))["report.html"].decode().partition('id="timeline"')[2]
+    told = re.findall(r"<td>([^<]*\n[^<]*)</td>", timeline.partition("</section>")[0])
+    assert "evidence pack taken out: full form\n«the court asked»" in told
+    for what in told:
+        assert all(re.fullmatch("«.*»", line) for line in what.split("\n")[1:]), what
 
 
 @pytest.mark.parametrize(("lang", "kind"), [("kk", "нұсқама"), ("ru", "предписание"), ("en", "prescription")])

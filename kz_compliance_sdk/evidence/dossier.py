@@ -139,7 +139,7 @@ _NOTICE: Final = {
     "addressee",
 }
 """What the full form says of a notice as it says it itself; its bytes lie beside."""
-_COUNTED: Final = "authority_name authority_type originating_body legal_basis requested issued_at"
+_COUNTED: Final = "authority_name authority_type legal_basis requested issued_at"
 
 
 def told(events: Sequence[Stamped], case: Case, name: Name) -> dict[str, Any]:

@@ -6,10 +6,12 @@ import random
 import threading
 from concurrent.futures import Future
 from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from kz_compliance_sdk.adapters.sql.sqlite import FileLock
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.domain import arrivals, commands, deciding, review_policy
 from kz_compliance_sdk.domain.actor import Actor
@@ -426,6 +428,29 @@ def test_a_reader_holds_no_writer_up(lane: SqliteStore) -> None:
 
 
 @pytest.mark.slow
+def test_what_an_earlier_batch_read_is_read_anew(lane: SqliteStore, open_store: OpenStore) -> None:
+    """Another process may have written meanwhile, also where the batch before wrote nothing."""
+    other = open_store(threaded=True)
+
+    def seen_at() -> int:
+        return lane.submit(PLATFORM, lambda tx: ((), tx.known(Heartbeat, "watch").at)).result(10)
+
+    assert seen_at() == 0
+    save(other, (Heartbeat(PLATFORM, "watch", at=5),))
+    assert seen_at() == 5
+
+
+def test_a_look_at_the_files_holds_up_no_other_writer(lane: SqliteStore, open_store: OpenStore, path: Path) -> None:
+    looking = lane._open_transaction()
+    try:
+        looking.look()
+        other = FileLock(str(path))
+        assert other.try_alone()
+        other.release()
+    finally:
+        looking.close()
+
+
 def test_of_two_who_decide_one_case_at_once_one_wins(lane: SqliteStore) -> None:
     """500 pairs with one lease between them, from two threads: never two decisions, never none."""
     notices = {n: a_notice(seed=n, category="election_rules") for n in range(1, 501)}

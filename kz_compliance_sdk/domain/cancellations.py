@@ -269,10 +269,10 @@ def lift_watch(case: Case, policy: Policy, stamp: Stamp) -> int:
 
 def lifted_watch(case: Case, policy: Policy, stamp: Stamp) -> int:
     """When the watch first looks at a case in which nothing is left to lift: without a lift the term leads, UTC
-    seconds."""
+    seconds. What it has not come to yet of a term that runs is not put off."""
     if case.lift_due_at is not None:
         return lift_watch(case, policy, stamp)
-    return clock.next_step_at(policy.ladder, after=stamp.at, **term_times(case))
+    return case.watch_at or clock.next_step_at(policy.ladder, after=stamp.at, **term_times(case))
 
 
 def lift_due_at(case: Case, policy: Policy, at: int) -> int:

@@ -372,3 +372,16 @@ def test_an_amendment_of_an_ended_case_says_that_its_suspension_is_over(tmp_path
     office.amend(office.notice(1))
     assert "suspended" not in office.case(case)["flags"]
     assert _is_over(office, case)
+
+
+def test_a_cancellation_that_lifts_nothing_puts_no_step_off(tmp_path: Path) -> None:
+    office, hours = Driver(tmp_path), {"hours": 6}
+    case = office.issue(1, deadline=hours)
+    office.decide(case)
+    office.deliver()
+    office.amend(office.notice(1, deadline=hours))
+    office.cancel(office.notice(1)["notice_id"], "remedied", revision=2)
+    assert office.case(case)["state"] == "lifted"
+    assert _fired(office, case) == set(), "the watch has not come to what is due by now"
+    office.watch()
+    assert "requested.before_6h" in _fired(office, case)

@@ -146,6 +146,7 @@ SHOWN = {
     ("addressee", "name"),
     ("platform_id",),
     ("store", "path"),
+    ("wording_file",),
     ("policy_file",),
     ("calendar_file",),
     ("checkpoints", "file"),

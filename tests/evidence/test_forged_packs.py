@@ -411,6 +411,17 @@ def test_a_verifier_that_makes_nothing_again_lets_pages_pass(stage: Stage, monke
     assert {judged(pack, stage.held).verdict for pack in packs} == {"whole"}
 
 
+def test_what_another_key_signed_inside_of_a_pack_is_named_by_itself(stage: Stage) -> None:
+    """Whoever signs a pack anew has signed neither the checkpoint nor the reports in it."""
+    files, public = opened(stage.packs["full"]), OTHER.verification_material()
+    by = {"key_id": OTHER.key_id, "alg": "ed25519", "public_key_sha256": hashlib.sha256(public).hexdigest()}
+    manifest = canonical({**json.loads(files[MANIFEST]), "signed_by": by})
+    found = verified(signed_anew({**files, MANIFEST: manifest}, OTHER), read_key(public_text(OTHER).encode()))
+    assert {"report_signature", "checkpoint_signature"} <= {one.code for one in found.problems}
+    invented = FORGED["a checkpoint invented"](files, stage)
+    assert [one.code for one in judged(signed_anew(invented), None).problems] == ["checkpoint_signature"]
+
+
 def test_a_history_that_was_invented_whole_is_held_by_what_is_outside_alone(
     stage: Stage, tmp_path_factory: pytest.TempPathFactory, independent: Any
 ) -> None:

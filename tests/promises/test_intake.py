@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
+from kz_compliance_sdk.domain.values import instant_text
 from tests.driver import HOUR, M1, Driver
 
 
@@ -113,3 +116,13 @@ def test_an_amendment_of_a_usable_notice_is_not_marked_as_quarantined_before(tmp
     office.amend(office.notice(), category="fraud")
     assert office.case(case)["revision"] == 2
     assert "quarantined_before" not in office.case(case)["flags"]
+
+
+@pytest.mark.parametrize(("beyond_s", "is_long"), [(0, False), (1, True)])
+def test_a_wish_is_long_from_the_second_that_it_asks_for_beyond_the_term(
+    tmp_path: Path, beyond_s: int, is_long: bool
+) -> None:
+    office = Driver(tmp_path)
+    due_at = instant_text(office.clock() + 24 * HOUR + beyond_s)
+    case = office.issue(1, deadline={"due_at": due_at})
+    assert ("deadline_long" in office.case(case)["flags"]) is is_long

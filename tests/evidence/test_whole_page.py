@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.ports import Told
 from tests.evidence.scene import FORMS, HEAD, LEAD, opened, scene
 
@@ -32,7 +33,7 @@ def text_of(page: bytes) -> str:
 
 
 def pages(folder: Path) -> dict[str, str]:
-    """A case that was sent back, proposed anew, approved, carried out, reported and told, in both forms."""
+    """A case that was sent back, proposed anew, approved, carried out, reported, told and contested, in both forms."""
     with scene(folder) as at:
         at.desk.on_tell_user(lambda _notice: Told(at.clock()))
         case_id = at.case(seed=1, decided=False)
@@ -48,6 +49,11 @@ def pages(folder: Path) -> dict[str, str]:
         for _ in range(2):
             at.outbox.settle()
             at.clock.advance(60)
+        at.desk.take(
+            LEAD,
+            case_id,
+            commands.RecordContest(body="A court", reference="C-7", filed_at=at.clock(), remedy="annulment"),
+        )
         at.desk.proof.checkpoint()
         return {
             form: text_of(

@@ -79,6 +79,19 @@ def test_lumen_takes_every_line(urls: Sequence[str]) -> None:
     assert all(bool(line["works_attributes"][0].get("infringing_urls_attributes")) == bool(urls) for line in lines)
 
 
+def test_an_authority_is_called_in_english_in_russian_or_by_its_id() -> None:
+    said = ({"en": "Body", "ru": "Орган"}, {"ru": "Орган", "kk": "Уәкілетті"}, {"kk": "Уәкілетті"})
+    tallies = [a_tally(n, authority_name=names) for n, names in enumerate(said * 6)]
+    senders = {
+        role["entity_attributes"]["name"]
+        for line in lines_of(a_report(tallies), tallies)
+        for role in line["entity_notice_roles_attributes"]
+        if role["name"] == "sender"
+    }
+    assert {"Body", "Орган"} < senders
+    assert "Уәкілетті" not in senders
+
+
 def test_the_control_what_lumen_does_not_take_is_refused() -> None:
     tallies = random_tallies(3, 200)
     right = lines_of(a_report(tallies), tallies)[0]

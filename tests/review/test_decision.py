@@ -18,6 +18,7 @@ from kz_compliance_sdk.domain.decision import (
     Proposal,
     Wording,
 )
+from kz_compliance_sdk.domain.notice import Item
 from kz_compliance_sdk.domain.proposal_checks import check_items, check_proposal, rests_on
 from kz_compliance_sdk.domain.report import CannotComply, Contest, Statement
 from kz_compliance_sdk.errors import InvalidInput, NotAllowed
@@ -36,6 +37,7 @@ from tests.case_makers import (
     refusal,
     stamp,
 )
+from tests.scene import Host
 
 OPEN = frozenset({"1", "2"})
 LANGUAGES = ("kk", "ru")
@@ -351,3 +353,17 @@ def test_every_mistake_is_told_at_once() -> None:
         "legal_check",
     ]
     assert len(str(first).splitlines()) == 6, "a line for each"
+
+
+@pytest.mark.parametrize("what", ["an item that is not open", "an item twice", "an open item left out"])
+def test_at_the_desk_a_proposal_speaks_of_each_open_item_once(host: Host, what: str) -> None:
+    proposed, field, remedy = _CASES[what]
+    items = tuple(Item(item_id=name, object_id=f"post-{name}") for name in ("1", "2"))
+    host.push(a_notice().model_copy(update={"items": items}), "m-1")
+    lease = host.taking.claim(M1).result()
+    assert lease is not None
+    with pytest.raises(InvalidInput) as refused:
+        host.take(M1, lease.case.id, commands.Propose(lease.token, proposed))
+    assert refused.value.field == field
+    assert remedy in (refused.value.remedy or "")
+    host.take(M1, lease.case.id, commands.Propose(lease.token, proposal(refusal("1"), refusal("2"))))

@@ -167,6 +167,17 @@ def test_the_database_of_another_program_is_left_as_it_is(create: bool, open_sto
     assert path.read_bytes() == before
 
 
+def test_what_the_database_says_at_the_start_is_told_in_our_words(
+    open_store: OpenStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def prepare(store: SqliteStore, **_: object) -> None:
+        raise store.driver.module.OperationalError("disk I/O error")
+
+    monkeypatch.setattr(SqliteStore, "_prepare", prepare)
+    with pytest.raises(StoreError, match="disk I/O error"):
+        open_store()
+
+
 def test_what_is_no_database_at_all_is_refused(open_store: OpenStore, path: Path) -> None:
     path.write_bytes(b"no database" * 100)
     with pytest.raises(StoreUnusable, match="no database"):

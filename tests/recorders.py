@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from kz_compliance_sdk.adapters.sql.transaction import SqliteTransaction
+
 
 class Everything(logging.Handler):
     """All that any logger was given, at any level."""
@@ -55,3 +57,15 @@ class Wire:
     @property
     def bytes(self) -> bytes:
         return b"".join(self.sent)
+
+
+def statements_read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The text of each statement that the writer of a store opened from now on reads by, as it goes."""
+    read, ask = list[str](), SqliteTransaction.all
+
+    def noted(of: SqliteTransaction, statement: Any, **values: Any) -> list[Any]:
+        read.append(statement.sql)
+        return ask(of, statement, **values)
+
+    monkeypatch.setattr(SqliteTransaction, "all", noted)
+    return read

@@ -52,7 +52,7 @@ def true_case(stream: Stream, opens: Opens, plan: Mapping[str, Any] | None) -> C
     said = told(case, stream.roster, words)
     # Whoever reads it again behind other events makes only the items anew that these changed.
     items = {**words.items, **{item.number: item for item in said["items"]}}
-    stream.said[_WORDS] = until, replace(words, items=items)
+    stream.said[_WORDS] = until, structs.replace(words, items=items)
     return _planned(stream, plan, said)
 
 

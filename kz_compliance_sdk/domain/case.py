@@ -9,11 +9,9 @@ regulator in `results.py`. Each tells events, and `moved` gives the case that th
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from dataclasses import field as one_each
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from msgspec import field, structs
+from msgspec import Struct, field, structs
 
 from kz_compliance_sdk.domain import fold
 from kz_compliance_sdk.domain.actor import SYSTEM, Actor, Stamp
@@ -182,15 +180,14 @@ class Case(_Reading, frozen=True, eq=False):
         return next((item for item in self.items if item.item_id == item_id), None)
 
 
-@dataclass(frozen=True, slots=True)
-class Words:
+class Words(Struct, frozen=True, gc=False):
     """What a case says beyond its fold: the message that it rests on, its authority's number, each item by its number
     as it is named, and what proves each suspension. What was erased is not there."""
 
     message: tuple[str, str, str] = ("", "", "")
     reference_number: str = ""
-    items: Mapping[int, ItemState] = one_each(default_factory=dict)
-    proofs: Mapping[int, str] = one_each(default_factory=dict)
+    items: Mapping[int, ItemState] = field(default_factory=dict)
+    proofs: Mapping[int, str] = field(default_factory=dict)
 
 
 _NOT_PLANNED: dict[str, None] = {"watch_at": None, "running_watch_at": None}

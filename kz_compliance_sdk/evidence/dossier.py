@@ -22,7 +22,7 @@ from msgspec import structs
 from kz_compliance_sdk.domain.appeals import REFERENCE
 from kz_compliance_sdk.domain.believed import as_far_as_told, as_told, read_case, wordless_case
 from kz_compliance_sdk.domain.change import InboxRow, OutboxMessage
-from kz_compliance_sdk.domain.clock import ClockView, clock_view, local
+from kz_compliance_sdk.domain.clock import ClockView, local
 from kz_compliance_sdk.domain.decision import PROPOSAL, checks_of, decisions_of, looks_of
 from kz_compliance_sdk.domain.events.delivery import Begun, Receipt, Reported
 from kz_compliance_sdk.domain.events.office import Disclosed, Instructed
@@ -35,7 +35,7 @@ from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.proposal_checks import asked_for, in_words
 from kz_compliance_sdk.domain.received import came_of, received_in
 from kz_compliance_sdk.domain.review_policy import Form
-from kz_compliance_sdk.domain.running_time import pauses_of, steps_of
+from kz_compliance_sdk.domain.running_time import clock_reported, steps_of
 from kz_compliance_sdk.domain.user_notices import name_of
 from kz_compliance_sdk.domain.values import (
     Json,
@@ -446,15 +446,7 @@ class _Pack:
     def _clock(self, reports: Rows, now: int) -> ClockView:
         case = self._wordless
         over = [one for one in reports if one["kind"] == "report" and one["state"] == "done"]
-        return clock_view(
-            received_at=case.received_at,
-            due_at=case.due_at,
-            now=now,
-            requested_due_at=case.requested_due_at,
-            decided_at=case.decided_at,
-            receipt_at=parse_instant(over[-1]["settled_at"]) if over and case.closed_at is not None else None,
-            pauses=pauses_of(case),
-        )
+        return clock_reported(case, parse_instant(over[-1]["settled_at"]) if over else None, now)
 
     def _bodies(self, *, whole: bool) -> dict[str, bytes]:
         """The bytes that left, by the ids of their messages. Of what an encoder makes of other words the redacted form

@@ -36,6 +36,13 @@ def _in_so_many_words(real: Any) -> Any:
 
 CONTROLS: tuple[Control, ...] = (
     Control(
+        "a verifier makes nothing of a pack again",
+        "nobody signs a page that contradicts its events, not even with the platform's key",
+        "guides/evidence.md",
+        gives("evidence.verify_pack._Inside._made_again", what=()),
+        f"{AUDIT}test_a_page_of_a_pack_that_contradicts_its_events_is_refused",
+    ),
+    Control(
         "a view leaves no trace",
         "every step of a case is an event, and so is who looked at it",
         OF_AUDIT,

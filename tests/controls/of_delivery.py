@@ -105,6 +105,13 @@ CONTROLS: tuple[Control, ...] = (
         f"{DELIVERY}test_every_try_is_recorded",
     ),
     Control(
+        "nothing is taken behind a result",
+        "what came of a call is recorded and the next message of its endpoint taken in hand in one commit",
+        OF_DELIVERY,
+        gives("services.delivery.Delivery._following", what=((), None)),
+        "tests/delivery/test_taking_the_next.py::test_a_result_is_recorded_with_the_next_message_in_one_commit",
+    ),
+    Control(
         "as seldom near the deadline",
         "attempts become denser as the deadline nears",
         OF_DELIVERY,

@@ -169,6 +169,31 @@ CONTROLS: tuple[Control, ...] = (
         )
         for rule in (*RULES, "volume_unusual")
     ),
+    *(
+        Control(
+            f"a gap is no flag: {code}",
+            "a measure on an order that lacks what is essential takes a lawyer and a second person",
+            DUE_PROCESS,
+            gives("services.admission.gaps", what=()),
+            "tests/review/test_care.py::"
+            f"test_an_order_that_lacks_what_is_essential_takes_a_lawyer_and_a_second_person[{code}]",
+        )
+        for code in (
+            "expert_group_missing",
+            "reasons_missing",
+            "law_not_cited",
+            "addressee_missing",
+            "kind_not_entitled",
+        )
+    ),
+    Control(
+        "what no eye sees says something",
+        "reasons in which no letter, digit or symbol is to be seen are refused",
+        OF_REVIEW,
+        gives("domain.review_policy.says_something", what=True),
+        "tests/review/test_decision.py::"
+        "test_a_bad_proposal_is_refused_with_its_field_and_the_remedy[reasons that say nothing]",
+    ),
     Control(
         "four eyes for nothing",
         "what may touch political speech has a second pair of eyes",

@@ -18,6 +18,7 @@ from kz_compliance_sdk.domain.messages import REGULATOR
 from kz_compliance_sdk.errors import StoreError
 from kz_compliance_sdk.ports import RetryAt, Sent, Unknown
 from tests.case_makers import a_notice
+from tests.recorders import statements_read
 from tests.scene import PLATFORM, Host, World
 from tests.store.conftest import Gate
 from tests.waiting import PATIENCE_S, comes
@@ -171,14 +172,7 @@ def test_what_a_probe_came_to_opens_the_way_and_takes_nothing_itself(host: Host)
 def test_senders_whose_results_share_a_commit_take_each_another(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[str] = []
-    ask = SqliteTransaction.all
-
-    def noted(of: SqliteTransaction, statement: Any, **values: Any) -> list[Any]:
-        asked.append(statement.sql)
-        return ask(of, statement, **values)
-
-    monkeypatch.setattr(SqliteTransaction, "all", noted)
+    asked = statements_read(monkeypatch)
     world = World(tmp_path / "desk.sqlite3")
     host = Host(world, store := world.open_store(threaded=True))
     assert isinstance(store, SqliteStore)

@@ -79,6 +79,23 @@ class Scene:
             self.outbox.settle()
         return case_id
 
+    def reviewed_twice(self, *, seed: int) -> str:
+        """The id of a case that was sent back, proposed anew, approved, carried out, reported and told."""
+        case_id = self.case(seed=seed, decided=False)
+        for approved in (False, True):
+            lease = self.desk.claim(HEAD, case_id=case_id)
+            assert lease is not None
+            made = self.desk.propose(HEAD, case_id, lease.token, self.office.proposal(self.desk.notice(case_id)))
+            if approved:
+                self.desk.approve(LEAD, case_id, made.digest)
+            else:
+                self.desk.send_back(LEAD, case_id, made.digest, "say more of the second one")
+            self.clock.advance(60)
+        for _ in range(2):
+            self.outbox.settle()
+            self.clock.advance(60)
+        return case_id
+
     def looked_at(self, case_id: str, until: int) -> None:
         """Have the case looked at by many people, until its chain has so many events."""
         for number in range(until - len(self.desk.case_file(case_id).chain.events)):

@@ -27,7 +27,7 @@ from kz_compliance_sdk.evidence.taking import MANIFEST, SIGNATURE, documents, zi
 from kz_compliance_sdk.evidence.verify_pack import Verdict, _Inside, read_key, verified
 from kz_compliance_sdk.ports import Told
 from kz_compliance_sdk.wire.signature import SigningKey
-from tests.evidence.scene import FORMS, HEAD, LEAD, Scene, key, opened, public_text, scene, signed_anew, written
+from tests.evidence.scene import FORMS, HEAD, key, opened, public_text, scene, signed_anew, written
 
 OTHER = SigningKey("somebody-else", "ed25519", b"another key of thirty-two bytes!")
 Files = dict[str, bytes]
@@ -43,29 +43,11 @@ class Stage:
     held: bytes
 
 
-def _case(at: Scene, seed: int) -> str:
-    """One that was sent back, proposed anew, approved, carried out, reported and told."""
-    case_id = at.case(seed=seed, decided=False)
-    for approved in (False, True):
-        lease = at.desk.claim(HEAD, case_id=case_id)
-        assert lease is not None
-        made = at.desk.propose(HEAD, case_id, lease.token, at.office.proposal(at.desk.notice(case_id)))
-        if approved:
-            at.desk.approve(LEAD, case_id, made.digest)
-        else:
-            at.desk.send_back(LEAD, case_id, made.digest, "say more of the second one")
-        at.clock.advance(60)
-    at.outbox.settle()
-    at.clock.advance(60)
-    at.outbox.settle()
-    return case_id
-
-
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
     with scene(tmp_path_factory.mktemp("case")) as at:
         at.desk.on_tell_user(lambda _notice: Told(at.clock()))
-        mine, other = _case(at, 1), _case(at, 2)
+        mine, other = at.reviewed_twice(seed=1), at.reviewed_twice(seed=2)
         held = at.desk.proof.checkpoint().line
 
         def made(case_id: str) -> dict[str, bytes]:

@@ -36,19 +36,7 @@ def pages(folder: Path) -> dict[str, str]:
     """A case that was sent back, proposed anew, approved, carried out, reported, told and contested, in both forms."""
     with scene(folder) as at:
         at.desk.on_tell_user(lambda _notice: Told(at.clock()))
-        case_id = at.case(seed=1, decided=False)
-        for approved in (False, True):
-            lease = at.desk.claim(HEAD, case_id=case_id)
-            assert lease is not None
-            made = at.desk.propose(HEAD, case_id, lease.token, at.office.proposal(at.desk.notice(case_id)))
-            if approved:
-                at.desk.approve(LEAD, case_id, made.digest)
-            else:
-                at.desk.send_back(LEAD, case_id, made.digest, "say more of the second one")
-            at.clock.advance(60)
-        for _ in range(2):
-            at.outbox.settle()
-            at.clock.advance(60)
+        case_id = at.reviewed_twice(seed=1)
         at.desk.take(
             LEAD,
             case_id,

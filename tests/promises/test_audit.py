@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from kz_compliance_sdk.domain.ledger import hash_of
+from kz_compliance_sdk.evidence.verify_pack import verified
 from tests.driver import LEGAL, M1, Driver
+from tests.evidence.scene import opened, signed_anew
 from tests.unguarded import unguard
 
 
@@ -143,3 +145,16 @@ def test_whoever_takes_a_pack_out_is_on_record(tmp_path: Path) -> None:
     office.evidence(LEGAL, case, full=True)
     last = office.case(case)["audit"][-1]
     assert (last["kind"], last["actor"]) == ("disclosed", "legal")
+
+
+def test_a_page_of_a_pack_that_contradicts_its_events_is_refused(tmp_path: Path) -> None:
+    """Whoever signs it anew, and with the list of files that fits it."""
+    office = Driver(tmp_path, undo_window_s=60)
+    case = office.issue()
+    office.decide(case)
+    files = opened(office.evidence(LEGAL, case))
+    page = files["report.html"].replace(b"</h1>", b"</h1><p>Nothing was decided.</p>", 1)
+    assert page != files["report.html"]
+    assert verified(signed_anew(files), None).problems == []
+    found = verified(signed_anew({**files, "report.html": page}), None).problems
+    assert [(wrong.code, wrong.where) for wrong in found] == [("page", "report.html")]

@@ -74,6 +74,13 @@ def test_twenty_items_are_refused_for_one_reason_in_one_step(category: str) -> N
     assert after.state is not CaseState.CLAIMED
 
 
+def test_the_control_a_guard_that_looks_at_refusals_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ItemDecision, "is_measure", True)
+    with pytest.raises(NotAllowed) as refused:
+        test_twenty_items_are_refused_for_one_reason_in_one_step("election_rules")
+    assert refused.value.code == "bulk_off"
+
+
 def effort(category: str, items: int, decided: ItemDecision) -> tuple[int, int, int]:
     """The people, the steps after the claim and the fields that it takes to decide every item of a notice so."""
     notice = a_notice(items=items, category=category)

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
-from kz_compliance_sdk.adapters.sql.transaction import SqliteTransaction
 from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.errors import IllegalMove, NotFound
 from kz_compliance_sdk.services.intake import Pending
 from kz_compliance_sdk.testing import builders
 from tests.case_makers import a_notice, measure, proposal
+from tests.recorders import statements_read
 from tests.scene import M1, PLATFORM, Host, World, signed
 from tests.store.conftest import Gate
 
@@ -77,14 +77,7 @@ def test_a_measure_that_is_in_hand_is_lifted_when_its_order_falls(host: Host) ->
 def test_what_commands_of_a_batch_ask_of_their_cases_is_read_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read: list[str] = []
-    ask = SqliteTransaction.all
-
-    def noted(of: SqliteTransaction, statement: Any, **values: Any) -> list[Any]:
-        read.append(statement.sql)
-        return ask(of, statement, **values)
-
-    monkeypatch.setattr(SqliteTransaction, "all", noted)
+    read = statements_read(monkeypatch)
     world = World(tmp_path / "desk.sqlite3")
     host = Host(world, store := world.open_store(threaded=True))
     for seed in range(CASES):

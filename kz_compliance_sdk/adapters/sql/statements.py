@@ -129,10 +129,11 @@ class Compiled:
 
 
 _MESSAGE = ("platform_id", "case_id", "id")
+_LEAVES = text("leases.next_at IS NOT NULL")
 LEAVING: Final = (
     select(t.outbox, t.leases)
     .select_from(t.leases.join(t.outbox, and_(*(t.outbox.c[name] == t.leases.c[name] for name in _MESSAGE))))
-    .where(text("leases.next_at IS NOT NULL"))
+    .where(_LEAVES)
 )
 """Rows of messages that have to leave, each with the line behind it."""
 
@@ -235,7 +236,6 @@ _LANE_IS_FREE = or_(
         text("prior.state = 'queued' AND prior.lane <> ''"),
     ),
 )
-_LEAVES = text("leases.next_at IS NOT NULL")
 _WATCHED: Final = and_(t.watches.c.platform_id == t.cases.c.platform_id, t.watches.c.case_id == t.cases.c.id)
 CASES: Final = select(t.cases, t.watches).select_from(t.cases.outerjoin(t.watches, _WATCHED))
 """Rows of cases, each with the line behind it."""

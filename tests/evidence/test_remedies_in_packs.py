@@ -151,6 +151,4 @@ def test_the_page_shows_them(pressed: tuple[Scene, str], lang: str, form: bool) 
     assert story.count(f": {said['remedy_state']['sent']}, ") == 3
     assert said["remedy_state"]["upheld"] in story
     assert ("planted plea" in timeline) is form
-    assert not [
-        code for code in ("contests", "appeals", "user_notices", "unconfirmed", "appeal_decided") if code in story
-    ]
+    assert not [code for code in ("contests", "user_notices", "unconfirmed", "appeal_decided") if code in story]

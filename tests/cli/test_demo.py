@@ -19,7 +19,9 @@ from typer.testing import CliRunner
 
 from kz_compliance_sdk.faces.cli import demo_stage, screen
 from kz_compliance_sdk.faces.cli.app import app
+from kz_compliance_sdk.faces.cli.demo_stage import Stage
 from kz_compliance_sdk.faces.cli.demo_stories import MAX_SEED, stories
+from kz_compliance_sdk.ports import Env
 from kz_compliance_sdk.testing import agreement
 from kz_compliance_sdk.testing.agreement import Check, Sent
 from kz_compliance_sdk.testing.mock_regulator import ControlClient
@@ -144,6 +146,35 @@ def test_an_interrupted_run_says_so_and_leaves_nothing_behind(tmp_path: Path) ->
         _, said = running.communicate(timeout=PATIENCE_S)
         assert (running.returncode, said) == (130, "Interrupted.\n")
     assert not processes_of(kept)
+
+
+def test_an_interrupt_ends_a_run_where_it_looks_and_never_in_the_midst_of_a_call(tmp_path: Path) -> None:
+    """Raised wherever it comes, it could leave a lock taken, for which the end would wait for ever."""
+    before = [signal.signal(one, signal.default_int_handler) for one in (signal.SIGINT, signal.SIGTERM)]
+    try:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with Stage(tmp_path, Env.system(), stderr=True, paced=False) as stage:
+                signal.raise_signal(number)
+                for look in (stage.check, lambda: stage.step("on"), lambda: stage.await_("it", lambda: False)):
+                    with pytest.raises(KeyboardInterrupt):
+                        look()
+                with pytest.raises(KeyboardInterrupt):
+                    signal.raise_signal(number)
+            assert signal.getsignal(number) is signal.default_int_handler
+    finally:
+        for one, handler in zip((signal.SIGINT, signal.SIGTERM), before, strict=True):
+            signal.signal(one, handler)
+
+
+def test_a_shell_that_lets_no_interrupt_through_is_obeyed(tmp_path: Path) -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with Stage(tmp_path, Env.system(), stderr=True, paced=False) as stage:
+            signal.raise_signal(signal.SIGINT)
+            stage.check()
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_the_closing_table_is_short_and_whole_on_a_narrow_screen(

@@ -6,12 +6,11 @@ A mock regulator, the receiver and the worker run as processes on loopback ports
 from __future__ import annotations
 
 import os
-import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -38,24 +37,10 @@ def demo(
     """
     from kz_compliance_sdk.faces.cli.demo_stories import perform
 
-    with _ended_by_signals(), _directory(keep) as directory:
+    with _directory(keep) as directory:
         agrees = perform(session, directory, profile, seed, paced=not fast, serve=serve)
     if not agrees:
         raise typer.Exit(FOUND)
-
-
-@contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """Let SIGTERM end this process as Ctrl-C does, so that no child outlives it."""
-
-    def end(_number: int, _frame: Any) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

@@ -48,13 +48,17 @@ class Stuck(ComplianceError):
 
 class Stage:
     """Three processes that end with this block, however it ends, on two ports that are free now, and what people see.
-    Every file of the run is in `directory`; with `paced` a watched run pauses at each step."""
+    Every file of the run is in `directory`; with `paced` a watched run pauses at each step.
+
+    A first SIGINT or SIGTERM ends the block where it looks: at each step and at each wait. Raised wherever it came, it
+    could leave a lock taken for which the end would wait. A second one is raised at once."""
 
     def __init__(self, directory: Path, env: Env, *, stderr: bool, paced: bool) -> None:
         self._env, self._began = env, env.monotonic()
         self._console, self._states = screen.console(stderr=stderr), dict[str, str]()
         self._pause_s = _PAUSE_S if paced and self._console.is_terminal else 0.0
         self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._ended, self._signals = False, dict[signal.Signals, Any]()
         self.directory, self.settings_file = directory, directory / "kz-compliance.toml"
         self.platform_file = directory / "platform.jsonl"
         with socket.socket() as one, socket.socket() as other:
@@ -104,7 +108,9 @@ class Stage:
             )
 
     def check(self) -> None:
-        """Raises Stuck if one of them has ended."""
+        """Raises Stuck if one of them has ended, KeyboardInterrupt if somebody wants all of it to end."""
+        if self._ended:
+            raise KeyboardInterrupt
         for name, child in self._running.items():
             if child.poll() is not None:
                 raise Stuck(f"the {name} ended with exit code {child.returncode}.")
@@ -124,7 +130,8 @@ class Stage:
         return self._env.monotonic() - self._began
 
     def step(self, text: str) -> None:
-        """Say what happens now."""
+        """Say what happens now. Raises as `check` does."""
+        self.check()
         self._console.print(Text(f"{self.seconds:5.1f} s  ", "dim").append(screen.printable(text), "default"))
         self._env.sleep(self._pause_s)
 
@@ -158,11 +165,25 @@ class Stage:
     def _log(self, name: str) -> Path:
         return self.directory / f"{name}.log"
 
+    def _end(self, _number: int, _frame: Any) -> None:
+        if self._ended:
+            raise KeyboardInterrupt
+        self._ended = True
+
     def __enter__(self) -> Self:
+        heeded = (one for one in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(one) is not signal.SIG_IGN)
+        self._signals = {one: signal.signal(one, self._end) for one in heeded}
         return self
 
     def __exit__(self, *_error: object) -> None:
         """Ask them to end, in the reverse order of their start, and do not take no for an answer."""
+        try:
+            self._stop()
+        finally:
+            for one, before in self._signals.items():
+                signal.signal(one, before)
+
+    def _stop(self) -> None:
         for child in reversed(self._running.values()):
             if child.poll() is None:
                 child.send_signal(signal.SIGTERM)

@@ -147,6 +147,11 @@ def next_step_at(
     return best
 
 
+def counts_from_receipt(ladder: Ladder, after_s: int) -> bool:
+    """Whether a step comes so many seconds after the receipt, whatever the term."""
+    return any(isinstance(step.when, After) and step.when.after_s == after_s for step in ladder)
+
+
 def steps_due(
     ladder: Ladder,
     *,

@@ -105,11 +105,13 @@ class Ways:
 
 @dataclass(slots=True)
 class _Lease:
-    """One pass of leasing. A case that it changes, or whose message it voids, is left to the next."""
+    """One pass of leasing. A case that it changes, or whose message it voids, is left to the next. `left` are the
+    messages that were due and are not taken."""
 
     writes: list[Write] = field(default_factory=list)
     leased: list[OutboxMessage] = field(default_factory=list)
     touched: set[str] = field(default_factory=set)
+    left: set[str] = field(default_factory=set)
 
 
 class Delivery:
@@ -149,15 +151,21 @@ class Delivery:
     def lease(self, limit: int, busy: Mapping[str, int] = _NONE_BUSY) -> list[OutboxMessage]:
         """Take due messages for LEASE_S seconds: for each endpoint the most urgent, up to `limit` less those calls that
         are `busy` already. An open breaker lets one message through as its probe."""
-        return self._store.submit(self._platform, lambda tx: self._lease(tx, limit, busy)).result()
+        left: set[str] = set()
+        while True:
+            taken = self._store.submit(self._platform, lambda tx: self._lease(tx, limit, busy)).result()
+            # Behind a message that leaves no more lies what else its case owes.
+            if taken.leased or taken.left <= left:
+                return taken.leased
+            left |= taken.left
 
-    def _lease(self, tx: Tx, limit: int, busy: Mapping[str, int]) -> tuple[Change, list[OutboxMessage]]:
+    def _lease(self, tx: Tx, limit: int, busy: Mapping[str, int]) -> tuple[Change, _Lease]:
         taken = _Lease()
         for endpoint in self._ways.endpoints():
             free = limit - busy.get(endpoint, 0)
             if free > 0:
                 self._lease_for(tx, endpoint, free, taken)
-        return (*told_where_whole(tx, taken.writes), *alerts(tx, self._platform)), taken.leased
+        return (*told_where_whole(tx, taken.writes), *alerts(tx, self._platform)), taken
 
     def _lease_for(self, tx: Tx, endpoint: str, free: int, taken: _Lease) -> None:
         now = tx.now
@@ -191,6 +199,7 @@ class Delivery:
         if not current:
             taken.writes += note
             taken.touched.add(message.case_id)
+            taken.left.add(message.id)
             return False
         if message.state == "leased":
             lost = self._outcomes.lost(tx, message, LEASE_S)

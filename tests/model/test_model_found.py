@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from kz_compliance_sdk.errors import IllegalMove, LeaseLost, NotAllowed
-from tests.driver import HEAD, HOUR, LEAD, LEAD2, LEGAL, M1, Driver
+from tests.driver import DAY, HEAD, HOUR, LEAD, LEAD2, LEGAL, M1, Driver
 
 
 def _fired(office: Driver, case: str) -> set[str]:
@@ -385,3 +385,40 @@ def test_a_cancellation_that_lifts_nothing_puts_no_step_off(tmp_path: Path) -> N
     assert _fired(office, case) == set(), "the watch has not come to what is due by now"
     office.watch()
     assert "requested.before_6h" in _fired(office, case)
+
+
+def test_a_cancellation_that_comes_again_keeps_nothing_longer(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
+    notice_id = office.notice(1)["notice_id"]
+    case = office.issue(1)
+    office.cancel(notice_id)
+    office.deliver()
+    office.wait(364 * DAY)
+    office.cancel(notice_id, "annulled", ("1",))
+    office.deliver()
+    office.wait(DAY)
+    office.retention()
+    assert office.history(case)[-1] == "erased"
+
+
+def test_a_pass_that_finds_a_message_overtaken_takes_what_else_is_due(tmp_path: Path) -> None:
+    office = Driver(tmp_path, undo_window_s=60)
+    notice = office.notice(1)
+    case = office.issue(1)
+    office.decide(case)
+    office.wait(61)
+    office.deliver()
+    office.cancel(notice["notice_id"])
+    office.amend(notice)
+    office.decide(case, "none")
+    assert office.desk.deliver().leased, "the alerts, beside a lift that the amendment took back"
+    office.deliver()
+    assert office.pages()[-2:] == ["cancelled", "amended"]
+
+
+def test_a_receipt_in_the_past_calls_people_also_where_the_term_of_working_days_ends_as_before(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
+    case = office.enter(M1, 1, kind="recommendation")
+    office.correct_receipt(LEAD, case, office.clock() - 5 * HOUR)
+    office.watch()
+    assert _fired(office, case) == {"due.unclaimed_1h"}

@@ -52,7 +52,7 @@ def in_hand(host: Host, take_back: Callable[[Host, Case], Future[Any]]) -> Futur
     with Gate(host.store):
         leased = host.store.submit(PLATFORM, lambda tx: host.delivery._lease(tx, 8, {}))
         taken_back = take_back(host, case)
-    (message,) = leased.result()
+    (message,) = leased.result().leased
     assert (message.kind, host.delivery.deliver(message)) == ("enforce", True)
     return taken_back
 

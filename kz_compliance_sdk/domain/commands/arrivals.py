@@ -84,8 +84,12 @@ class CorrectReceipt(
         told = happened(case, event, stamp, {"reasons": self.reasons})
         corrected = moved(case, "correct_receipt", told)
         following = clock.next_step_at(policy.ladder, after=stamp.at, **term_times(corrected))
-        # What was still to come on the old clock and is past on the new one fires at once.
-        watch = min(following, case.watch_at + due - case.due_at) if case.watch_at is not None else following
+        # What was still to come on the old clock and is past on the new one fires at once. The term in working days can
+        # end when it did, while what counts from the receipt moves.
+        moved_s = due - case.due_at
+        if case.watch_at is not None and clock.counts_from_receipt(policy.ladder, case.watch_at - case.escalates_from):
+            moved_s = min(moved_s, self.received_at - case.received_at)
+        watch = min(following, case.watch_at + moved_s) if case.watch_at is not None else following
         corrected = replanned(corrected.but(watch_at=watch), policy, stamp.at)
         return written(corrected, told), corrected
 

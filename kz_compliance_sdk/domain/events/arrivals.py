@@ -24,7 +24,7 @@ from kz_compliance_sdk.domain.events.base import (
 )
 from kz_compliance_sdk.domain.fold import OPEN, Case, Item, Letter, alter
 from kz_compliance_sdk.domain.ledger import Stamped
-from kz_compliance_sdk.domain.transitions import UNDECIDED, CaseState
+from kz_compliance_sdk.domain.transitions import ENDED, UNDECIDED, CaseState
 
 CancelEffect = Literal["withdrawn", "annulled", "remedied"]
 Fate = Literal["stopped", "lifting", "kept", "stays"]
@@ -421,8 +421,8 @@ def _after_cancelling(case: Case, lift_due_at: int, *, touched: bool, beside: bo
     elif "decided" in statuses:
         if case.state in UNDECIDED:
             case.state, case.lease = CaseState.DECIDED, None
-    # One that a lawyer took out of here before anything was decided stays closed.
-    elif statuses <= {"stopped"} and case.state is not CaseState.CLOSED:
+    # What has ended has its end behind it: one that a lawyer took out of here stays closed, one that fell stays so.
+    elif statuses <= {"stopped"} and case.state not in ENDED:
         case.state, case.lease, case.closed_at = CaseState.CANCELLED, None, on.at
     elif touched and case.decision and statuses & {"kept", "lifted", "gone"}:
         case.state, case.lease, case.closed_at = CaseState.LIFTED, None, 0

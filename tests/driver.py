@@ -586,13 +586,15 @@ class Driver:
         return [_printed(case_row(one, clock_of(one, (), self.clock()))) for one in self.desk.cases(**which).cases]
 
     def standing(self, case: str) -> Document:
-        """Where a case stands: its row, and what `cases show --json` says of its items and of its lifting."""
+        """Where a case stands: its row, whether its personal data was destroyed, and what `cases show --json` says of
+        its items and of its lifting."""
         held = self.desk.case(case)
         return {
             **_printed(case_row(held, clock_of(held, (), self.clock()))),
             "item_states": [
                 {"item_id": one.item_id, "status": one.status, "measure": one.measure or None} for one in held.items
             ],
+            "erased": held.erased_at is not None,
             "lift_due_at": None if held.lift_due_at is None else _rfc3339(held.lift_due_at),
         }
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from tests.model.cases import ENDED, HOUR, IN_REVIEW, LIFT_S, OPEN, TERM_S, Case, Item, Office, Spec
+from tests.model.cases import ENDED, HOUR, IN_REVIEW, LIFT_S, OPEN, Case, Item, Office, Spec, term_of
 from tests.model.ladder import ladder, steps_until
-from tests.model.people import look_at_suspensions, owe_report, refuse
+from tests.model.people import look_at_suspensions, owe_report, plan_question, refuse
 
 
 def issue(office: Office, spec: Spec) -> None:
     """A notice comes, or is typed in: its clock starts now."""
-    case = Case(spec, office.now, office.now + TERM_S, clock_from=office.now)
+    case = Case(spec, office.now, term_of(spec, office.now), clock_from=office.now)
     case.items = {name: Item(name, target) for name, target in spec.items.items()}
     case.asked_due = asked_due(office, spec)
+    if not spec.typed_in:
+        case.outgoing.append("acknowledgement")
     if spec.typed_in:
         case.typist, case.authentic = "m1", False
     office.cases[spec.letter] = case
@@ -22,6 +24,8 @@ def cancel(
     office: Office, case: Case, effect: str | None, items: tuple[str, ...] | None, received: int | None = None
 ) -> None:
     """Undecided items stop; `effect` says what happens to what is in force."""
+    if _is_erased(office, case):
+        return
     named = list(case.items) if items is None else [name for name in items if name in case.items]
     if items is not None and len(named) < len(items):
         case.flags.add("cancels_unknown_item")
@@ -32,6 +36,8 @@ def cancel(
     office.page(case, "cancelled" if effect else "cancelled.effect_missing")
     before = case.state
     fell = [_fall(office, case, case.items[name], effect) for name in named]
+    if not case.open_items():
+        case.outgoing = [kind for kind in case.outgoing if kind != "question"]
     if not any(fell):
         return
     if "lifting" in fell and before == "lifting":
@@ -123,36 +129,68 @@ def _plan_anew(office: Office, case: Case) -> None:
 
 def remind(office: Office, letter: str, level: int) -> None:
     case = office.cases[letter]
+    if _is_erased(office, case):
+        return
     case.level = max(case.level, level)
     office.page(case, "reminded")
 
 
-def clarify(office: Office, letter: str, question: int) -> None:
-    """The authority answers a question: the case goes back to the queue; its clock never stood still."""
+def clarify(office: Office, letter: str, question: int, items: dict[str, str] | None = None) -> None:
+    """The authority answers a question, and may name items anew: the clock of the case never stood still."""
     case = office.cases[letter]
     refuse((question >= len(case.questions), "InvalidInput"))
-    if case.questions[question] == "answered":
-        return
+    if not _is_erased(office, case):
+        answer(office, case, question, items)
+
+
+def answer(office: Office, case: Case, question: int, items: dict[str, str] | None) -> None:
+    """What an answer opens is decided anew; any other is a flag, and whoever has the case sees it."""
     case.questions[question] = "answered"
     case.flags.add("clarified")
-    if case.state not in ("awaiting_answer", "in_approval"):
+    needed = [item for item in case.items.values() if item.needs and not item.fallen and item.status not in OPEN]
+    waits = case.state in ("awaiting_answer", "in_approval")
+    decided = case.state in ("decided", "enforced", "closed") and bool(needed)
+    names = bool(items) and case.state not in ("lifting", "lifted", "cancelled")
+    if not waits and not decided and not names:
         office.page(case, "flag.clarified")
         return
     office.page(case, "clarified")
     office.deep.add("question answered")
-    case.proposed, case.state = None, "queued"
+    if items:
+        office.deep.add("answered with items")
+        if case.state in ("decided", "enforced", "closed"):
+            office.deep.add("a decision reopened by an answer")
+    if decided:
+        office.deep.add("asked for in a decision, and answered")
+    again = [case.items[name] for name in items or () if name in case.items]
+    for item in [*again, *needed]:
+        office.void_effects(case, item.id, "enforce")
+        item.status = "open"
+    for item in again:
+        item.fallen = False
+    for name, target in (items or {}).items():
+        case.items.setdefault(name, Item(name, target))
+    case.let_go()
+    case.void_reports()
+    case.proposed, case.state, case.lift_due = None, "queued", None
 
 
-def amend(office: Office, letter: str, items: dict[str, str]) -> None:
-    """A new revision: everything is decided anew; what it no longer names is lifted unless something else holds it."""
+def amend(office: Office, letter: str, items: dict[str, str], received: int | None = None) -> None:
+    """A new revision: everything is decided anew; what it no longer names is lifted unless something else holds it. Of
+    a letter the time runs from its receipt."""
     case = office.cases[letter]
     case.revision += 1
     case.flags.add("amended")
     office.page(case, "amended")
+    if case.erased:
+        office.deep.add("amended after its erasure")
+        case.left += [item.target for item in case.items.values() if item.measure]
+        case.items, case.erased = {}, False
     look_at_suspensions(office, case)
+    plan_question(office, case)
     if case.state in ENDED:
-        case.received = case.clock_from = office.now
-        case.due = office.now + TERM_S
+        case.received = case.clock_from = office.now if received is None else received
+        case.due = term_of(case.spec, case.received)
         case.fired = set()
         case.asked_due = asked_due(office, case.spec)
         office.deep.add("amended after its end")
@@ -163,6 +201,7 @@ def amend(office: Office, letter: str, items: dict[str, str]) -> None:
     case.answers = {}
     case.proposed = None
     case.void_reports()
+    case.outgoing = [] if case.spec.typed_in else ["acknowledgement"]
     for item in list(case.items.values()):
         office.void_effects(case, item.id, "enforce")
         item.fallen = item.id not in items
@@ -184,3 +223,12 @@ def amend(office: Office, letter: str, items: dict[str, str]) -> None:
     for name, target in items.items():
         case.items.setdefault(name, Item(name, target))
     case.state = "queued"
+
+
+def _is_erased(office: Office, case: Case) -> bool:
+    """Whether nothing is left to hold a message against: people are told that it came."""
+    if case.erased:
+        case.flags.add("erased_case")
+        office.page(case, "flag.erased_case")
+        office.deep.add("a message about an erased case")
+    return case.erased

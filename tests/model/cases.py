@@ -8,10 +8,20 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta, timezone
 
 UNDO_S, LEASE_S, HOUR, DAY = 60, 900, 3600, 86400
-TERM_S, LIFT_S, ASK_AGAIN_S = 24 * HOUR, HOUR, 7 * DAY
+TERM_S, LIFT_S, ASK_AGAIN_S, COPY_S = 24 * HOUR, HOUR, 7 * DAY, 180 * DAY
 APPEAL_S, APPEAL_NEAR_S = 14 * DAY, 2 * DAY
+WORKING_DAYS = 3
+ALMATY = timezone(timedelta(hours=5))
+NOT_WORKED = {
+    2026: "01-01 01-02 01-07 03-08 03-09 03-21 03-22 03-23 03-24 03-25 05-01 05-07 05-09 05-11 05-27 07-06 10-25 10-26 "
+    "12-16",
+    2027: "01-01 01-02 01-04 01-07 03-08 03-15 03-21 03-22 03-23 03-24 05-01 05-03 05-07 05-09 05-10 05-16 07-06 10-25 "
+    "12-16",
+}
+HOLIDAYS = {date.fromisoformat(f"{year}-{day}") for year, days in NOT_WORKED.items() for day in days.split()}
 BEFORE = (
     ("before_12h", 43200, 20),
     ("before_6h", 21600, 30),
@@ -19,10 +29,27 @@ BEFORE = (
     ("before_30m", 1800, 50),
     ("due", 0, 60),
 )
-OUTCOMES = {"remove": "removed", "suspend_account": "account_restricted", "none": "refused"}
+OUTCOMES = {
+    "remove": "removed",
+    "suspend_account": "account_restricted",
+    "none": "refused",
+    "needs": "clarification_needed",
+}
+KEPT_S, KEPT_IN_FORCE_S = 365 * DAY, 1095 * DAY
 ENDED = ("closed", "cancelled")
 IN_REVIEW = ("queued", "claimed", "in_approval", "awaiting_answer")
 OPEN = ("open", "failed")
+
+
+def term_of(spec: Spec, received: int) -> int:
+    """When the term of a notice ends. Of working days the last one ends with its last second in Almaty."""
+    if spec.kind != "recommendation":
+        return received + TERM_S
+    day, left = datetime.fromtimestamp(received, UTC).astimezone(ALMATY).date(), WORKING_DAYS
+    while left:
+        day += timedelta(days=1)
+        left -= day.weekday() < 5 and day not in HOLIDAYS
+    return int(datetime.combine(day, time(23, 59, 59), ALMATY).timestamp())
 
 
 @dataclass
@@ -34,6 +61,7 @@ class Spec:
     category: str
     items: dict[str, str]
     asked_hours: int | None = None
+    kind: str = "prescription"
     typed_in: bool = False
     four_eyes: bool = False
     legal_review: bool = False
@@ -63,6 +91,8 @@ class Item:
     action: str = "none"
     ground: str = ""
     abroad: bool = False
+    needs: bool = False
+    copy_until: int = 0
     measure: str = ""
     fallen: bool = False
     unknown: bool = False
@@ -102,6 +132,7 @@ class Appeal:
     due: int
     deciders: tuple[str, ...]
     state: str = "open"
+    alerted: int = 0
 
 
 @dataclass
@@ -115,7 +146,12 @@ class Letter:
     effect: str | None = None
     items: tuple[str, ...] | None = None
     question: int = -1
+    anew: dict[str, str] = field(default_factory=dict)
     state: str = "waits"
+
+    def holds(self, case: Case) -> bool:
+        """Whether it can still be vouched for: an answer names no revision."""
+        return self.kind == "answer" or self.revision == case.revision
 
 
 @dataclass
@@ -128,8 +164,6 @@ class Suspension:
     recorded: int
     confirmed: str = ""
     ended: int | None = None
-    asked_at: int = 0
-    over: bool = False
 
     def end(self) -> int | None:
         ends = [one for one in (self.until, self.ended) if one is not None]
@@ -171,6 +205,13 @@ class Case:
     lift_from: int = 0
     lift_fired: set[str] = field(default_factory=set)
     clock_from: int = 0
+    ask_at: int = 0
+    outgoing: list[str] = field(default_factory=list)
+    ended_at: int = 0
+    held_until: int = 0
+    erasure_by: str = ""
+    erased: bool = False
+    left: list[str] = field(default_factory=list)
 
     # ------------------------------------------------------------------------------------------------ the clock
 
@@ -210,12 +251,12 @@ class Case:
 
     def next_look(self, now: int) -> int:
         """When a pause ends, or somebody is asked whether it lasts: until then the case waits in the queue."""
-        looks = []
-        for one in self.suspensions:
-            end = one.end()
-            if one.confirmed and one.start <= now and (end is None or now < end):
-                looks.append(one.asked_at + ASK_AGAIN_S if end is None else end)
-        return max(looks)
+        return max(self.ask_at if end is None else end for end in self.ends(now))
+
+    def ends(self, now: int) -> list[int | None]:
+        """The ends of the suspensions that have effect now, as far as they are known."""
+        had = [(one.start, one.end()) for one in self.suspensions if one.confirmed]
+        return [end for start, end in had if start <= now and (end is None or now < end)]
 
     def late(self, now: int) -> bool:
         return now > self.due_at(now) and self.state not in ENDED
@@ -240,7 +281,7 @@ class Case:
             if item.status in ("in_force", "kept"):
                 said[item.id] = OUTCOMES[item.measure or item.kept_for]
             elif item.status == "settled":
-                said[item.id] = "refused"
+                said[item.id] = OUTCOMES["needs" if item.needs else "none"]
             elif item.status == "lifted":
                 said[item.id] = "restored"
         return said
@@ -250,14 +291,17 @@ class Case:
         if self.lift_due is None:
             self.lift_due, self.lift_from, self.lift_fired = due, now, set()
 
+    def amendment_waits(self) -> bool:
+        return any(one.state == "waits" and one.kind == "amendment" for one in self.letters)
+
     def let_go(self) -> None:
         """End whatever lease there is: the token is worth nothing any more."""
         self.owner, self.lease_until = "", 0
 
-    def void_reports(self) -> None:
+    def void_reports(self, becomes: str = "void") -> None:
         for report in self.reports:
-            if report.state in ("queued", "waiting"):
-                report.state = "void"
+            if report.state in ("queued", "waiting", "overtaken"):
+                report.state = becomes
 
 
 @dataclass
@@ -298,12 +342,15 @@ class Office:
         instead of it is what the report says."""
         item.status = "kept"
         if not ours:
-            item.kept_for, item.measure = item.measure if item.action != "none" else "none", ""
+            instead = "needs" if item.needs else "none"
+            item.kept_for, item.measure = item.measure if item.action != "none" else instead, ""
             self.deep.add("kept for another order")
 
     def others_hold(self, case: Case, item: Item) -> bool:
         """Whether the measure on an object has another ground than this item's order."""
         for other in self.cases.values():
+            if other is not case and item.target in other.left:
+                return True
             for one in other.items.values():
                 if one is not item and one.target == item.target and one.measure and one.status != "lifting":
                     return True

@@ -2,19 +2,49 @@
 
 from __future__ import annotations
 
-from tests.model.cases import ENDED, Effect, Office
+from tests.model.cases import APPEAL_NEAR_S, COPY_S, ENDED, Case, Effect, Office, Report
 from tests.model.ladder import ladder, ladder_of_a_lift
-from tests.model.people import expire, look_at_suspensions, owe_report
+from tests.model.people import ask_whether_suspended, expire, look_at_suspensions, owe_report
 
 
 def deliver(office: Office) -> None:
     """Deliver until nothing is due."""
-    while any([_effects(office), _reports(office)]):
+    while _pass(office):
         pass
+    for case in office.cases.values():
+        case.outgoing = [kind for kind in case.outgoing if case.spec.typed_in and kind == "question"]
+    _alert_to_appeals(office)
     office.told.update(office.untold)
     office.untold.clear()
     office.pages.update(office.unpaged)
     office.unpaged.clear()
+
+
+def _alert_to_appeals(office: Office) -> None:
+    for appeal in office.appeals:
+        alerts = (("appeal_near", appeal.due - APPEAL_NEAR_S), ("appeal_overdue", appeal.due))
+        for reason, at in alerts[appeal.alerted :]:
+            if appeal.state == "open" and at <= office.now:
+                appeal.alerted += 1
+                office.page(office.cases[appeal.case], reason)
+                office.deep.add("appeal overdue" if reason == "appeal_overdue" else "appeal near its end")
+
+
+def _pass(office: Office) -> bool:
+    """What is due together leaves together: an interim report beside the effect that makes it needless, unless an
+    earlier report is found overtaken first."""
+    due: list[tuple[str, Case, Report]] = []
+    for letter, case in office.cases.items():
+        ripe = [report for report in case.reports if report.due <= office.now]
+        overtaken = [report for report in ripe if report.state == "overtaken"]
+        for report in overtaken:
+            report.state = "void"
+        due += [(letter, case, report) for report in ripe if report.state == "queued" and not overtaken]
+    moved = _effects(office)
+    for letter, case, report in due:
+        _send(office, letter, case, report)
+    owed = [report for case in office.cases.values() for report in case.reports]
+    return moved or bool(due) or any(report.state == "queued" and report.due <= office.now for report in owed)
 
 
 def _effects(office: Office) -> bool:
@@ -41,6 +71,7 @@ def _carry_out(office: Office, effect: Effect) -> None:
         if item.told != told:
             office.untold.append((letter, item.id, "measure"))
         item.status, item.measure, item.told, item.deciders = "in_force", effect.action, told, item.decided_by
+        item.copy_until = effect.due + COPY_S
     else:
         settled = item.status == "lifting"
         if office.others_hold(case, item):
@@ -50,6 +81,7 @@ def _carry_out(office: Office, effect: Effect) -> None:
             if item.told:
                 office.untold.append((letter, item.id, "restored"))
             item.status, item.measure, item.told = "lifted", "", ""
+            case.left = [target for target in case.left if target != item.target]
             office.deep.add("lifted")
         if not settled:
             item.status = "open"  # a new revision names it again: it is decided anew
@@ -59,30 +91,41 @@ def _carry_out(office: Office, effect: Effect) -> None:
     owe_report(office, case)
 
 
-def _reports(office: Office) -> bool:
-    moved = False
-    for letter, case in office.cases.items():
-        for report in case.reports:
-            if report.state == "queued" and report.due <= office.now:
-                moved = True
-                if case.spec.typed_in:
-                    report.state = "waiting"
-                    continue
-                report.state = "done"
-                office.books[letter].append((report.final, report.items))
-                office.deep.add("reported more than once" if len(office.books[letter]) > 1 else "reported")
-                if case.state in ("decided", "enforced", "lifted"):
-                    case.state, case.lift_due = "closed", None
-    return moved
+def _send(office: Office, letter: str, case: Case, report: Report) -> None:
+    if case.spec.typed_in:
+        # A letter that waits for its delivery: what comes of the effect beside it overtakes it.
+        report.state = "waiting" if report.state == "queued" else report.state
+        return
+    report.state = "done"
+    office.books[letter].append((report.final, report.items))
+    if not report.final:
+        office.deep.add("reported before the rest")
+    office.deep.add("reported more than once" if len(office.books[letter]) > 1 else "reported")
+    if report.final and case.state in ("decided", "enforced", "lifted"):
+        case.state, case.lift_due = "closed", None
 
 
 def watch(office: Office) -> None:
     """Give back what nobody holds any more, and fire each step of the ladder that is due, once."""
     expire(office)
     for case in office.cases.values():
+        _tell_of_copies(office, case)
         if case.state not in ENDED:
             look_at_suspensions(office, case)
         if case.state in ("lifting", "lifted") and case.lift_due is not None:
             ladder_of_a_lift(office, case)
-        elif case.state not in ENDED and not case.paused(office.now):
+        elif case.state not in ENDED and case.paused(office.now):
+            ask_whether_suspended(office, case)
+        elif case.state not in ENDED:
             ladder(office, case)
+
+
+def _tell_of_copies(office: Office, case: Case) -> None:
+    """A copy of what a measure hides need not be kept any longer: people are told once."""
+    standing = [item for item in case.items.values() if item.measure and item.status != "lifting"]
+    over = [item for item in standing if 0 < item.copy_until <= office.now]
+    for item in over:
+        item.copy_until = 0
+    if over:
+        office.page(case, "preservation_ended")
+        office.deep.add("a copy need not be kept")

@@ -1,9 +1,8 @@
-"""What people do, in the model: allowed or refused, and what follows. Each function is one step."""
+"""What people decide, in the model: allowed or refused, and what follows. Each function is one step."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from tests.model.cases import (
     APPEAL_S,
@@ -11,15 +10,16 @@ from tests.model.cases import (
     IN_REVIEW,
     LEASE_S,
     LIFT_S,
+    OPEN,
     UNDO_S,
     Appeal,
     Case,
     Item,
-    Letter,
     Office,
     Proposed,
     Report,
     Suspension,
+    term_of,
 )
 from tests.model.ladder import steps_until
 
@@ -74,7 +74,7 @@ def lease(office: Office, case: Case, by: str) -> tuple[bool, str]:
     return not held, "LeaseLost"
 
 
-# ------------------------------------------------------------------------------------------------------- the queue
+# ------------------------------------------------------------------------------------------------------------ the queue
 
 
 def claim(office: Office, by: str, letter: str | None) -> None:
@@ -123,9 +123,9 @@ def release(office: Office, by: str, letter: str) -> None:
     case.state = "queued"
 
 
-# -------------------------------------------------------------------------------------------------------- decisions
+# ------------------------------------------------------------------------------------------------------------ decisions
 
-WAYS = ("remove", "own", "refuse", "mixed", "abroad", "unclear", "contradiction", "partial")
+WAYS = ("remove", "own", "refuse", "mixed", "abroad", "unclear", "contradiction", "partial", "needs")
 
 
 def decisions_of(case: Case, way: str) -> dict[str, tuple[str, str]]:
@@ -134,7 +134,7 @@ def decisions_of(case: Case, way: str) -> dict[str, tuple[str, str]]:
     for n, item in enumerate(case.open_items()):
         measure = "suspend_account" if item.target.startswith("account:") else "remove"
         ground = "terms_of_service" if way in ("own", "abroad") else "local_law"
-        refusing = way == "refuse" or (way == "mixed" and n % 2 == 1)
+        refusing = way in ("refuse", "needs") or (way == "mixed" and n % 2 == 1)
         said[item.id] = ("none", "") if refusing else (measure, ground)
     if way == "partial":
         said.pop(next(iter(said)))
@@ -143,7 +143,7 @@ def decisions_of(case: Case, way: str) -> dict[str, tuple[str, str]]:
 
 def _beside(way: str) -> str:
     """What a way of deciding says beside action and ground: two that differ in nothing are the same proposal."""
-    return way if way in ("abroad", "unclear", "contradiction") else ""
+    return way if way in ("abroad", "unclear", "contradiction", "needs") else ""
 
 
 def propose(office: Office, by: str, letter: str, way: str) -> None:
@@ -192,6 +192,7 @@ def _decide(office: Office, case: Case, deciders: tuple[str, ...]) -> None:
         action, ground = case.proposed.items[item.id]
         office.void_effects(case, item.id, "enforce", "restore")  # superseded
         item.action, item.ground, item.abroad, item.decided_by = action, ground, case.proposed.way == "abroad", deciders
+        item.needs = case.proposed.way == "needs"
         if action != "none":
             item.status = "decided"
             office.owe(case, item, "enforce", case.undo_until)
@@ -209,8 +210,22 @@ def _decide(office: Office, case: Case, deciders: tuple[str, ...]) -> None:
 
 
 def owe_report(office: Office, case: Case) -> None:
-    case.void_reports()
+    case.void_reports("overtaken")
     case.reports.append(Report(case.told_from(office.now), True, case.outcomes()))
+
+
+def report_interim(office: Office, by: str, letter: str) -> None:
+    """What is settled is reported now; the rest is pending."""
+    case = office.cases[letter]
+    settled = case.outcomes()
+    refuse(
+        role(by, "lead", "legal"),
+        state(case, "decided", "lifting"),
+        (not case.pending() or not settled, "IllegalMove"),
+    )
+    rest = {item.id: "pending" for item in case.items.values() if item.status in (*OPEN, "decided", "lifting")}
+    case.void_reports("overtaken")
+    case.reports.append(Report(case.told_from(office.now), False, {**settled, **rest}))
 
 
 def approve(office: Office, by: str, letter: str) -> None:
@@ -268,6 +283,7 @@ def reopen(office: Office, by: str, letter: str, named: tuple[str, ...] = ()) ->
     refuse(
         role(by, "lead", "legal"),
         state(case, "closed", "cancelled"),
+        (case.erased, "IllegalMove"),
         (any(name not in case.items for name in named), "InvalidInput"),
         (not again, "IllegalMove"),
     )
@@ -277,6 +293,7 @@ def reopen(office: Office, by: str, letter: str, named: tuple[str, ...] = ()) ->
             office.deep.add("reopened though it fell")
     case.state = "queued"
     case.fired |= steps_until(case, office.now)
+    plan_question(office, case)
     office.deep.add("reopened")
 
 
@@ -307,7 +324,7 @@ def by_one_person(item: Item) -> bool:
     return len(item.decided_by) == 1
 
 
-# ------------------------------------------------------------------------------------------------------- questions
+# ------------------------------------------------------------------------------------------------------------ questions
 
 
 def ask(office: Office, by: str, letter: str) -> None:
@@ -316,6 +333,7 @@ def ask(office: Office, by: str, letter: str) -> None:
     case.let_go()
     case.state = "awaiting_answer"
     case.questions.append("asked")
+    case.outgoing.append("question")
 
 
 def recall(office: Office, by: str, letter: str) -> None:
@@ -324,7 +342,7 @@ def recall(office: Office, by: str, letter: str) -> None:
     case.state = "queued"
 
 
-# --------------------------------------------------------------------------------------------------------- beside it
+# ------------------------------------------------------------------------------------------------------------ beside it
 
 
 def record_instruction(office: Office, by: str, letter: str) -> None:
@@ -335,15 +353,19 @@ def record_instruction(office: Office, by: str, letter: str) -> None:
     withhold(office, case, by_one_person)
 
 
-def authenticate(office: Office, by: str, letter: str) -> None:
+def correct_receipt(office: Office, by: str, letter: str, ago: int) -> None:
+    """The clock of a typed-in notice follows its receipt; what has fired has fired."""
     case = office.cases[letter]
     refuse(
-        role(by, *ANYBODY),
+        role(by, "lead", "legal", "head"),
         state(case, *IN_REVIEW),
         other(by, *filter(None, [case.typist])),
-        (case.authentic, "IllegalMove"),
+        (not case.spec.typed_in, "IllegalMove"),
     )
-    case.authentic = True
+    case.received = case.clock_from = office.now - ago
+    case.due = term_of(case.spec, case.received)
+    plan_question(office, case)
+    office.deep.add("receipt corrected")
 
 
 def contest(office: Office, by: str, letter: str) -> None:
@@ -384,15 +406,14 @@ def confirm_suspension(office: Office, by: str, letter: str, number: int) -> Non
         (bool(one.confirmed) or one.ended is not None, "IllegalMove Conflict InvalidInput"),
     )
     look_at_suspensions(office, case)
-    one.confirmed, one.asked_at = by, office.now
+    one.confirmed = by
+    plan_question(office, case)
     if all(other.confirmed or other.ended is not None for other in case.suspensions):
         case.flags.discard("suspension_unconfirmed")
-    end = one.end()
-    one.over = end is not None and end <= office.now
-    if one.over:
-        drop_suspension_flags(office, case)
-    else:
+    if case.ends(office.now):
         case.flags.add("suspended")
+    else:
+        drop_suspension_flags(office, case)
     office.page(case, "suspended")
     if case.paused(office.now) and case.state in (*IN_REVIEW, "decided", "enforced"):
         office.deep.add("suspended while it ran")
@@ -408,7 +429,8 @@ def end_suspension(office: Office, by: str, letter: str, number: int) -> None:
         (one.ended is not None, "IllegalMove Conflict InvalidInput"),
         (bool(one.confirmed) and end is not None and end <= office.now, "IllegalMove Conflict InvalidInput"),
     )
-    one.ended, one.over = office.now, True
+    one.ended = office.now
+    plan_question(office, case)
     drop_suspension_flags(office, case)
     if one.confirmed:
         office.page(case, "suspension_over")
@@ -416,32 +438,32 @@ def end_suspension(office: Office, by: str, letter: str, number: int) -> None:
 
 
 def look_at_suspensions(office: Office, case: Case) -> None:
-    for one in case.suspensions:
-        _look_at(office, case, one)
-
-
-def _look_at(office: Office, case: Case, one: Suspension) -> None:
-    """Ask every week whether a suspension without an end still stands, and say that one is over."""
-    if not one.confirmed or one.over or one.ended is not None:
-        return
-    if one.until is not None and one.until <= office.now:
-        one.over = True
+    """Say once that no suspension of the order has effect any more."""
+    if "suspended" in case.flags and not case.ends(office.now):
         drop_suspension_flags(office, case)
         office.page(case, "suspension_over")
-    elif one.until is None and office.now >= one.asked_at + ASK_AGAIN_S:
-        one.asked_at = office.now
+
+
+def ask_whether_suspended(office: Office, case: Case) -> None:
+    """While the term stands still and nobody knows until when, ask every week whether it still does."""
+    if None in case.ends(office.now) and office.now >= case.ask_at:
+        plan_question(office, case)
         office.page(case, "suspension_open")
+        office.deep.add("asked whether it is still suspended")
+
+
+def plan_question(office: Office, case: Case) -> None:
+    case.ask_at = office.now + ASK_AGAIN_S
 
 
 def drop_suspension_flags(office: Office, case: Case) -> None:
-    running = [one for one in case.suspensions if (one.end() or office.now + 1) > office.now]
-    if not any(one.confirmed for one in running):
+    if not case.ends(office.now):
         case.flags.discard("suspended")
     if all(one.confirmed or one.ended is not None for one in case.suspensions):
         case.flags.discard("suspension_unconfirmed")
 
 
-# ----------------------------------------------------------------------------------------------------------- appeals
+# -------------------------------------------------------------------------------------------------------------- appeals
 
 
 def appeal(office: Office, by: str | None, letter: str, name: str) -> None:
@@ -450,6 +472,7 @@ def appeal(office: Office, by: str | None, letter: str, name: str) -> None:
     refuse(
         (by is not None and ROLES[by] not in ANYBODY, "NotAllowed"),
         state(case, *BESIDE[:-1]),
+        (case.erased, "IllegalMove"),
         (not item.measure, "IllegalMove InvalidInput"),
     )
     office.appeals.append(Appeal(letter, name, item.target, office.now + APPEAL_S, item.deciders))
@@ -532,61 +555,3 @@ def _can_be_taken_back(office: Office, case: Case) -> bool:
     leaves = [effect.due for effect in office.effects if effect.case is case and effect.state == "queued"]
     leaves += [report.due for report in case.reports if report.state == "queued"]
     return any(due > office.now for due in leaves)
-
-
-# ----------------------------------------------------------------------------------------------------------- letters
-
-
-def enter_cancellation(office: Office, by: str, letter: str, effect: str | None, items: tuple[str, ...] | None) -> None:
-    case = office.cases[letter]
-    unknown = any(name not in case.items for name in items or ())
-    refuse(role(by, *ANYBODY), state(case, *BESIDE), (unknown, "InvalidInput"))
-    letter_in = Letter(by, "cancellation", case.revision, office.now, effect, items)
-    same = [one for one in case.letters if replace(one, typist=by, state="waits") == letter_in]
-    refuse((any(one.state == "dismissed" for one in same), "IllegalMove"))
-    if same:
-        return
-    case.letters.append(letter_in)
-    case.flags.add("cancellation_unverified")
-    office.page(case, "cancellation_to_vouch_for")
-
-
-def dismiss(office: Office, by: str, letter: str, number: int) -> None:
-    case = office.cases[letter]
-    one = case.letters[number]
-    refuse(role(by, *ANYBODY), (one.state != "waits", "IllegalMove Conflict NotFound"))
-    one.state = "dismissed"
-    drop_letter_flags(case)
-
-
-def vouch(office: Office, by: str, letter: str, number: int, cancel: Callable[..., None]) -> None:
-    case = office.cases[letter]
-    one = case.letters[number]
-    refuse(
-        role(by, *ANYBODY),
-        other(by, one.typist),
-        (one.state != "waits", "IllegalMove Conflict NotFound"),
-        (one.revision != case.revision, "IllegalMove Conflict"),
-    )
-    one.state = "vouched"
-    drop_letter_flags(case)
-    cancel(office, case, one.effect, one.items, one.at)
-    office.deep.add("letter vouched for")
-
-
-def record_delivery(office: Office, by: str, letter: str) -> None:
-    """A letter of ours was handed over: only that is the receipt."""
-    case = office.cases[letter]
-    refuse(role(by, *ANYBODY))
-    for report in case.reports:
-        if report.state == "waiting":
-            report.state = "done"
-            office.books[letter].append((report.final, report.items))
-            office.deep.add("letter of ours delivered")
-    if case.state in ("decided", "enforced", "lifted"):
-        case.state, case.lift_due = "closed", None
-
-
-def drop_letter_flags(case: Case) -> None:
-    if not any(one.state == "waits" for one in case.letters):
-        case.flags.discard("cancellation_unverified")

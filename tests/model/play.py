@@ -13,16 +13,17 @@ from typing import Any
 from kz_compliance_sdk.errors import ComplianceError
 from tests import driver
 from tests.driver import Driver, Person
-from tests.model import authority, machine, people
-from tests.model.cases import ENDED, Office, Spec
+from tests.model import authority, keeping, letters, machine, people
+from tests.model.cases import DAY, ENDED, Case, Letter, Office, Spec
 from tests.model.draw import Step, draw, drawn, specs
 
 _MEMORY = Path("/dev/shm")  # files that need not outlive a sequence
 FLAGS = frozenset(
     "amended clarified cancelled_withdrawn cancelled_annulled cancelled_remedied effect_missing cancels_unknown_item "
     "contested suspended suspension_unconfirmed cancellation_unverified instruction_recorded report_rejected "
-    "withheld".split()
+    "withheld amendment_unverified answer_unverified erased_case".split()
 )
+NEEDS = {"outcome": "clarification_needed", "statement_of_reasons": [{"lang": "ru", "text": "Что именно?"}]}
 PERSONS = {name: Person(name, role, people.ACCOUNTS[name]) for name, role in people.ROLES.items()}
 
 
@@ -66,6 +67,21 @@ def amended_items(office: Office, letter: str, how: str) -> dict[str, str]:
     return items
 
 
+def named_items(office: Office, letter: str, named: tuple[str, ...] | None) -> dict[str, str] | None:
+    """What an answer names anew: items that are there, about the same objects, or another one beside them."""
+    if named is None:
+        return None
+    case = office.cases[letter]
+    return {name: case.items[name].target if name in case.items else "post:u" for name in named}
+
+
+def _take_letter(office: Office, case: Case, one: Letter) -> None:
+    if one.kind == "cancellation":
+        authority.cancel(office, case, one.effect, one.items, one.at)
+    else:
+        authority.answer(office, case, one.question, named_items(office, case.spec.letter, one.items))
+
+
 @dataclass
 class Side:
     """The library behind its driver, taking the same steps."""
@@ -87,13 +103,17 @@ class Side:
         spec = self.notices[letter]
         deadline = {} if spec.asked_hours is None else {"deadline": {"hours": spec.asked_hours}}
         items = _issued_items(spec.items)
-        given: dict[str, Any] = {"category": spec.category, "issued_at": self.office.clock(), **deadline}
+        given = {**self._said(letter), **deadline}
         self.bodies[letter] = self.office.notice(spec.number, items, **given)
         if spec.typed_in:
             self.cases[letter] = self.office.enter(PERSONS["m1"], spec.number, items=items, **given)
         else:
             self.cases[letter] = self.office.issue(spec.number, items, **given)
         self.questions[letter], self.letters[letter] = [], []
+
+    def _said(self, letter: str) -> dict[str, Any]:
+        spec = self.notices[letter]
+        return {"category": spec.category, "kind": spec.kind, "issued_at": self.office.clock()}
 
     def claim(self, by: Person, letter: str | None) -> None:
         if letter is not None:
@@ -108,6 +128,8 @@ class Side:
         items: dict[str, dict[str, Any]] = {}
         for name, (action, ground) in said.items():
             items[name] = {"action": action, "reasons": f"what is true of item {name} alone"}
+            if way == "needs":
+                items[name] |= {"finding": "not_assessed", "wording": NEEDS}
             if action != "none":
                 items[name] |= {"ground": ground, "scope": ("*",) if way == "abroad" else ("KZ",)}
         legal = {"unclear": {"clarity": "unclear"}, "contradiction": {"protected_speech": "yes"}}.get(way, {})
@@ -123,6 +145,15 @@ class Side:
             "items": _issued_items(items),
         }
 
+    def enter_amendment(self, by: Person, letter: str, items: dict[str, str]) -> None:
+        case, before = self.cases[letter], self.waiting(self.cases[letter])
+        given = {**self._said(letter), "revision": self.office.standing(case)["revision"] + 1}
+        self.office.enter(by, self.notices[letter].number, items=_issued_items(items), **given)
+        self.letters[letter] += [name for name in self.waiting(case) if name not in before]
+
+    def waiting(self, case: str) -> list[str]:
+        return [one.message_id for one in self.office.desk.letters_waiting(case)]
+
     def cancel(self, letter: str, effect: str | None, items: tuple[str, ...] | None) -> None:
         revision = self.bodies[letter]["revision"]
         answer = self.office.cancel(self.notice_id(letter), effect, items, revision)
@@ -135,10 +166,14 @@ class Side:
 def play_model(office: Office, notices: dict[str, Spec], step: Step) -> set[str]:
     """Take a step in the model; the classes of error with which the library may refuse it, none if it is allowed."""
     name, *given = step
+    ended = {letter for letter, case in office.cases.items() if case.state in ENDED}
     try:
         _MODEL[name](office, notices, *given)
     except people.Refused as refused:
         return refused.reasons
+    for letter, case in office.cases.items():
+        if case.state in ENDED and letter not in ended:
+            case.ended_at = office.now
     return set()
 
 
@@ -156,18 +191,31 @@ _MODEL: dict[str, Callable[..., None]] = {
     "cancel": lambda office, _, letter, effect, items: authority.cancel(office, office.cases[letter], effect, items),
     "amend": lambda office, _, letter, how: authority.amend(office, letter, amended_items(office, letter, how)),
     "remind": _plain(authority.remind),
-    "clarify": _plain(authority.clarify),
+    "clarify": lambda office, _, letter, question, named: authority.clarify(
+        office, letter, question, named_items(office, letter, named)
+    ),
     "deliver": _plain(machine.deliver),
     "watch": _plain(machine.watch),
+    "authenticate": lambda office, _, by, letter: letters.authenticate(
+        office, by, letter, lambda one: authority.amend(office, letter, one.anew, one.at)
+    ),
+    "enter_amendment": lambda office, _, by, letter, how: letters.enter_amendment(
+        office, by, letter, amended_items(office, letter, how), authority.amend
+    ),
+    "vouch": lambda office, _, by, letter, number: letters.vouch(
+        office, by, letter, number, lambda case, one: _take_letter(office, case, one)
+    ),
     "instruct": _plain(people.record_instruction),
-    "vouch": lambda office, _, by, letter, number: people.vouch(office, by, letter, number, authority.cancel),
     **{
-        name: _plain(getattr(people, name))
-        for name in (
-            "claim renew release propose approve send_back undo reopen ask recall authenticate contest settle_contest "
-            "suspend confirm_suspension end_suspension appeal withdraw_appeal uphold reverse enter_cancellation "
-            "dismiss record_delivery"
-        ).split()
+        name: _plain(getattr(place, name))
+        for place, names in (
+            (people, "claim renew release propose approve send_back undo reopen report_interim ask recall"),
+            (people, "correct_receipt contest settle_contest suspend confirm_suspension end_suspension"),
+            (people, "appeal withdraw_appeal uphold reverse"),
+            (letters, "enter_cancellation enter_answer dismiss record_delivery"),
+            (keeping, "retention hold end_hold ask_erasure erase export"),
+        )
+        for name in names.split()
     },
 }
 
@@ -199,8 +247,13 @@ def _take(side: Side, model: Office, name: str, given: list[Any]) -> None:
             side.amend(letter, amended_items(model, letter, how))
         case "remind", [letter, level]:
             desk.remind(side.notice_id(letter), level)
-        case "clarify", [letter, number]:
-            desk.clarify(side.notice_id(letter), side.questions[letter][number])
+        case "retention", []:
+            desk.retention()
+        case "clarify", [letter, number, named]:
+            items = named_items(model, letter, named)
+            issued = None if items is None else _issued_items(items)
+            answer = desk.clarify(side.notice_id(letter), side.questions[letter][number], issued)
+            assert answer["status"] == 202, answer
         case "appeal", [by, letter, item]:
             made = desk.appeal(side.cases[letter], item, PERSONS[by] if by else None)
             side.appeals.append(made)
@@ -224,10 +277,8 @@ def _take_in_case(side: Side, model: Office, name: str, by: Person, letter: str 
         case (("approve" | "send_back"), []):
             getattr(desk, name)(by, case, side.digests.get(letter, "0" * 64))
         case "record_delivery", []:
-            (letter_out,) = [
-                one for one in desk.messages(case) if one["state"] == "waiting" and one["kind"] == "report"
-            ]
-            desk.record_delivery(by, letter_out["message"])
+            for letter_out in [one for one in desk.messages(case) if one["state"] == "waiting"]:
+                desk.record_delivery(by, letter_out["message"])
         case (("renew" | "release"), []):
             getattr(desk, name)(by, case, token)
         case "ask", []:
@@ -237,6 +288,17 @@ def _take_in_case(side: Side, model: Office, name: str, by: Person, letter: str 
         case "enter_cancellation", [effect, items]:
             typed = desk.enter_cancellation(by, case, effect, items)
             side.letters[letter] += [typed] if typed else []
+        case "correct_receipt", [ago]:
+            desk.correct_receipt(by, case, desk.clock() - ago)
+        case "enter_amendment", [how]:
+            side.enter_amendment(by, letter, amended_items(model, letter, how))
+        case "enter_answer", [question, named]:
+            items = named_items(model, letter, named)
+            issued = None if items is None else _issued_items(items)
+            typed = desk.enter_answer(by, case, side.questions[letter][question], issued)
+            side.letters[letter] += [typed] if typed else []
+        case "hold", [days]:
+            desk.hold(by, case, desk.clock() + days * DAY)
         case (("vouch" | "dismiss"), [number]):
             getattr(desk, name)(by, case, side.letters[letter][number])
         case "reopen", [named]:
@@ -268,6 +330,7 @@ def expected(office: Office) -> dict[str, Any]:
             "paused": case.paused(now),
             "lift_due": case.lift_due,
             "items": {name: (item.status, item.measure) for name, item in sorted(case.items.items())},
+            "erased": case.erased,
             "books": [] if case.spec.typed_in else office.books[letter],
         }
     return {**shown, "objects": office.objects, "told": dict(office.told), "pages": dict(office.pages)}
@@ -296,6 +359,7 @@ def seen(side: Side) -> dict[str, Any]:
             "paused": clock["paused"],
             "lift_due": driver.seconds(row["lift_due_at"]),
             "items": {one["item_id"]: (one["status"], one["measure"] or "") for one in row["item_states"]},
+            "erased": row["erased"],
             "books": [
                 (one["final"], {item["item_id"]: item["outcome"] for item in one["items"]})
                 for one in desk.reports(side.notice_id(letter))
@@ -359,7 +423,7 @@ def _can(office: Office, step: Step) -> bool:
     name, *given = step
     if name in ("uphold", "reverse", "withdraw_appeal"):
         return bool(given[1] < len(office.appeals))
-    if name in ("deliver", "watch", "wait"):
+    if name in ("deliver", "watch", "retention", "wait"):
         return True
     if name == "issue":
         return given[0] not in office.cases
@@ -372,11 +436,13 @@ def _can(office: Office, step: Step) -> bool:
     case, last = office.cases[letter], given[at + 1] if len(given) > at + 1 else 0
     there: dict[str, Callable[[], bool]] = {
         "clarify": lambda: last < len(case.questions),
+        "enter_answer": lambda: last < len(case.questions),
         "vouch": lambda: last < len(case.letters),
         "dismiss": lambda: last < len(case.letters),
         "confirm_suspension": lambda: last <= len(case.suspensions),
         "end_suspension": lambda: last <= len(case.suspensions),
         "settle_contest": lambda: last <= len(case.contests),
+        "enter_amendment": lambda: case.spec.typed_in and not case.erased and not case.amendment_waits(),
         "propose": lambda: len(case.open_items()) > (last == "partial"),
         "record_delivery": lambda: any(one.state == "waiting" for one in case.reports),
         "appeal": lambda: last in case.items,

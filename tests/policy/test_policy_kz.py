@@ -183,6 +183,12 @@ def test_the_calendar_is_marked_unverified_and_covers_the_years_it_says() -> Non
     assert calendar.is_working(date(2026, 8, 31))  # Constitution Day has moved to 15 March
 
 
+def test_the_days_of_the_calendar_are_on_the_page() -> None:
+    rows = re.findall(r"^  \| (\d{4}) \| ([\d -]+) \|$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    told = {date.fromisoformat(f"{year}-{day}") for year, days in rows for day in days.split()}
+    assert told == kz_calendar().holidays
+
+
 def test_reading_the_policy_loads_pydantic_and_nothing_else_from_outside() -> None:
     program = (
         # What the interpreter's own start has loaded is the distribution's business.

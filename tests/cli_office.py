@@ -112,10 +112,10 @@ roles = ["lead", "legal"]
         self.user = user
         return CliRunner().invoke(app, ["--config", str(self.config), *arguments], input=stdin)
 
-    def ok(self, *arguments: str, user: str = "aigerim", stdin: str | None = None) -> str:
-        """What a person sees of a command that succeeds."""
+    def ok(self, *arguments: str, user: str = "aigerim", code: int = 0, stdin: str | None = None) -> str:
+        """What a person sees of a command that does what it is asked."""
         result = self.run(*arguments, user=user, stdin=stdin)
-        assert result.exit_code == 0, result.output
+        assert result.exit_code == code, result.output
         return str(result.stdout)
 
     def document(self, *arguments: str, user: str = "aigerim", code: int = 0, stdin: str | None = None) -> Any:

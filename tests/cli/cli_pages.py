@@ -172,6 +172,10 @@ EXITS = {
         "the store or the regulator's system does not answer now, or there is no room to write",
         "do what the message says, or try again; nothing is lost",
     ),
+    exits.NOT_PROVABLE: (
+        "`evidence verify` found nothing wrong and cannot prove it: the verdict is `not_provable`",
+        "give the platform's key and a checkpoint from elsewhere",
+    ),
     exits.INTERRUPTED: ("interrupted", "nothing"),
     exits.NO_READER: ("whoever read the answer went away before its end, such as `head`", "nothing"),
 }

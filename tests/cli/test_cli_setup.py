@@ -114,7 +114,8 @@ def test_every_error_of_the_library_has_its_exit_code() -> None:
 
 
 def test_exit_codes_are_told_apart() -> None:
-    named = [exits.OK, exits.UNEXPECTED, exits.USAGE, exits.FOUND, exits.INTERRUPTED, exits.NO_READER]
+    named = [exits.OK, exits.UNEXPECTED, exits.USAGE, exits.FOUND, exits.NOT_PROVABLE]
+    named += [exits.INTERRUPTED, exits.NO_READER]
     of_errors = set(exits.CODE_OF.values())
     assert len({*named, *of_errors}) == len(named) + len(of_errors)
     assert cli_pages.EXITS.keys() == {*named, *of_errors}, "the page tells of each"

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from kz_compliance_sdk.faces.cli.exits import NOT_PROVABLE
 from kz_compliance_sdk.testing import keys
 from tests.cli_office import Office
 
@@ -72,17 +73,27 @@ def test_a_pack_is_made_verified_and_never_written_over_another(office: Office) 
     out = office.folder / "case.zip"
     told = office.document("cases", "evidence", notice.notice_id, "--lang", "kk", "--out", str(out))
     assert (told["form"], told["lang"], told["signed_by"]) == ("redacted", "kk", _OURS.key_id)
-    found = office.document("evidence", "verify", str(out), "--key", str(key))
+    found = office.document("evidence", "verify", str(out), "--key", str(key), code=NOT_PROVABLE)
     assert (found["intact"], found["signature"], found["problems"]) == (True, "good", [])
     assert (found["verdict"], found["proved_event"]) == ("not_provable", 0)
-    assert "Not provable" in office.ok("evidence", "verify", str(out), "--key", str(key))
-    assert "No key was given" in office.ok("evidence", "verify", str(out))
+    assert "Not provable" in office.ok("evidence", "verify", str(out), "--key", str(key), code=NOT_PROVABLE)
+    assert "No key was given" in office.ok("evidence", "verify", str(out), code=NOT_PROVABLE)
     assert out.stat().st_mode & 0o077 == 0
     before = out.read_bytes()
     assert "exists already" in office.refused(7, "cases", "evidence", notice.notice_id, "--out", str(out))
     assert out.read_bytes() == before
     kinds = [event["kind"] for event in office.document("cases", "show", notice.notice_id)["audit"]]
     assert kinds.count("disclosed") == 1
+
+
+def test_only_what_is_proved_ends_as_done(office: Office) -> None:
+    notice, key = office.entered(), with_key(office)
+    kept, out = office.folder / "kept.jsonl", office.folder / "case.zip"
+    kept.write_text(office.ok("audit", "checkpoint"), encoding="utf-8")
+    office.ok("cases", "evidence", notice.notice_id, "--out", str(out))
+    given = ("evidence", "verify", str(out), "--key", str(key))
+    assert office.document(*given, "--checkpoint", str(kept))["verdict"] == "whole"
+    assert "Not provable" in office.ok(*given, code=NOT_PROVABLE)
 
 
 def test_a_changed_pack_ends_with_what_was_found(office: Office) -> None:
@@ -118,7 +129,7 @@ def test_what_cannot_be_is_said_with_a_remedy(office: Office) -> None:
     bad.write_text("not a key", encoding="utf-8")
     office.ok("cases", "evidence", notice.notice_id, "--out", out)
     assert "no Ed25519 public key" in office.refused(7, "evidence", "verify", out, "--key", str(bad))
-    assert "The pack is not signed" in office.ok("evidence", "verify", out)
+    assert "The pack is not signed" in office.ok("evidence", "verify", out, code=NOT_PROVABLE)
     nowhere = str(office.folder / "no" / "x.zip")
     assert "cannot be written" in office.refused(7, "cases", "evidence", notice.notice_id, "--out", nowhere)
     kinds = [event["kind"] for event in office.document("cases", "show", notice.notice_id)["audit"]]

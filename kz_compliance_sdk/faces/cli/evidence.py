@@ -11,7 +11,7 @@ from kz_compliance_sdk.errors import ConfigError
 from kz_compliance_sdk.faces.cli import views
 from kz_compliance_sdk.faces.cli.command import Answer, Argument, Option, Said, audit, cases, command, evidence
 from kz_compliance_sdk.faces.cli.documents import Document, fields
-from kz_compliance_sdk.faces.cli.exits import FOUND, OK
+from kz_compliance_sdk.faces.cli.exits import FOUND, NOT_PROVABLE, OK
 from kz_compliance_sdk.faces.cli.screen import counting, echo, write_document
 from kz_compliance_sdk.faces.cli.session import (
     CaseArgument,
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _MOST_OF_A_KEY = 10_000
 _REMEDY = "Name the file as you received it."
+_EXITS = {"whole": OK, "broken": FOUND, "not_provable": NOT_PROVABLE}
 
 
 @command(cases, "evidence", "Look")
@@ -75,7 +76,7 @@ def verify_pack(
 ) -> Answer:
     """Check a pack with a published key and a checkpoint from elsewhere. Exit code 4 if anything does not hold.
 
-    Without such a checkpoint the verdict is `not_provable`: who has the key can invent a history whole.
+    Without such a checkpoint the verdict is `not_provable`, exit code 10: who has the key can invent a history whole.
     """
     from kz_compliance_sdk.evidence.verify_pack import MAX_PACK, read_key, verified
 
@@ -99,7 +100,7 @@ def verify_pack(
         _manifest=names if verdict.manifest else (),
         _sender_asked=senders is not None,
     )
-    return Answer(document, views.pack, FOUND if verdict.problems else OK)
+    return Answer(document, views.pack, _EXITS[verdict.verdict])
 
 
 @command(evidence, "key")

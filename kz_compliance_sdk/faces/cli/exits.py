@@ -35,6 +35,7 @@ OK: Final = 0
 UNEXPECTED: Final = 1
 USAGE: Final = 2
 FOUND: Final = 4
+NOT_PROVABLE: Final = 10
 INTERRUPTED: Final = 130
 NO_READER: Final = 141
 

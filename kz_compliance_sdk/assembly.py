@@ -108,7 +108,9 @@ class RegisteredContent:
 def transparency(settings: Settings, store: Store, policy: Policy) -> Transparency:
     """What makes transparency reports, and writes the lines of demands as Lumen takes them."""
     given = settings.transparency
-    publishing = TransparencyPolicy(given.threshold, given.embargo_days, given.withheld_days)
+    publishing = TransparencyPolicy(
+        given.threshold, given.embargo_days, given.withheld_days, names=policy.authority_names
+    )
     return Transparency(store, settings.platform_id, publishing, policy.categories)
 
 

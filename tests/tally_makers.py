@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Mapping
 from typing import Any
 
 from kz_compliance_sdk.domain.fold import Tally
@@ -15,6 +16,7 @@ START = 1_767_207_600  # 2026-01-01T00:00 in Almaty
 END = START + 181 * DAY
 NOW = END + 40 * DAY
 CATEGORIES = frozenset({"drugs", "fraud", "violence", "false_information"})
+NAMES = {"body-1": {"kk": "Орган", "ru": "Орган власти", "en": "Authority"}}
 TYPES = {"body-1": "authorised_body", "body-2": "authorised_body", "court-1": "court", "rare-1": "prosecutor"}
 
 
@@ -22,7 +24,6 @@ def facts(**given: Any) -> str:
     """The facts of an answered demand for one removed URL."""
     told: dict[str, Any] = {
         "authority": "body-1",
-        "authority_name": {"kk": "Орган", "ru": "Орган власти", "en": "Authority"},
         "authority_type": "authorised_body",
         "originated": False,
         "category": "drugs",
@@ -35,7 +36,7 @@ def facts(**given: Any) -> str:
         "cancelled": [],
         "user_data": False,
         "events": {},
-        "legal_basis": ["18-VIII, 9"],
+        "legal_basis": ["online_platforms/9"],
         "requested": "remove",
         "barred": False,
         "barred_until": None,
@@ -75,7 +76,6 @@ def random_tallies(seed: int, demands: int) -> list[Tally]:
                 took=chance.randrange(60, 2 * DAY),
                 authority=authority,
                 authority_type=TYPES.get(authority, "other"),
-                authority_name={"en": f"Name of {authority}"},
                 originated=pick(False, True),
                 category=pick("drugs", "fraud", "violence", "false_information", "a_new_word"),
                 kind=pick("prescription", "request", "recommendation", "court_order"),
@@ -83,7 +83,9 @@ def random_tallies(seed: int, demands: int) -> list[Tally]:
                 state="cancelled" if cancelled else "closed",
                 items=items,
                 cancelled=["withdrawn"] if cancelled else [],
-                legal_basis=pick(["18-VIII, 9"], ["Law on Communications, 41-1"], ["18-VIII, 9", f"=act {number}"]),
+                legal_basis=pick(
+                    ["online_platforms/9"], ["communications/41-1"], ["online_platforms/9", f"mass_media/{number}"]
+                ),
                 barred=chance.random() < 0.1,
                 barred_until=NOW + DAY if chance.random() < 0.05 else None,
             )
@@ -92,7 +94,12 @@ def random_tallies(seed: int, demands: int) -> list[Tally]:
 
 
 def a_report(
-    tallies: list[Tally], *, threshold: int = 5, draft: bool = False, withheld_until: int = NOW + 9 * DAY
+    tallies: list[Tally],
+    *,
+    threshold: int = 5,
+    draft: bool = False,
+    withheld_until: int = NOW + 9 * DAY,
+    names: Mapping[str, Mapping[str, str]] = NAMES,
 ) -> TransparencyReport:
     counting = Counting(NOW, CATEGORIES, withheld_until)
     for tally in tallies:
@@ -104,4 +111,5 @@ def a_report(
         threshold=threshold,
         embargo_days=30,
         draft=draft,
+        names=names,
     )

@@ -51,7 +51,7 @@ from kz_compliance_sdk.domain.notice import (
 from kz_compliance_sdk.domain.policy import ApproverDuty, Policy
 from kz_compliance_sdk.domain.running_time import replanned, resumed, term_times
 from kz_compliance_sdk.domain.transitions import ENDED, is_legal
-from kz_compliance_sdk.domain.values import object_stream
+from kz_compliance_sdk.domain.values import object_stream, says_something
 
 
 def approvers_on_duty(roster: Iterable[ApproverDuty], at: int) -> int:
@@ -101,6 +101,28 @@ def _items(notice: Notice) -> tuple[ItemState, ...]:
     return tuple(ItemState(item_id=item.item_id, number=number) for number, item in enumerate(notice.items, 1))
 
 
+def cited(notice: Notice, policy: Policy) -> tuple[str, ...]:
+    """The law that a notice cites, in the codes of a policy."""
+    return tuple(dict.fromkeys(policy.cited(one.act, one.article) for one in notice.legal_basis))
+
+
+def demanded(notice: Notice, legal_basis: tuple[str, ...]) -> events.Demanded:
+    """What a notice says of itself, in codes."""
+    bar = notice.user_notice
+    barred = bar is not None and not bar.allowed
+    # What names no rule is no bar: who only asks for silence would keep the demand out of the figures.
+    until = bar.delay_until or 0 if bar is not None and barred and says_something(bar.legal_basis or "") else 0
+    return events.Demanded(
+        issued_at=max(notice.issued_at, 0),
+        authority_type=notice.issuing_authority.type,
+        originated=notice.originating_body is not None,
+        legal_basis=legal_basis,
+        requested=notice.requested_action,
+        barred=barred,
+        barred_until=max(until, 0),
+    )
+
+
 def _told(
     notice: Notice,
     arrival: Arrival,
@@ -118,6 +140,7 @@ def _told(
         "revision": notice.revision,
         "kind": notice.kind,
         "category": notice.category,
+        "demanded": demanded(notice, cited(notice, policy)),
         "languages": languages_of(notice) or ("kk", "ru"),
         "came": came(arrival, stamp),
         "policy": policy.version,
@@ -228,7 +251,8 @@ def confirm(
     fallen = {item.item_id for item in case.items if not item.order_stands}
     if _demand(typed) != _demand(notice) and not fallen.issuperset(item.item_id for item in notice.items):
         return amend(case, notice, arrival, policy, standing, stamp)
-    told = happened_with(arrival, case, events.Confirmed(came=came(arrival, stamp)), stamp)
+    said = events.Confirmed(came=came(arrival, stamp), demanded=demanded(notice, cited(notice, policy)))
+    told = happened_with(arrival, case, said, stamp)
     return step(case, "confirm", told, message=arrival.message)
 
 

@@ -12,7 +12,7 @@ from kz_compliance_sdk.domain.actor import Actor, Stamp
 from kz_compliance_sdk.domain.case import Case, CaseState, ItemState, happened, moved
 from kz_compliance_sdk.domain.change import Change, OutboxMessage, Write, happenings
 from kz_compliance_sdk.domain.decision import Decision
-from kz_compliance_sdk.domain.events.arrivals import Came, Cancelled, Fallen, Fate, Named
+from kz_compliance_sdk.domain.events.arrivals import Came, Cancelled, Fallen, Fate, Named, Way
 from kz_compliance_sdk.domain.events.base import Authenticity, Event, Happened, Source
 from kz_compliance_sdk.domain.fold import Changeable
 from kz_compliance_sdk.domain.holding import Objects
@@ -153,10 +153,15 @@ def named_told(
 
 
 def _named(was: ItemState | None, now: ItemState, item: Item, stamp: Stamp) -> Named:
-    stream = object_stream(object_key(item), stamp.keyed)
+    stream, way = object_stream(object_key(item), stamp.keyed), way_of(item)
     if was is None or was.number != now.number:
-        return Named(number=now.number, object=stream, instead_of=0 if was is None else was.number)
-    return Named(number=now.number, object=stream, begun=not was.measure and bool(now.measure))
+        return Named(number=now.number, object=stream, way=way, instead_of=0 if was is None else was.number)
+    return Named(number=now.number, object=stream, way=way, begun=not was.measure and bool(now.measure))
+
+
+def way_of(item: Item) -> Way:
+    """By what an item is named."""
+    return "url" if item.url else "object" if item.object_id else "account"
 
 
 def fallen_told(before: Iterable[ItemState], after: Iterable[ItemState]) -> tuple[Fallen, ...]:

@@ -404,11 +404,7 @@ def _is_identified(item: Item, notice: Notice) -> bool:
 def _of_law(notice: Notice, policy: Policy) -> Iterator[Flag]:
     if any(basis.article is None for basis in notice.legal_basis):
         yield Flag("law_not_cited")
-    known = policy.known_acts
-    if known and not all(
-        basis.act in known or (basis.article is not None and f"{basis.act}/{basis.article}" in known)
-        for basis in notice.legal_basis
-    ):
+    if policy.known_acts and not all(policy.act_of(basis.act, basis.article) for basis in notice.legal_basis):
         yield Flag("basis_unknown")
     least = policy.safeguards.reasons_least_chars
     if not any(_says_enough(reason.text, least) for reason in notice.statement_of_reasons):

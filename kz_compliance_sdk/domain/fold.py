@@ -38,13 +38,15 @@ SETTLED: frozenset[str] = frozenset({"voided", "done"})
 
 
 class Item(Struct, frozen=True, gc=False):
-    """One item, by the number that the case gave it. `object` is the stream of the platform's object. Where the
-    authority's id of it names another object since, `renamed` is the number of that one. `fell` is the effect with
-    which its order fell, empty while it stands. Its measure came into force by the decision `rests_on` (0: nobody said
-    that it did). A copy of what it hides is to be kept until `preserve_until` (0: none is), unless `copy_deleted`."""
+    """One item, by the number that the case gave it. `object` is the stream of the platform's object, which was named
+    by its address, its id or its account (`way`). Where the authority's id of it names another object since, `renamed`
+    is the number of that one. `fell` is the effect with which its order fell, empty while it stands. Its measure came
+    into force by the decision `rests_on` (0: nobody said that it did). A copy of what it hides is to be kept until
+    `preserve_until` (0: none is), unless `copy_deleted`."""
 
     number: int
     object: str
+    way: str = "url"
     status: ItemStatus = "open"
     action: str = "none"
     ground: str = ""
@@ -283,7 +285,8 @@ class Tally(Struct, frozen=True, gc=False):
 
 
 class Case(Struct, gc=False):
-    """A notice and everything that has become of it. `notice_at` is the event that holds the notice in force. By
+    """A notice and everything that has become of it. `notice_at` is the event that holds the notice in force,
+    `demanded` what that says of itself in codes (`events.arrivals.Demanded`), None where no notice could be read. By
     `clock_shift` seconds the ladder is later on the host's clock than on these times, because that clock was set while
     the case ran; the steps in `unsure` fired on it before their time. `letters` are those that wait, by the keyed
     digest of their bytes. `took` says which event tells of a message, the last one where several do, by the keyed
@@ -300,6 +303,7 @@ class Case(Struct, gc=False):
     revision: int = 0
     kind: str = ""
     category: str = ""
+    demanded: Any = None
     languages: tuple[str, ...] = ()
     source: str = ""
     authenticity: str = ""

@@ -21,6 +21,8 @@ from pydantic_core import from_json
 
 from kz_compliance_sdk.domain import clock
 from kz_compliance_sdk.domain.actor import HEAD
+from kz_compliance_sdk.domain.arrivals import cited, demanded
+from kz_compliance_sdk.domain.cancellations import way_of
 from kz_compliance_sdk.domain.decision import QUESTIONS, decision_digest
 from kz_compliance_sdk.domain.events import KINDS, arrivals, delivery, office, privacy, remedies, review
 from kz_compliance_sdk.domain.events.base import Event
@@ -329,15 +331,22 @@ def _of_message(on: Stamped, known: Known) -> dict[str, Any] | None:
 _Noticed = arrivals.Opened | arrivals.Admitted | arrivals.Amended
 
 
+def _read(raw: Mapping[str, object]) -> Notice | None:
+    try:
+        return Notice.model_validate(raw, context=FROM_WIRE)
+    except ValidationError:
+        return None
+
+
 def _notice(event: _Noticed, case: Case, on: Stamped, known: Known) -> str:
     """What of a notice is open stands so in its bytes."""
     raw = _of_message(on, known)
     if raw is None:
         return ""
-    try:
-        notice = Notice.model_validate(raw, context=FROM_WIRE)
-    except ValidationError:
+    notice = _read(raw)
+    if notice is None:
         return "its message is no notice"
+    policy = known.policies.get(event.policy)
     says = {
         "authority": notice.issuing_authority.id,
         "notice": notice.notice_id,
@@ -345,6 +354,7 @@ def _notice(event: _Noticed, case: Case, on: Stamped, known: Known) -> str:
         "kind": notice.kind,
         "category": notice.category,
         "languages": languages_of(notice) or ("kk", "ru"),
+        "demanded": demanded(notice, event.demanded.legal_basis if policy is None else cited(notice, policy)),
     }
     if (received_at := _received_at(event, case)) is not None:
         says["requested_due_at"] = requested_due_at(notice, received_at) or 0
@@ -352,10 +362,10 @@ def _notice(event: _Noticed, case: Case, on: Stamped, known: Known) -> str:
         if getattr(event, name) != said:
             return f"its {name} is {getattr(event, name)}, its message says {said}"
     if known.keyed is not None:
-        objects = [object_stream(object_key(item), known.keyed) for item in notice.items]
-        if [one.object for one in event.items] != objects:
+        objects = [(object_stream(object_key(item), known.keyed), way_of(item)) for item in notice.items]
+        if [(one.object, one.way) for one in event.items] != objects:
             return "its items are about other objects than its message names"
-    left = _marks(notice, raw, known.policies.get(event.policy)) - codes(event.flags)
+    left = _marks(notice, raw, policy) - codes(event.flags)
     return f"it leaves out the flag {min(left)}" if left else ""
 
 
@@ -394,8 +404,13 @@ def _confirmed(event: arrivals.Confirmed, case: Case, on: Stamped, known: Known)
         return "a letter confirms no letter"
     if said is None or all(item.fell for item in case.items.values()):
         return ""
-    same = (said.get("notice_id"), said.get("category"), said.get("kind")) == (case.notice, case.category, case.kind)
-    return "" if same else "its message demands something else than was typed in"
+    if (said.get("notice_id"), said.get("category"), said.get("kind")) != (case.notice, case.category, case.kind):
+        return "its message demands something else than was typed in"
+    notice, told = _read(said), event.demanded
+    laws = {cited(notice, policy) for policy in known.policies.values()} if notice is not None else ()
+    if notice is None or demanded(notice, told.legal_basis) != told or (laws and told.legal_basis not in laws):
+        return "what it says of its message is not what that says"
+    return ""
 
 
 # -------------------------------------------------------------------------------------------------- times

@@ -43,6 +43,13 @@ def words(lang: str, *subjects: str) -> Words:
     return Words(lang, subjects)
 
 
+def provision(code: str, say: Words) -> str:
+    """What a cited provision is called, of which the chain holds a code of the policy and the article's number."""
+    act, _, article = code.partition("/")
+    called = say("act", act)
+    return say("act", "article", act=called, article=article) if article else called
+
+
 def compiled(lang: str, subject: str) -> bytes:
     """A packaged catalogue as gettext reads it."""
     return files("kz_compliance_sdk").joinpath("locale", lang, "LC_MESSAGES", f"{subject}.mo").read_bytes()

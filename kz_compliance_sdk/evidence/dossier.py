@@ -26,7 +26,7 @@ from kz_compliance_sdk.domain.clock import ClockView, local
 from kz_compliance_sdk.domain.decision import PROPOSAL, checks_of, decisions_of, looks_of
 from kz_compliance_sdk.domain.events.delivery import Begun, Receipt, Reported
 from kz_compliance_sdk.domain.events.office import Disclosed, Instructed
-from kz_compliance_sdk.domain.events.privacy import Counted, Held, erased_of
+from kz_compliance_sdk.domain.events.privacy import Held, erased_of
 from kz_compliance_sdk.domain.events.review import Asked, ContentChanged, Decided, Looked, SentBack, Undone
 from kz_compliance_sdk.domain.fold import Case, Chain, Decision, Stream, apply
 from kz_compliance_sdk.domain.ledger import Link, Part, Roster, Stamped
@@ -131,7 +131,6 @@ _USER_NOTICE: Final = "event:at_seq message item kind state decision_version:dec
 _APPEAL: Final = "event:at_seq number item received_at due_at decision_version:decision state decided_by decided_at"
 _MESSAGE: Final = "event:seq id kind endpoint state created_at:at due_at refused_at tries"
 _NOTICE: Final = {
-    "issued_at",
     "originating_body",
     "signatory",
     "statement_of_reasons",
@@ -139,7 +138,7 @@ _NOTICE: Final = {
     "addressee",
 }
 """What the full form says of a notice as it says it itself; its bytes lie beside."""
-_COUNTED: Final = "authority_name authority_type legal_basis requested issued_at"
+_DEMANDED: Final = "authority_type legal_basis requested issued_at"
 
 
 def told(events: Sequence[Stamped], case: Case, name: Name) -> dict[str, Any]:
@@ -169,7 +168,7 @@ def told(events: Sequence[Stamped], case: Case, name: Name) -> dict[str, Any]:
             "since": since["state"],
             "flags": list(case.flags),
         },
-        "notice": next((fields(on.event, _COUNTED) for on in reversed(events) if isinstance(on.event, Counted)), None),
+        "notice": None if case.demanded is None else fields(case.demanded, _DEMANDED),
         "items": [{**fields(item, _ITEM), "since": since[n]} for n, item in case.items.items() if not item.is_gone],
         "legal_checks": [
             {
@@ -336,7 +335,8 @@ class _Pack:
             ],
             "audit": {**document["audit"], "ledger_keys": self._ledger_keys(), "faults": faults},
         }
-        document["notice"] = self._notice() or document["notice"]
+        if document["notice"] is not None:
+            document["notice"] |= self._notice() or {"authority_name": self._authority_name()}
         document["case"]["reference_number"] = self._reference_number()
         for name in ("items", "content", "user_notices", "appeals"):
             document[name] = [self._with_name(one) for one in document[name]]
@@ -386,8 +386,13 @@ class _Pack:
         source = term.source.model_dump(mode="json")
         return {"hours": term.hours, "working_days": term.working_days, "source": source}
 
-    def _notice(self) -> Json:
-        """What the notice says that the case rests on, in the full form."""
+    def _authority_name(self) -> Json:
+        """What the policy calls the authority."""
+        names = {} if self._policy is None else self._policy.authority_names
+        return dict(names.get(self._fold.authority, {}))
+
+    def _notice(self) -> dict[str, Any] | None:
+        """What the notice says that the case rests on, in its own words, in the full form."""
         part = self._chain.parts.get((self._fold.notice_at, "message"))
         if not self._full or part is None:
             return None
@@ -398,13 +403,10 @@ class _Pack:
         if not isinstance(said, Notice):
             return None
         told = said.model_dump(mode="json", exclude_none=True, include=_NOTICE)
-        authority = said.issuing_authority
         return {
             **told,
-            "authority_name": dict(authority.name),
-            "authority_type": authority.type,
-            "legal_basis": [", ".join(filter(None, (one.act, one.article))) for one in said.legal_basis],
-            "requested": said.requested_action,
+            "authority_name": dict(said.issuing_authority.name),
+            "cited": [", ".join(filter(None, (one.act, one.article))) for one in said.legal_basis],
         }
 
     def _reference_number(self) -> Json:

@@ -18,7 +18,7 @@ from kz_compliance_sdk.domain.clock import local
 from kz_compliance_sdk.domain.decision import QUESTIONS
 from kz_compliance_sdk.domain.proposal_checks import says
 from kz_compliance_sdk.domain.values import parse_instant
-from kz_compliance_sdk.domain.words import Words
+from kz_compliance_sdk.domain.words import Words, provision
 from kz_compliance_sdk.evidence.dossier import WORDS, Contents
 
 _INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}Z")
@@ -152,14 +152,14 @@ class _Page:
 
     def _demanded(self) -> Iterator[str]:
         case, notice = self._doc["case"], self._doc["notice"] or {}
-        names = notice.get("authority_name") or {}
-        name = names.get(self._words.lang) or next(iter(names.values()), case["authority_id"])
-        kind = self._code("authority_type", notice.get("authority_type")) or case["authority_id"]
+        names, of_id = notice.get("authority_name") or {}, case["authority_id"]
+        kind = self._code("authority_type", notice.get("authority_type")) or of_id
+        name = names.get(self._words.lang) or next(iter(names.values()), "")
         number = case["reference_number"] or self._words("page", "withheld")
         yield self._tell(
             "demanded",
-            authority=name,
-            type=kind,
+            authority=name or kind,
+            type=kind if name else of_id,
             kind=self._code("value", case["kind"]),
             number=number,
             notice=case["notice_id"],
@@ -171,8 +171,9 @@ class _Page:
             asked = self._code("action", notice["requested"])
             yield self._tell("asked", action=asked, items=len(self._doc["items"]))
         yield self._tell("category", category=self._code("category", case["category"]))
-        laws = "; ".join(notice.get("legal_basis") or ())
-        yield self._tell("law", laws=laws) if laws else self._tell("law_withheld")
+        codes = notice.get("legal_basis") or ()
+        if laws := notice.get("cited") or [provision(code, self._words) for code in codes]:
+            yield self._tell("law", laws="; ".join(laws))
         for said in (notice.get("statement_of_reasons") or ())[:1]:
             yield self._tell("because", reasons=_short(said["text"]))
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, TypeVar, cast
+from typing import TypeVar, cast
 
 import msgspec
-from pydantic import Field
 
 from kz_compliance_sdk.domain import user_notices
 from kz_compliance_sdk.domain.actor import Actor
@@ -37,9 +36,9 @@ from kz_compliance_sdk.domain.decision import (
     decisions_by_version,
     looks_of,
 )
-from kz_compliance_sdk.domain.events.arrivals import Admitted, Amended, Answered, Confirmed, Opened, Sanctioned
+from kz_compliance_sdk.domain.events.arrivals import Admitted, Amended, Answered, Opened, Sanctioned
 from kz_compliance_sdk.domain.events.base import AS_READ, Event, Source
-from kz_compliance_sdk.domain.events.privacy import Counted, NamedBy, erasable
+from kz_compliance_sdk.domain.events.privacy import Counted, erasable, tally
 from kz_compliance_sdk.domain.fold import Chain, Step, Stream, evolve
 from kz_compliance_sdk.domain.holding import Answering, Objects, believed_objects
 from kz_compliance_sdk.domain.ledger import FIRST, NewerRelease, Sealed, Stamped
@@ -48,12 +47,8 @@ from kz_compliance_sdk.domain.messages import BY_HAND, Respondent, notify, objec
 from kz_compliance_sdk.domain.notice import (
     Cancellation,
     Clarification,
-    IssuingAuthority,
     Item,
-    LegalBasis,
     Notice,
-    RequestedAction,
-    UserNotice,
     is_account,
 )
 from kz_compliance_sdk.domain.policy import Policy
@@ -63,17 +58,13 @@ from kz_compliance_sdk.domain.running_time import clock_of, steps_of
 from kz_compliance_sdk.domain.transitions import ENDED
 from kz_compliance_sdk.domain.user_notices import UserNoticeState, tellings
 from kz_compliance_sdk.domain.values import (
-    Instant,
-    Line,
-    ValueModel,
     message_stream,
     object_stream,
-    says_something,
     stream_of,
 )
 from kz_compliance_sdk.errors import NotFound, StoreDamaged, Unreadable
 from kz_compliance_sdk.ports import Queries, Tx, Work
-from kz_compliance_sdk.wire.v1 import MessageData, read_admitted, read_message, read_part
+from kz_compliance_sdk.wire.v1 import MessageData, read_admitted, read_message
 
 
 def stream_in(tx: Tx, case_id: str) -> Stream:
@@ -438,40 +429,6 @@ def alerts(tx: Tx, platform_id: str, also: Iterable[str] = ()) -> Change:
 
 
 T = TypeVar("T")
-_BODY = "message"
-_LONGEST = 200
-_NOTICE = (Opened, Admitted, Amended, Confirmed)
-_NAMING = (Opened, Admitted, Amended, Answered)
-
-
-class Named(ValueModel):
-    """An item, as far as the figures say how it was named: by its address, its object or its account."""
-
-    url: str | None = None
-    object_id: str | None = None
-    account_ref: str | None = None
-
-
-class Naming(ValueModel):
-    """What a message names, as far as the figures need it."""
-
-    items: Annotated[tuple[Named, ...], Field(strict=False)] | None = None
-
-
-class Demanded(ValueModel):
-    """A notice, as far as the figures need it: to read all of it again would take three times as long, and nothing is
-    decided here."""
-
-    issued_at: Instant
-    issuing_authority: IssuingAuthority
-    originating_body: Line | None = None
-    legal_basis: Annotated[tuple[LegalBasis, ...], Field(strict=False)]
-    requested_action: RequestedAction
-    user_notice: UserNotice | None = None
-
-
-class _DemandedOf(Demanded, Naming):
-    """A notice with what it names: its bytes are read once."""
 
 
 def with_tally(tx: Tx, change: Change) -> Change:
@@ -493,75 +450,17 @@ def counted(work: Work[T]) -> Work[T]:
 
 def _told(tx: Tx, case: Case, change: Change) -> Happened | None:
     stream = stream_in(tx, case.id)
-    if stream.fault is not None or case.erased_at is not None:
-        return None  # what is left of it says less than its tally
+    if stream.fault is not None:
+        return None
     told = [one for one in happenings(change) if one.stream == stream.name]
     now = [_stamped(one.event, one.words, seq, one.at) for seq, one in enumerate(told, stream.seq + 1)]
     after = evolve(stream.case, *now)
-    try:
-        words = tx.words(stream, messages_in(stream.events))
-        words |= {(on.seq, _BODY): one.words.get(_BODY) for on, one in zip(now, told, strict=True)}
-        said = said_of([*stream.events, *now], words)
-    except (StoreDamaged, Unreadable):
-        said = Counted()  # it must hold up no receipt
-    if evolve(after, _stamped(said, (), after.seq + 1, tx.now)).tally == after.tally:
+    if tally(after) == after.tally:
         return None
-    return Happened(case.platform_id, stream.name, said, tx.now, AS_READ)
+    return Happened(case.platform_id, stream.name, Counted(), tx.now, AS_READ)
 
 
 def _stamped(event: Event, words: Iterable[str], seq: int, at: int) -> Stamped:
     """An event that is about to be appended, as far as a fold needs it: nobody and no digest is in it."""
     parts = {name: Sealed(event.words[name], "") for name in words}
     return Stamped(seq, at, 0, 0, None, event.called, msgspec.structs.replace(event, parts=parts), FIRST)
-
-
-def messages_in(events: Iterable[Stamped]) -> list[tuple[int, str]]:
-    """The parts from which `said_of` reads."""
-    of_authority = (*_NAMING, Confirmed)
-    return [(on.seq, _BODY) for on in events if isinstance(on.event, of_authority) and _BODY in on.event.parts]
-
-
-def said_of(events: Iterable[Stamped], words: Mapping[tuple[int, str], bytes | None]) -> Counted:
-    """What the figures need of the words of a case: of its notice as it stands, and of each item that the authority
-    ever named, as it named it last. Words that were erased say nothing."""
-    notice: Demanded | None = None
-    named: dict[int, NamedBy] = {}
-    for on in events:
-        if not (body := words.get((on.seq, _BODY))):
-            continue
-        said: Naming
-        if isinstance(on.event, _NOTICE):
-            said = notice = read_part(_DemandedOf, body)
-        else:
-            said = read_part(Naming, body)
-        if isinstance(on.event, _NAMING):
-            items = said.items or ()
-            named |= {one.number: _named_by(one.number, item) for one, item in zip(on.event.items, items, strict=False)}
-    return Counted(named=tuple(named.values()), **(_of_notice(notice) if notice is not None else {}))
-
-
-def _of_notice(notice: Demanded) -> dict[str, Any]:
-    authority, silence = notice.issuing_authority, notice.user_notice
-    # What names no rule is no bar: who only asks for silence would keep the demand out of the figures.
-    grounded = silence is not None and not silence.allowed and says_something(silence.legal_basis or "")
-    name = authority.name
-    return {
-        "issued_at": max(notice.issued_at, 0),
-        "authority_name": {lang: said for lang in ("kk", "ru", "en") if (said := getattr(name, lang))},
-        "authority_type": authority.type,
-        "originated": notice.originating_body is not None,
-        "legal_basis": tuple(sorted({_basis_text(basis) for basis in notice.legal_basis})),
-        "requested": notice.requested_action,
-        "barred": silence is not None and not silence.allowed,
-        "barred_until": max(silence.delay_until or 0, 0) if silence is not None and grounded else 0,
-    }
-
-
-def _basis_text(basis: LegalBasis) -> str:
-    """A cited provision as the figures name it: the act, and the article if one is cited."""
-    text = f"{basis.act}, {basis.article}" if basis.article else basis.act
-    return " ".join(text.split())[:_LONGEST]
-
-
-def _named_by(number: int, item: Named) -> NamedBy:
-    return NamedBy(item=number, way="url" if item.url else "object" if item.object_id else "account")

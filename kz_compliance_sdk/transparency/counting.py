@@ -27,7 +27,6 @@ class Demand:
     """What the figures say of one demand: the values under which it counts, by figure, and those of its items."""
 
     authority: str
-    authority_name: Mapping[str, str]
     category: str
     result: str
     kind: str
@@ -82,7 +81,6 @@ def demand_of(facts: str, categories: Collection[str]) -> Demand:
     }
     return Demand(
         authority,
-        told.get("authority_name") or {},
         category,
         result,
         told["kind"],
@@ -141,7 +139,6 @@ class Counting:
         self.now, self._categories, self.withheld_until = now, frozenset(categories), withheld_until
         self._groups: dict[str, _Group] = {}
         self.counts: Counts = defaultdict(Counter)
-        self.names: dict[str, Mapping[str, str]] = {}
         self.types: dict[str, set[str]] = {}
         self.times: dict[tuple[str, str], tuple[array[int], array[int]]] = {}
 
@@ -199,7 +196,6 @@ class Counting:
             counts["demands_not_told"]["withheld"] += count
             return
         counts["demands_told"][""] += count
-        self.names[demand.authority] = demand.authority_name or self.names.get(demand.authority, {})
         self.types.setdefault(demand.authority, set()).update(demand.values["demands_by_authority_type"])
         for figure, values in demand.values.items():
             for value in values:

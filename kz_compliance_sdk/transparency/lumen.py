@@ -89,7 +89,8 @@ class LumenLines:
     def _fields(self, demand: Demand) -> dict[str, Any]:
         authority = self._tells_with("authority", demand.authority, demand.result)
         category = self._tells_with("category", demand.category, demand.result)
-        name = demand.authority_name.get("en") or demand.authority_name.get("ru") or demand.authority
+        names = self._report.names.get(demand.authority, {})
+        name = names.get("en") or names.get("ru") or demand.authority
         platform = self._report.platform_id
         return {
             "type": "GovernmentRequest",

@@ -13,7 +13,7 @@ from typing import Final
 
 from kz_compliance_sdk.adapters.html import template
 from kz_compliance_sdk.domain.clock import local
-from kz_compliance_sdk.domain.words import Lang, Words, words
+from kz_compliance_sdk.domain.words import Lang, Words, provision, words
 from kz_compliance_sdk.transparency.report import TransparencyReport, Value
 
 _HEADLINES: Final = (
@@ -65,8 +65,8 @@ def _name(value: str, *, report: TransparencyReport, say: Words) -> str:
 
 
 def _word(code: str, say: Words) -> str:
-    """What a code is called: of a value, of a category or of a figure."""
-    return next((found for table in _TABLES if (found := say(table, code)) != code), code)
+    """What a code is called: of a value, of a category, of a figure or of a cited provision."""
+    return next((found for table in _TABLES if (found := say(table, code)) != code), provision(code, say))
 
 
 def _headline(figure: str, value: str, say: Words) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
@@ -44,11 +44,12 @@ _log = logging.getLogger("kz_compliance_sdk.transparency")
 class TransparencyPolicy:
     """What a platform has decided about publishing: the smallest count that is shown, the days that must have passed
     since the end of a period, and those after it for which a bar on telling the user can keep a demand out of the
-    figures."""
+    figures. `names` says what authorities are called, by id and language."""
 
     threshold: int
     embargo_days: int
     withheld_days: int
+    names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 PUBLICATIONS: Final = "publication/"
@@ -130,6 +131,7 @@ class Transparency:
             embargo_days=self._policy.embargo_days,
             draft=draft,
             last=last,
+            names=self._policy.names,
         )
 
     def _counted(self, period: Period, now: int, progress: Callable[[int], None] | None = None) -> Counting:

@@ -18,6 +18,7 @@ from datetime import datetime, time, timedelta
 from typing import Any, Final, Literal
 
 from kz_compliance_sdk.domain.clock import almaty, local
+from kz_compliance_sdk.domain.fold import NOTHING
 from kz_compliance_sdk.domain.values import instant_text, json_of, parse_instant
 from kz_compliance_sdk.errors import InvalidInput
 from kz_compliance_sdk.transparency.counting import Counting
@@ -142,8 +143,10 @@ def published(
     embargo_days: int,
     draft: bool,
     last: TransparencyReport | None = None,
+    names: Mapping[str, Mapping[str, str]] = NOTHING,
 ) -> TransparencyReport:
-    """The report of what was counted; beside the `last` one of the period it is a revision. Raises InvalidInput for a
+    """The report of what was counted; beside the `last` one of the period it is a revision. `names` says what
+    authorities are called, by id and language. Raises InvalidInput for a
     threshold that hides nothing, and for a revision that few demands make."""
     if threshold < LEAST_THRESHOLD:
         raise InvalidInput(
@@ -174,7 +177,7 @@ def published(
             for one in FIGURES
         ),
         times=tuple(_times(counting, counts, hidden, threshold)),
-        names={name: counting.names.get(name, {}) for name in sorted(counts["demands_by_authority"]) if name != OTHER},
+        names={name: names.get(name, {}) for name in sorted(counts["demands_by_authority"]) if name != OTHER},
         left_out=tuple(one.id for one in FIGURES if one.id in untold),
     )
 

@@ -111,26 +111,14 @@ def read_message(body: bytes) -> Message:
     return _message(loads(body))
 
 
-_Part = TypeVar("_Part", bound=ValueModel)
-
-
 def read_admitted(body: bytes) -> Message:
     """As `read_message`, for bytes that it has read before they were stored: that no key is there twice, and whatever
     else only a stranger's JSON can hold, is not looked for again."""
-    return _message(_admitted(body))
-
-
-def read_part(model: type[_Part], body: bytes) -> _Part:
-    """The `data` of bytes as for `read_admitted`, as far as `model` has fields for it. Raises Unreadable."""
-    return validated(model, _admitted(body).get("data", {}))
-
-
-def _admitted(body: bytes) -> dict[str, Any]:
     try:
         value = from_json(body)
     except ValueError:
         value = None
-    return value if type(value) is dict else loads(body)
+    return _message(value if type(value) is dict else loads(body))
 
 
 def _message(value: dict[str, Any]) -> Message:

@@ -123,7 +123,7 @@ def test_a_platform_can_narrow_who_may_send_a_kind_and_never_widen_it() -> None:
 
 
 def test_an_article_of_a_known_act_is_known_by_itself_where_the_policy_says_so() -> None:
-    narrow = POLICY.model_copy(update={"known_acts": frozenset({"118-VII/41-1"})})
+    narrow = POLICY.model_copy(update={"known_acts": {"law": frozenset({"118-VII/41-1"})}})
     assert found(narrow, legal_basis=[{"act": "118-VII", "article": "41-1"}]) == []
     assert found(narrow, legal_basis=[{"act": "118-VII", "article": "40"}]) == [("basis_unknown", None)]
 

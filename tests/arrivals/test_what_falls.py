@@ -63,6 +63,12 @@ def _raised(do: Callable[[], Any], field: str) -> None:
 # ------------------------------------------------------------------------------------------ what the trail says
 
 
+def _demanded(office: Driver) -> Document:
+    """What a notice of this moment says of itself in codes."""
+    said = {"authority_type": "authorised_body", "legal_basis": ["online_platforms/9"], "requested": "remove"}
+    return {**said, "issued_at": int(office.clock())}
+
+
 def test_the_chain_says_what_opened_a_case(office: Driver) -> None:
     case = office.issue(1, POSTS)
     now = int(office.clock())
@@ -71,9 +77,10 @@ def test_the_chain_says_what_opened_a_case(office: Driver) -> None:
     assert len(set(objects)) == 2
     assert said == {
         "authority": "sample-authorised-body", "notice": "KZ-2026-0000001", "revision": 1, "kind": "prescription",
-        "category": "illegal_gambling", "languages": ["kk", "ru"], "items": [{"number": 1}, {"number": 2}],
+        "category": "illegal_gambling", "languages": ["kk", "ru"],
+        "items": [{"number": 1, "way": "object"}, {"number": 2, "way": "object"}],
         "flags": ["deadline_defaulted"], "policy": office.policy.version, "received_at": now, "escalates_from": now,
-        "due_at": now + 24 * HOUR,
+        "due_at": now + 24 * HOUR, "demanded": _demanded(office),
     }  # fmt: skip
     limit = {"volume_limit": office.policy.safeguards.volume_notices}
     assert _came(office, case, "opened") == {**_pushed(office), **limit}
@@ -188,7 +195,7 @@ def test_a_letter_is_not_acknowledged_and_its_signed_form_is(office: Driver) -> 
     assert office.messages(case, "acknowledgement") == []
     office.push("notice.issued", office.notice(1))
     assert len(office.messages(case, "acknowledgement")) == 1
-    assert _said(office, case, "confirmed") == {}
+    assert _said(office, case, "confirmed") == {"demanded": _demanded(office)}
     assert _came(office, case, "confirmed") == {**_pushed(office), "status": 200}
 
 

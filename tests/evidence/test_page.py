@@ -32,7 +32,7 @@ from kz_compliance_sdk.domain.notice import AuthorityType, NoticeKind, Requested
 from kz_compliance_sdk.domain.policy import kz_policy
 from kz_compliance_sdk.domain.report import Ground, Outcome, RefusalCode
 from kz_compliance_sdk.domain.transitions import CaseState
-from kz_compliance_sdk.domain.words import LANGUAGES, Lang, words
+from kz_compliance_sdk.domain.words import LANGUAGES, Lang, provision, words
 from kz_compliance_sdk.evidence.taking import SUBJECTS, packed
 from kz_compliance_sdk.ports import Told
 from kz_compliance_sdk.testing import builders
@@ -183,19 +183,39 @@ def test_the_first_page_tells_the_case_in_words(at: Scene, lang: Lang, kind: str
     """The words for a kind of demand are those of the public figures. No code stands before the annex."""
     at.desk.on_tell_user(lambda _notice: Told(at.clock()))
     case_id = at.case()
-    for pack in (at.desk.evidence(HEAD, case_id, lang=lang), full(at, case_id, lang)):
+    law = provision("online_platforms/9", words(lang, "cases"))
+    assert "{" not in law != "online_platforms/9"
+    for pack, cited in ((at.desk.evidence(HEAD, case_id, lang=lang), law), (full(at, case_id, lang), "18-VIII, 9")):
         page = opened(pack)["report.html"].decode()
         said = tables(lang, "evidence")
         assert tables(lang, "transparency")["value"]["prescription"] == kind
         story, _, rest = page.partition('id="items"')
         assert kind in story
-        assert "18-VIII, 9" in story
+        assert str(escape(cited)) in story
         assert "37-2/1" in story
         asked = {str(escape(text)) for name, text in said["asked"].items() if name != "remedies"}
         assert asked == set(re.findall("<dt>(.*)</dt>", story))
         words_alone = rest.partition('id="annex"')[0]
         for code in ("cyberbullying_of_child", "not_illegal", "in_force", "deadline_defaulted", "86400", "{", "_"):
             assert code not in re.sub("<style>.*</style>|<[^>]*>", "", story + words_alone, flags=re.DOTALL), code
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_the_redacted_form_names_law_and_authority_before_anything_is_decided(tmp_path: Path, lang: Lang) -> None:
+    """The law by the policy's code of it; who issued it by what the policy calls them, else by type and id."""
+    own = tmp_path / "policy.toml"
+    own.write_text(
+        '[authority_names.sample-authorised-body]\nkk = "Ұйым"\nru = "Ведомство"\nen = "The body"\n', encoding="utf-8"
+    )
+    called = {"kk": "Ұйым", "ru": "Ведомство", "en": "The body"}[lang]
+    for given, said in (({"policy_file": own}, called), ({}, "sample-authorised-body")):
+        (tmp_path / said).mkdir()
+        with scene(tmp_path / said, **given) as at:
+            pack = opened(at.desk.evidence(HEAD, at.case(decided=False), lang=lang))
+            story = pack["report.html"].decode().partition('id="items"')[0]
+            assert str(escape(provision("online_platforms/9", words(lang, "cases")))) in story
+            assert said in story
+            assert json.loads(pack["case.json"])["notice"]["legal_basis"] == ["online_platforms/9"]
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)

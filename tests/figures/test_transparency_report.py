@@ -375,9 +375,10 @@ def test_a_few_demands_and_a_secret_one_show_what_they_can_and_no_more() -> None
 
 def test_the_authorities_that_are_told_apart_are_named() -> None:
     tallies = [a_tally(n) for n in range(9)] + [a_tally(20 + n, authority=f"rare-{n}") for n in range(9)]
-    report = a_report(tallies)
+    named = {"body-1": {"kk": "Орган", "ru": "Орган власти", "en": "Authority"}}
+    report = a_report(tallies, names={**named, "rare-1": {"en": "A rare one"}})
     assert report.value("demands_by_authority", "other").count == 9
-    assert report.names == {"body-1": {"kk": "Орган", "ru": "Орган власти", "en": "Authority"}}
+    assert report.names == named
 
 
 def test_what_several_alike_demands_came_to_is_counted_for_each() -> None:

@@ -184,6 +184,7 @@ class RandomOffice:
 
 
 Figures = dict[str, Counter[str]]
+ACTS = {"18-VIII": "online_platforms", "Law on Communications": "communications"}
 
 
 def recounted(path: Path, now: int, categories: frozenset[str], queries: Queries) -> Figures:
@@ -325,9 +326,7 @@ def _of_demand(
     found["demands_by_authority_type"][notice["issuing_authority"]["type"]] += 1
     found["demands_by_originating_body"]["named" if notice.get("originating_body") else "none"] += 1
     found["demands_by_category"][category] += 1
-    for basis in {
-        ", ".join(part for part in (one["act"], one.get("article")) if part) for one in notice["legal_basis"]
-    }:
+    for basis in {"/".join(filter(None, (ACTS[one["act"]], one.get("article")))) for one in notice["legal_basis"]}:
         found["demands_by_legal_basis"][basis] += 1
     found["demands_by_kind"][notice["kind"]] += 1
     typed = events[0].said.came.source == "typed"

@@ -78,7 +78,6 @@ def _value(hint: Any, numbers: count[int]) -> Any:
         "code": "KZ" if "[A-Z]{2}|" in str(hint) else f"k{n}" if "{2,3}" not in str(hint) else "kk",
         "flag": f"sample_flag:{n}",
         "name": f"N-{n}",
-        "public name": f"Орган-{n}",
         "digest": f"{n:032x}",
         "stream": f"object/{n:032x}",
         "root": f"{n:064x}",

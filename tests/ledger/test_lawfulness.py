@@ -232,6 +232,10 @@ def _with_item(chain: Chain, kind: str, /, **fields: Any) -> Chain:
     return chain.edit(kind, items=(msgspec.structs.replace(items[0], **fields), *items[1:]))
 
 
+def _demands(chain: Chain, **fields: Any) -> Chain:
+    return chain.edit("opened", demanded=msgspec.structs.replace(chain.said("opened").demanded, **fields))
+
+
 def _answers(chain: Chain, **answers: str) -> Chain:
     return chain.edit("legally_checked", answers={**chain.said("legally_checked").answers, **answers})
 
@@ -380,13 +384,18 @@ FORGED: dict[str, tuple[str, _Forge, str]] = {
     "another category": ("two_persons", lambda c: c.edit("opened", category="illegal_gambling"), "notice"),
     "another kind": ("one_person", lambda c: c.edit("opened", kind="request"), "notice"),
     "another authority": ("one_person", lambda c: c.edit("opened", authority="somebody"), "notice"),
+    "another law": ("one_person", lambda c: _demands(c, legal_basis=("communications",)), "notice"),
+    "another bar": ("one_person", lambda c: _demands(c, barred=True, barred_until=4_102_444_800), "notice"),
+    "another way of naming": ("one_person", lambda c: _with_item(c, "opened", way="account"), "notice"),
     "another object": ("one_person", lambda c: _with_item(c, "opened", object="object/" + "0" * 32), "notice"),
     "a flag left out": ("one_person", lambda c: c.edit("opened", flags=()), "notice"),
     "no notice": ("one_person", lambda c: c.edit("opened", items=()), "notice"),
     "cancelled otherwise": ("letter", lambda c: c.edit("cancelled", effect="remedied"), "cancelled"),
     "a letter that confirms": (
         "letter",
-        lambda c: c.put("cancelled", arrivals.Confirmed(came=c.said("opened").came)),
+        lambda c: c.put(
+            "cancelled", arrivals.Confirmed(came=c.said("opened").came, demanded=c.said("opened").demanded)
+        ),
         "confirmed",
     ),
     # times

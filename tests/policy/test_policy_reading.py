@@ -98,7 +98,9 @@ def test_the_packaged_text_parses_to_the_packaged_policy() -> None:
         ("when = { every_s = 3600 }", "when = { daily = 1 }", "ladder[6].when", "Correct this value."),
         ('audience = ["moderator"]', "audience = []", "ladder[0].audience", "Correct this value."),
         ('audience = ["moderator"]', 'audience = ["boss"]', "ladder[0].audience[0]", "Correct this value."),
-        ('"118-VII",', "118,", "known_acts", "Correct this value."),
+        ('["118-VII"]', "118", "known_acts.law_118_vii", "Correct this value."),
+        ('["118-VII"]', '["18-VIII"]', "known_acts.law_118_vii", "Leave it in one row."),
+        ("[default_term]", '[authority_names.b1]\nde = "Amt"\n\n[default_term]', "authority_names.b1.de", "Correct"),
         (
             "[default_term]",
             '[authority_categories]\nmki-kz = ["fraud", "nonsense"]\n\n[default_term]',

@@ -21,7 +21,7 @@ from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.clock import FiledContest
 from kz_compliance_sdk.domain.decision import decisions_of
 from kz_compliance_sdk.domain.ledger import Stamped
-from kz_compliance_sdk.domain.notice import Contact, Item, Notice, Signatory
+from kz_compliance_sdk.domain.notice import Contact, Item, LegalBasis, LocalName, Notice, Signatory
 from kz_compliance_sdk.domain.retention import Holdings, Retention, why_kept
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput, NotAllowed, StoreDamaged
 from kz_compliance_sdk.ports import Failed
@@ -611,16 +611,21 @@ AUTHORITYS = {
     "signatory": "Плантов С. С.",
     "unit": "planted unit, room of Plantov",
     "contact": "planted-contact@example.kz",
+    "name": "Комитет Плантова по Үміт",
+    "act": "planted act of Plantov S. S.",
+    "article": "planted article about Dana",
 }
 
 
 def test_no_free_words_of_an_authority_outlive_its_case(desk: Desk) -> None:
-    """The figures keep that a body asked for the order, and not its words."""
+    """The figures keep that a body asked for the order and codes of the law, and no word of it."""
     given = notice(1, originating_body=AUTHORITYS["originating_body"], urgency_reason=AUTHORITYS["urgency_reason"])
-    authority = given.issuing_authority.model_copy(update={"unit": AUTHORITYS["unit"]})
+    called = LocalName(ru=AUTHORITYS["name"])
+    authority = given.issuing_authority.model_copy(update={"unit": AUTHORITYS["unit"], "name": called})
+    law = (LegalBasis(act=AUTHORITYS["act"]), LegalBasis(act="18-VIII", article=AUTHORITYS["article"]))
     signed = Signatory(name=AUTHORITYS["signatory"], position="planted")
     contact = Contact(name="x", email=AUTHORITYS["contact"])
-    changes = {"issuing_authority": authority, "signatory": signed, "contact": contact}
+    changes = {"issuing_authority": authority, "signatory": signed, "contact": contact, "legal_basis": law}
     desk.host.push(given.model_copy(update=changes), "msg-1")
     desk.host.decide(proposal(refusal("1")))
     desk.host.drain()

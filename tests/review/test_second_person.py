@@ -21,7 +21,7 @@ from kz_compliance_sdk.domain.change import Happened
 from kz_compliance_sdk.domain.content import reference_digest, references
 from kz_compliance_sdk.domain.decision import ContentSeen, Decision, LegalCheck, RecordedCheck, recorded
 from kz_compliance_sdk.domain.events import READERS
-from kz_compliance_sdk.domain.events.arrivals import Amended, Came, Opened
+from kz_compliance_sdk.domain.events.arrivals import Amended, Came, Demanded, Opened
 from kz_compliance_sdk.domain.events.base import Event
 from kz_compliance_sdk.domain.events.review import Decided, Proposed, Withheld
 from kz_compliance_sdk.domain.flags import FLAG_MEANINGS
@@ -199,6 +199,7 @@ OPENED = Opened(
     revision=1,
     kind="prescription",
     category="fraud",
+    demanded=Demanded(issued_at=T0, authority_type="authorised_body", legal_basis=("other",), requested="remove"),
     languages=("ru",),
     came=Came(key="0" * 32, body="1" * 32, source="pushed", volume=300, volume_limit=299),
     received_at=T0,
@@ -224,14 +225,14 @@ def _told(*happened: Event | tuple[Event, Actor]) -> list[Stamped]:
 
 
 CASE_FOLD = fold.Case("social", "case/1")
+_SAME = ("authority", "notice", "kind", "demanded", "languages", "came", "policy", "items")
 
 
 def test_the_events_tell_what_asked_and_how_many_notices_had_come() -> None:
     amended = Amended(
-        **{name: getattr(OPENED, name) for name in ("authority", "notice", "kind", "languages", "policy", "items")},
+        **{name: getattr(OPENED, name) for name in _SAME},
         revision=2,
         category="drugs",
-        came=OPENED.came,
     )
     second = _proposed(2, "2027", "always", "volume_unusual")
     known = _told(OPENED, _proposed(1, "2026", "category"), amended, second)

@@ -25,7 +25,6 @@ from kz_compliance_sdk.domain.report import (
     unsigned_bytes,
 )
 from kz_compliance_sdk.errors import Unreadable
-from kz_compliance_sdk.services.loading import Demanded, Named, Naming
 from kz_compliance_sdk.wire import v1
 from kz_compliance_sdk.wire.strict_json import read
 from kz_compliance_sdk.wire.v1 import Problem, problem_bytes, read_problem
@@ -77,17 +76,6 @@ def test_stored_bytes_that_are_no_message_any_more_are_refused_as_they_would_be_
     with pytest.raises(Unreadable) as now:
         v1.read_admitted(body)
     assert (now.value.code, now.value.field) == (at_first.value.code, at_first.value.field)
-
-
-@pytest.mark.parametrize("kind", ["notice.issued", "notice.amended"])
-def test_what_the_figures_need_of_a_notice_is_what_the_notice_says(kind: str) -> None:
-    body = GOLDEN[f"{kind}.json"]
-    notice, part = v1.read_message(body).data, v1.read_part(Demanded, body)
-    for name in Demanded.model_fields:
-        assert getattr(part, name) == getattr(notice, name), name
-    assert isinstance(notice, Notice)
-    named = [item.model_dump(include=set(Named.model_fields)) for item in notice.items]
-    assert [item.model_dump() for item in v1.read_part(Naming, body).items or ()] == named
 
 
 def test_the_golden_notice_says_what_was_written_down() -> None:

@@ -28,6 +28,7 @@ from kz_compliance_sdk.domain.transitions import ENDED, UNDECIDED, CaseState
 
 CancelEffect = Literal["withdrawn", "annulled", "remedied"]
 Fate = Literal["stopped", "lifting", "kept", "stays"]
+Way = Literal["url", "object", "account"]
 _LETTERS = ("amendment", "cancellation", "answer")
 
 
@@ -49,13 +50,29 @@ class Came(Value, frozen=True, kw_only=True):
     volume_limit: Number = 0
 
 
+class Demanded(Value, frozen=True, kw_only=True):
+    """What a notice says of itself in codes: as much as the public figures and a redacted pack say of it. A cited law
+    is a code of the policy, `other` for one that this does not know. `originated` says that a body is named at whose
+    wish it was issued, `barred` that the user is not to be told: until `barred_until`, 0 where no rule is named that
+    says so."""
+
+    issued_at: At
+    authority_type: Code
+    originated: bool = False
+    legal_basis: tuple[Code, ...]
+    requested: Code
+    barred: bool = False
+    barred_until: At = 0
+
+
 class Named(Value, frozen=True, kw_only=True):
-    """An item that a message names: the number that the case gives it, and its object's stream. Where the same id named
-    another object before, `instead_of` is the number of that one. `begun` says that its measure may come into force at
-    this moment, so that only lifting takes it back."""
+    """An item that a message names: the number that the case gives it, its object's stream, and by what it is named.
+    Where the same id named another object before, `instead_of` is the number of that one. `begun` says that its measure
+    may come into force at this moment, so that only lifting takes it back."""
 
     number: Number
     object: Object
+    way: Way = "url"
     instead_of: Number = 0
     begun: bool = False
 
@@ -81,6 +98,7 @@ class Opened(Event, frozen=True, kw_only=True):
     revision: Number
     kind: Code
     category: Code
+    demanded: Demanded
     languages: tuple[Language, ...]
     came: Came
     received_at: At
@@ -139,6 +157,7 @@ class Admitted(Event, frozen=True, kw_only=True):
     revision: Number
     kind: Code
     category: Code
+    demanded: Demanded
     languages: tuple[Language, ...]
     came: Came
     due_at: At
@@ -168,6 +187,7 @@ class Amended(Event, frozen=True, kw_only=True):
     revision: Number
     kind: Code
     category: Code
+    demanded: Demanded
     languages: tuple[Language, ...]
     came: Came
     received_at: At = 0
@@ -303,9 +323,10 @@ class Confirmed(Event, frozen=True, kw_only=True):
 
     words = words(message="erasable", proof="kept", reply="kept")
     came: Came
+    demanded: Demanded
 
     def apply(self, case: Case, on: Stamped) -> None:
-        case.authenticity, case.typist = "signed", (0, 0)
+        case.authenticity, case.typist, case.demanded = "signed", (0, 0), self.demanded
         _rest_on(case, self.came, on)
         _acknowledge(case, on)
 
@@ -345,6 +366,7 @@ def _take_notice(case: Case, said: Opened | Admitted | Amended, on: Stamped) -> 
     case.authority, case.notice, case.revision = said.authority, said.notice, said.revision
     case.kind, case.category, case.languages = said.kind, said.category, said.languages
     case.requested_due_at, case.policy, case.authenticity = said.requested_due_at, said.policy, said.authenticity
+    case.demanded = said.demanded
     _rest_on(case, said.came, on)
 
 
@@ -402,11 +424,11 @@ def _name_anew(case: Case, named: tuple[Named, ...]) -> None:
         case.named = max(case.named, one.number)
         held = case.items.get(one.number)
         if held is None:
-            case.items[one.number] = Item(one.number, one.object)
+            case.items[one.number] = Item(one.number, one.object, way=one.way)
             continue
         measure = held.action if one.begun and not held.measure else held.measure
         case.void("enforce", target=held.object, item=held.number)
-        alter(case.items, one.number, object=one.object, status="open", fell="", measure=measure)
+        alter(case.items, one.number, object=one.object, way=one.way, status="open", fell="", measure=measure)
 
 
 def _after_cancelling(case: Case, lift_due_at: int, *, touched: bool, beside: bool, on: Stamped) -> None:

@@ -45,8 +45,6 @@ Signature = Annotated[str, Meta(pattern="^[A-Za-z0-9+/]{1,1024}={0,2}$", title="
 """A signature of the platform's own, Base64."""
 Object = Annotated[str, Meta(pattern="^object/[0-9a-f]{32}$", title="stream")]
 """The stream of an object of the platform."""
-Public = Annotated[str, Meta(pattern=r"^[^\x00-\x1f]{0,1000}$", title="public name")]
-"""What an authority calls itself, its body or its law, as the public figures print it."""
 Language = Annotated[str, Meta(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$", title="code")]
 """A language tag of the contract."""
 Source = Literal["pushed", "polled", "typed"]

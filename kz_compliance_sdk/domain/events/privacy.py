@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Literal
 
-from msgspec import field
 from msgspec.json import encode
+from msgspec.structs import asdict
 
 from kz_compliance_sdk.domain.actor import roles
-from kz_compliance_sdk.domain.events.base import At, Code, Event, Language, Number, Public, Value, words
+from kz_compliance_sdk.domain.events.base import At, Code, Event, Number, words
 from kz_compliance_sdk.domain.fold import Case, Item, Tally, alter
 from kz_compliance_sdk.domain.ledger import Stamped
 from kz_compliance_sdk.domain.transitions import CaseState
@@ -32,9 +31,12 @@ UNANSWERED = "unanswered"
 _EFFECTS = ("cancelled_withdrawn", "cancelled_annulled", "cancelled_remedied", "effect_missing")
 
 
-def facts(case: Case, named_by: Mapping[int, str]) -> dict[str, Json]:
-    """What the figures say of a case by its fold; and by what the authority named its items."""
+def facts(case: Case) -> dict[str, Json]:
+    """What the figures say of a case; of one of which no notice could be read, nothing that its notice would say."""
+    said = {} if case.demanded is None else asdict(case.demanded)
+    said.pop("issued_at", None)
     return {
+        **said,
         "authority": case.authority,
         "category": case.category,
         "kind": case.kind,
@@ -42,16 +44,17 @@ def facts(case: Case, named_by: Mapping[int, str]) -> dict[str, Json]:
         "authenticity": case.authenticity,
         "state": _state(case),
         "languages": sorted(case.languages),
-        "items": _items(case, named_by),
+        "items": _items(case),
         "cancelled": [flag.removeprefix("cancelled_") for flag in _EFFECTS if flag in case.flags],
         "user_data": "user_data_demand" in {flag.split(":")[0] for flag in case.flags},
         "events": _events(case),
     }
 
 
-def tally(case: Case, issued_at: int, said: Mapping[str, Json]) -> Tally:
-    """The row of a case that ended, with what is `said` of it."""
+def tally(case: Case) -> Tally:
+    """The row of a case that ended."""
     was, answered = case.tally, _state(case) == "closed"
+    issued_at = 0 if case.demanded is None else case.demanded.issued_at
     decided_at, receipt_at = (case.decided_at or None, case.closed_at or None) if answered else (None, None)
     return Tally(
         case.platform,
@@ -61,7 +64,7 @@ def tally(case: Case, issued_at: int, said: Mapping[str, Json]) -> Tally:
         case.due_at if was is None else was.due_at,
         decided_at if was is None or was.decided_at is None else was.decided_at,
         receipt_at if was is None or was.receipt_at is None else was.receipt_at,
-        encode(said, order="sorted").decode(),
+        encode(facts(case), order="sorted").decode(),
     )
 
 
@@ -84,14 +87,14 @@ def _state(case: Case) -> str:
     return str(case.state)
 
 
-def _items(case: Case, named_by: Mapping[int, str]) -> list[list[Json]]:
+def _items(case: Case) -> list[list[Json]]:
     """How many items were named so, and ended so: `[named by, outcome, ground, refusal code, scope, how many]`."""
     found: Counter[tuple[str, str, str, str, str]] = Counter()
     for item in _each_once(case.items):
         outcome, ground, code = _outcome(case, item)
         worldwide = outcome not in (STOPPED, UNANSWERED, "refused") and item.scope != ("KZ",)
         scope = "beyond_kz" if item.decision and worldwide else "kz"
-        found[named_by.get(item.number, "unknown"), outcome, ground, code, scope] += 1
+        found[item.way, outcome, ground, code, scope] += 1
     return [[*key, count] for key, count in sorted(found.items())]
 
 
@@ -174,45 +177,12 @@ class Erased(Event, frozen=True, kw_only=True):
                 alter(case.messages, name, state="voided")
 
 
-class NamedBy(Value, frozen=True, kw_only=True):
-    """By what the authority named an item."""
-
-    item: Number
-    way: Literal["account", "url", "object"]
-
-
-_OF_NOTICE = (
-    "authority_name",
-    "authority_type",
-    "originated",
-    "legal_basis",
-    "requested",
-    "barred",
-    "barred_until",
-)
-
-
 class Counted(Event, frozen=True, kw_only=True):
     """The case, as it stands, is in the public figures: told with what ends it, and again where what they say of it
-    changes. It holds what they need of sealed words, and nothing of them where no notice could be read. `originated`
-    says that a body is named at whose wish it was issued, and not which: those are anybody's words. `barred_until` is 0
-    where no rule was named that bars telling the user."""
-
-    issued_at: At = 0
-    authority_name: dict[Language, Public] = field(default_factory=dict)
-    authority_type: Code = ""
-    originated: bool = False
-    legal_basis: tuple[Public, ...] = ()
-    requested: Code = ""
-    barred: bool = False
-    barred_until: At = 0
-    named: tuple[NamedBy, ...] = ()
+    changes."""
 
     def apply(self, case: Case, on: Stamped) -> None:
-        said = facts(case, {one.item: one.way for one in self.named})
-        if self.requested:
-            said |= {name: getattr(self, name) for name in _OF_NOTICE}
-        case.tally = tally(case, self.issued_at, said)
+        case.tally = tally(case)
 
 
 def erased_of(events: Iterable[Stamped]) -> frozenset[int]:

@@ -25,6 +25,7 @@ from kz_compliance_sdk.domain.policy.values import (
     FieldName,
     Hours,
     Kind,
+    Language,
     LeaseTime,
     Many,
     Name,
@@ -53,6 +54,7 @@ from kz_compliance_sdk.errors import ConfigError
 
 M = TypeVar("M", bound=BaseModel)
 K = TypeVar("K")
+R = TypeVar("R")
 _SOURCE_KEYS = frozenset({"source", "lift_source", "preservation_source", "expert_group_source"})
 
 
@@ -218,6 +220,20 @@ def within_rows(
     return {**base, **{name: within(f"{key}.{name}", base.get(name), only) for name, only in asked.items()}}
 
 
+def rows_within(
+    key: str, base: Mapping[str, frozenset[str]], asked: Mapping[str, frozenset[str]] | None
+) -> Mapping[str, frozenset[str]]:
+    """As `within`, of rows that the policy has: the others are left out."""
+    if asked is None:
+        return base
+    return {name: within(f"{key}.{name}", base.get(name, frozenset()), only) for name, only in asked.items()}
+
+
+def rows_added(_key: str, base: Mapping[K, R], asked: Mapping[K, R]) -> Mapping[K, R]:
+    """The rows of the policy, and more; the fragment's where both have one."""
+    return {**base, **asked}
+
+
 def added(_key: str, base: frozenset[str], asked: frozenset[str]) -> frozenset[str]:
     """What the policy has, and more."""
     return base | asked
@@ -320,7 +336,8 @@ class PolicyFragment(Value):
     four_eyes_flags: Annotated[frozenset[Name], flags_added] = frozenset()
     """Flags in addition to those of the policy."""
     users: UserFragment | None = None
-    known_acts: Annotated[frozenset[Text] | None, within] = None
+    known_acts: Annotated[Mapping[Name, frozenset[Text]] | None, rows_within] = None
+    authority_names: Annotated[Mapping[Text, Mapping[Language, Text]], rows_added] = Field(default_factory=dict)
     authority_categories: Annotated[Mapping[Text, frozenset[Name]], within_rows] = Field(default_factory=dict)
     safeguards: SafeguardsFragment = SafeguardsFragment()
 

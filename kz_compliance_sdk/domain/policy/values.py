@@ -37,6 +37,7 @@ Seconds = Annotated[int, Field(strict=True, ge=0, le=YEAR_S)]
 PositiveSeconds = Annotated[int, Field(strict=True, ge=1, le=YEAR_S)]
 Hours = Annotated[int, Field(strict=True, ge=1, le=YEAR_S // 3600)]
 WorkingDays = Annotated[int, Field(strict=True, ge=1, le=366)]
+Language = Annotated[str, StringConstraints(pattern=r"\A(?:kk|ru|en)\z")]
 UndoWindow = Annotated[int, Field(strict=True, ge=0, le=3600)]
 
 
@@ -202,6 +203,8 @@ AUDIENCES: tuple[Audience, ...] = ("moderator", "lead", "head")
 OnlyIf = Literal["unclaimed", "open"]
 
 UNKNOWN_CATEGORY = "unknown"
+OTHER_ACT = "other"
+_ARTICLE = re.compile(r"([0-9]{1,3}(?:-[0-9]{1,2})?) ?(?![0-9A-Za-zА-Яа-я-])")
 
 LeaseTime = Annotated[int, Field(strict=True, ge=30, le=DAY_S)]
 
@@ -379,8 +382,13 @@ class Policy(Value):
     whoever decided first never decides on it."""
     four_eyes_flags: frozenset[Name] = frozenset()
     """Flags of a notice that call for a second pair of eyes whatever the category."""
-    known_acts: frozenset[Text] = frozenset()
-    """Names and numbers of acts that a legal basis may cite without being flagged."""
+    known_acts: _Rows[frozenset[Text]] = Field(default_factory=dict, validate_default=True)
+    """The acts that a legal basis may cite without being flagged: each by a code of ours, with the names and numbers by
+    which it is cited, as `act` for all its articles or `act/article` for one. Empty: whatever is cited is known."""
+    authority_names: Annotated[
+        Mapping[Text, Mapping[Language, Text]], AfterValidator(_frozen), PlainSerializer(dict)
+    ] = Field(default_factory=dict, validate_default=True)
+    """What authorities are called, by id and language: what one calls itself is its own words, and is not kept."""
     authority_categories: Annotated[Mapping[Text, frozenset[Name]], AfterValidator(_frozen), PlainSerializer(dict)] = (
         Field(default_factory=dict, validate_default=True)
     )
@@ -397,6 +405,13 @@ class Policy(Value):
         for name, row in self.categories.items():
             if row.category != name:
                 raise refused(f"It holds the row of {row.category}.", "Rename one.", f"categories.{name}")
+        cited: dict[str, str] = {}
+        for code, acts in self.known_acts.items():
+            for act in sorted(acts):
+                if cited.setdefault(act, code) != code:
+                    raise refused(
+                        f"{act} is cited as {cited[act]} already.", "Leave it in one row.", f"known_acts.{code}"
+                    )
         for authority, names in self.authority_categories.items():
             for name in sorted(names - self.categories.keys()):
                 where = f"authority_categories.{authority}"
@@ -445,6 +460,18 @@ class Policy(Value):
     def needs_legal_review(self, category: str, flags: frozenset[str]) -> bool:
         """Whether a measure needs somebody with the role `legal` among those who decide: by category, or for a flag."""
         return self.category(category).legal_review or not flags.isdisjoint(self.safeguards.legal_review_flags)
+
+    def cited(self, act: str, article: str | None) -> str:
+        """What the chain may say of a cited provision: the code of its act, and the article's number where it has one.
+        `other` for an act that this policy does not know; nothing of its words."""
+        code = self.act_of(act, article)
+        number = _ARTICLE.match(article or "") if code else None
+        return f"{code}/{number[1]}" if number else code or OTHER_ACT
+
+    def act_of(self, act: str, article: str | None) -> str:
+        """The code of a cited act, empty for one that this policy does not know."""
+        named = {act, f"{act}/{article}"}
+        return next((code for code, names in self.known_acts.items() if not names.isdisjoint(named)), "")
 
     def may_order(self, authority_id: str, category: str) -> bool:
         """Whether the authority's mandate, as far as this policy limits it, covers the category."""

@@ -50,7 +50,8 @@ class CatalogueSettings(Settings):
 
     def policy(self) -> Policy:
         mandates = {name: frozenset(row["categories"]) for name, row in BASE["authorities"].items()}
-        return kz_policy().model_copy(update={"known_acts": frozenset({"18-VIII/9"}), "authority_categories": mandates})
+        acts = {"law": frozenset({"18-VIII/9"})}
+        return kz_policy().model_copy(update={"known_acts": acts, "authority_categories": mandates})
 
 
 def settings(path: Path, **overrides: Any) -> Settings:

@@ -80,7 +80,8 @@ FIGURES: tuple[Figure, ...] = (
 MEASURES = frozenset({"removed", "restricted", "account_restricted", "age_restricted", "labelled", "preserved"})
 ACTED_ON = MEASURES - {"preserved"} | {"partially_complied"}
 """The outcomes of what was removed or restricted, on whatever ground."""
-_GONE = frozenset({"already_unavailable", "not_found"})
+GONE = frozenset({"already_unavailable", "not_found"})
+"""The outcomes of what was not there any more."""
 
 
 def is_own_terms(outcome: str, ground: str) -> bool:
@@ -90,7 +91,7 @@ def is_own_terms(outcome: str, ground: str) -> bool:
 
 def result_of(items: list[tuple[str, str]]) -> str:
     """What a demand came to, from the outcome and the ground of each of its items."""
-    there = [item for item in items if item[0] not in _GONE]
+    there = [item for item in items if item[0] not in GONE]
     answered = {(outcome, is_own_terms(outcome, ground)) for outcome, ground in there if outcome != "stopped"}
     if not answered:
         return "nothing_there" if len(there) < len(items) else "cancelled"

@@ -17,7 +17,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field
 from typing import Literal
 
-from kz_compliance_sdk.transparency.figures import ACTED_ON, FIGURES
+from kz_compliance_sdk.transparency.figures import ACTED_ON, FIGURES, GONE, MEASURES
 
 Key = tuple[str, str]
 """A count: the figure and the value in it. A figure that is one number has the empty value."""
@@ -47,26 +47,33 @@ class Sum:
     parts: tuple[Key, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class AtMost:
+    """Counts that are together never above others, as demands and their items."""
+
+    smaller: tuple[Key, ...]
+    larger: tuple[Key, ...]
+
+
 @dataclass(slots=True)
 class Suppression:
     """Counts that are published together, and which of them are hidden.
 
-    `sums` are what a reader knows to add up; `at_most` are pairs of which the first is never above the second, as
-    demands and their items. `first` are the counts that are the least loss, `late` those whose loss takes others with
-    it. `within` is between what a reader knows a count to lie, whatever stands in its place. A zero is never hidden by
-    itself: it tells of nobody.
+    `sums` are what a reader knows to add up, and `at_most` what they know not to be above something else. `first` are
+    the counts that are the least loss, `late` those whose loss takes others with it. `within` is between what a reader
+    knows a count to lie, whatever stands in its place. A zero is never hidden by itself: it tells of nobody.
     """
 
     counts: Mapping[Key, int]
     sums: Sequence[Sum]
-    at_most: Iterable[tuple[Key, Key]]
+    at_most: Iterable[AtMost]
     threshold: int
     first: Collection[Key] = ()
     late: Collection[Key] = ()
     hidden: dict[Key, Hidden] = field(default_factory=dict)
     within: Mapping[Key, tuple[int, int]] = field(default_factory=dict)
     _touching: dict[Key, list[Sum]] = field(default_factory=dict)
-    _pairs: dict[Key, list[tuple[Key, Key]]] = field(default_factory=dict)
+    _bounding: dict[Key, list[AtMost]] = field(default_factory=dict)
     _open: set[Key] = field(default_factory=set)
     _tries: int = 0
 
@@ -77,9 +84,9 @@ class Suppression:
         for one in self.sums:
             for key in (one.total, *one.parts):
                 self._touching.setdefault(key, []).append(one)
-        for pair in self.at_most:
-            for key in pair:
-                self._pairs.setdefault(key, []).append(pair)
+        for bound in self.at_most:
+            for key in (*bound.smaller, *bound.larger):
+                self._bounding.setdefault(key, []).append(bound)
 
     def hide(self, keep: Collection[Key] = ()) -> bool:
         """Hide until nothing follows; of `keep` nothing more is hidden than is already. Whether that was possible."""
@@ -123,7 +130,8 @@ class Suppression:
         while near:
             touching = [one for key in near for one in self._touching.get(key, ())]
             around = [key for one in touching for key in (*one.parts, one.total)]
-            around += [other for key in near for pair in self._pairs.get(key, ()) for other in pair]
+            bounding = [one for key in near for one in self._bounding.get(key, ())]
+            around += [key for one in bounding for key in (*one.smaller, *one.larger)]
             near = [key for key in dict.fromkeys(around) if key not in seen]
             seen.update(near)
             free = self._least(near, taken, {one.total for one in touching})
@@ -193,16 +201,19 @@ class Suppression:
         return fewest
 
     def _wrong(self, moved: Mapping[Key, int]) -> Iterator[list[tuple[Key, int]]]:
-        """What would mend each sum and each pair that these moves leave wrong."""
+        """What would mend each sum and each bound that these moves leave wrong."""
         for one in dict.fromkeys(one for key in moved for one in self._touching.get(key, ())):
             off = sum(moved.get(part, 0) for part in one.parts) - moved.get(one.total, 0)
             if off:
                 step = -1 if off > 0 else 1
                 yield [(one.total, -step), *((part, step) for part in one.parts)]
-        for smaller, larger in dict.fromkeys(pair for key in moved for pair in self._pairs.get(key, ())):
-            above = moved.get(smaller, 0) - moved.get(larger, 0)
-            if above > self.counts[larger] - self.counts[smaller]:
-                yield [(larger, 1), (smaller, -1)]
+        for bound in dict.fromkeys(bound for key in moved for bound in self._bounding.get(key, ())):
+            by = sum(moved.get(key, 0) for key in bound.smaller) - sum(moved.get(key, 0) for key in bound.larger)
+            if by > self._room(bound):
+                yield [*((key, 1) for key in bound.larger), *((key, -1) for key in bound.smaller)]
+
+    def _room(self, bound: AtMost) -> int:
+        return sum(self.counts[key] for key in bound.larger) - sum(self.counts[key] for key in bound.smaller)
 
     def _may_move(self, key: Key, step: int) -> bool:
         """Whether it is hidden, and what is told of it allows this."""
@@ -216,6 +227,10 @@ class Suppression:
 Counts = Mapping[str, Counter[str]]
 
 _ROOTS: frozenset[Key] = frozenset({("demands_told", ""), ("items", "")})
+_KEPT = frozenset(
+    f"demands_by_{what}" for what in ("authority", "authority_type", "category", "kind", "channel", "originating_body")
+) | {"demands", "demands_told"}
+"""The figures of what does not change about a demand."""
 _CROSSED = {"results_by_category": "demands_by_category", "results_by_authority": "demands_by_authority"}
 
 
@@ -261,7 +276,7 @@ def hide(
     for one in sums:
         for key in (one.total, *one.parts):
             flat.setdefault(key, 0)
-    pairs = [(a, b) for a, b in _pairs(counts) if a in flat and b in flat]
+    at_most = list(_at_most(counts, types, flat))
     # What is open or withheld is told nowhere else: the number of all demands can go for it, and all else stays. A
     # count that stands in several figures takes each of them with it.
     late = {key for one in alike for key in (one.total, *one.parts)}
@@ -269,7 +284,7 @@ def hide(
     hidden: dict[Key, Hidden] | None = None
     for keep in (_ROOTS, frozenset[Key]()):
         within = _within(flat, threshold, before)
-        base = Suppression(flat, sums, pairs, threshold, (("demands", ""),), late, dict(held), within)
+        base = Suppression(flat, sums, at_most, threshold, (("demands", ""),), late, dict(held), within)
         if _hide_all(base, keep, before):
             hidden = base.hidden
             break
@@ -282,7 +297,7 @@ def hide(
         crossing, both = [*sums, *_lines(counts, crossed, rows)], {**flat, **cells}
         within = _within(both, threshold, before)
         held = {**_held(cells, threshold, before, untold), **hidden}
-        tried = Suppression(both, crossing, pairs, threshold, hidden=held, within=within)
+        tried = Suppression(both, crossing, at_most, threshold, hidden=held, within=within)
         if _hide_all(tried, flat, before):
             flat, sums, hidden = both, crossing, tried.hidden
         elif cells:
@@ -308,13 +323,17 @@ def _held(
 
 
 def _within(counts: Mapping[Key, int], threshold: int, before: Before | None) -> dict[Key, tuple[int, int]]:
-    """Between what a reader knows a count to lie that is hidden since it changed by few: even whether it rose."""
+    """Between what a reader knows a count to lie beside what was published before: one that is hidden since it changed
+    by few, even whether it rose; and what does not change
+    about a demand, since one that was told is told ever after."""
     found = {}
     for key, count in counts.items():
         change = None if before is None else before.change(key, count)
         if change and abs(change) < threshold <= count:
             ends = sorted(count - change + (1 if change > 0 else -1) * by for by in (1, threshold - 1))
             found[key] = ends[0], ends[1]
+        elif change is not None and count >= count - change >= threshold and key[0] in _KEPT:
+            found[key] = count - change, _UNBOUNDED
     return found
 
 
@@ -403,10 +422,56 @@ def _total(name: str) -> Key:
     return figure, value
 
 
-def _pairs(counts: Counts) -> Iterator[tuple[Key, Key]]:
-    """What a reader knows never to be above something else: demands and their items, the overdue and the open."""
-    yield ("demands_told", ""), ("items", "")
-    for by in ("authority", "category"):
-        demands, items = f"demands_by_{by}", f"items_by_{by}"
-        yield from (((demands, value), (items, value)) for value in counts[demands])
-    yield ("demands_running_overdue", ""), ("demands_not_told", "open")
+def _at_most(counts: Counts, types: Mapping[str, set[str]], flat: Mapping[Key, int]) -> Iterator[AtMost]:
+    """What a reader knows by the definitions not to be above something else, as far as it is so."""
+    for smaller, larger in (*_of_demands_and_items(counts), *_of_answers(counts), *_of_several(counts, types)):
+        found = AtMost(tuple(key for key in smaller if key in flat), tuple(key for key in larger if key in flat))
+        if found.smaller and sum(flat[key] for key in found.smaller) <= sum(flat[key] for key in found.larger):
+            yield found
+
+
+Bound = tuple[Sequence[Key], Sequence[Key]]
+
+
+def _keys(figure: str, values: Iterable[str]) -> list[Key]:
+    return [(figure, value) for value in values]
+
+
+def _of_demands_and_items(counts: Counts) -> Iterator[Bound]:
+    """A demand has an item, and what a demand came to one of its items came to."""
+    result, outcome = "demands_by_result", "items_by_outcome"
+    yield [("demands_told", "")], [("items", "")]
+    for by in ("authority", "category", "consequence"):
+        yield from (
+            ([(f"demands_by_{by}", value)], [(f"items_by_{by}", value)]) for value in counts[f"demands_by_{by}"]
+        )
+    yield from (([(result, value)], [(outcome, value)]) for value in counts[result] if value in counts[outcome])
+    complied = _keys(result, ("complied_fully", "complied_partly"))
+    yield complied, _keys(outcome, sorted(MEASURES | {"partially_complied"}))
+    yield [(result, "own_terms_only")], [("items_by_ground", "own_terms")]
+    yield [(result, "nothing_there")], _keys(outcome, sorted(GONE))
+    yield from (([("demands_unofficial", code)], [("items_refused", code)]) for code in counts["items_refused"])
+
+
+def _of_answers(counts: Counts) -> Iterator[Bound]:
+    """Who was receipted was decided before, and who was asked for more was asked."""
+    decision, receipt = "demands_by_decision_time", "demands_by_receipt_time"
+    yield [(receipt, "in_time")], [(decision, "in_time")]
+    yield [(decision, "undecided")], [(receipt, "none")]
+    yield [("demands_by_result", "clarification_needed")], [("demands_by_clarification", "asked")]
+    yield [("demands_by_progress", "cancelled")], _keys("demands_by_cancellation", counts["demands_by_cancellation"])
+    yield [("demands_unofficial", "unverified")], [("demands_by_channel", "typed")]
+    yield [("demands_running_overdue", "")], [("demands_not_told", "open")]
+
+
+def _of_several(counts: Counts, types: Mapping[str, set[str]]) -> Iterator[Bound]:
+    """Of what a demand can be several of it is each once, and one at least; and what is named of a type is of it."""
+    for one in FIGURES:
+        if one.of and one.many and counts[one.id]:
+            total, values = _total(one.of), _keys(one.id, counts[one.id])
+            yield [total], values
+            yield from (([value], [total]) for value in values)
+    shown = counts["demands_by_authority"]
+    for kind in counts["demands_by_authority_type"]:
+        of_kind = [name for name in shown if types.get(name) == {kind}]
+        yield _keys("demands_by_authority", of_kind), [("demands_by_authority_type", kind)]

@@ -32,13 +32,14 @@ ACTIONS: Final[Mapping[str, str]] = {
 """Lumen's `action_taken` for a result. What is not here is Unspecified: what the platform's own terms did, what was
 reversed, and what the authority took back."""
 
+_RESULT: Final = "demands_by_result"
 COUNTED: Final = (
     "demands_told",
     "demands_by_authority",
     "demands_by_category",
     "demands_by_kind",
     "demands_by_legal_basis",
-    "demands_by_result",
+    _RESULT,
     "results_by_category",
     "results_by_authority",
 )
@@ -58,6 +59,9 @@ class LumenLines:
         self._report = report
         # Many demands differ in nothing but their times.
         self._known = lru_cache(_MOST)(lambda facts: self._of(demand_of(facts, categories)))
+        # Lines without a law could be counted, and are those of the laws that are hidden.
+        laws = report.of("demands_by_legal_basis")
+        self._tells_laws = bool(laws) and all(one.count is not None for one in laws)
         self._shown = {
             (one.figure.id, value.value) for one in report.figures for value in one.values if value.count is not None
         }
@@ -89,6 +93,7 @@ class LumenLines:
     def _fields(self, demand: Demand) -> dict[str, Any]:
         authority = self._tells_with("authority", demand.authority, demand.result)
         category = self._tells_with("category", demand.category, demand.result)
+        kind = self._tells("demands_by_kind", demand.kind)
         names = self._report.names.get(demand.authority, {})
         name = names.get("en") or names.get("ru") or demand.authority
         platform = self._report.platform_id
@@ -101,10 +106,8 @@ class LumenLines:
             "request_type": "Agency",
             "action_taken": self._action(demand.result),
             "jurisdiction_list": "KZ",
-            "regulation_list": _listed(b for b in demand.legal_basis if self._tells("demands_by_legal_basis", b)),
-            "tag_list": _listed(
-                [demand.category] * category + [demand.kind] * self._tells("demands_by_kind", demand.kind)
-            ),
+            "regulation_list": _listed(demand.legal_basis if self._tells_laws else ()),
+            "tag_list": _listed([demand.category] * category + [demand.kind] * kind),
             "entity_notice_roles_attributes": [
                 _role("recipient", platform),
                 _role("sender", name if authority else "Authority (not disclosed)"),
@@ -114,16 +117,18 @@ class LumenLines:
     def _action(self, result: str) -> str:
         """A hidden result is told by its action only where that is the action of all that are hidden: how many these
         are together, the others tell."""
-        hidden = {ACTIONS.get(one.value) for one in self._report.of("demands_by_result") if one.count is None}
-        told = self._tells("demands_by_result", result) or len(hidden) == 1
+        hidden = {ACTIONS.get(one.value) for one in self._report.of(_RESULT) if one.count is None}
+        told = self._tells(_RESULT, result) or len(hidden) == 1
         return ACTIONS.get(result, _UNTOLD) if told else _UNTOLD
 
     def _tells(self, figure: str, value: str) -> bool:
         return (figure, value) in self._shown
 
     def _tells_with(self, what: str, value: str, result: str) -> bool:
-        """Whether lines with this value may be counted, also by what became of their demands."""
-        return self._tells(f"demands_by_{what}", value) and self._tells(f"results_by_{what}", f"{value} / {result}")
+        """Whether lines with this value may be counted, also by what became of their demands. Those with a hidden
+        result say neither: then each of them could be any of these, whatever else is known of it."""
+        asked = (f"demands_by_{what}", value), (f"results_by_{what}", f"{value} / {result}"), (_RESULT, result)
+        return all(one in self._shown for one in asked)
 
 
 def _listed(values: Iterable[str]) -> str:

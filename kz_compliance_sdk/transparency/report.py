@@ -10,6 +10,7 @@ import csv
 import io
 import json
 import math
+import sys
 from array import array
 from collections import Counter
 from collections.abc import Collection, Mapping
@@ -176,7 +177,7 @@ def published(
             PublishedFigure(one, ()) if one.id in untold else _figure(one, counts[one.id], hidden, threshold)
             for one in FIGURES
         ),
-        times=tuple(_times(counting, counts, hidden, threshold)),
+        times=tuple(_times(counting, counts, hidden, untold, threshold)),
         names={name: names.get(name, {}) for name in sorted(counts["demands_by_authority"]) if name != OTHER},
         left_out=tuple(one.id for one in FIGURES if one.id in untold),
     )
@@ -238,9 +239,13 @@ def _figure(
 
 
 def _times(
-    counting: Counting, counts: Mapping[str, Counter[str]], hidden: Mapping[Key, Hidden], threshold: int
+    counting: Counting,
+    counts: Mapping[str, Counter[str]],
+    hidden: Mapping[Key, Hidden],
+    untold: Collection[str],
+    threshold: int,
 ) -> list[PublishedTime]:
-    """Of groups that are large enough, and named above with their number."""
+    """Of groups of which what is shown above says already that enough have one: that it is told must tell nothing."""
     found: list[PublishedTime] = []
     of: Literal["decision", "receipt"]
     for place, of in enumerate(("decision", "receipt")):  # type: ignore[assignment]
@@ -250,12 +255,35 @@ def _times(
             for key in (("all", ""), ("category", category), ("authority", known)):
                 groups.setdefault(key, array("i")).extend(times[place])
         for (by, value), seconds in sorted(groups.items()):
-            of_group = ("demands_told", "") if by == "all" else (f"demands_by_{by}", value)
-            if len(seconds) < threshold or of_group in hidden:
+            if min(len(seconds), _timed(by, value, counts, hidden, untold, threshold)) < threshold:
                 continue
             ordered = sorted(seconds)
             found.append(PublishedTime(of, by, value, _rank(ordered, 0.5), _rank(ordered, 0.95)))  # type: ignore[arg-type]
     return found
+
+
+def _timed(
+    by: str,
+    value: str,
+    counts: Mapping[str, Counter[str]],
+    hidden: Mapping[Key, Hidden],
+    untold: Collection[str],
+    threshold: int,
+) -> int:
+    """How many of a group have a time at least, as far as what is shown says so."""
+
+    def most(figure: str, of: str) -> int:
+        why = "covering" if figure in untold else hidden.get((figure, of))
+        return counts[figure][of] if why is None else threshold - 1 if why == "small" else sys.maxsize
+
+    group = ("demands_told", "") if by == "all" else (f"demands_by_{by}", value)
+    left = counts[group[0]][group[1]]
+    if group in hidden or group[0] in untold:
+        return 0
+    for result in ("cancelled", "unanswered"):
+        without = most("demands_by_result", result)
+        left -= without if by == "all" else min(without, most(f"results_by_{by}", f"{value} / {result}"))
+    return left
 
 
 def _rank(ordered: list[int], share: float) -> int:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import pytest
 
-from kz_compliance_sdk.transparency.hiding import Hidden, Key, Sum, Suppression
+from kz_compliance_sdk.transparency.hiding import AtMost, Hidden, Key, Sum, Suppression
 
 THRESHOLD = 4
 TOTAL: Key = ("t", "")
@@ -59,7 +59,7 @@ def possible(
 
 
 def check(counts: Mapping[Key, int], sums: Sequence[Sum], pairs: Sequence[tuple[Key, Key]] = ()) -> dict[Key, Hidden]:
-    suppression = Suppression(counts, sums, pairs, THRESHOLD)
+    suppression = Suppression(counts, sums, [AtMost((a,), (b,)) for a, b in pairs], THRESHOLD)
     assert suppression.hide()
     hidden = suppression.hidden
     assert {key for key, count in counts.items() if 0 < count < THRESHOLD} <= hidden.keys()

@@ -22,6 +22,7 @@ _FORMAT, _ROWS = "tests/ledger/test_format.py::", "tests/ledger/test_rows_that_l
 _KEPT = "tests/ledger/test_kept.py::"
 _REBUILT, _ATTACKS = "tests/ledger/test_rows_rebuilt.py::", "tests/ledger/test_attacks.py::"
 _MEET = "tests/delivery/test_orders_that_meet.py::"
+_SCHEMAS = "tests/ledger/test_schemas_that_lie.py::test_"
 
 
 def _time_of_its_content(real: Any) -> Any:
@@ -49,6 +50,10 @@ def _as_if_read(real: Any) -> Any:
 
 def _as_its_row_says(real: Any) -> Any:
     return lambda shared, row: real(shared, row).but(category=row[7])
+
+
+def _of_doings_alone(real: Any) -> Any:
+    return lambda rows: real(row for row in rows if row[0] in ("trigger", "view"))
 
 
 def _without_lies(real: Any) -> Any:
@@ -241,6 +246,20 @@ CONTROLS: tuple[Control, ...] = (
         RELIABILITY,
         gives("services.sweep.planned_anew", what={"watch_at": 1 << 60}),
         f"{_ROWS}test_a_step_that_a_line_put_off_fires_once_the_line_is_mended",
+    ),
+    Control(
+        "only triggers and views are looked at",
+        "whatever is in the schema that this release did not make so is named, and told within the hour",
+        RELIABILITY,
+        instead("adapters.sql.schema._objects", made=_of_doings_alone),
+        f"{_SCHEMAS}a_schema_that_is_another_is_named_and_told_within_the_hour[tables that swallow]",
+    ),
+    Control(
+        "an index is believed to hold what its table does",
+        "an index that lies is named, and what it hid comes back once it is made anew",
+        RELIABILITY,
+        gives("adapters.sql.schema.lying_indexes", what=[]),
+        f"{_SCHEMAS}what_an_index_hides_comes_back_once_it_is_made_anew[watches_due]",
     ),
     Control(
         "mended in silence",

@@ -92,6 +92,21 @@ def test_a_lost_log_pages_somebody(office: Office, monkeypatch: pytest.MonkeyPat
     assert json.loads(content)["data"]["reason"] == "log_lost"
 
 
+def test_an_index_that_lies_is_made_anew_and_named(office: Office) -> None:
+    office.entered()
+    assert office.document("db", "rebuild")["indexes"] == [], "the control: untouched"
+    with closing(sqlite3.connect(office.store, isolation_level=None)) as raw:
+        ((text,),) = raw.execute("SELECT sql FROM sqlite_schema WHERE name = 'watches_due'").fetchall()
+        raw.execute("DROP INDEX watches_due")
+        raw.execute(f"{text} WHERE watch_at = 0")
+        raw.execute("PRAGMA writable_schema = ON")
+        raw.execute("UPDATE sqlite_schema SET sql = ? WHERE name = 'watches_due'", (text,))
+    (fault,) = office.document("audit", "verify", code=4)["faults"]
+    assert fault["what"] == "watches_due in the database does not hold what its table does"
+    assert office.document("db", "rebuild")["indexes"] == ["watches_due"]
+    assert office.document("audit", "verify")["intact"] is True
+
+
 def test_rows_that_were_edited_or_deleted_are_made_anew_and_broken_chains_are_named(office: Office) -> None:
     office.entered(1), office.entered(2), office.entered(3)
     with closing(sqlite3.connect(office.store)) as raw:

@@ -30,7 +30,7 @@ from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql.derived import DERIVED, lost_cases
 from kz_compliance_sdk.adapters.sql.ledger import events, keys, log, parts, raw, streams, tiles, whole
 from kz_compliance_sdk.adapters.sql.rows import AT_MOST
-from kz_compliance_sdk.adapters.sql.schema import strange_doings
+from kz_compliance_sdk.adapters.sql.schema import wrong_schema
 from kz_compliance_sdk.adapters.sql.statements import Compiled, sqlite_statements
 from kz_compliance_sdk.adapters.sql.view import CASE_TABLES, Reads, ask, of_case
 from kz_compliance_sdk.domain.change import Attempt
@@ -126,7 +126,7 @@ class CheckpointReads(Reads):
 
     def strays(self) -> Iterator[tuple[str, str]]:
         with self._reading() as connection:
-            strange = strange_doings(connection)
+            strange = wrong_schema(connection)
         wrong = sanctions_in(self.streams_beside(SANCTIONS, Sanctioned.called))[1]
         yield from (("", what) for what in dict.fromkeys((*strange, *wrong, *faults_of_log(self._asked))))
         yield from self._lodged_faults()

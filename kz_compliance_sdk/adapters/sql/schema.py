@@ -3,14 +3,30 @@ upgrade."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import closing, suppress
 from functools import cache
+from typing import Any
 
-from sqlalchemy import Column, Connection, Dialect, MetaData, PrimaryKeyConstraint, String, Table, inspect, select
+from sqlalchemy import (
+    Column,
+    Connection,
+    Dialect,
+    Engine,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    inspect,
+    select,
+)
 from sqlalchemy.dialects import sqlite
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from kz_compliance_sdk.adapters.sql import derived, inbox, ledger, tables
+from kz_compliance_sdk.adapters.sql.files import held, refuse_changed
+from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
 
 VERSION_TABLE = "kz_compliance_schema"
 HEAD = "0022"
@@ -186,38 +202,84 @@ def guard_statements(dialect: str) -> Iterator[str]:
             )
 
 
-_DOINGS = "SELECT type, name, sql FROM sqlite_schema WHERE type IN ('trigger', 'view') ORDER BY name"
+# -------------------------------------------------------------------------------------------- what the schema should be
+# Held against what a new store has, object by object and word for word. A table made otherwise can swallow what is
+# written to it (ON CONFLICT IGNORE), as a trigger can; and what an index left out is found by nobody who asks by it.
 
 
-def strange_doings(connection: Connection) -> list[str]:
-    """Each trigger or view that this release did not make, or made otherwise: it can change what is written, and show
-    what is not there."""
-    own = _own()
-    return [
-        f"the database has a {kind} {name} that this release did not make{' like that' if (kind, name) in own else ''}"
-        for (kind, name), text in _held(connection).items()
-        if own.get((kind, name)) != text
+_Object = tuple[str, str, str]
+_SCHEMA = "SELECT type, name, sql FROM sqlite_schema"
+_FIGURES = frozenset(
+    ("table", name, f"CREATE TABLE {name}({columns})")
+    for name, columns in (("sqlite_stat1", "tbl,idx,stat"), ("sqlite_stat4", "tbl,idx,neq,nlt,ndlt,sample"))
+)
+"""SQLite's own, for its planner. Which of them there are depends on how it was built."""
+
+
+def wrong_schema(connection: Connection) -> list[str]:
+    """What is wrong with the schema, in words: whatever this release did not make, or made otherwise; a table or an
+    index that is gone; an index that does not hold what its table does. Of a guard that is gone tells `lost_guards`."""
+    own, there = _own(), _there(connection)
+    named = {one[:2] for one in own}
+    found = [
+        f"the database has {'an' if kind == 'index' else 'a'} {kind} {name} that this release did not make"
+        f"{' like that' if (kind, name) in named else ''}"
+        for kind, name, _ in sorted(there - own - _FIGURES)
     ]
+    left = named - {one[:2] for one in there}
+    gone = sorted(one for one in left if one[0] != "trigger")
+    found += [f"the {kind} {name} of this release is gone" for kind, name in gone]
+    lying = (f"{name} in the database does not hold what its table does" for name in lying_indexes(connection))
+    return [*found, *lying]
 
 
 def lost_guards(connection: Connection) -> list[str]:
     """The names of the triggers that this release made and that are gone."""
-    held = _held(connection)
-    return [name for kind, name in _own() if (kind, name) not in held]
+    there = {one[:2] for one in _there(connection)}
+    return sorted(name for kind, name, _ in _own() if kind == "trigger" and (kind, name) not in there)
 
 
-def _held(connection: Connection) -> dict[tuple[str, str], str]:
+def lying_indexes(connection: Connection) -> list[str]:
+    """The names of the indexes that lack a row of their table, or hold one that it has not; of a table whose own order
+    lies its name. They are looked at table by table, so that no reader holds the file back for long."""
     if connection.dialect.name != "sqlite":
-        return dict(_own())
-    found = connection.exec_driver_sql(_DOINGS).fetchall()
-    return {(row[0], row[1]): _plain(row[2]) for row in found}
+        return []
+    there = {name for _, name, _ in _there(connection)} & {table.name for table in tables.metadata.sorted_tables}
+    said = [row[0] for name in there for row in connection.exec_driver_sql(f"PRAGMA integrity_check({name})")]
+    # Of what else is wrong with a row its chain tells.
+    found = (line.partition(_LIES[" index " in line])[2] for line in said)
+    return sorted({name for name in found if name})
+
+
+_LIES = "PRIMARY KEY order for ", " index "
+
+
+def mend_indexes(engine: Engine, path: str) -> list[str]:
+    """Make the indexes anew that lie, and tables whose order does; gives their names. One that two rows cannot share
+    stays, and the verification goes on naming it."""
+    mended: list[str] = []
+    with held(path) as lock, engine.connect() as connection:
+        refuse_changed(lock, path)
+        for name in lying_indexes(connection):
+            with suppress(IntegrityError):
+                connection.exec_driver_sql(f"REINDEX {name}")
+                mended.append(name)
+    return mended
+
+
+def _there(connection: Connection) -> frozenset[_Object]:
+    if connection.dialect.name != "sqlite":
+        return _own()
+    return _objects(connection.exec_driver_sql(_SCHEMA).fetchall())
 
 
 @cache
-def _own() -> dict[tuple[str, str], str]:
-    made = zip(guards("sqlite"), guard_statements("sqlite"), strict=True)
-    return {("trigger", guard[0]): _plain(statement) for guard, statement in made}
+def _own() -> frozenset[_Object]:
+    with closing(choose_driver().module.connect(":memory:")) as made:
+        made.executescript(new_store())
+        return _objects(made.execute(_SCHEMA).fetchall()) - _FIGURES
 
 
-def _plain(text: object) -> str:
-    return " ".join(str(text).split())
+def _objects(rows: Iterable[Any]) -> frozenset[_Object]:
+    """However their statements are broken into lines: Alembic prints each tab as four blanks."""
+    return frozenset((str(kind), str(name), " ".join(str(text).split())) for kind, name, text in rows)

@@ -362,10 +362,10 @@ def store(settings: Settings) -> Check:
 
 def guards(settings: Settings) -> Check:
     """Whether the database guards what it should, and does nothing else by itself."""
-    from kz_compliance_sdk.adapters.sql.schema import lost_guards, strange_doings
+    from kz_compliance_sdk.adapters.sql.schema import lost_guards, wrong_schema
 
     with connection(settings) as opened:
-        found = [*strange_doings(opened), *(f"the guard {name} is gone" for name in lost_guards(opened))]
+        found = [*wrong_schema(opened), *(f"the guard {name} is gone" for name in lost_guards(opened))]
     return said("guards", "changed" if found else "whole", found)
 
 

@@ -125,17 +125,22 @@ def rebuild(session: Session) -> Answer:
     Lists, claims and the watch find a case by its row; what is decided rests on its chain. A row that was edited,
     cannot be read or is gone is made anew, 50 cases at a time, and others may write meanwhile. The row of a case whose
     chain is broken, or which a guard of the database holds, stays as it is: the case is named, and the exit code is 4.
+    An index that does not hold what its table does is made anew first.
     """
+    from kz_compliance_sdk.adapters.sql.schema import mend_indexes
 
     with session.desk() as desk:
+        store: Any = desk.store
+        indexes = mend_indexes(store.engine, store.path)
         swept = desk.sweep(_progress(session, "cases"))
     count, stay = len(swept.lies), len(swept.broken)
     told = [f"{swept.cases} cases: {count} rows were made anew, and {stay} stay as they are."]
+    told += [f"The index {name} was made anew." for name in indexes]
     told += [f"The row of {case_id} was made anew: {', '.join(lies)}." for case_id, lies in swept.lies]
     stays = "its chain is broken, or a guard holds the row. See audit verify, and the log."
     told += [f"The row of {case_id} stays: {stays}" for case_id in swept.broken]
     mended = [Document(case_id=case_id, fields=list(lies)) for case_id, lies in swept.lies]
-    document = Document(cases=swept.cases, mended=mended, broken=list(swept.broken))
+    document = Document(cases=swept.cases, mended=mended, indexes=indexes, broken=list(swept.broken))
     return Answer(document, "\n".join(told), FOUND if swept.broken else OK)
 
 

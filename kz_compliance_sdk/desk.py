@@ -395,7 +395,7 @@ class ComplianceDesk(Groups):
     def sweep(self, progress: Callable[[int], None] | None = None) -> Swept:
         """Hold the row of every case against its chain, make those anew that lie or are gone, and page. The worker does
         this all the time, a few cases at once. `progress` is told how many cases were looked at."""
-        return Sweep(self.store, self.platform_id, self.policy, self.env.monotonic).all(progress)
+        return Sweep(self.store, self.platform_id, self.policy, self.respondent, self.env.monotonic).all(progress)
 
     # --------------------------------------------------------------------------------------------- reading
 

@@ -62,6 +62,15 @@ def lodging_in(stream: Stream) -> Lodging:
     return Lodging(first.event, first.at, "".join(cases[:1]), any(isinstance(on.event, Erased) for on in rest))
 
 
+def waits_for(stream: Stream) -> str:
+    """The notice for which the message of a stream waits; empty for none, and where nothing may be decided on it."""
+    try:
+        held = lodging_in(stream)
+    except (Damage, NewerRelease):
+        return ""
+    return (held.said.notice or "") if held.is_open else ""
+
+
 def lodged(arrival: Arrival, kind: LodgedKind, notice_id: str, reply: bytes, stamp: Stamp) -> Happened:
     """That a message of this kind came, which no case takes. `notice_id` is the notice for which it waits, empty for
     none; then the `reply` is kept, which nothing open tells."""

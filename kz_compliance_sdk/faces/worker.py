@@ -54,7 +54,7 @@ class Worker:
         self._due: dict[str, float] = {}
         self._busy: dict[str, Future[Any]] = {}
         self._seen: Seen | None = None
-        self._sweep = Sweep(desk.store, desk.platform_id, desk.policy, desk.env.monotonic)
+        self._sweep = Sweep(desk.store, desk.platform_id, desk.policy, desk.respondent, desk.env.monotonic)
 
     def stop(self) -> None:
         """Finish what is under way, then return from `run`. Safe to call from a signal handler."""

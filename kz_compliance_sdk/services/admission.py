@@ -406,8 +406,40 @@ def follow_waiting(
     tx: Tx, case: Case, change: Change, policy: Policy, respondent: Respondent, stamp: Stamp
 ) -> tuple[Change, Case]:
     """What came before its notice takes effect now, in the order in which it came."""
+    return _joined(tx, _waiting_for(tx, case.notice_id), case, change, policy, respondent, stamp)
+
+
+def follow_late(tx: Tx, names: Iterable[str], policy: Policy, respondent: Respondent) -> Change:
+    """Of the messages that wait in these streams those whose notice is here take effect now: a row of either lied when
+    the later of the two came. `unreadable` has those that cannot be read."""
+    of_notice: dict[str, list[Stream]] = {}
+    for stream in sorted(tx.streams(names).values(), key=lambda one: one.number):
+        if notice_id := received.waits_for(stream):
+            of_notice.setdefault(notice_id, []).append(stream)
+    writes: list[Write] = []
+    for notice_id, streams in of_notice.items():
+        try:
+            usable = [case for case in tx.cases_of_notice(notice_id) if case.quarantine_no == 0]
+            rows = _read(tx, streams) if usable else []
+            joined = (_joined(tx, rows, case, (), policy, respondent, tx.stamp()) for case in usable)
+            writes += [one for change, _ in joined for one in change]
+        except StoreDamaged as error:
+            tx.unreadable.append(error.reference or notice_id)
+    return with_tally(tx, tuple(writes))
+
+
+def _joined(
+    tx: Tx,
+    rows: Iterable[InboxRow],
+    case: Case,
+    change: Change,
+    policy: Policy,
+    respondent: Respondent,
+    stamp: Stamp,
+) -> tuple[Change, Case]:
+    """What of these waits for the notice of a case, and may speak of it, takes effect behind this change."""
     writes: list[Write] = list(change)
-    for row in _waiting_for(tx, case.notice_id):
+    for row in rows:
         if case.authority_id not in json.loads(row.proof)["authorities"]:
             continue
         message = read_message(row.body)
@@ -425,8 +457,13 @@ def follow_waiting(
 
 def _waiting_for(tx: Tx, notice_id: str) -> list[InboxRow]:
     """What waits for a notice, in the order in which it came."""
+    return _read(tx, (stream for stream, _ in tx.came(WaitsFor(notice_id))))
+
+
+def _read(tx: Tx, streams: Iterable[Stream]) -> list[InboxRow]:
+    """The messages of these streams; `unreadable` has those that cannot be read."""
     rows: list[InboxRow] = []
-    for stream, _ in tx.came(WaitsFor(notice_id)):
+    for stream in streams:
         try:
             rows += received.received_in(stream, tx.words)
         except StoreDamaged:

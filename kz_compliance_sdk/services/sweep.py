@@ -20,14 +20,17 @@ from kz_compliance_sdk.domain.change import (
     Leased,
     Watch,
     Write,
+    happenings,
 )
-from kz_compliance_sdk.domain.messages import notify
+from kz_compliance_sdk.domain.messages import Respondent, notify
 from kz_compliance_sdk.domain.policy import Policy
+from kz_compliance_sdk.domain.received import waits_for
 from kz_compliance_sdk.domain.running_time import ladder_times, next_look, stands_still
 from kz_compliance_sdk.domain.transitions import ENDED
 from kz_compliance_sdk.domain.values import ALERTS, MESSAGES
 from kz_compliance_sdk.errors import Conflict
 from kz_compliance_sdk.ports import Found, Store, Tx
+from kz_compliance_sdk.services.admission import follow_late
 from kz_compliance_sdk.services.loading import alerts
 
 SWEEPER = "sweeper"
@@ -35,6 +38,7 @@ EVERY_S = 3_600
 """How often each case is looked at, in seconds."""
 _AT_ONCE = 50
 _PLAN = "watches"
+_WAITED = "waited"
 _LOG = "log"
 """By this people are told of what is wrong with the log, which belongs to no case."""
 _SHARE = 0.05
@@ -46,7 +50,8 @@ _log = logging.getLogger("kz_compliance_sdk.sweep")
 @dataclass(frozen=True, slots=True)
 class Swept:
     """What a step of the sweep came to: cases looked at; by case the fields in which its row lied, `row` for one that
-    was gone or could not be read; and the cases whose chain is broken, or whose row nobody can mend."""
+    was gone or could not be read, `waited` for a message that a lie kept from its notice; and the cases whose chain is
+    broken, or whose row nobody can mend."""
 
     cases: int = 0
     lies: tuple[tuple[str, tuple[str, ...]], ...] = ()
@@ -71,8 +76,16 @@ class Sweep:
     """Walks over the cases of one platform, then over the alerts of none and the messages that no case took, then over
     its log, a few at each step."""
 
-    def __init__(self, store: Store, platform_id: str, policy: Policy, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        platform_id: str,
+        policy: Policy,
+        respondent: Respondent,
+        monotonic: Callable[[], float],
+    ) -> None:
         self._store, self._platform, self._policy, self._monotonic = store, platform_id, policy, monotonic
+        self._respondent = respondent
         self._after = ""
         self._next_at = self._rest_until = 0.0
 
@@ -119,7 +132,7 @@ class Sweep:
         guards of the database let nobody mend holds up no other: each is looked at alone then, and people are told of
         that one."""
         try:
-            return self._store.submit(self._platform, partial(self._look, after=after)).result()
+            return self._looked(after)
         except Conflict as error:
             _log.error("a sweep failed and takes each case alone: %s", error)
         found = self._store.submit(self._platform, lambda tx: ((), tx.found(after, _AT_ONCE))).result()
@@ -131,14 +144,21 @@ class Sweep:
 
     def _alone(self, about: str, after: str) -> Swept:
         try:
-            return self._store.submit(self._platform, partial(self._look, after=after, most=1)).result()[0]
+            return self._looked(after, 1)[0]
         except Conflict as error:
             _log.error("%s: its row cannot be mended: %s", about, error)
         told = partial(alerts, platform_id=self._platform, also=(about,))
         self._store.submit(self._platform, lambda tx: (told(tx), None)).result()
         return Swept(int(not about.startswith((ALERTS, MESSAGES))), (), (about,))
 
-    def _look(self, tx: Tx, after: str, most: int = _AT_ONCE) -> tuple[Change, tuple[Swept, str]]:
+    def _looked(self, after: str, most: int = _AT_ONCE) -> tuple[Swept, str]:
+        swept, after, waiting = self._store.submit(self._platform, partial(self._look, after=after, most=most)).result()
+        if waiting:
+            joined = self._store.submit(self._platform, partial(self._join, names=waiting)).result()
+            swept = Swept.of([swept, joined])
+        return swept, after
+
+    def _look(self, tx: Tx, after: str, most: int) -> tuple[Change, tuple[Swept, str, list[str]]]:
         found = tx.found(after, most)
         writes: list[Write] = []
         lied: list[tuple[str, tuple[str, ...]]] = []
@@ -153,7 +173,17 @@ class Sweep:
         writes += (*self._told([about for about, _ in lied], tx), *alerts(tx, self._platform))
         looked_at = sum(not one.about.startswith((ALERTS, MESSAGES)) for one in found)
         after = found[-1].about if len(found) == most else ""
-        return tuple(writes), (Swept(looked_at, tuple(lied), tuple(tx.unreadable)), after)
+        came = tx.streams(one.about for one in found if one.about.startswith(MESSAGES))
+        waiting = [name for name, stream in came.items() if waits_for(stream)]
+        return tuple(writes), (Swept(looked_at, tuple(lied), tuple(tx.unreadable)), after, waiting)
+
+    def _join(self, tx: Tx, names: Sequence[str]) -> tuple[Change, Swept]:
+        """What a lie kept from its notice takes effect now. By then the rows are mended by which it is found."""
+        late = follow_late(tx, names, self._policy, self._respondent)
+        joined = sorted({one.stream for one in happenings(late)}.intersection(names))
+        lies = tuple((name, (_WAITED,)) for name in joined)
+        told = self._told(joined, tx) if joined else ()
+        return (*late, *told, *alerts(tx, self._platform)), Swept(0, lies, tuple(tx.unreadable))
 
     def _mended(self, one: Found, now: int, writes: list[Write]) -> tuple[str, ...]:
         """What lies of one that was found. Its rows are made anew, and so is what is written beside them here."""

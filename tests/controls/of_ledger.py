@@ -262,6 +262,14 @@ CONTROLS: tuple[Control, ...] = (
         f"{_SCHEMAS}what_an_index_hides_comes_back_once_it_is_made_anew[watches_due]",
     ),
     Control(
+        "what waits in vain goes on waiting",
+        "a cancellation that a row kept from its notice takes effect within the hour",
+        RELIABILITY,
+        gives("services.sweep.follow_late", what=()),
+        "tests/ledger/test_waiting.py::test_a_cancellation_that_a_lie_kept_from_its_notice_takes_effect_within_the_hour"
+        "[the row of its case lied when it came]",
+    ),
+    Control(
         "mended in silence",
         "people are told of a row that was mended",
         RELIABILITY,

@@ -169,7 +169,7 @@ def test_figures_whose_rows_are_gone_come_back_whole_from_the_chains(tmp_path: P
     with closing(choose_driver().module.connect(office.world.path)) as db, db:
         assert db.execute("DELETE FROM tallies").rowcount > 1
     assert counted(office)[0] != before, "the control"
-    Sweep(office.store, PLATFORM, office.host.policy, office.world.clock).all()
+    Sweep(office.store, PLATFORM, office.host.policy, office.host.respondent, office.world.clock).all()
     assert counted(office)[0] == before
 
 

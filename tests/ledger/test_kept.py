@@ -210,7 +210,7 @@ def long_case(tmp_path: Path) -> tuple[Host, str, Stream]:
 
 def swept(host: Host) -> str:
     """The case that a sweep finds broken."""
-    return Sweep(host.store, PLATFORM, host.policy, host.world.clock).all().broken[0]
+    return Sweep(host.store, PLATFORM, host.policy, host.respondent, host.world.clock).all().broken[0]
 
 
 def test_a_tail_that_was_cut_is_named_by_the_sweep_too(tmp_path: Path) -> None:

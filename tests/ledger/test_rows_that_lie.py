@@ -66,7 +66,7 @@ def pages(host: Host) -> list[str]:
 
 
 def sweep(host: Host) -> Swept:
-    return Sweep(host.store, PLATFORM, host.policy, host.world.clock).all()
+    return Sweep(host.store, PLATFORM, host.policy, host.respondent, host.world.clock).all()
 
 
 def test_a_category_that_was_edited_takes_nobody_s_second_person_away(tmp_path: Path) -> None:
@@ -313,7 +313,7 @@ def test_the_sweep_rests_between_its_steps_and_looks_once_an_hour(tmp_path: Path
     host = opened(tmp_path)
     host.push(a_notice(), "m-1")
     now = 0.0
-    steps = Sweep(host.store, PLATFORM, host.policy, lambda: now)
+    steps = Sweep(host.store, PLATFORM, host.policy, host.respondent, lambda: now)
     assert steps.step() == Swept(1)
     assert steps.step() == Swept()
     now = EVERY_S - 1.0

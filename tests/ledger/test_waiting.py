@@ -206,6 +206,43 @@ def test_a_row_that_is_gone_comes_back_and_the_message_takes_effect(tmp_path: Pa
     assert office.standing(office.issue(2))["state"] == "cancelled"
 
 
+KEPT_APART = {
+    "its own row was gone when its notice came": "DELETE FROM inbox",
+    "the row of its case lied when it came": "UPDATE cases SET notice_id = 'another'",
+    "the row of its case was gone when it came": "DELETE FROM cases",
+}
+
+
+@pytest.mark.parametrize("how", KEPT_APART)
+def test_a_cancellation_that_a_lie_kept_from_its_notice_takes_effect_within_the_hour(tmp_path: Path, how: str) -> None:
+    """Else what was annulled would be removed all the same."""
+    office, sql = office_in(tmp_path), KEPT_APART[how]
+    if sql.endswith("inbox"):
+        name = waits_in(office)
+        attack(office, sql)
+        case = office.issue(2)
+    else:
+        case = office.issue(2)
+        attack(office, sql)
+        name = waits_in(office)
+    assert kinds(office, name) == ["lodged"], "the control: it waits in vain"
+    assert (name, ("waited",)) in office.desk.sweep().lies
+    assert (kinds(office, name), office.standing(case)["state"]) == (["lodged", "joined"], "cancelled")
+    office.deliver()
+    assert "row_mended" in office.pages()
+    assert (office.desk.sweep(), office.faults()) == (Swept(1), [])
+
+
+def test_what_waits_for_a_later_revision_goes_on_waiting_whatever_the_sweep_finds(tmp_path: Path) -> None:
+    office = office_in(tmp_path)
+    case, notice = office.issue(), office.notice()
+    office.cancel(notice["notice_id"], revision=2)
+    assert office.desk.sweep() == Swept(1)
+    assert office.standing(case)["state"] == "queued"
+    office.amend(notice)
+    assert office.standing(case)["state"] == "cancelled"
+
+
 @pytest.mark.parametrize("value", [b"\xff\0", 5, "~"])
 def test_a_row_that_names_its_stream_by_no_text_is_told_and_holds_nothing_up(tmp_path: Path, value: object) -> None:
     office = office_in(tmp_path)

@@ -83,6 +83,7 @@ _RFC3339_TEXT = (
 _RFC3339 = re.compile(_RFC3339_TEXT)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
+_LAST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _SECOND
 _END = (datetime(2200, 1, 1, tzinfo=UTC) - _EPOCH) // _SECOND
 
 
@@ -114,8 +115,8 @@ def utc_offset_minutes(text: str) -> int | None:
 
 
 def instant_text(seconds: int) -> str:
-    """UTC seconds as RFC 3339 text that ends in Z."""
-    return f"{(_EPOCH + seconds * _SECOND).isoformat()[:19]}Z"
+    """UTC seconds as RFC 3339 text that ends in Z. Beyond every calendar is the last second of it."""
+    return f"{(_EPOCH + min(seconds, _LAST) * _SECOND).isoformat()[:19]}Z"
 
 
 def written(package: str, name: str) -> Mapping[str, Any]:

@@ -22,6 +22,7 @@ from kz_compliance_sdk.domain.change import (
     InboxRow,
     Write,
     case_after,
+    count_in,
     names_of,
 )
 from kz_compliance_sdk.domain.events.arrivals import Lodged, LodgedKind, Quarantined
@@ -323,12 +324,8 @@ class _Earlier:
         status, reply = answer_to(self.stream, self.on.seq, tx.words)
         how = self.on.event.came
         counter = repeats_of(how.key, how.body)
-        count = CursorMoved(self.platform_id, counter, str(_count(tx.known(CursorMoved, counter).cursor) + 1), tx.now)
+        count = CursorMoved(self.platform_id, counter, str(count_in(tx.known(CursorMoved, counter).cursor) + 1), tx.now)
         return (count,), Response.stored(200 if status < 300 else status, reply)
-
-
-def _count(cursor: str) -> int:
-    return int(cursor) if cursor.isdecimal() and len(cursor) < 10 else 0
 
 
 def _earlier(tx: Tx, arrival: Arrival, stamp: Stamp) -> tuple[_Earlier | None, bool]:

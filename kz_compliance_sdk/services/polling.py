@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+from contextlib import suppress
 from dataclasses import astuple, dataclass
 from itertools import pairwise
 
-from kz_compliance_sdk.domain.change import Change, CursorMoved, Heartbeat, Write
+from kz_compliance_sdk.domain.change import Change, CursorMoved, Heartbeat, Write, count_in
 from kz_compliance_sdk.domain.messages import notify
 from kz_compliance_sdk.errors import RegulatorError, StoreError, kind_and_place
 from kz_compliance_sdk.ports import FeedPage, Future, Regulator, Store, Tx
@@ -45,8 +46,10 @@ class Unread:
 
 def remembered(tx: Tx) -> Unread | None:
     """What is still to be read again."""
-    text = tx.known(CursorMoved, UNREAD).cursor
-    return Unread(*json.loads(text)) if text else None
+    with suppress(ValueError, TypeError, OverflowError):  # nothing, or what somebody else wrote there
+        after, since, next_at = json.loads(tx.known(CursorMoved, UNREAD).cursor)
+        return Unread(str(after), int(since), int(next_at))
+    return None
 
 
 def remember(tx: Tx, platform_id: str, after: str) -> Change:
@@ -187,7 +190,7 @@ def _failed(tx: Tx, platform_id: str) -> Change:
     beat = Heartbeat(platform_id, FEED_FAILS, tx.now)
     if not since:
         return beat, CursorMoved(platform_id, FAILING, str(tx.now), tx.now)
-    if told or tx.now - int(since) < PAGE_AFTER_S:
+    if told or tx.now - count_in(since) < PAGE_AFTER_S:
         return (beat,)
     return beat, CursorMoved(platform_id, FAILING, f"{since} told", tx.now), *_alert(tx, platform_id, FEED_FAILS, since)
 
@@ -219,7 +222,7 @@ def _stored(store: Store, platform_id: str, pending: Pending, future: Future[Res
 
 
 def _where(tx: Tx) -> tuple[Change, tuple[str, int]]:
-    return (), (tx.known(CursorMoved, FEED).cursor, int(tx.known(CursorMoved, SEQUENCE).cursor or 0))
+    return (), (tx.known(CursorMoved, FEED).cursor, count_in(tx.known(CursorMoved, SEQUENCE).cursor))
 
 
 def _unread(tx: Tx) -> tuple[Change, tuple[Unread | None, str]]:

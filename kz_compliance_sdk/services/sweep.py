@@ -20,6 +20,7 @@ from kz_compliance_sdk.domain.change import (
     Leased,
     Watch,
     Write,
+    count_in,
     happenings,
 )
 from kz_compliance_sdk.domain.messages import Respondent, notify
@@ -201,7 +202,7 @@ class Sweep:
         """That it ran, and one alert for all that were mended at once: the log names each."""
         before = tx.known(Heartbeat, SWEEPER)
         # By how many it ever mended, two alerts of one second are told apart.
-        count = len(mended) + int(before.detail or "0")
+        count = len(mended) + count_in(before.detail)
         beat = Heartbeat(self._platform, SWEEPER, tx.now, str(count))
         if not mended:
             return (beat,)

@@ -270,6 +270,13 @@ CONTROLS: tuple[Control, ...] = (
         "[the row of its case lied when it came]",
     ),
     Control(
+        "what the sweep remembers is taken as it stands",
+        "no line of daily work ends the sweep",
+        RELIABILITY,
+        instead("services.sweep.count_in", made=lambda _real: lambda text: int(text or "0")),
+        "tests/ledger/test_daily_work_that_lies.py::test_the_sweep_goes_on_whatever_its_line_remembers[x]",
+    ),
+    Control(
         "mended in silence",
         "people are told of a row that was mended",
         RELIABILITY,

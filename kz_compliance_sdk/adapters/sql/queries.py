@@ -45,6 +45,7 @@ from kz_compliance_sdk.domain.change import (
     Operation,
     OutboxMessage,
     RefusalsCounted,
+    count_in,
 )
 from kz_compliance_sdk.domain.fold import Chain, PlatformObject, Stream, Tally
 from kz_compliance_sdk.domain.holding import believed_objects, names_of
@@ -406,7 +407,7 @@ class SqlQueries(FigureReads, CheckpointReads):
         counts, cursors = dict[tuple[str, str], int](), sqlite_statements().operations[CursorMoved]
         for key in () if stream.fault is not None else stream.case.took:
             for noted in cursors.noted(partial(ask, connection), self._platform, repeats_of(*key)):
-                counts[key] = int(noted.cursor) if noted.cursor.isdecimal() else 0
+                counts[key] = count_in(noted.cursor)
         return lambda *key: counts.get(key, 0)
 
     def health(self, now: int) -> Health:

@@ -29,7 +29,7 @@ from kz_compliance_sdk.domain.events.privacy import Erased
 from kz_compliance_sdk.domain.events.remedies import AppealReversed, Suspended
 from kz_compliance_sdk.domain.events.review import Decided, Judged, Proposed
 from kz_compliance_sdk.domain.fold import Item, Message, Opens, Stream, Tries, apply
-from kz_compliance_sdk.domain.ledger import Damage, NewerRelease, Stamped
+from kz_compliance_sdk.domain.ledger import Damage, Stamped
 from kz_compliance_sdk.domain.messages import (
     NAMED_BY,
     acknowledgement_body,
@@ -431,7 +431,7 @@ def as_far_as_told(stream: Stream, opens: Opens, held: Mapping[str, OutboxMessag
         row = held.get(one.id) or as_owed(stream.platform, stream.reference, one)
         try:
             yield as_made(stream, row, opens)
-        except (StoreDamaged, NewerRelease):
+        except StoreDamaged:
             yield row
 
 

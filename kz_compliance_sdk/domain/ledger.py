@@ -21,7 +21,7 @@ from msgspec import Meta, Raw, Struct
 
 from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.values import Json
-from kz_compliance_sdk.errors import ComplianceError, StoreDamaged
+from kz_compliance_sdk.errors import StoreDamaged
 
 _EVENT: Final = b"kz-compliance/event/v2\n"
 _MAC: Final = b"kz-compliance/mac/v1\n"
@@ -43,8 +43,9 @@ class Damage(StoreDamaged):
         self.stream, self.seq, self.what = stream, seq, what
 
 
-class NewerRelease(ComplianceError):
-    """An event that a later release wrote. It is whole, and this one must leave its stream alone."""
+class NewerRelease(StoreDamaged):
+    """An event that a later release wrote. It is no damage, but as little can be decided on it here: its stream is left
+    alone, as one that cannot be read."""
 
     code = "newer_release"
 

@@ -41,7 +41,7 @@ from kz_compliance_sdk.domain.events.base import AS_READ, Event, Source
 from kz_compliance_sdk.domain.events.privacy import Counted, erasable, tally
 from kz_compliance_sdk.domain.fold import Chain, Step, Stream, evolve
 from kz_compliance_sdk.domain.holding import Answering, Objects, believed_objects
-from kz_compliance_sdk.domain.ledger import FIRST, NewerRelease, Sealed, Stamped
+from kz_compliance_sdk.domain.ledger import FIRST, Sealed, Stamped
 from kz_compliance_sdk.domain.letters_in import flags_of_letters
 from kz_compliance_sdk.domain.messages import BY_HAND, Respondent, notify, object_key
 from kz_compliance_sdk.domain.notice import (
@@ -333,7 +333,7 @@ def with_checkpoint(tx: Tx, respondent: Respondent) -> Respondent:
     """Who answers, with the last checkpoint that a report made now carries."""
     try:
         last = tx.last_checkpoint()
-    except (StoreDamaged, NewerRelease):
+    except StoreDamaged:
         return respondent  # the verification says what is wrong
     return respondent if last is None else replace(respondent, checkpoint=last.head)
 

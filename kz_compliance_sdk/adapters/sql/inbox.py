@@ -31,7 +31,6 @@ from kz_compliance_sdk.adapters.sql.rows import AT_MOST, ONLY_ONE, came_row
 from kz_compliance_sdk.adapters.sql.tables import Time, in_list, new_table, of_platform
 from kz_compliance_sdk.domain import fold
 from kz_compliance_sdk.domain.fold import Stream
-from kz_compliance_sdk.domain.ledger import NewerRelease
 from kz_compliance_sdk.domain.received import lodging_in
 from kz_compliance_sdk.domain.values import MESSAGES, stream_of
 from kz_compliance_sdk.errors import StoreDamaged
@@ -160,7 +159,7 @@ def lies_of(stream: Stream, stored: Iterable[_Row]) -> str:
     """What is wrong with a message that has a stream of its own, or with its row, in words; empty if nothing is."""
     try:
         true = lodged_rows(stream)
-    except (StoreDamaged, NewerRelease) as error:
+    except StoreDamaged as error:
         return str(error)
     return "" if list(stored) == true else f"the row of {stream.name} in inbox is not that of its stream"
 

@@ -49,7 +49,6 @@ from kz_compliance_sdk.domain.change import (
 )
 from kz_compliance_sdk.domain.fold import Chain, PlatformObject, Stream, Tally
 from kz_compliance_sdk.domain.holding import believed_objects, names_of
-from kz_compliance_sdk.domain.ledger import NewerRelease
 from kz_compliance_sdk.domain.messages import as_all_owed
 from kz_compliance_sdk.domain.proofs import Records
 from kz_compliance_sdk.domain.received import Opens, repeats_of
@@ -316,7 +315,7 @@ class SqlQueries(FigureReads, CheckpointReads):
                 stored = {table.name: self._rows(connection, table.name, case_id) for table in derived.DERIVED}
                 lying = derived.lies_of(stored, stream.case, objects)
                 lies += (f"its rows in {name} are not those of its chain" for name in lying)
-            except (StoreDamaged, NewerRelease) as error:
+            except StoreDamaged as error:
                 damage += [] if stream.fault is error else [str(error)]
             keyed = self._keyed(private)
             try:
@@ -385,7 +384,7 @@ class SqlQueries(FigureReads, CheckpointReads):
         try:
             case, stream = self._case(connection, ledger, row.case_id)
             return appeal_of(stream, case, row.appeal_id, ledger.words)
-        except (StoreDamaged, NewerRelease, NotFound):
+        except (StoreDamaged, NotFound):
             return Appeal(
                 platform_id=row.platform_id,
                 appeal_id=row.appeal_id,

@@ -5,11 +5,13 @@ against what they are made of.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from kz_compliance_sdk.domain import proofs
+from kz_compliance_sdk.domain.change import names_of
 from kz_compliance_sdk.domain.checkpoints import (
     CHECKPOINTS,
     Anchor,
@@ -20,10 +22,11 @@ from kz_compliance_sdk.domain.checkpoints import (
     checkpoint_in,
     whose,
 )
+from kz_compliance_sdk.domain.events.arrivals import Opened
 from kz_compliance_sdk.domain.ledger import Damage
 from kz_compliance_sdk.domain.merkle import Frontier, leaf_hash
 from kz_compliance_sdk.domain.policy import Policy
-from kz_compliance_sdk.domain.proofs import Fault
+from kz_compliance_sdk.domain.proofs import Fault, Records
 from kz_compliance_sdk.domain.values import MESSAGES, stream_of
 from kz_compliance_sdk.errors import NotFound, StoreDamaged, kind_and_place
 from kz_compliance_sdk.ports import Queries
@@ -53,14 +56,16 @@ class AuditVerdict:
 @dataclass(slots=True)
 class LogRead:
     """What the walk over the log came to. `size` is how many lines it has, `ends` the last of them that is of no
-    checkpoint, `proved` how many an outside root covers. `later` are the cases that went on behind the last checkpoint,
-    `late` the events that are older than a checkpoint which had not seen them: a case and the number of its event."""
+    checkpoint, `proved` how many an outside root covers. `begun` are the cases in the order in which they began,
+    `later` those that went on behind the last checkpoint, `late` the events that are older than a checkpoint which had
+    not seen them: a case and the number of its event."""
 
     faults: list[Fault] = field(default_factory=list)
     not_provable: list[str] = field(default_factory=list)
     size: int = 0
     ends: int = 0
     proved: int = 0
+    begun: list[str] = field(default_factory=list)
     later: set[str] = field(default_factory=set)
     late: list[tuple[str, int]] = field(default_factory=list)
     tiles: list[tuple[int, int, bytes]] = field(default_factory=list)
@@ -96,13 +101,15 @@ def check_log(
 
 
 def _note(line: LogLine, read: LogRead, oldest: int, covered: int) -> None:
-    """What one line says of when things happened."""
+    """What one line says of what happened when."""
     if line.stream.startswith(CHECKPOINTS):
         return
     read.ends = line.n
     if not line.stream.startswith(stream_of("")):
         return
     case_id = line.stream.removeprefix(stream_of(""))
+    if line.seq == 1:
+        read.begun.append(case_id)
     if line.n > covered:
         read.later.add(case_id)
     if line.at is None or line.at >= oldest:
@@ -185,11 +192,14 @@ def verify(
     log = check_log(queries.log_lines(dated=True), inside, outside, check)
     faults += log.faults
     checked = erased = 0
+    openings: dict[str, _Opening] = {}
     for one in [case_id] if case_id is not None else queries.case_ids():
         try:
-            found, is_erased = _of_case(queries, one, policy)
+            found, records = _of_case(queries, one, policy)
             faults += found
-            erased += is_erased
+            if records is not None:
+                erased += records.erased
+                openings |= _opening(one, records)
         except NotFound:
             if case_id is not None:
                 raise
@@ -198,21 +208,66 @@ def verify(
         if progress is not None:
             progress(checked)
     if case_id is None:
+        if policy is not None:
+            faults += _miscounted(log.begun, openings, policy)
         faults += [Fault(NO_CASE, 0, what) for what in _wrong_tiles(queries, log)]
         faults += [Fault(NO_CASE if of.startswith(MESSAGES) else of, 0, what) for of, what in queries.strays()]
     said = [*_not_provable(log, outside, unchecked, case_id), *_told_late(log.late)]
     return AuditVerdict(checked, tuple(faults), tuple(said), erased)
 
 
-def _of_case(queries: Queries, case_id: str, policy: Policy | None) -> tuple[Sequence[Fault], bool]:
-    """The faults of a case, and whether it was erased."""
+def _of_case(queries: Queries, case_id: str, policy: Policy | None) -> tuple[Sequence[Fault], Records | None]:
+    """The faults of a case, and what is held of it, None where that cannot be read."""
     try:
         records = queries.records(case_id)
-        return proofs.check(records, policy), records.erased
+        return proofs.check(records, policy), records
     except StoreDamaged as error:
-        return [Fault(case_id, 0, error.message)], False
+        return [Fault(case_id, 0, error.message)], None
     except _ODD as error:
-        return [Fault(case_id, 0, f"something of it is not as it was written: {kind_and_place(error)}")], False
+        return [Fault(case_id, 0, f"something of it is not as it was written: {kind_and_place(error)}")], None
+
+
+class _Opening(NamedTuple):
+    """How a notice came: when (UTC seconds), what it counts under, how many were told to have come before it, how many
+    are usual, and by which version of the policy."""
+
+    at: int
+    names: tuple[str, ...]
+    told: int
+    usual: int
+    policy: str
+
+
+def _opening(case_id: str, records: Records) -> dict[str, _Opening]:
+    for on in records.stream.events[:1]:
+        if isinstance(event := on.event, Opened):
+            came = event.came
+            names = names_of(event.authority, came.key_id or "")
+            return {case_id: _Opening(on.at, names, came.volume, came.volume_limit, event.policy)}
+    return {}
+
+
+def _miscounted(begun: Iterable[str], openings: Mapping[str, _Opening], policy: Policy) -> Iterator[Fault]:
+    """The notices that were told of fewer before them than came: their count is a row, and asks for a second person.
+    What came under another policy, or before the clock was set back, may have been let go by then."""
+    came: defaultdict[str, deque[int]] = defaultdict(deque)
+    last = 0
+    for case_id in begun:
+        one = openings.get(case_id)
+        if one is None:
+            continue
+        if one.at < last or one.policy != policy.version:
+            came.clear()
+        last = one.at
+        for name in one.names:
+            while came[name] and came[name][0] <= one.at - policy.safeguards.volume_window_s:
+                came[name].popleft()
+        before = max(len(came[name]) for name in one.names)
+        if one.told < min(before, one.usual):
+            what = f"it says that {one.told} notices came before it, and {before} did: their count was edited"
+            yield Fault(case_id, 1, what)
+        for name in one.names if one.policy == policy.version else ():
+            came[name].append(one.at)
 
 
 def _beside(queries: Queries) -> tuple[list[Checkpoint], list[Fault]]:

@@ -17,8 +17,9 @@ from kz_compliance_sdk.domain.arrivals import Arrival, open_case
 from kz_compliance_sdk.domain.case import happened
 from kz_compliance_sdk.domain.change import Change
 from kz_compliance_sdk.domain.events.review import Expired
-from kz_compliance_sdk.domain.policy import kz_policy, tighten
+from kz_compliance_sdk.domain.policy import kz_policy, of_own_content, tighten
 from kz_compliance_sdk.errors import Conflict
+from kz_compliance_sdk.evidence.verify_store import verify
 from kz_compliance_sdk.ports import Tx, Work
 from kz_compliance_sdk.services.admission import counted
 from kz_compliance_sdk.services.intake import Pending
@@ -137,6 +138,50 @@ def test_what_counts_no_more_is_let_go(host: Host, world: World) -> None:
     now, left = host.world.clock(), rows(world)
     assert [at for name, at, _ in left if name.startswith("key ")] == [now - 600 * n for n in (6, 5, 4, 3, 2, 1)]
     assert sum(notices for name, _, notices in left if name.startswith("authority ")) < 29
+
+
+def uncounted(host: Host) -> list[str]:
+    """The notices of which a verification says that they were told of too few before them."""
+    found = verify(host.store.queries(PLATFORM), PLATFORM, policy=POLICY).faults
+    assert all("notices came before it" in one.what for one in found), found
+    known = {case.id: case.notice_id for case in host.cases()}
+    return [known[one.case_id] for one in found]
+
+
+@pytest.mark.parametrize("edit", ["DELETE FROM volumes", "UPDATE volumes SET notices = -100"])
+def test_a_count_that_was_taken_away_is_named_with_the_notice_that_it_let_through(tmp_path: Path, edit: str) -> None:
+    """The count is a row, and it asks for a second person: the chains of the others know better."""
+    host = Host(World(tmp_path / "desk.sqlite3", policy=POLICY))
+    assert push(host, 1, 2, 3, 4) == [False, False, False, True]
+    assert uncounted(host) == [], "the control"
+    with closing(DRIVER.module.connect(host.world.path)) as raw:
+        raw.execute(edit)
+        raw.commit()
+    assert push(host, 5) == [False]
+    assert uncounted(host) == [a_notice(seed=5).notice_id]
+    host.store.close()
+
+
+def test_a_clock_that_was_set_takes_counts_away_and_nobody_is_to_blame(host: Host) -> None:
+    push(host, 1, 2, 3)
+    host.world.clock.advance(24 * 3600)
+    push(host, 4)
+    host.world.clock.advance(-24 * 3600)
+    assert push(host, 5) == [False], "those of today were let go when tomorrow's came"
+    assert uncounted(host) == []
+
+
+def test_under_another_policy_nothing_is_held_against_a_count(host: Host, world: World) -> None:
+    push(host, 1, 2, 3)
+    with closing(DRIVER.module.connect(world.path)) as raw:
+        raw.execute("DELETE FROM volumes")
+        raw.commit()
+    world.policy = of_own_content(tighten(kz_policy(), "[safeguards]\nvolume_notices = 2"))
+    other = Host(world)
+    assert push(other, 4) == [False]
+    assert push(host, 5) == [False], "either may count other times, and let go of what the other counts"
+    assert uncounted(host) == []
+    other.store.close()
 
 
 def in_one_batch(host: Host, *works: Work[Any]) -> list[Future[Any]]:

@@ -33,6 +33,13 @@ def test_every_table_is_on_the_page_once() -> None:
     assert not held & loose
 
 
+def test_what_nothing_proves_is_daily_work_in_the_schema_too() -> None:
+    """The nodes of the tree belong to the ledger, and are believed no more than these."""
+    _, loose = _tables()
+    daily = {name for name, table in metadata.tables.items() if table.info["kind"] == "operations"}
+    assert daily - {"attempts"} | {"tiles"} == loose, "tries are told to the chain"
+
+
 def test_the_campaign_tampers_with_no_table_of_daily_work_and_with_each_that_the_ledger_holds() -> None:
     held, loose = _tables()
     assert not COLUMNS.keys() & loose

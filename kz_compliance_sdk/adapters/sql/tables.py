@@ -270,7 +270,7 @@ refusals = new_table(
 
 volumes = new_table(
     "volumes",
-    "rows",
+    "operations",
     "How many notices came lately, second by second.",
     of_platform(),
     Column("name", String(160), primary_key=True, comment="the authority, or the key that signed"),

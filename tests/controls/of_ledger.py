@@ -11,6 +11,7 @@ from typing import Any
 from msgspec import structs
 
 from kz_compliance_sdk.domain import fold
+from kz_compliance_sdk.domain.believed import Leaving
 from kz_compliance_sdk.domain.events.base import AS_READ
 from kz_compliance_sdk.domain.fold import object_in
 from kz_compliance_sdk.errors import StoreDamaged
@@ -23,6 +24,8 @@ _KEPT = "tests/ledger/test_kept.py::"
 _REBUILT, _ATTACKS = "tests/ledger/test_rows_rebuilt.py::", "tests/ledger/test_attacks.py::"
 _MEET = "tests/delivery/test_orders_that_meet.py::"
 _SCHEMAS = "tests/ledger/test_schemas_that_lie.py::test_"
+_KEYS, _WAITING = "tests/ledger/test_erasing_and_keys.py::", "tests/ledger/test_waiting.py::"
+_LEAVES = "tests/ledger/test_what_leaves.py::"
 
 
 def _time_of_its_content(real: Any) -> Any:
@@ -103,7 +106,113 @@ def _shared(_real: Any) -> Any:
     return evolve
 
 
+def _as_the_version_before(real: Any) -> Any:
+    def read(links: Any, readers: Any, keys: Any, **where: Any) -> Any:
+        next_too = {(kind, version + 1): one for (kind, version), one in readers.items()}
+        return real(links, {**next_too, **readers}, keys, **where)
+
+    return read
+
+
+def _however_far_it_went_on(real: Any) -> Any:
+    return lambda held, grown, one: real(held, grown, structs.replace(one, read=AS_READ))
+
+
+def _behind_what_has_a_name(real: Any) -> Any:
+    def new(held: Any, *name: str) -> int:
+        held._next_stream = held._next_stream or 1
+        return int(real(held, *name))
+
+    return new
+
+
 CONTROLS: tuple[Control, ...] = (
+    Control(
+        "what a newer release wrote is read as if it were known",
+        "a stream of a newer release is left alone, and holds up no other",
+        _PAGE,
+        instead("adapters.sql.ledger.read", made=_as_the_version_before),
+        "tests/ledger/test_newer_release.py::"
+        "test_a_stream_of_a_newer_release_is_left_alone_and_holds_up_no_other[versioned]",
+    ),
+    Control(
+        "a stream that went on is written to all the same",
+        "if a stream has gone on since it was read, nothing of the decision is written, in any stream",
+        _PAGE,
+        instead("adapters.sql.ledger.Appending._linked", made=_however_far_it_went_on),
+        "tests/ledger/test_append.py::test_a_stale_work_fails_alone_and_leaves_nothing_in_any_stream",
+    ),
+    Control(
+        "the number of a stream that was taken away is given again",
+        "no new stream gets the number of one that was taken away",
+        _PAGE,
+        instead("adapters.sql.ledger.Appending._new_stream", made=_behind_what_has_a_name),
+        "tests/ledger/test_append.py::test_no_new_stream_gets_the_number_of_one_that_was_taken_away",
+    ),
+    Control(
+        "a store opens without its ledger key",
+        "a store that holds MACs of a ledger key does not open without it",
+        _PAGE,
+        gives("adapters.sql.store.check_ledger_keys"),
+        f"{_KEYS}test_a_store_with_macs_does_not_open_without_its_ledger_key",
+    ),
+    Control(
+        "an old ledger key goes on with what a newer one has come to",
+        "an event under an older key is refused in a stream that a newer one has come to",
+        _PAGE,
+        gives("adapters.sql.ledger.check_order", what={}),
+        f"{_KEYS}test_an_older_key_after_a_newer_one_is_refused_before_it_is_retired",
+    ),
+    Control(
+        "a retired ledger key is as good as any",
+        "an event under a ledger key that had been retired is refused on reading",
+        _PAGE,
+        gives("adapters.sql.ledger.Ledger._place", what=0),
+        f"{_KEYS}test_an_event_under_a_retired_key_is_refused_when_it_is_read",
+    ),
+    Control(
+        "a host with a retired ledger key goes on writing",
+        "nothing is appended by a host that still has a retired ledger key",
+        _PAGE,
+        gives("adapters.sql.ledger.Appending._refuse_retired"),
+        f"{_KEYS}test_a_host_with_a_retired_key_appends_nothing",
+    ),
+    Control(
+        "nobody asks whether a history is lawful",
+        "whoever appends with the ledger key writes no lawful history by that",
+        _PAGE,
+        gives("domain.proofs.broken", what=()),
+        "tests/ledger/test_lawfulness.py::test_whoever_appends_under_the_ledger_key_is_named_by_the_verification",
+    ),
+    Control(
+        "a row says which event tells of a message",
+        "a row of which its stream does not tell gives no answer, and people are told",
+        _PAGE,
+        gives("adapters.sql.inbox.tells", what=True),
+        f"{_WAITING}test_a_row_that_lies_about_an_answer_gives_none_and_is_told",
+    ),
+    Control(
+        "a row makes a message wait",
+        "a row that makes wait what does not has no effect, and is told when its notice comes",
+        _PAGE,
+        gives("adapters.sql.inbox.makes_wait", what=True),
+        f"{_WAITING}test_what_no_authority_wrote_of_a_notice_waits_for_it_in_vain_and_is_told[moved]",
+    ),
+    Control(
+        "nothing is lifted whose words are damaged",
+        "a measure whose words are damaged is lifted on the object as other words of the chain call it",
+        _PAGE,
+        instead("domain.believed._lifting", made=lambda _real: lambda _stream, owed, _opens: Leaving(owed)),
+        f"{_LEAVES}test_a_measure_is_lifted_all_the_same_and_on_no_other_object",
+    ),
+    Control(
+        "a count of notices that was edited is believed",
+        "a notice that was told of fewer before it than came is named",
+        "concepts/audit.md",
+        gives("evidence.verify_store._miscounted", what=()),
+        "tests/arrivals/test_volume.py::"
+        "test_a_count_that_was_taken_away_is_named_with_the_notice_that_it_let_through[DELETE FROM volumes]",
+    ),
     Control(
         "a case is changed by what comes after it",
         "the case before an event stays as it was",

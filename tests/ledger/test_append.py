@@ -243,7 +243,8 @@ def test_what_was_written_in_the_middle_of_a_batch_is_seen_like_the_rest(path: P
     store.close()
 
 
-def test_a_stale_work_fails_alone_and_leaves_nothing_in_any_stream(path: Path) -> None:
+def test_a_stale_work_fails_alone_and_leaves_nothing_in_any_stream(tmp_path: Path) -> None:
+    path = tmp_path / "desk.sqlite3"
     store = opened(path, threaded=True)
     appended(store, viewed(ONE, 0))
 
@@ -381,6 +382,20 @@ def test_events_of_one_change_on_several_streams_are_logged_in_their_order(path:
     logged = "SELECT s.name, l.seq FROM log l JOIN streams s ON s.n = l.stream ORDER BY l.n"
     assert outside.run(logged) == [(ONE, 1), (TWO, 1), (ONE, 2), (TWO, 2)]
     outside.close()
+    store.close()
+
+
+def test_no_new_stream_gets_the_number_of_one_that_was_taken_away(tmp_path: Path) -> None:
+    """What is left of it would be of the new one."""
+    store = opened(tmp_path / "desk.sqlite3")
+    appended(store, happened(ONE, "held", read=0))
+    outside = Outside(tmp_path / "desk.sqlite3")
+    for table in ("streams", "events", "log"):
+        outside.run(f"DELETE FROM {table}")  # noqa: S608  its words are left, and their key
+    outside.close()
+    appended(store, viewed(TWO, 0))
+    stream = streams(store, TWO)[TWO].whole()
+    assert (stream.number, stream.seq) == (2, 1)
     store.close()
 
 

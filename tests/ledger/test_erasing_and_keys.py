@@ -184,7 +184,8 @@ def test_another_master_key_takes_the_place_of_the_first(path: Path) -> None:
     outside.close()
 
 
-def test_a_store_with_macs_does_not_open_without_its_ledger_key(path: Path) -> None:
+def test_a_store_with_macs_does_not_open_without_its_ledger_key(tmp_path: Path) -> None:
+    path = tmp_path / "desk.sqlite3"
     store = opened(path)
     store.close()
     opened(path, ledger_keys=LedgerKeys()).close()  # nothing is proved yet
@@ -275,7 +276,8 @@ def test_who_says_again_that_a_key_is_retired_gives_nothing_back(path: Path) -> 
     store.close()
 
 
-def test_a_host_with_a_retired_key_appends_nothing(path: Path) -> None:
+def test_a_host_with_a_retired_key_appends_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "desk.sqlite3"
     store = opened(path, ledger_keys=BOTH)
     retire(store, OLD.id.hex())
     store.close()
@@ -308,7 +310,8 @@ def _forged(path: Path, *names: str) -> None:
     outside.close()
 
 
-def test_an_event_under_a_retired_key_is_refused_when_it_is_read(path: Path) -> None:
+def test_an_event_under_a_retired_key_is_refused_when_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "desk.sqlite3"
     store = opened(path, ledger_keys=LedgerKeys((OLD,)))
     appended(store, viewed(ONE, 0), viewed(TWO, 0))
     store.close()
@@ -325,7 +328,8 @@ def test_an_event_under_a_retired_key_is_refused_when_it_is_read(path: Path) -> 
     outside.close()
 
 
-def test_an_older_key_after_a_newer_one_is_refused_before_it_is_retired(path: Path) -> None:
+def test_an_older_key_after_a_newer_one_is_refused_before_it_is_retired(tmp_path: Path) -> None:
+    path = tmp_path / "desk.sqlite3"
     store = opened(path, ledger_keys=BOTH)
     appended(store, viewed(ONE, 0))
     store.close()

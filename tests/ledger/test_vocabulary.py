@@ -12,11 +12,22 @@ import pytest
 
 from kz_compliance_sdk.domain.events import KINDS, READERS
 from kz_compliance_sdk.domain.events.base import Event
-from kz_compliance_sdk.domain.ledger import FIRST, LedgerKey, Roster, link
+from kz_compliance_sdk.domain.ledger import FIRST, LedgerKey, Roster, Sealed, link
 from tests.ledger.samples import alphabet, hints, meaning, sample
 
 GOLDEN = Path(__file__).parent / "golden" / "events.json"
 OPEN = {"time", "number", "code", "flag", "name", "digest", "stream", "list", "yes or no", "group", "root", "signature"}
+KEPT = {
+    "proof": "proofs of origin",
+    "reply": "answers that were given",
+    "receipt.receipt": "receipts",
+    "receipt.signature": "receipts with their signatures",
+    "published.report": "published reports",
+    "alerted.body": "alerts that belong to no case",
+    "sanctioned.sanction_id": "the id of a sanction",
+    "sanctioned.reference_number": "the number of a sanction",
+}
+"""Whatever outlives every erasure beside the open content: by the part, or by the kind and its part."""
 
 
 def fields_of(kind: type[msgspec.Struct]) -> dict[str, Any]:
@@ -45,6 +56,11 @@ def test_the_control_a_text_is_of_no_type_that_a_field_may_have() -> None:
     assert meaning(dict) == ""
 
 
+def test_nothing_else_than_what_the_page_names_is_kept_for_ever() -> None:
+    parts = ((name, part) for name, kind in KINDS.items() for part, cls in kind.words.items() if cls == "kept")
+    assert {part if part in KEPT else f"{name}.{part}" for name, part in parts} == KEPT.keys()
+
+
 @pytest.mark.parametrize("name", KINDS)
 def test_no_name_of_a_person_is_a_field(name: str) -> None:
     said = [field for field in fields_of(KINDS[name]) if re.search(r"(^|\.)(actor|by|user|typist|owner)($|_)", field)]
@@ -71,11 +87,18 @@ def test_each_golden_event_can_still_be_read() -> None:
 @pytest.mark.parametrize("name", KINDS)
 def test_what_is_left_out_is_the_default_and_what_is_unknown_is_refused(name: str) -> None:
     event = sample(KINDS[name])
+    assert all(one.__struct_config__.omit_defaults for one in groups_of(KINDS[name]))
     data = msgspec.json.encode(event, order="sorted")
     assert READERS[name, event.v](data) == event
     assert b" " not in data
     with pytest.raises(msgspec.ValidationError):
         READERS[name, event.v](msgspec.json.encode({**json.loads(data), "unknown": 1}))
+
+
+def groups_of(kind: type[msgspec.Struct]) -> list[type[msgspec.Struct]]:
+    """A kind, and the values that its fields hold."""
+    held = [one for hint in hints(kind).values() for one in alphabet(hint) if meaning(one) == "group"]
+    return [kind, *(one for group in held if group is not Sealed for one in groups_of(group))]
 
 
 def bytes_of(event: Event) -> bytes:

@@ -1,4 +1,4 @@
-"""How long personal data is kept, who takes it out, its end, and what is counted of it."""
+"""How long personal data is kept, its end, and what is counted of it."""
 
 from __future__ import annotations
 

@@ -256,8 +256,8 @@ _STORE_HEAD = """\
 # The tables
 
 Every table and column of the schema {head}. [The ledger](../concepts/ledger.md#where-it-lies) is `streams`, `events`,
-`parts`, `keys`, `log` and `tiles`; all other tables find, send and count what it says, or are a matter of daily work:
-[what holds each](../concepts/evidence.md), and [what protects what it can hold of a
+`parts`, `keys`, `platform_keys`, `log` and `tiles`; all other tables find, send and count what it says, or are a
+matter of daily work: [what holds each](../concepts/evidence.md), and [what protects what it can hold of a
 person](../concepts/privacy.md#what-is-held-and-what-protects-it). Times are UTC seconds. A column that may be NULL is
 marked with `?`; **key** is what names a row. `kz-compliance db sql` prints the statements.
 

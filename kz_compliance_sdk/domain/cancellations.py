@@ -1,4 +1,4 @@
-"""What becomes of a case when its order no longer stands, in whole or in part (`contract.md` section 1)."""
+"""What becomes of a case when its order no longer stands, in whole or in part."""
 
 from __future__ import annotations
 
@@ -216,7 +216,7 @@ def cancel(
     stamp: Stamp,
     texts: Mapping[str, str] | None = None,
 ) -> tuple[Change, Case]:
-    """The order no longer stands, in whole or in part, and its effect says what that lifts (`contract.md` section 1).
+    """The order no longer stands, in whole or in part, and its effect says what that lifts (docs/concepts/overview.md).
 
     Without an effect nothing in force is touched: a person is paged to ask.
     """

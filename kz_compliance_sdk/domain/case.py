@@ -1,9 +1,9 @@
 """A case as people and rules read it: the fold of its events, its items and persons called by their names.
 
 The steps are functions that take a case and return a `Change`; nothing is written in this layer. What people do is in
-`steps.py` and `deciding.py`, what arrives from an authority in `arrivals.py`, what comes back from the platform and the
-regulator in `results.py`. Each tells events, and `moved` gives the case that these make of it; it refuses whatever
-`TRANSITIONS` does not hold.
+`commands` and `deciding.py`, what arrives from an authority in `arrivals.py` and `cancellations.py`, what comes back
+from the platform and the regulator in `holding.py`. Each tells events, and `moved` gives the case that these make of
+it; it refuses whatever `TRANSITIONS` does not hold.
 """
 
 from __future__ import annotations

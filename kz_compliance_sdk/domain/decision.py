@@ -278,7 +278,7 @@ class Proposal(_Value):
 class Decision(_Value):
     """A proposal bound to what was seen: the case, the revision of the notice, and the bytes it came in.
 
-    `rules` are the codes of those that asked for a second person (`second_person.py`), under this version of the
+    `rules` are the codes of those that asked for a second person (`proposal_checks.asking`), under this version of the
     `policy`, for a notice of this `category`. `legal_check` is the version that it rests on. `digest` is what an
     approval names. `by_legal` says that the proposer had the role `legal`. `approved_by` is empty where no rule asks
     for a second person.

@@ -141,7 +141,7 @@ class Look(Struct, frozen=True, gc=False):
 
 class Tries(Struct, frozen=True, gc=False):
     """What was told of the tries of a message last: how many there were, what the last one came to, and the digest over
-    them (`outbox.tries_digest`)."""
+    them (`change.tries_digest`)."""
 
     count: int = 0
     result: str = ""

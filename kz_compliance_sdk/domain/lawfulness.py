@@ -423,10 +423,13 @@ def _received_at(event: _Noticed, case: Case) -> int | None:
     return case.received_at if isinstance(event, arrivals.Admitted) else event.received_at
 
 
-def _term(event: Any, case: Case, _on: Stamped, known: Known) -> str:
+def _term(event: Any, case: Case, on: Stamped, known: Known) -> str:
     received_at = event.received_at if isinstance(event, arrivals.Quarantined) else _received_at(event, case)
     if received_at is None:
         return ""
+    # What came earlier came by the clock of then, which may have been set back since.
+    if case.seq == 0 and received_at > on.at:
+        return "it was received in the future"
     policy = known.policies.get(event.policy)
     if policy is None:
         return "" if event.due_at > received_at else "it is due before it was received"

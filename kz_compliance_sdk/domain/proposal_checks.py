@@ -361,7 +361,7 @@ _PHONE: Final = re.compile(
     r"(?<![\w+])(?:\+\d[\d\s().-]{7,17}\d|[78][\s(-]*7\d{2}[\s).-]*\d{3}[\s.-]*\d{2}[\s.-]*\d{2})(?!\w)"
 )
 _TWELVE: Final = re.compile(r"(?<!\d)\d(?:[ -]?\d){11}(?!\d)")
-# Weights of the checksum: law.md A5, from secondary sources. The second row counts where the first gives 10.
+# Weights of the checksum, from secondary sources and unverified. The second row counts where the first gives 10.
 _FIRST: Final = tuple(range(1, 12))
 _SECOND: Final = (*range(3, 12), 1, 2)
 _SHORTEST_ACCOUNT: Final = 3

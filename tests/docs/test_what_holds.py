@@ -33,6 +33,12 @@ def test_every_table_is_on_the_page_once() -> None:
     assert not held & loose
 
 
+def test_every_table_of_the_ledger_is_on_its_page() -> None:
+    rows = _section(LEDGER.read_text(encoding="utf-8"), "Where it lies").splitlines()
+    own = {name for name, table in metadata.tables.items() if table.info["kind"] == "ledger"}
+    assert {name for row in rows if row.startswith("|") for name in _named(row)} == own
+
+
 def test_what_nothing_proves_is_daily_work_in_the_schema_too() -> None:
     """The nodes of the tree belong to the ledger, and are believed no more than these."""
     _, loose = _tables()

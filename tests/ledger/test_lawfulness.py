@@ -400,6 +400,11 @@ FORGED: dict[str, tuple[str, _Forge, str]] = {
     ),
     # times
     "due later": ("one_person", lambda c: c.edit("opened", due_at=c.said("opened").due_at + DAY), "term"),
+    "a notice received in the future": (
+        "one_person",
+        lambda c: c.edit("opened", received_at=9_000_000_000, due_at=9_000_000_000 + DAY),
+        "term",
+    ),
     "quarantined, due later": ("broken_off", lambda c: c.edit("quarantined", due_at=9_000_000_000), "term"),
     "received in the future": ("letter", lambda c: c.edit("receipt_corrected", received_at=9_000_000_000), "receipt"),
     "only a letter's receipt": (

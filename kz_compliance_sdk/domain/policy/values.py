@@ -1,7 +1,7 @@
 """The values of a policy: what the law, or the platform, asks for, as frozen data.
 
 All of it comes from files that somebody edits, so every value is validated, unknown keys are refused and every
-term names its legal source. Nothing here reads a file: `reading.py` does.
+term names its legal source. Nothing here reads a file.
 """
 
 from __future__ import annotations

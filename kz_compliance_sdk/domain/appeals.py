@@ -12,7 +12,7 @@ from typing import Literal
 
 from kz_compliance_sdk.domain import fold
 from kz_compliance_sdk.domain.actor import SYSTEM, Actor, Stamp
-from kz_compliance_sdk.domain.cancellations import Standing, holding, lift_due_at, lift_watch, lifted_watch
+from kz_compliance_sdk.domain.cancellations import Standing, lift_due_at, lift_watch, lifted_watch, with_held
 from kz_compliance_sdk.domain.case import Case, CaseState, ItemState, happened, moved
 from kz_compliance_sdk.domain.change import Change, Write
 from kz_compliance_sdk.domain.clock import local
@@ -339,7 +339,7 @@ def reverse(
         return Settled(*step(case, "reverse", event), decided, item.item_id)
     lifted = [one for one in case.items if one.object_key == item.object_key and one.measure and one.status in _STANDS]
     decision = _superseding(case, lifted, reasons, wording, policy, stamp)
-    standing = holding(standing, [one for one in case.items if one not in lifted])
+    standing = with_held(standing, [one for one in case.items if one not in lifted])
     told = _reversed(case, appeal, decision, lifted, policy, standing, stamp)
     event = happened(case, told, stamp, {**texts, "proposal": decision.body})
     after = _watched(case, moved(case, "reverse", event), policy, stamp)

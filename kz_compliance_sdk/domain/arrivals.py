@@ -21,11 +21,11 @@ from kz_compliance_sdk.domain.cancellations import (
     flags_told,
     happened_with,
     has_begun,
-    holding,
     lift_due_at,
     named_told,
     on_its_way_falls,
     stop,
+    with_held,
     with_version,
 )
 from kz_compliance_sdk.domain.cancellations import (
@@ -389,7 +389,7 @@ def named_anew(
     """The items with those that a message names open again, and new ones added. What waits to be carried out for them
     is void. An id that now names another object is another item: what was done to the first object is undone."""
     same = [item for item in case.items if _is_about(item, noticed.get(item.item_id), stamp)]
-    standing = holding(standing, same)
+    standing = with_held(standing, same)
     items: list[ItemState] = []
     writes: list[Write] = []
     numbers = count(case.named + 1)

@@ -223,7 +223,7 @@ def cancel(
     named = cancellation.item_ids
     about = [item for item in case.items if named is None or item.item_id in named]
     if named is not None:
-        standing = holding(standing, (item for item in case.items if item.item_id not in named))
+        standing = with_held(standing, (item for item in case.items if item.item_id not in named))
     # What is lifted is lifted at once: that time runs from the receipt, also of what a second person had to vouch for.
     due = lift_due_at(case, policy, arrival.received_at)
     stopped: list[ItemState] = []
@@ -341,7 +341,7 @@ def _lifts(effect_of: str | None, item: ItemState) -> bool:
     return effect_of is not None
 
 
-def holding(standing: Standing, items: Iterable[ItemState]) -> Standing:
+def with_held(standing: Standing, items: Iterable[ItemState]) -> Standing:
     """What is known once these items of the case keep their measures: none of their objects may be lifted."""
     held = {item.object_key for item in items if is_held(item, standing) and item.status != "lifting"}
     return replace(standing, held_by_others={*standing.held_by_others, *held})

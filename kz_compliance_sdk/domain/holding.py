@@ -18,7 +18,6 @@ from kz_compliance_sdk.domain.case import Case, CaseState, ItemState, happened, 
 from kz_compliance_sdk.domain.change import Change, OutboxMessage
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.events import delivery, office
-from kz_compliance_sdk.domain.events import delivery as told
 from kz_compliance_sdk.domain.events.base import Audience, Happened, ObjectEvent, code_or_other
 from kz_compliance_sdk.domain.fold import PlatformObject, Stream, object_in
 from kz_compliance_sdk.domain.ledger import Damage
@@ -64,12 +63,12 @@ class Objects:
 
     def versioned(self, case: Case, item: ItemState, stamp: Stamp) -> Happened:
         """That an effect was decided for an item, under the version that the item has now."""
-        event = told.Versioned(case=case.id, item=item.number, version=item.effect_version)
+        event = delivery.Versioned(case=case.id, item=item.number, version=item.effect_version)
         return self._happened(case, item.object_key, event, stamp)
 
     def in_force(self, case: Case, item: ItemState, stamp: Stamp) -> Happened:
         """That an item's measure holds its object: while it stands, nobody else's restore may lift it."""
-        event = told.InForce(case=case.id, item=item.number, until=item.preserve_until)
+        event = delivery.InForce(case=case.id, item=item.number, until=item.preserve_until)
         return self._happened(case, item.object_key, event, stamp)
 
     def lifted(self, case: Case, item: ItemState, stamp: Stamp) -> list[Happened]:
@@ -77,12 +76,12 @@ class Objects:
         if not item.object_key:
             return []  # its name was erased: nothing of it can be lifted
         numbers = [item.number, *(n for _, n in sorted(self._left_behind(case, item.object_key)))]
-        events = [told.Lifted(case=case.id, item=number) for number in numbers]
+        events = [delivery.Lifted(case=case.id, item=number) for number in numbers]
         return [self._happened(case, item.object_key, event, stamp) for event in events]
 
     def copies_freed(self, case: Case, items: Iterable[ItemState], stamp: Stamp) -> list[Happened]:
         """That the copies behind the measures of these items need not be kept any longer."""
-        events = [(one.object_key, told.CopyFreed(case=case.id, item=one.number)) for one in items]
+        events = [(one.object_key, delivery.CopyFreed(case=case.id, item=one.number)) for one in items]
         return [self._happened(case, key, event, stamp) for key, event in events]
 
     def _left_behind(self, case: Case, key: str) -> set[tuple[str, int]]:

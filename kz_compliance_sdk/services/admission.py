@@ -158,7 +158,7 @@ class Admission:
             first = min(quarantined, key=lambda c: c.received_at)
             change, case = arrivals.admit(first, notice, arrival, self.policy, stamp)
         else:
-            arrival = counted(tx, arrival, authority, self.policy.safeguards)
+            arrival = with_volume(tx, arrival, authority, self.policy.safeguards)
             case_id, ordinal = free_reference(self.platform_id, authority, notice.notice_id, _is_taken(tx))
             change, case = arrivals.open_case(case_id, notice, arrival, self.policy, stamp)
         if ordinal:
@@ -341,7 +341,7 @@ def _earlier(tx: Tx, arrival: Arrival, stamp: Stamp) -> tuple[_Earlier | None, b
     return same[-1] if same else None, len(same) < len(found) and arrival.source != "typed"
 
 
-def counted(tx: Tx, arrival: Arrival, authority_id: str, usual: Safeguards) -> Arrival:
+def with_volume(tx: Tx, arrival: Arrival, authority_id: str, usual: Safeguards) -> Arrival:
     """A new notice, flagged if as many as are usual came before it within the window."""
     over, limit = tx.now - usual.volume_window_s, usual.volume_notices
     before = max(tx.notices_counted(name, over, limit) for name in names_of(authority_id, arrival.key_id))

@@ -21,7 +21,7 @@ from kz_compliance_sdk.domain.policy import kz_policy, of_own_content, tighten
 from kz_compliance_sdk.errors import Conflict
 from kz_compliance_sdk.evidence.verify_store import verify
 from kz_compliance_sdk.ports import Tx, Work
-from kz_compliance_sdk.services.admission import counted
+from kz_compliance_sdk.services.admission import with_volume
 from kz_compliance_sdk.services.intake import Pending
 from tests.case_makers import a_notice, arrival, carrying
 from tests.ledger.tampering.scenery import DRIVER
@@ -117,7 +117,7 @@ def asked(host: Host, authority_id: str, key_id: str) -> bool:
 
     def work(tx: Tx) -> tuple[Change, Arrival]:
         came = carrying(arrival(tx.now, f"{seed}", **how), notice)
-        marked = counted(tx, came, authority_id, POLICY.safeguards)
+        marked = with_volume(tx, came, authority_id, POLICY.safeguards)
         return open_case(f"case-{seed}", notice, marked, POLICY, tx.stamp())[0], marked
 
     return FLAG in host.store.submit(PLATFORM, work).result().flags

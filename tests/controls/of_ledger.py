@@ -126,7 +126,52 @@ def _behind_what_has_a_name(real: Any) -> Any:
     return new
 
 
+def _as_if_the_log_ended_there(real: Any) -> Any:
+    def rows_of(held: Any, platform: str, since: Any) -> Any:
+        found = real(held, platform, since)
+        return {
+            name: [(*row[:2], rows[-1][12], row[3], rows[-1][7], *row[5:]) for row in rows]
+            for name, rows in found.items()
+        }
+
+    return rows_of
+
+
+def _as_it_was_judged(real: Any) -> Any:
+    return lambda kept, platform, name, _: real(
+        kept, platform, name, kept._streams.get((platform, name), (None, {}))[1]
+    )
+
+
 CONTROLS: tuple[Control, ...] = (
+    Control(
+        "nobody asks the log where a stream ends",
+        "the log ends with each of its streams: an event that is missing from either is found",
+        _PAGE,
+        instead("adapters.sql.ledger.Ledger._rows_of", made=_as_if_the_log_ended_there),
+        "tests/ledger/test_append.py::test_a_stream_with_which_the_log_does_not_end_is_damaged[events]",
+    ),
+    Control(
+        "what was judged once is judged for ever",
+        "once another ledger key is retired all of a chain is judged again",
+        _PAGE,
+        instead("domain.fold.Kept.still", made=_as_it_was_judged),
+        f"{_KEPT}test_where_a_key_was_retired_since_all_of_it_is_judged_again",
+    ),
+    Control(
+        "each try is told",
+        "1,500 tries are 12 events",
+        _PAGE,
+        gives("domain.believed._is_to_be_told", what=True),
+        "tests/ledger/test_tries.py::test_1500_tries_are_told_in_12_events_and_each_row_is_read_once",
+    ),
+    Control(
+        "what waited waits on",
+        "a message that waited takes effect once, and its stream says so",
+        _PAGE,
+        instead("domain.received.Lodging.is_open", made=lambda _real: property(lambda _held: True)),
+        f"{_WAITING}test_what_waited_takes_effect_once_and_says_so_in_both_streams",
+    ),
     Control(
         "what a newer release wrote is read as if it were known",
         "a stream of a newer release is left alone, and holds up no other",

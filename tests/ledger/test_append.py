@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from kz_compliance_sdk.adapters.sql.ledger import Ledger
 from kz_compliance_sdk.adapters.sql.transaction import SqliteTransaction
 from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.actor import SYSTEM, Actor
@@ -102,6 +103,24 @@ def test_many_streams_are_read_in_one_statement(path: Path) -> None:
     assert [stream.seq for stream in found.values()] == [1] * 60
     assert len(asked) == 1
     store.close()
+
+
+def test_a_decision_reads_its_case_and_then_the_objects_that_this_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host, read, rows_of = Host(World(tmp_path / "office.sqlite3")), list[list[str]](), Ledger._rows_of
+
+    def reading(held: Any, platform: str, since: Any) -> Any:
+        read.append(sorted(name.partition("/")[0] for name in since))
+        return rows_of(held, platform, since)
+
+    host.push(a_notice(2), "m-1")
+    lease = host.taking.claim(MODERATOR).result()
+    assert lease is not None
+    monkeypatch.setattr(Ledger, "_rows_of", reading)
+    host.take(MODERATOR, lease.case.id, commands.Propose(lease.token, proposal(measure("1"), refusal("2"))))
+    assert read == [["case", "keys"], ["object", "object"]], "and by the stream of keys each of them is judged"
+    host.store.close()
 
 
 def _decided(host: Host) -> None:
@@ -382,6 +401,19 @@ def test_events_of_one_change_on_several_streams_are_logged_in_their_order(path:
     logged = "SELECT s.name, l.seq FROM log l JOIN streams s ON s.n = l.stream ORDER BY l.n"
     assert outside.run(logged) == [(ONE, 1), (TWO, 1), (ONE, 2), (TWO, 2)]
     outside.close()
+    store.close()
+
+
+@pytest.mark.parametrize("table", ["events", "log"])
+def test_a_stream_with_which_the_log_does_not_end_is_damaged(tmp_path: Path, table: str) -> None:
+    store = opened(tmp_path / "desk.sqlite3")
+    appended(store, viewed(ONE, 0), viewed(ONE, 0, M2), viewed(TWO, 0))
+    outside = Outside(tmp_path / "desk.sqlite3")
+    outside.run(f"DELETE FROM {table} WHERE stream = 1 AND seq = 2")  # noqa: S608
+    outside.close()
+    found = streams(store, ONE, TWO)
+    assert "the log does not end with the stream" in str(found[ONE].fault)
+    assert found[TWO].fault is None
     store.close()
 
 

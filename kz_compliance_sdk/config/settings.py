@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
@@ -236,8 +237,7 @@ class Settings(BaseSettings):
         The configured origin with that target; a prefix of `public_url` that a proxy took away comes back. Never
         raises: what is no path is put behind the origin, and no signature covers that.
         """
-        parts = urlsplit(self.public_url)
-        origin, prefix = f"{parts.scheme}://{parts.netloc}", parts.path
+        origin, prefix = _origin(self.public_url)
         if not raw_target.startswith("/"):
             return f"{origin}/{raw_target}"
         rest = raw_target.removeprefix(prefix)
@@ -301,6 +301,13 @@ class Settings(BaseSettings):
     def redacted(self) -> dict[str, Any]:
         """All settings as plain JSON values, with `***` for each secret: safe to print."""
         return self.model_dump(mode="json")
+
+
+@lru_cache(maxsize=8)
+def _origin(url: str) -> tuple[str, str]:
+    """The origin of a URL, and the path behind it."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}", parts.path
 
 
 def _check_policy(settings: Settings, layers: Sequence[Layer]) -> None:

@@ -13,6 +13,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import parse_qsl
 
+from msgspec import Struct
+
 from kz_compliance_sdk.domain.notice import Clarification, Item, Notice, check_url, host_of, requested_due_at
 from kz_compliance_sdk.domain.report import Question, Statement
 from kz_compliance_sdk.domain.values import LocalText, says_something, utc_offset_minutes
@@ -123,8 +125,7 @@ _FIELDS = frozenset(Notice.model_fields)
 _HARMLESS_KEYS = frozenset({"ref", "id", "type", "kind", "anonymous"})
 
 
-@dataclass(frozen=True, slots=True)
-class Flag:
+class Flag(Struct, frozen=True, gc=False):
     """One warning. `item_id` is None when it speaks of the whole notice."""
 
     code: FlagCode

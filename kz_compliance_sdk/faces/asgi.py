@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Generator, MutableMapping
+from functools import lru_cache, partial
+from types import coroutine
+from typing import Any, TypeVar, cast
 
 from kz_compliance_sdk.aio import AsyncComplianceDesk
 from kz_compliance_sdk.errors import StoreError
 from kz_compliance_sdk.services.admission import Response, Routes, refused, unreadable
 from kz_compliance_sdk.services.intake import declared_length
 
+T = TypeVar("T")
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -63,12 +66,19 @@ async def _intake(desk: AsyncComplianceDesk, scope: Scope, receive: Receive, lim
     early = desk.blocking.intake.check_transport(scope["method"], headers, declared_length(declared, limit + 1))
     if early is not None:
         return early
-    deadline_s = desk.blocking.settings.limits.read_timeout_s
+    # Nearly every body is there with its head. A timeout costs as much as a signature: it is for what must be awaited.
+    reading = _body(receive, limit).__await__()
     try:
-        async with asyncio.timeout(deadline_s):
-            body = await _body(receive, limit)
-    except TimeoutError:
-        return refused(408, "timeout", f"The body did not come within {deadline_s:g} seconds.")
+        waits_for = next(reading)
+    except StopIteration as read:
+        body = read.value
+    else:
+        deadline_s = desk.blocking.settings.limits.read_timeout_s
+        try:
+            async with asyncio.timeout(deadline_s):
+                body = await _rest(reading, waits_for)
+        except TimeoutError:
+            return refused(408, "timeout", f"The body did not come within {deadline_s:g} seconds.")
     if body is None:
         return None
     raw_path = scope.get("raw_path") or scope["path"].encode()
@@ -76,6 +86,22 @@ async def _intake(desk: AsyncComplianceDesk, scope: Scope, receive: Receive, lim
     if query := scope.get("query_string"):
         target = f"{target}?{query.decode('latin-1')}"
     return await desk.receive(scope["method"], target, headers, body)
+
+
+@coroutine
+def _rest(begun: Generator[Any, Any, T], waits_for: Any) -> Generator[Any, Any, T]:
+    """What a coroutine comes to that was begun by hand, and waits now."""
+    while True:
+        try:
+            sent = yield waits_for
+        except BaseException as error:  # noqa: BLE001  it is the coroutine's to handle
+            step = partial(begun.throw, error)
+        else:
+            step = partial(begun.send, sent)
+        try:
+            waits_for = step()
+        except StopIteration as done:
+            return cast("T", done.value)
 
 
 async def _body(receive: Receive, limit: int) -> bytes | None:
@@ -101,10 +127,15 @@ async def _body(receive: Receive, limit: int) -> bytes | None:
 
 
 async def _answer(send: Send, response: Response) -> None:
-    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
-    headers.append((b"content-length", str(len(response.body)).encode()))
+    headers = [*_raw(response.headers), (b"content-length", b"%d" % len(response.body))]
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     await send({"type": "http.response.body", "body": response.body})
+
+
+@lru_cache(maxsize=64)
+def _raw(headers: tuple[tuple[str, str], ...]) -> list[tuple[bytes, bytes]]:
+    """The headers as ASGI has them. There are few sets of them."""
+    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

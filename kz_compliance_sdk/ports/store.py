@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Protocol, TypeVar
 
+from msgspec import Struct
+
 from kz_compliance_sdk.domain.actor import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.appeals import Appeal
 from kz_compliance_sdk.domain.case import Case
@@ -152,8 +154,7 @@ Work = Callable[[Tx], tuple[Change, T]]
 """Load what is known, decide, and return what to write and what to answer. It may run more than once."""
 
 
-@dataclass(frozen=True, slots=True)
-class Asks:
+class Asks(Struct, frozen=True, gc=False):
     """What a work will ask for, as far as that is known before its turn: for all works of a batch it is read at once.
     `message` is a sender and a message id, `case_id` a case to which something is done. What is not named here is read
     when the work asks for it."""

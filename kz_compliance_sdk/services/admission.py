@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Final, Literal, cast
 from urllib.parse import unquote, urlsplit
 
+from msgspec import Struct
+
 from kz_compliance_sdk.domain import arrivals, letters_in, received
 from kz_compliance_sdk.domain.actor import Stamp
 from kz_compliance_sdk.domain.arrivals import Arrival
@@ -477,8 +479,7 @@ _JSON: Final = (("content-type", "application/json"), ("cache-control", "no-stor
 _PROBLEM: Final = (("content-type", PROBLEM_MEDIA_TYPE), ("cache-control", "no-store"))
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(Struct, frozen=True, gc=False):
     """An HTTP answer. Header names are in lower case."""
 
     status: int

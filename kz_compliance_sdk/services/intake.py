@@ -10,9 +10,11 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import Final
+
+from msgspec import Struct
 
 from kz_compliance_sdk.domain.actor import STAFF, SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.arrivals import Arrival
@@ -48,8 +50,7 @@ _FAULT: Final = Unreadable(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Pending:
+class Pending(Struct, frozen=True):
     """A message that is authentic: `work` loads what is known of it, decides, and gives the answer. Nothing may be
     acknowledged before its change is durable.
 
@@ -106,22 +107,15 @@ class Intake:
         if method != "POST":
             answer = refused(405, "method_not_allowed", "Messages are pushed with POST.")
             return Response(answer.status, (*answer.headers, ("allow", "POST")), answer.body)
-        content_type, framing, size = "", 0, 0
-        for name, value in headers:
-            size += len(name) + len(value)
-            if name == "content-type":
-                content_type = value
-            elif name == "content-length":
-                framing |= 1
-            elif name == "transfer-encoding":
-                framing |= 2
-            elif name == "content-encoding" and value.strip().lower() not in ("", "identity"):
-                return refused(415, "encoding", remedy_of("encoding"))
-        if len(headers) > MAX_HEADERS or size > MAX_HEAD:
+        named = dict(headers)
+        if "content-encoding" in named and any(map(_is_encoded, headers)):
+            return refused(415, "encoding", remedy_of("encoding"))
+        if len(headers) > MAX_HEADERS or sum(map(len, chain.from_iterable(headers))) > MAX_HEAD:
             return refused(431, "headers", f"Send {MAX_HEADERS} headers and {MAX_HEAD} bytes of them, at most.")
-        if framing == 3:
+        if "content-length" in named and "transfer-encoding" in named:
             # Not every server refuses it, and a proxy may have read it in the other way.
             return refused(400, "framing", remedy_of("framing"))
+        content_type = named.get("content-type", "")
         if content_type != "application/json" and not _JSON_TYPE.fullmatch(content_type.strip()):
             return refused(415, "media_type", remedy_of("media_type"))
         if length > self.max_body:
@@ -297,6 +291,10 @@ class Intake:
             for key in known
         )
         return (*counted, *alerts)
+
+
+def _is_encoded(header: tuple[str, str]) -> bool:
+    return header[0] == "content-encoding" and header[1].strip().lower() not in ("", "identity")
 
 
 def declared_length(text: str, otherwise: int) -> int:

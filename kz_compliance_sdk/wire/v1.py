@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal, Self, TypeVar
 
+from msgspec import Struct
 from pydantic import Field, StringConstraints
 from pydantic_core import from_json
 
@@ -91,8 +92,7 @@ ENVELOPES: Final[Mapping[str, type[Envelope]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(Struct, frozen=True):
     """One message of the regulator. `raw` is `data` as it came, before anything was left out of it."""
 
     id: str

@@ -121,7 +121,7 @@ SOON_S: Final = 3_600
 _USUAL_OFFSETS = frozenset({0, 300})
 _TAG = re.compile(r"<[A-Za-z/!?]")
 _REPORTER_WORDS = re.compile(r"reporter|complain|applicant|informant|victim|whistle|declarant|iin|phone|passport")
-_FIELDS = frozenset(Notice.model_fields)
+_FIELDS = frozenset(Notice.__struct_fields__)
 _HARMLESS_KEYS = frozenset({"ref", "id", "type", "kind", "anonymous"})
 
 

@@ -14,11 +14,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Final, Literal
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema, model_validator
+from msgspec import Meta
+from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from kz_compliance_sdk.domain.values import (
@@ -32,7 +34,7 @@ from kz_compliance_sdk.domain.values import (
     NationalNumber,
     Prose,
     Sha256Hex,
-    ValueModel,
+    WireValue,
 )
 from kz_compliance_sdk.errors import InvalidInput
 
@@ -83,6 +85,7 @@ ITEM_URL_SCHEMA: Final[Mapping[str, object]] = {**LINK_SCHEMA, "not": {"pattern"
 """As much of `check_url` as JSON Schema can say."""
 
 
+@lru_cache(1_024)
 def check_url(text: str) -> str:
     """The normal form of the URL of one item; two URLs with the same normal form name the same thing.
 
@@ -276,21 +279,21 @@ def _link(text: str) -> str:
 
 
 # The length is judged by check_link, whose code says more than a length error does.
-Link = Annotated[str, StringConstraints(min_length=1), AfterValidator(_link), WithJsonSchema(dict(LINK_SCHEMA))]
+Link = Annotated[
+    str, StringConstraints(min_length=1), Meta(min_length=1), AfterValidator(_link), WithJsonSchema(dict(LINK_SCHEMA))
+]
 
 
-class LocalName(ValueModel):
+class LocalName(WireValue, frozen=True, kw_only=True):
     """A name in Kazakh, Russian and English, in at least one of them."""
 
     kk: Line | None = None
     ru: Line | None = None
     en: Line | None = None
 
-    @model_validator(mode="after")
-    def _in_one_language(self) -> Self:
+    def __post_init__(self) -> None:
         if not (self.kk or self.ru or self.en):
             raise PydanticCustomError("schema_missing", "a name is needed in kk, ru or en")
-        return self
 
     def best(self, lang: str) -> str:
         """The name in `lang` if there is one, else in the first of kk, ru, en that is there."""
@@ -298,7 +301,7 @@ class LocalName(ValueModel):
         return wanted or self.kk or self.ru or self.en or ""
 
 
-class IssuingAuthority(ValueModel):
+class IssuingAuthority(WireValue, frozen=True, kw_only=True):
     """Who issued the notice. `bin` is its business identification number, twelve digits."""
 
     id: Identifier
@@ -308,37 +311,35 @@ class IssuingAuthority(ValueModel):
     type: AuthorityType = "other"
 
 
-class Signatory(ValueModel):
+class Signatory(WireValue, frozen=True, kw_only=True):
     """The official who signed."""
 
     name: Line
     position: Line | None = None
 
 
-class Addressee(ValueModel):
+class Addressee(WireValue, frozen=True, kw_only=True):
     """Whom the notice is addressed to: the platform's legal representative in Kazakhstan."""
 
     legal_representative: Line
     bin: NationalNumber | None = None
 
 
-class RequestedDeadline(ValueModel):
+class RequestedDeadline(WireValue, frozen=True, kw_only=True):
     """The time that the sender asks for: either `hours` from receipt or an instant, never both."""
 
-    hours: Annotated[int, Field(ge=0, le=87_600)] | None = None
+    hours: Annotated[int, Field(ge=0, le=87_600), Meta(ge=0, le=87_600)] | None = None
     due_at: Instant | None = None
     legal_source: Line | None = None
 
-    @model_validator(mode="after")
-    def _one_of_two(self) -> Self:
+    def __post_init__(self) -> None:
         if self.hours is None and self.due_at is None:
             raise PydanticCustomError("schema_missing", "a deadline needs hours or due_at")
         if self.hours is not None and self.due_at is not None:
             raise PydanticCustomError("schema_value", "a deadline has either hours or due_at")
-        return self
 
 
-class LegalBasis(ValueModel):
+class LegalBasis(WireValue, frozen=True, kw_only=True):
     """One provision that the notice rests on."""
 
     act: Line
@@ -347,14 +348,14 @@ class LegalBasis(ValueModel):
     url: Link | None = None
 
 
-class ExpertGroupDecision(ValueModel):
+class ExpertGroupDecision(WireValue, frozen=True, kw_only=True):
     """The decision of the expert group on cyberbullying of a child."""
 
     number: Line
     decided_on: Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])$")]
 
 
-class UserNotice(ValueModel):
+class UserNotice(WireValue, frozen=True, kw_only=True):
     """Whether the affected user may be told, and when."""
 
     allowed: bool
@@ -362,13 +363,13 @@ class UserNotice(ValueModel):
     legal_basis: Line | None = None
 
 
-class Preservation(ValueModel):
+class Preservation(WireValue, frozen=True, kw_only=True):
     """Until when a copy is to be kept."""
 
     until: Instant
 
 
-class Redress(ValueModel):
+class Redress(WireValue, frozen=True, kw_only=True):
     """Where and until when the notice can be contested. `deadline` is text: "three months from ..."."""
 
     body: Line
@@ -376,7 +377,7 @@ class Redress(ValueModel):
     url: Link | None = None
 
 
-class Contact(ValueModel):
+class Contact(WireValue, frozen=True, kw_only=True):
     """Whom to ask at the authority."""
 
     name: Line | None = None
@@ -384,7 +385,7 @@ class Contact(ValueModel):
     phone: Line | None = None
 
 
-class Attachment(ValueModel):
+class Attachment(WireValue, frozen=True, kw_only=True):
     """A document that belongs to the notice. It is named and never fetched."""
 
     name: Line
@@ -414,16 +415,24 @@ def _url(text: str) -> str:
 
 
 # The length is judged by check_url, whose code says more than a length error does.
-ItemUrl = Annotated[str, StringConstraints(min_length=1), AfterValidator(_url), WithJsonSchema(dict(ITEM_URL_SCHEMA))]
+ItemUrl = Annotated[
+    str,
+    StringConstraints(min_length=1),
+    Meta(min_length=1),
+    AfterValidator(_url),
+    WithJsonSchema(dict(ITEM_URL_SCHEMA)),
+]
 Reason = LocalText
 """One statement in one language, of reasons, of a question or of an answer."""
 
 Reasons = Annotated[tuple[LocalText, ...], Field(strict=False, max_length=20)]
-ReasonsGiven = Annotated[tuple[LocalText, ...], Field(strict=False, min_length=1, max_length=20)]
+ReasonsGiven = Annotated[
+    tuple[LocalText, ...], Field(strict=False, min_length=1, max_length=20), Meta(min_length=1, max_length=20)
+]
 Identifiers = Annotated[tuple[Identifier, ...], Field(strict=False, min_length=1, max_length=500)]
 
 
-class Item(ValueModel):
+class Item(WireValue, frozen=True, kw_only=True):
     """One thing to act upon. It is decided, enforced and reported by itself.
 
     One of `url`, `object_id` and `account_ref` names it. `url` stays as it was sent: it is evidence.
@@ -438,11 +447,9 @@ class Item(ValueModel):
     description: Prose | None = None
     evidence_sha256: Sha256Hex | None = None
 
-    @model_validator(mode="after")
-    def _is_named(self) -> Self:
+    def __post_init__(self) -> None:
         if not (self.url or self.object_id or self.account_ref):
             raise PydanticCustomError("schema_missing", "an item needs a url, an object_id or an account_ref")
-        return self
 
 
 def is_account(item: Item) -> bool:
@@ -457,14 +464,19 @@ def _each_once(items: tuple[Item, ...]) -> tuple[Item, ...]:
     return items
 
 
-Items = Annotated[tuple[Item, ...], Field(strict=False, min_length=1, max_length=500), AfterValidator(_each_once)]
+Items = Annotated[
+    tuple[Item, ...],
+    Field(strict=False, min_length=1, max_length=500),
+    Meta(min_length=1, max_length=500),
+    AfterValidator(_each_once),
+]
 
 
-class Notice(ValueModel):
+class Notice(WireValue, frozen=True, kw_only=True):
     """A demand about 1 to 500 items. Times are UTC seconds."""
 
     notice_id: Identifier
-    revision: Annotated[int, Field(ge=1, le=1_000_000)]
+    revision: Annotated[int, Field(ge=1, le=1_000_000), Meta(ge=1, le=1_000_000)]
     kind: NoticeKind
     reference_number: Line
     supersedes: Identifier | None = None
@@ -476,40 +488,120 @@ class Notice(ValueModel):
     addressee: Addressee | None = None
 
     issued_at: Instant
-    languages: Annotated[tuple[LanguageTag, ...], Field(strict=False, max_length=20)] = ()
+    languages: Annotated[tuple[LanguageTag, ...], Field(strict=False, max_length=20), Meta(max_length=20)] = ()
     deadline: RequestedDeadline | None = None
     urgency_reason: Prose | None = None
 
-    legal_basis: Annotated[tuple[LegalBasis, ...], Field(strict=False, min_length=1, max_length=50)]
+    legal_basis: Annotated[
+        tuple[LegalBasis, ...], Field(strict=False, min_length=1, max_length=50), Meta(min_length=1, max_length=50)
+    ]
     category: Category
     statement_of_reasons: ReasonsGiven
     expert_group_decision: ExpertGroupDecision | None = None
 
     items: Items
     requested_action: RequestedAction
-    territorial_scope: Annotated[tuple[CountryCode, ...], Field(strict=False, min_length=1, max_length=250)] = ("KZ",)
+    territorial_scope: Annotated[
+        tuple[CountryCode, ...], Field(strict=False, min_length=1, max_length=250), Meta(min_length=1, max_length=250)
+    ] = ("KZ",)
 
     user_notice: UserNotice | None = None
     preservation: Preservation | None = None
     redress: Redress | None = None
     contact: Contact | None = None
-    attachments: Annotated[tuple[Attachment, ...], Field(strict=False, max_length=100)] = ()
+    attachments: Annotated[tuple[Attachment, ...], Field(strict=False, max_length=100), Meta(max_length=100)] = ()
 
-    @model_validator(mode="after")
-    def _replaces_another(self) -> Self:
+    def __post_init__(self) -> None:
         if self.supersedes == self.notice_id:
             raise PydanticCustomError("amendment_target", "a notice cannot supersede itself")
-        return self
 
 
-class Answer(ValueModel):
+# What is refused in a line, and in a text of many: of the latter a carriage return as well, which can be right.
+_NO_LINE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+_NO_PROSE: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_FORMS: Final = re.compile(
+    r"(?:[A-Za-z0-9._:-]{1,128}+\n)*+#\n"
+    r"(?:[A-Za-z]{2,3}+(?:-[A-Za-z0-9]{2,8}+)*+\n)*+#\n"
+    r"(?:[0-9A-Fa-f]{64}\n)*+#\n"
+    r"(?:[0-9]{12}\n)*+#\n"
+    r"(?:(?:[A-Z]{2}|\*)\n)*+#\n"
+    r"(?:[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])\n)*+#"
+)
+
+
+def is_usual(notice: Notice, *ids: str) -> bool:
+    """Whether each text of a notice that msgspec made has the form that the contract gives, and each of `ids` that of
+    an id. One look at all texts of a kind tells: what passes here the strict reader takes, and of the rest it says what
+    is wrong, if anything is."""
+    authority = notice.issuing_authority
+    name = authority.name
+    named = [*ids, notice.notice_id, notice.platform_id, notice.category, authority.id]
+    lines = [notice.reference_number, name.kk, name.ru, name.en, authority.unit, notice.originating_body]
+    proses, numbers, tags = [notice.urgency_reason], [authority.bin], [*notice.languages]
+    digests: list[str | None] = []
+    urls: list[str | None] = []
+    links: list[str | None] = []
+    days: list[str] = []
+    if notice.supersedes is not None:
+        named.append(notice.supersedes)
+    if (signatory := notice.signatory) is not None:
+        lines += signatory.name, signatory.position
+    if (addressee := notice.addressee) is not None:
+        lines.append(addressee.legal_representative)
+        numbers.append(addressee.bin)
+    if notice.deadline is not None:
+        lines.append(notice.deadline.legal_source)
+    for basis in notice.legal_basis:
+        lines += basis.act, basis.article, basis.reference
+        links.append(basis.url)
+    for reason in notice.statement_of_reasons:
+        tags.append(reason.lang)
+        proses.append(reason.text)
+    for item in notice.items:
+        named.append(item.item_id)
+        lines += item.object_id, item.account_ref, item.locator
+        proses.append(item.description)
+        digests.append(item.evidence_sha256)
+        urls.append(item.url)
+    if notice.user_notice is not None:
+        lines.append(notice.user_notice.legal_basis)
+    if (redress := notice.redress) is not None:
+        lines += redress.body, redress.deadline
+        links.append(redress.url)
+    if (contact := notice.contact) is not None:
+        lines += contact.name, contact.email, contact.phone
+    for attachment in notice.attachments:
+        lines += attachment.name, attachment.media_type
+        digests.append(attachment.sha256)
+        links.append(attachment.url)
+    if (group := notice.expert_group_decision) is not None:
+        lines.append(group.number)
+        days.append(group.decided_on)
+    forms = [*named, "#", *tags, "#", *filter(None, digests), "#", *filter(None, numbers), "#"]
+    forms += *notice.territorial_scope, "#", *days, "#"
+    told, line, prose = "\n".join(forms), "".join(filter(None, lines)), "".join(filter(None, proses))
+    if told.count("\n") != len(forms) - 1 or not _FORMS.fullmatch(told):
+        return False
+    if (not line.isprintable() and _NO_LINE.search(line)) or (not prose.isprintable() and _NO_PROSE.search(prose)):
+        return False
+    try:
+        for url in filter(None, urls):
+            check_url(url)
+        for url in filter(None, links):
+            check_link(url)
+    except InvalidInput:
+        return False
+    return len({item.item_id for item in notice.items}) == len(notice.items)
+
+
+class Answer(WireValue, frozen=True, kw_only=True):
     """The answer to one question, about one item or, without `item_id`, about the whole notice."""
 
     item_id: Identifier | None = None
     text: ReasonsGiven
 
 
-class Clarification(ValueModel):
+class Clarification(WireValue, frozen=True, kw_only=True):
     """The answer to our clarification request `in_reply_to`; `items` replace those of the same id."""
 
     notice_id: Identifier
@@ -518,7 +610,7 @@ class Clarification(ValueModel):
     items: Items | None = None
 
 
-class Cancellation(ValueModel):
+class Cancellation(WireValue, frozen=True, kw_only=True):
     """Revision `revision` of a notice, or some items of it, no longer stands.
 
     `item_ids` None means all. `effect` None is accepted, and pages a person: without it nobody but a
@@ -534,7 +626,7 @@ class Cancellation(ValueModel):
     reasons: Reasons = ()
 
 
-class Reminder(ValueModel):
+class Reminder(WireValue, frozen=True, kw_only=True):
     """The authority asks again. It raises the escalation level and leaves the clock alone."""
 
     notice_id: Identifier
@@ -542,7 +634,7 @@ class Reminder(ValueModel):
     text: Prose | None = None
 
 
-class Sanction(ValueModel):
+class Sanction(WireValue, frozen=True, kw_only=True):
     """A sanction against the platform, announced for the notices it names (none if it names none)."""
 
     sanction_id: Identifier

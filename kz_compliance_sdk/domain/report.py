@@ -21,8 +21,8 @@ from kz_compliance_sdk.domain.values import (
     CountryCode,
     Identifier,
     Instant,
+    LanguageTag,
     Line,
-    LocalText,
     Prose,
     Sha256Hex,
     ValueModel,
@@ -77,10 +77,11 @@ class OutboundModel(ValueModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class Statement(LocalText):
+class Statement(OutboundModel):
     """One text in one language, read by a person before it leaves."""
 
-    model_config = ConfigDict(extra="forbid")
+    lang: LanguageTag
+    text: Prose
 
 
 Statements = Annotated[tuple[Statement, ...], Field(strict=False, max_length=20)]

@@ -3,8 +3,10 @@
 Every refusal is a pydantic error whose type is either pydantic's own or one of this library's codes
 (`time_format`, `time_range`), and whose text never repeats what was sent.
 
-The text rules are regular expressions that pydantic runs in Rust: one Python call for each text of a
-notice would cost more than all the rest of its validation.
+What an authority says is read in one of two ways, which agree. The fast one is for the usual: msgspec makes the value,
+with the bounds that `Meta` gives, and one look at all its texts together shows that each has its form. The strict one,
+pydantic's, takes what the fast one does not, and says which field is wrong. Its text rules are regular expressions that
+run in Rust.
 """
 
 from __future__ import annotations
@@ -16,13 +18,29 @@ import tomllib
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib.resources import files
-from typing import Annotated, Any, Final, TypeAlias
+from types import MappingProxyType
+from typing import Annotated, Any, Final, Self, TypeAlias, TypeVar, cast, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, PlainSerializer, PlainValidator, StringConstraints, WithJsonSchema
-from pydantic_core import PydanticCustomError
+from msgspec import NODEFAULT, Meta, Struct
+from msgspec.structs import fields as fields_in
+from msgspec.structs import replace
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    GetCoreSchemaHandler,
+    PlainSerializer,
+    PlainValidator,
+    StringConstraints,
+    TypeAdapter,
+    WithJsonSchema,
+    create_model,
+)
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 from pydantic_core.core_schema import ValidationInfo
+
+_W = TypeVar("_W", bound="WireValue")
 
 FROM_WIRE: Final = {"from": "wire"}
 """The validation context of what arrives as JSON: there an instant is text, never a number."""
@@ -37,20 +55,28 @@ _PROSE = rf"^(?:[^\r{_REFUSED}]|\r\n)*$"
 CONTROL_PATTERNS: Final = frozenset({_LINE, _PROSE})
 """A mismatch with one of these means a control character, not a wrong form."""
 
-Line = Annotated[str, StringConstraints(min_length=1, max_length=1_000, pattern=_LINE)]
+Line = Annotated[
+    str, StringConstraints(min_length=1, max_length=1_000, pattern=_LINE), Meta(min_length=1, max_length=1_000)
+]
 """One line of text: no control character, no bidirectional override."""
 
-Prose = Annotated[str, StringConstraints(min_length=1, max_length=100_000, pattern=_PROSE)]
+Prose = Annotated[
+    str, StringConstraints(min_length=1, max_length=100_000, pattern=_PROSE), Meta(min_length=1, max_length=100_000)
+]
 """Text of many lines: tabs and line ends are allowed, other control characters are not."""
 
-Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,128}$")]
-Category = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,64}$")]
-LanguageTag = Annotated[str, StringConstraints(max_length=35, pattern=r"^[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*$")]
-Sha256Hex = Annotated[str, StringConstraints(pattern=r"^[0-9A-Fa-f]{64}$")]
-CountryCode = Annotated[str, StringConstraints(pattern=r"^(?:[A-Z]{2}|\*)$")]
+Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,128}$"), Meta(min_length=1)]
+Category = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,64}$"), Meta(min_length=1, max_length=64)]
+LanguageTag = Annotated[
+    str,
+    StringConstraints(max_length=35, pattern=r"^[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*$"),
+    Meta(min_length=1, max_length=35),
+]
+Sha256Hex = Annotated[str, StringConstraints(pattern=r"^[0-9A-Fa-f]{64}$"), Meta(min_length=64)]
+CountryCode = Annotated[str, StringConstraints(pattern=r"^(?:[A-Z]{2}|\*)$"), Meta(min_length=1)]
 """ISO 3166-1 alpha-2, or `*` for the whole world."""
 
-NationalNumber = Annotated[str, StringConstraints(pattern=r"^[0-9]{12}$")]
+NationalNumber = Annotated[str, StringConstraints(pattern=r"^[0-9]{12}$"), Meta(min_length=12)]
 """A business identification number (BIN) of Kazakhstan: twelve digits."""
 
 
@@ -69,7 +95,66 @@ def says_something(text: str) -> bool:
     return any(unicodedata.category(one)[0] in "LNS" and one not in _BLANK for one in text)
 
 
-class LocalText(ValueModel):
+class WireValue(Struct, frozen=True, kw_only=True, gc=False):
+    """A frozen value that an authority sends. Its own constructor checks only what one field says of another
+    (`__post_init__`); `model_validate` and whatever holds it check each field, with the strictness of ValueModel. It
+    answers to the names by which pydantic's values are read, copied and written."""
+
+    @classmethod
+    def model_validate(cls, value: object, *, context: Mapping[str, Any] | None = None) -> Self:
+        """The value, or pydantic's ValidationError: what is wrong, and where."""
+        return cast("Self", _adapter(cls).validate_python(value, context=context))
+
+    @classmethod
+    def model_validate_json(cls, text: str | bytes) -> Self:
+        """As `model_validate`, of JSON."""
+        return cast("Self", _adapter(cls).validate_json(text))
+
+    def model_copy(self, *, update: Mapping[str, Any] = MappingProxyType({})) -> Self:
+        """The same value with these fields, which nobody checks."""
+        return replace(self, **update)
+
+    def model_dump(self, **how: Any) -> dict[str, Any]:
+        """Its fields as plain values, in the ways that pydantic knows."""
+        return cast("dict[str, Any]", _adapter(type(self)).dump_python(self, **how))
+
+    def model_dump_json(self, **how: Any) -> str:
+        """Its fields as JSON, in the ways that pydantic knows."""
+        return _adapter(type(self)).dump_json(self, **how).decode()
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        form = strict_form(cls)
+
+        def made(value: object, judge: Callable[[object], BaseModel]) -> WireValue:
+            return value if isinstance(value, cls) else cls(**dict(judge(value)))
+
+        def written(value: WireValue, write: Callable[[BaseModel], Any]) -> Any:
+            return write(form.model_construct(**{name: getattr(value, name) for name in cls.__struct_fields__}))
+
+        as_plain = core_schema.wrap_serializer_function_ser_schema(written)
+        inner = handler.generate_schema(form)
+        return core_schema.no_info_wrap_validator_function(made, inner, serialization=as_plain)
+
+
+@cache
+def strict_form(value: type[WireValue]) -> type[ValueModel]:
+    """The model by which pydantic judges a value field by field, and of which schemas are made."""
+    hints = get_type_hints(value, include_extras=True)
+    fields: dict[str, Any] = {
+        one.name: (hints[one.name], ... if one.default is NODEFAULT else one.default) for one in fields_in(value)
+    }
+    return create_model(
+        value.__name__, __base__=ValueModel, __module__=value.__module__, __doc__=value.__doc__, **fields
+    )
+
+
+@cache
+def _adapter(value: type[_W]) -> TypeAdapter[_W]:
+    return TypeAdapter(value, config=ConfigDict(title=value.__name__, hide_input_in_errors=True))
+
+
+class LocalText(WireValue, frozen=True, kw_only=True):
     """One text in one language. `lang` is a BCP 47 tag such as `kk`, `ru` or `kk-Cyrl-KZ`."""
 
     lang: LanguageTag

@@ -405,7 +405,7 @@ class _Pack:
         told = said.model_dump(mode="json", exclude_none=True, include=_NOTICE)
         return {
             **told,
-            "authority_name": dict(said.issuing_authority.name),
+            "authority_name": structs.asdict(said.issuing_authority.name),
             "cited": [", ".join(filter(None, (one.act, one.article))) for one in said.legal_basis],
         }
 

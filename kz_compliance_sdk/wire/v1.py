@@ -13,13 +13,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal, Self, TypeVar
 
-from msgspec import Struct
+from msgspec import Struct, convert
 from pydantic import Field, StringConstraints
 from pydantic_core import from_json
 
-from kz_compliance_sdk.domain.notice import Cancellation, Clarification, Notice, Reminder, Sanction, UnreadableNotice
+from kz_compliance_sdk.domain.notice import (
+    Cancellation,
+    Clarification,
+    Notice,
+    Reminder,
+    Sanction,
+    UnreadableNotice,
+    is_usual,
+)
 from kz_compliance_sdk.domain.report import OutboundModel, Receipt
-from kz_compliance_sdk.domain.values import Identifier, Instant, Line, ValueModel, canonical
+from kz_compliance_sdk.domain.values import Identifier, Instant, Line, ValueModel, WireValue, canonical, parse_instant
 from kz_compliance_sdk.errors import Unreadable
 from kz_compliance_sdk.wire.strict_json import loads, read, refused, validated
 
@@ -31,7 +39,7 @@ MessageType = Literal[
 MessageData = Notice | Clarification | Cancellation | Reminder | Sanction
 
 
-class Envelope(ValueModel):
+class Envelope(WireValue, frozen=True, kw_only=True):
     """What every message of the regulator is wrapped in. A repeat has the same `id` and the same body."""
 
     id: Identifier
@@ -40,42 +48,42 @@ class Envelope(ValueModel):
     platform_id: Identifier
 
 
-class NoticeIssued(Envelope):
+class NoticeIssued(Envelope, frozen=True, kw_only=True):
     """Opens a case; its clock starts at receipt."""
 
     type: Literal["notice.issued"]
     data: Notice
 
 
-class NoticeAmended(Envelope):
+class NoticeAmended(Envelope, frozen=True, kw_only=True):
     """Supersedes the revision before it."""
 
     type: Literal["notice.amended"]
     data: Notice
 
 
-class NoticeClarified(Envelope):
+class NoticeClarified(Envelope, frozen=True, kw_only=True):
     """Answers a clarification request."""
 
     type: Literal["notice.clarified"]
     data: Clarification
 
 
-class NoticeCancelled(Envelope):
+class NoticeCancelled(Envelope, frozen=True, kw_only=True):
     """Withdraws a notice or some of its items."""
 
     type: Literal["notice.cancelled"]
     data: Cancellation
 
 
-class NoticeReminded(Envelope):
+class NoticeReminded(Envelope, frozen=True, kw_only=True):
     """Raises the escalation level and leaves the clock alone."""
 
     type: Literal["notice.reminded"]
     data: Reminder
 
 
-class SanctionAnnounced(Envelope):
+class SanctionAnnounced(Envelope, frozen=True, kw_only=True):
     """Opens a sanction on the office's board."""
 
     type: Literal["sanction.announced"]
@@ -121,8 +129,29 @@ def read_admitted(body: bytes) -> Message:
     return _message(value if type(value) is dict else loads(body))
 
 
+def _usual(form: type[Envelope], value: dict[str, Any]) -> NoticeIssued | NoticeAmended | None:
+    """A message as nearly all are: a notice whose times are texts and whose other texts have their usual form. None for
+    what only the strict reader can judge, whatever comes of it there."""
+    if form is not NoticeIssued and form is not NoticeAmended:
+        return None
+    try:
+        data = value["data"]
+        timed = {**data, "issued_at": parse_instant(data["issued_at"])}
+        for name, at in _TIMES:
+            if (part := timed.get(name)) is not None and (said := part.get(at)) is not None:
+                timed[name] = {**part, at: parse_instant(said)}
+        read: Any = convert({**value, "sent_at": parse_instant(value["sent_at"]), "data": timed}, form)
+    except (AttributeError, LookupError, TypeError, ValueError):
+        return None
+    return read if is_usual(read.data, read.id, read.platform_id) else None
+
+
+_TIMES: Final = (("deadline", "due_at"), ("user_notice", "delay_until"), ("preservation", "until"))
+
+
 def _message(value: dict[str, Any]) -> Message:
-    envelope = validated(_envelope_of(value), value)
+    form = _envelope_of(value)
+    envelope = _usual(form, value) or validated(form, value)
     data: MessageData = envelope.data  # type: ignore[attr-defined]  # each row of ENVELOPES has it
     kind: MessageType = value["type"]
     if isinstance(data, Notice):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
 
@@ -33,9 +33,10 @@ from kz_compliance_sdk.domain.notice import Answer, Cancellation, Clarification,
 from kz_compliance_sdk.domain.report import Statement
 from kz_compliance_sdk.domain.review_policy import check_another, who_typed
 from kz_compliance_sdk.domain.running_time import replanned, term_times
+from kz_compliance_sdk.domain.values import WireValue
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput
 
-M = TypeVar("M", bound=BaseModel)
+M = TypeVar("M", bound=BaseModel | WireValue)
 _OFFICE = "office"
 Came = Annotated[str, CAME]
 How = Annotated[str, HOW]
@@ -172,7 +173,7 @@ class EnterAnswer(Command[Case], may=STAFF, name="answer-by-letter"):
 def as_given(kind: type[M], **fields: Any) -> M:
     """What a letter says. Raises InvalidInput for what the contract does not allow."""
     try:
-        return kind(**fields)
+        return cast("M", kind.model_validate(fields))
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"])

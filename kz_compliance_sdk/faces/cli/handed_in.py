@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -18,8 +18,9 @@ from kz_compliance_sdk.faces.cli.session import read_bytes, wrong
 if TYPE_CHECKING:
     from kz_compliance_sdk.desk import CaseFile
     from kz_compliance_sdk.domain.decision import OwnWords
+    from kz_compliance_sdk.domain.values import WireValue
 
-_M = TypeVar("_M", bound=BaseModel)
+_M = TypeVar("_M", bound="BaseModel | WireValue")
 _MOST: Final = 8 * 1024 * 1024
 _NODES: Final = 200_000
 _SHOWN: Final = 50
@@ -37,7 +38,7 @@ def read_document(model: type[_M], file: str, option: str, hint: str = "") -> _M
     if len(body) > _MOST:
         raise wrong(option, f"{where} is larger than {_MOST // 2**20} MiB.", "Hand in less.")
     try:
-        return model.model_validate(loads(body, max_nodes=_NODES), context=FROM_WIRE)
+        return cast("_M", model.model_validate(loads(body, max_nodes=_NODES), context=FROM_WIRE))
     except Unreadable as error:
         found = [error]
     except ValidationError as error:

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from kz_compliance_sdk.domain.report import Acknowledgement, ClarificationRequest, Receipt, Report
+from kz_compliance_sdk.domain.values import strict_form
 from kz_compliance_sdk.wire.v1 import ENVELOPES, Accepted, FeedPage, HeldNotice, Noted, Problem
 from tests.published.generator.texts import MEANINGS, field_text
 
@@ -42,7 +43,7 @@ FROM_PLATFORM: Final[Mapping[str, type[BaseModel]]] = {
     "report": Report,
 }
 MODELS: Final[Mapping[str, type[BaseModel]]] = {
-    **ENVELOPES,
+    **{name: strict_form(envelope) for name, envelope in ENVELOPES.items()},
     **FROM_PLATFORM,
     "accepted": Accepted,
     "noted": Noted,

@@ -189,7 +189,7 @@ def test_the_days_of_the_calendar_are_on_the_page() -> None:
     assert told == kz_calendar().holidays
 
 
-def test_reading_the_policy_loads_pydantic_and_nothing_else_from_outside() -> None:
+def test_reading_the_policy_loads_pydantic_and_msgspec_and_nothing_else_from_outside() -> None:
     program = (
         # What the interpreter's own start has loaded is the distribution's business.
         "import sys, json; before = set(sys.modules); import kz_compliance_sdk.domain.clock as clock; clock.almaty();"
@@ -211,6 +211,7 @@ def test_reading_the_policy_loads_pydantic_and_nothing_else_from_outside() -> No
         "pydantic",
         "pydantic_core",
         "annotated_types",
+        "msgspec",
         "typing_extensions",
         "typing_inspection",
         "tzdata",

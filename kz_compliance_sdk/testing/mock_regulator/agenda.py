@@ -33,7 +33,7 @@ from kz_compliance_sdk.wire.values import (
     Reminder,
     Sanction,
     SanctionLevel,
-    ValueModel,
+    WireValue,
     instant_text,
 )
 
@@ -440,7 +440,7 @@ class Done:
 def step_json(step: Step) -> dict[str, Any]:
     """A step as JSON values; `read_step` reads it again. Times of the step are RFC 3339 text."""
     data: Any = step.data
-    if isinstance(data, ValueModel):
+    if isinstance(data, WireValue):
         data = data.model_dump(mode="json", exclude_none=True)
     elif dataclasses.is_dataclass(data) and not isinstance(data, type):
         data = dataclasses.asdict(data)

@@ -49,6 +49,7 @@ from kz_compliance_sdk.domain.notice import (
     requested_due_at,
 )
 from kz_compliance_sdk.domain.policy import ApproverDuty, Policy
+from kz_compliance_sdk.domain.retention import begin_anew
 from kz_compliance_sdk.domain.running_time import replanned, resumed, term_times
 from kz_compliance_sdk.domain.transitions import ENDED, is_legal
 from kz_compliance_sdk.domain.values import object_stream, says_something
@@ -274,6 +275,7 @@ def amend(
     receipt."""
     noticed = {item.item_id: item for item in notice.items}
     case, over = resumed(case, stamp)
+    case = begin_anew(case)
     items, writes, standing = named_anew(case, noticed, standing, policy, stamp)
     for number, item in enumerate(items):
         if item.item_id not in noticed and not item.was:

@@ -20,7 +20,6 @@ from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.messages import step
 from kz_compliance_sdk.domain.notice import Cancellation, Clarification, Notice
 from kz_compliance_sdk.domain.policy import Policy
-from kz_compliance_sdk.domain.retention import begin_anew
 from kz_compliance_sdk.domain.review_policy import check_another
 from kz_compliance_sdk.errors import IllegalMove
 
@@ -117,6 +116,4 @@ def vouch_for_amendment(
     """Record how the authenticity of a typed-in amendment was checked; only then does it amend a notice whose own
     origin is proved. `others` are the flags of letters that still wait. Never by its typist: raises NotAllowed."""
     check_voucher(case, Actor(arrival.entered_by, account=arrival.account), stamp)
-    return amend(
-        begin_anew(case).but(flags=without(case, others)), notice, arrival, policy, standing, stamp, {"how": how}
-    )
+    return amend(case.but(flags=without(case, others)), notice, arrival, policy, standing, stamp, {"how": how})

@@ -35,7 +35,6 @@ from kz_compliance_sdk.domain.messages import Respondent, notify, stuck
 from kz_compliance_sdk.domain.notice import Cancellation, Clarification, Notice, Reminder, Sanction, UnreadableNotice
 from kz_compliance_sdk.domain.policy import Policy, Safeguards
 from kz_compliance_sdk.domain.received import SanctionNoted, answer_to, is_wordless, repeats_of, sanctioned
-from kz_compliance_sdk.domain.retention import begin_anew
 from kz_compliance_sdk.domain.values import free_reference, reference_of, stream_of
 from kz_compliance_sdk.errors import StoreDamaged, StoreError, Unreadable, kind_and_place
 from kz_compliance_sdk.ports import Asks, SentAs, Tx, WaitsFor
@@ -152,7 +151,6 @@ class Admission:
             # Its clock may have to run from an earlier receipt: a person looks.
             arrival = arrival.but(flags=(*arrival.flags, "quarantined_before"))
         if current is not None:
-            current = begin_anew(current)
             change, case = arrivals.amend(
                 current, notice, arrival, self.policy, standing_of(tx, current, self.respondent), stamp
             )

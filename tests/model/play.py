@@ -82,6 +82,16 @@ def _take_letter(office: Office, case: Case, one: Letter) -> None:
         authority.answer(office, case, one.question, named_items(office, case.spec.letter, one.items))
 
 
+class NotAccepted(Exception):
+    """The library did not take a message in."""
+
+
+def accepted(answer: dict[str, Any]) -> None:
+    """No message of an authority is ever refused that the contract allows."""
+    if answer["status"] != 202:
+        raise NotAccepted(f"{answer['status']} {answer.get('code')}")
+
+
 @dataclass
 class Side:
     """The library behind its driver, taking the same steps."""
@@ -138,7 +148,7 @@ class Side:
 
     def amend(self, letter: str, items: dict[str, str]) -> None:
         answer = self.office.amend(self.bodies[letter], items=_issued_items(items))
-        assert answer["status"] == 202, answer
+        accepted(answer)
         self.bodies[letter] = {
             **self.bodies[letter],
             "revision": self.bodies[letter]["revision"] + 1,
@@ -156,8 +166,7 @@ class Side:
 
     def cancel(self, letter: str, effect: str | None, items: tuple[str, ...] | None) -> None:
         revision = self.bodies[letter]["revision"]
-        answer = self.office.cancel(self.notice_id(letter), effect, items, revision)
-        assert answer["status"] == 202, answer
+        accepted(self.office.cancel(self.notice_id(letter), effect, items, revision))
 
     def standings(self) -> dict[str, dict[str, Any]]:
         return {letter: self.office.standing(case) for letter, case in self.cases.items()}
@@ -227,6 +236,8 @@ def play_library(side: Side, model: Office, step: Step) -> str:
         _take(side, model, name, given)
     except ComplianceError as refused:
         return type(refused).__name__
+    except NotAccepted as refused:
+        return str(refused)
     return ""
 
 
@@ -252,8 +263,7 @@ def _take(side: Side, model: Office, name: str, given: list[Any]) -> None:
         case "clarify", [letter, number, named]:
             items = named_items(model, letter, named)
             issued = None if items is None else _issued_items(items)
-            answer = desk.clarify(side.notice_id(letter), side.questions[letter][number], issued)
-            assert answer["status"] == 202, answer
+            accepted(desk.clarify(side.notice_id(letter), side.questions[letter][number], issued))
         case "appeal", [by, letter, item]:
             made = desk.appeal(side.cases[letter], item, PERSONS[by] if by else None)
             side.appeals.append(made)

@@ -422,3 +422,17 @@ def test_a_receipt_in_the_past_calls_people_also_where_the_term_of_working_days_
     office.correct_receipt(LEAD, case, office.clock() - 5 * HOUR)
     office.watch()
     assert _fired(office, case) == {"due.unclaimed_1h"}
+
+
+def test_a_suspension_that_was_over_when_its_case_was_erased_keeps_no_revision_out(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
+    notice = office.notice(1, 2)
+    case = office.issue(1, 2)
+    _suspended(office, case)
+    office.cancel(notice["notice_id"])
+    office.deliver()
+    office.wait(365 * DAY)
+    office.retention()
+    assert office.standing(case)["erased"]
+    assert office.amend(notice, items=notice["items"][:1])["status"] == 202
+    assert (office.standing(case)["state"], list(office.items(case))) == ("queued", ["1"])

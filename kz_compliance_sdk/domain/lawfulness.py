@@ -365,8 +365,13 @@ def _notice(event: _Noticed, case: Case, on: Stamped, known: Known) -> str:
         objects = [(object_stream(object_key(item), known.keyed), way_of(item)) for item in notice.items]
         if [(one.object, one.way) for one in event.items] != objects:
             return "its items are about other objects than its message names"
-    left = _marks(notice, raw, policy) - codes(event.flags)
+    left = (_marks(notice, raw, policy) | _unusual(event.came)) - codes(event.flags)
     return f"it leaves out the flag {min(left)}" if left else ""
+
+
+def _unusual(how: arrivals.Came) -> frozenset[str]:
+    """The flag of a notice before which as many came as are usual."""
+    return frozenset({"volume_unusual"} if 0 < how.volume_limit <= how.volume else ())
 
 
 _OF_TIME: Final = frozenset(

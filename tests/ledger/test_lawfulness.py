@@ -400,6 +400,11 @@ FORGED: dict[str, tuple[str, _Forge, str]] = {
     ),
     # times
     "due later": ("one_person", lambda c: c.edit("opened", due_at=c.said("opened").due_at + DAY), "term"),
+    "unusually many came and nobody is told": (
+        "one_person",
+        lambda c: _came(c, "opened", volume=3, volume_limit=3),
+        "notice",
+    ),
     "a notice received in the future": (
         "one_person",
         lambda c: c.edit("opened", received_at=9_000_000_000, due_at=9_000_000_000 + DAY),

@@ -5,6 +5,9 @@ at the same moment on two hosts would both leave the measure to the other.
 
 A measure must stay reversible: an appeal can succeed, an order can be annulled. So a sealed copy of what it hides is
 kept, and people are told when that time is over; nothing is deleted here, and no measure ends by itself.
+
+Behind that stands what comes back to a case, and rests on its objects or may: from the platform, the regulator and the
+clock, its ladder too.
 """
 
 from __future__ import annotations

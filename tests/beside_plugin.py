@@ -33,7 +33,8 @@ class _Taken:
             return cursor.execute("SELECT id, next_at FROM leases WHERE next_at IS NOT NULL").fetchall()
 
         def rows(table: str, *case: str) -> Any:
-            found = f"SELECT * FROM {table} WHERE platform_id = ? AND case_id = ?"  # noqa: S608  a name of ours
+            of_case = "id" if table == "cases" else "case_id"
+            found = f"SELECT * FROM {table} WHERE platform_id = ? AND {of_case} = ?"  # noqa: S608  names of ours
             return cursor.execute(found, case).fetchall()
 
         for change in written:

@@ -198,9 +198,9 @@ def _owed(after: Case, change: Change) -> Iterator[OutboxMessage]:
             yield made
 
 
-def planted_row(one: OutboxMessage) -> tuple[Any, ...]:
-    """A row of outbox of what no chain owes, and no alert of a case."""
-    own = (one.platform_id, one.case_id, one.id, one.kind, one.endpoint)
+def planted_row(number: int, one: OutboxMessage) -> tuple[Any, ...]:
+    """A row of outbox of what the stream of this number does not owe, and no alert of a case."""
+    own = (number, one.id, one.platform_id, one.case_id, one.kind, one.endpoint)
     return *own, b"", one.created_at, one.deadline_at, one.state, one.lane, one.lane_seq
 
 

@@ -35,11 +35,13 @@ Fact = TypeVar("Fact", EndpointState, Heartbeat, Leased, Attempt)
 @dataclass(frozen=True, slots=True)
 class Found:
     """A case, an alert of none, or a message that no case took when it came; `about` is its id, or the name of its
-    stream. `true` is the case as its chain has it. `fault` says why a chain tells nothing; then there is no `true`.
+    stream, and `place` says where what follows it is found. `true` is the case as its chain has it. `fault` says why a
+    chain tells nothing; then there is no `true`.
     `lies` names the columns in which a row, and the tables in which the rows beside it, are not those of the chain;
     `messages` are those whose line in the leases lies or is gone, as the chain has them."""
 
     about: str
+    place: str = ""
     true: Case | None = None
     fault: str = ""
     lies: tuple[str, ...] = ()
@@ -111,9 +113,9 @@ class Tx(Known, Protocol):
         """The most urgent free case that nobody else in this transaction has been given, and that has not this flag."""
 
     def found(self, after: str, limit: int) -> list[Found]:
-        """The cases by their ids, and then the alerts of none and the messages that no case took when they came by
-        their streams, those that follow `after`, held against their chains. `unreadable` has those whose chain tells
-        nothing. Rows that lie are made anew with whatever this work writes."""
+        """The cases in the order in which they came, and then the alerts of none and the messages that no case took by
+        their streams, those behind the place `after`, held against their chains. `unreadable` has those whose chain
+        tells nothing. Rows that lie are made anew with whatever this work writes."""
 
     def due_cases(self, what: Due, now: int, limit: int) -> list[Case]:
         """Cases of which something is due at `now` (UTC seconds), by their rows."""

@@ -140,7 +140,7 @@ class Sweep:
         steps: list[Swept] = []
         for one in found:
             steps.append(self._alone(one.about, after))
-            after = one.about
+            after = one.place
         return Swept.of(steps), after if len(found) == _AT_ONCE else ""
 
     def _alone(self, about: str, after: str) -> Swept:
@@ -173,7 +173,7 @@ class Sweep:
             _log.error("rows said otherwise than their chains: %s", said)
         writes += (*self._told([about for about, _ in lied], tx), *alerts(tx, self._platform))
         looked_at = sum(not one.about.startswith((ALERTS, MESSAGES)) for one in found)
-        after = found[-1].about if len(found) == most else ""
+        after = found[-1].place if len(found) == most else ""
         came = tx.streams(one.about for one in found if one.about.startswith(MESSAGES))
         waiting = [name for name, stream in came.items() if waits_for(stream)]
         return tuple(writes), (Swept(looked_at, tuple(lied), tuple(tx.unreadable)), after, waiting)

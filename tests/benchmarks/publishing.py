@@ -47,13 +47,12 @@ def tallies(path: Path, end: int) -> None:
     connection.execute("BEGIN")
     connection.executemany("INSERT INTO variants VALUES (?, ?)", made)
     columns = ", ".join(column.name for column in derived.tallies.columns)
-    number = "row_number() OVER (ORDER BY id)"
     # Cases come one after the other, and a few are typed in weeks after they were received.
     received = f"{end - _YEAR} + n * 28 % {_YEAR - 1} - iif(n % 50, 0, 2000000) * (n > 100000)"
     connection.execute(
-        f"INSERT INTO tallies ({columns}) SELECT :platform, id, {received}, {received} - 600, {received} + 86400, "
+        f"INSERT INTO tallies ({columns}) SELECT n, :platform, id, {received}, {received} - 600, {received} + 86400, "
         f"{received} + n * 31 % 100000, {received} + n * 31 % 100000 + 900, facts "
-        f"FROM (SELECT id, {number} AS n FROM cases WHERE state = 'closed') JOIN variants ON k = n * 7 % {_VARIANTS}",
+        f"FROM (SELECT id, stream AS n FROM cases WHERE state = 'closed') JOIN variants ON k = n * 7 % {_VARIANTS}",
         {"platform": samples.PLATFORM},
     )
     connection.execute("COMMIT")

@@ -114,6 +114,7 @@ def build(path: Path, cases: int, queued: int, leased: int) -> None:
     )
     due = f"{now + 7_200} + (n * 7919) % 500000"
     values: dict[str, str] = {
+        "stream": "n + 1",
         "id": "printf('%08x-0000-7000-8000-%012x', n / 1000, n)",
         "notice_id": "'KZ-' || printf('%09d', n)",
         "state": "s",
@@ -135,12 +136,12 @@ def build(path: Path, cases: int, queued: int, leased: int) -> None:
         {name: row[name] for name in given},
     )
     connection.execute(
-        "INSERT INTO watches SELECT platform_id, id, ? + row_number() OVER (ORDER BY id) % 1000, NULL FROM cases "
+        "INSERT INTO watches SELECT stream, platform_id, id, ? + stream % 1000, NULL FROM cases "
         "WHERE state <> 'closed'",
         (now + 3_600,),
     )
-    open_ids = connection.execute("SELECT id, notice_id, due_at FROM cases WHERE state = 'queued'").fetchall()
-    _chains(connection, open_ids, told)
+    open_cases = connection.execute("SELECT stream, id, notice_id, due_at FROM cases WHERE state = 'queued'").fetchall()
+    _chains(connection, open_cases, told)
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     connection.execute("ANALYZE")
     connection.close()
@@ -152,10 +153,10 @@ def _stream(told: Happened) -> Stream:
     return Stream(samples.PLATFORM, told.stream, 1, [first])
 
 
-def _chains(connection: Any, ids: list[Any], told: Happened) -> None:
+def _chains(connection: Any, cases: list[Any], told: Happened) -> None:
     """The chain of each case that can be claimed: one event. The others are never read."""
     streams, events, log = [], [], []
-    for n, (case_id, notice_id, due_at) in enumerate(ids, 1):
+    for number, (n, case_id, notice_id, due_at) in enumerate(cases, 1):
         kind, name = told.event.called, stream_of(case_id)
         event = msgspec.structs.replace(told.event, notice=notice_id, due_at=due_at)
         given: dict[str, Any] = {
@@ -168,7 +169,7 @@ def _chains(connection: Any, ids: list[Any], told: Happened) -> None:
         made = link(samples.PLATFORM, name, 1, told.at, event, **given)
         streams.append((n, samples.PLATFORM, name))
         events.append((n, 1, made.at, kind, made.content, made.people, made.hash, made.mac, made.key_id))
-        log.append((samples.PLATFORM, n, n, 1, made.hash))
+        log.append((samples.PLATFORM, number, n, 1, made.hash))
     connection.execute("BEGIN")
     connection.executemany("INSERT INTO streams (n, platform, name) VALUES (?, ?, ?)", streams)
     connection.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", events)

@@ -246,7 +246,8 @@ def test_a_day_until_which_a_user_must_not_be_told_stays_that_day(desk: Desk) ->
     day = desk.clock() + DAY
     store = cast("SqliteStore", desk.host.store)
     told = OutboxMessage("m", PLATFORM, case.id, "user_notice", "messenger", b"{}", desk.clock(), day, deadline_at=day)
-    for table, row in (("outbox", planted_row(told)), ("leases", lease_row(told))):
+    ((number,),) = raw(store, "SELECT stream FROM cases")
+    for table, row in (("outbox", planted_row(number, told)), ("leases", lease_row(number, told))):
         raw(store, f"INSERT INTO {table} VALUES ({', '.join('?' * len(row))})", *row)  # noqa: S608
     for by in (AHEAD, -AHEAD, -2 * AHEAD, 2 * AHEAD):
         desk.set(by)

@@ -30,9 +30,9 @@ def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Office:
 
 def filled(office: Office, demands: int = 200) -> None:
     SqliteStore(office.store, Env.system()).close()
-    rows = [msgspec.structs.astuple(one) for one in random_tallies(5, demands)]
+    rows = [(n, *msgspec.structs.astuple(one)) for n, one in enumerate(random_tallies(5, demands))]
     with closing(choose_driver().module.connect(office.store)) as db, db:
-        db.executemany("INSERT INTO tallies VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        db.executemany("INSERT INTO tallies VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
 
 def test_the_files_agree_with_the_document(office: Office) -> None:

@@ -41,10 +41,11 @@ class Series:
         self.figures = Transparency(self.store, PLATFORM, policy, CATEGORIES)
 
     def hold(self, tallies: Iterable[Tally]) -> None:
-        rows = [msgspec.structs.astuple(msgspec.structs.replace(one, platform_id=PLATFORM)) for one in tallies]
+        own = (msgspec.structs.replace(one, platform_id=PLATFORM) for one in tallies)
+        rows = [(n, *msgspec.structs.astuple(one)) for n, one in enumerate(own)]
         with closing(choose_driver().module.connect(self.world.path)) as db, db:
             db.execute("DELETE FROM tallies")
-            db.executemany("INSERT INTO tallies VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+            db.executemany("INSERT INTO tallies VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
     def publish(self, period: Period = JANUARY, *, revise: bool = False) -> TransparencyReport:
         return self.figures.publish(LEAD, period, revise=revise)

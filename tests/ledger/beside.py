@@ -13,7 +13,7 @@ from kz_compliance_sdk.domain import change as old
 from kz_compliance_sdk.domain.change import OutboxMessage
 from kz_compliance_sdk.domain.events.base import Happened, ObjectEvent
 from kz_compliance_sdk.domain.events.delivery import Versioned
-from kz_compliance_sdk.domain.fold import PlatformObject
+from kz_compliance_sdk.domain.fold import PlatformObject, Stream
 from kz_compliance_sdk.domain.messages import as_owed
 from kz_compliance_sdk.domain.proposal_checks import said_openly
 from kz_compliance_sdk.services.deadlines import STEPPED
@@ -60,23 +60,25 @@ class Beside:
             shadow = self.shadows.get((platform, case_id))
             if shadow is None or shadow.case is None:
                 continue
-            took = {(platform, *key, case_id, "", seq, "", None) for key, seq in shadow.case.took.items()}
+            ((number, *_),) = read("cases", platform, case_id)
+            stream = Stream(platform, shadow.stream, number, shadow.told)
+            took = {(number, *key, platform, case_id, "", seq, "", None) for key, seq in shadow.case.took.items()}
             stray = sorted({tuple(row) for row in read("inbox", platform, case_id)} ^ took, key=str)
             found = [f"the row {row} of a message is in one of the two alone, the store and the fold" for row in stray]
-            owed = {tuple(row) for row in messages_of(shadow.case)}
+            owed = {tuple(row) for row in messages_of(stream)}
             stray = sorted({tuple(row) for row in read("outbox", platform, case_id)} ^ owed, key=str)
             found += [f"the row {row} of a message is in one of the two alone, the store and the fold" for row in stray]
-            lines = {row[2] for row in read("leases", platform, case_id)}
-            if lines != {row[2] for row in owed}:
-                found.append(f"there are lines of {sorted(lines)}, and rows of {sorted(row[2] for row in owed)}")
+            lines = {row[1] for row in read("leases", platform, case_id)}
+            if lines != {row[1] for row in owed}:
+                found.append(f"there are lines of {sorted(lines)}, and rows of {sorted(row[1] for row in owed)}")
             if shadow.case.appeals or shadow.case.tally:
                 stored = [*read("appeals", platform, case_id), *read("tallies", platform, case_id)]
-                found += differences(stored, case_id, shadow.case)
+                found += differences(stored, stream)
             names = {item.object for item in shadow.case.items.values()}
             known = [self.objects.get((platform, name), PlatformObject(name)) for name in sorted(names)]
             objects = {held.stream: held for held in known if held is not None}
             if len(objects) == len(names):
-                found += of_objects(read("preserved", platform, case_id), case_id, shadow.case, objects)
+                found += of_objects(read("preserved", platform, case_id), stream, objects)
             self.differences += [f"{case_id}: {one}" for one in found]
 
     def _moved_by_clock(self, times: Mapping[str, int]) -> None:

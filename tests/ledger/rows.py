@@ -7,21 +7,23 @@ from typing import Any
 
 from msgspec.structs import astuple
 
-from kz_compliance_sdk.domain.fold import Case, PlatformObject
+from kz_compliance_sdk.domain.fold import PlatformObject, Stream
 
 
-def differences(stored: Iterable[Any], case_id: str, case: Case) -> Iterator[str]:
+def differences(stored: Iterable[Any], stream: Stream) -> Iterator[str]:
     """Where the rows of the appeals of a case, and its row in the public figures, say something else than the fold."""
-    held = {(case.platform, one.id, case_id, one.state, one.received_at, one.due_at) for one in case.appeals.values()}
+    case, of = stream.case, (stream.number, stream.reference)
+    held = {(case.platform, one.id, *of, one.state, one.received_at, one.due_at) for one in case.appeals.values()}
     if case.tally is not None:
-        held.add(astuple(case.tally))
+        held.add((stream.number, *astuple(case.tally)))
     for row in sorted({tuple(row) for row in stored} ^ held, key=str):
         yield f"the row {row} is in one of the two alone, the store and the fold"
 
 
-def of_objects(stored: Iterable[Any], case_id: str, case: Case, objects: Mapping[str, PlatformObject]) -> Iterator[str]:
+def of_objects(stored: Iterable[Any], stream: Stream, objects: Mapping[str, PlatformObject]) -> Iterator[str]:
     """Where the streams of a case's objects say something else than its fold, or than the rows by which the end of a
     preservation is found."""
+    case, case_id = stream.case, stream.reference
     for item in case.items.values():
         held = objects[item.object]
         holds = (case_id, item.number) in held.holds
@@ -30,7 +32,7 @@ def of_objects(stored: Iterable[Any], case_id: str, case: Case, objects: Mapping
         if (item.status == "in_force" and not holds) or (holds and not item.measure):
             yield f"the item {item.number} is {item.status} with {item.measure or 'nothing'} in force, held: {holds}"
     kept = {
-        (case.platform, case_id, name, number, until)
+        (stream.number, name, number, case.platform, case_id, until)
         for name, held in objects.items()
         for (owner, number), until in held.holds.items()
         if owner == case_id and until

@@ -25,9 +25,9 @@ from tests.variants import variants
 pytestmark = pytest.mark.writes_by_itself
 _OF_CHAIN = "stream = (SELECT n FROM streams WHERE name = 'case/{case}')"
 _LIKE_ANOTHER = (
-    "INSERT INTO outbox SELECT platform, '', 'made-up', '{kind}', '{endpoint}', CAST('{body}' AS BLOB), 1, NULL,"
+    "INSERT INTO outbox SELECT n, 'made-up', platform, '', '{kind}', '{endpoint}', CAST('{body}' AS BLOB), 1, NULL,"
     " 'queued', '', 0 FROM streams LIMIT 1; "
-    "INSERT INTO leases SELECT platform, '', 'made-up', '{endpoint}', 1, 0, 0, 0, NULL, 0, NULL FROM streams LIMIT 1"
+    "INSERT INTO leases SELECT n, 'made-up', platform, '', '{endpoint}', 1, 0, 0, 0, NULL, 0, NULL FROM streams LIMIT 1"
 )
 _OF_KIND = "(SELECT id FROM outbox WHERE kind = '{}')"
 _REMOVE = json.dumps(
@@ -114,8 +114,8 @@ def test_that_it_may_have_arrived_is_not_for_a_row_to_say(tmp_path: Path) -> Non
 
 
 _AS_OWED = (
-    "INSERT INTO outbox SELECT platform, substr(name, 6), '{3}', '{1}', '{2}', x'', 1, NULL, '{0}', '', 0 FROM streams"
-    " WHERE name LIKE 'case/%'"
+    "INSERT INTO outbox SELECT n, '{3}', platform, substr(name, 6), '{1}', '{2}', x'', 1, NULL, '{0}', '', 0"
+    " FROM streams WHERE name LIKE 'case/%'"
 )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -51,7 +52,12 @@ def test_the_feed_is_read_whatever_its_lines_remember(tmp_path: Path, line: str,
     attack(office, f"INSERT OR REPLACE INTO cursors VALUES ('{office.platform_id}', '{line}', ?, 1)", said)
     asked: list[str] = []
     fetch = office.regulator.fetch
-    office.regulator.fetch = lambda after, limit: (asked.append(after), fetch(after, limit))[1]  # type: ignore[method-assign]
+
+    def noted(after: str, limit: int) -> Any:
+        asked.append(after)
+        return fetch(after, limit)
+
+    office.regulator.fetch = noted  # type: ignore[method-assign]
     office.desk.poll()
     assert asked
 
@@ -74,6 +80,11 @@ def test_a_cursor_that_was_set_ahead_costs_what_the_docs_say(tmp_path: Path) -> 
     attack(office, f"INSERT OR REPLACE INTO cursors VALUES ('{office.platform_id}', '{FEED}', 'ahead', 1)")
     asked: list[str] = []
     fetch = office.regulator.fetch
-    office.regulator.fetch = lambda after, limit: (asked.append(after), fetch(after, limit))[1]  # type: ignore[method-assign]
+
+    def noted(after: str, limit: int) -> Any:
+        asked.append(after)
+        return fetch(after, limit)
+
+    office.regulator.fetch = noted  # type: ignore[method-assign]
     office.desk.poll()
     assert asked == ["ahead"]

@@ -100,7 +100,7 @@ MANIPULATIONS = {
     "attempt's words": ("UPDATE attempts SET detail = cast(x'00' || detail AS blob)", "attempts.detail is not as it"),
     "case's flags as a number": ("UPDATE cases SET flags = x'00' WHERE id = FIRST", "as it was written"),
     "case's ladder as text": (
-        "INSERT INTO watches SELECT platform_id, id, 'x', NULL FROM cases WHERE id = FIRST",
+        "INSERT INTO watches SELECT stream, platform_id, id, 'x', NULL FROM cases WHERE id = FIRST",
         "its line in watches",
     ),
     "case's unknown state": ("UPDATE cases SET state = 'gone' WHERE id = FIRST", "as it was written"),
@@ -164,14 +164,15 @@ MANIPULATIONS = {
     "message's row taken away": ("DELETE FROM inbox WHERE case_id = FIRST", "its rows in inbox are not those"),
     "message added": (
         (
-            "INSERT INTO outbox SELECT platform_id, id, 'made-up', 'report', 'regulator', x'', 1, 1, 'queued', '', 0"
+            "INSERT INTO outbox"
+            " SELECT stream, 'made-up', platform_id, id, 'report', 'regulator', x'', 1, 1, 'queued', '', 0"
             " FROM cases WHERE id = FIRST"
         ),
         "its rows in outbox are not those",
     ),
     "line added": (
         (
-            "INSERT INTO leases SELECT platform_id, id, 'made-up', 'regulator', 1, 1, 0, 0, NULL, 1, NULL"
+            "INSERT INTO leases SELECT stream, 'made-up', platform_id, id, 'regulator', 1, 1, 0, 0, NULL, 1, NULL"
             " FROM cases WHERE id = FIRST"
         ),
         "a line of leases is of a message made-up",
@@ -209,7 +210,7 @@ def test_the_database_itself_refuses_text_for_bytes(file: Path) -> None:
         with pytest.raises(DRIVER.module.IntegrityError, match="bytes"):
             raw.execute(
                 "INSERT INTO outbox"
-                " SELECT platform_id, id, 'm', 'page', 'notifier', hex(id), 1, 1, 'queued', '', 0 FROM cases"
+                " SELECT stream, 'm', platform_id, id, 'page', 'notifier', hex(id), 1, 1, 'queued', '', 0 FROM cases"
             )
 
 

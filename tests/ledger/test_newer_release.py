@@ -50,7 +50,7 @@ def test_a_stream_of_a_newer_release_is_left_alone_and_holds_up_no_other(tmp_pat
         case_id = host.case(first.notice_id).id
         was = written(path)
     with host_of(path) as host:
-        swept = Sweep(host.store, PLATFORM, host.policy, host.world.clock).all()
+        swept = Sweep(host.store, PLATFORM, host.policy, host.respondent, host.world.clock).all()
         assert (swept.cases, swept.lies) == (1, ())
         assert case_id in swept.broken
         said = {fault.what for fault in verify(host.store.queries(PLATFORM), PLATFORM).faults}

@@ -51,7 +51,7 @@ def _after(scenery: Scenery, statement: str, undo: str) -> list[Fault]:
 def test_a_row_of_no_case_is_named(table: str, case_id: str, scenery: Scenery) -> None:
     with closing(DRIVER.module.connect(scenery.world.path)) as raw:
         names = [row[1] for row in raw.execute(f"PRAGMA table_info({table})").fetchall()]
-    given = {"platform_id": f"'{PLATFORM}'", "case_id": f"'{case_id}'"}
+    given = {"platform_id": f"'{PLATFORM}'", "case_id": f"'{case_id}'", "stream": "999999"}
     values = ", ".join(given.get(name, "1") for name in names)
     put = f"INSERT INTO {table} VALUES ({values})"  # noqa: S608
     faults = _after(scenery, put, f"DELETE FROM {table} WHERE case_id = '{case_id}'")  # noqa: S608

@@ -34,15 +34,16 @@ def shown(office: Driver, case: str) -> dict[str, Any]:
 
 
 _OWED = (
-    "INSERT INTO outbox SELECT platform_id, case_id, message_id, '{}', 'enforcer', x'7b7d', 1, 9, 'queued', '', 0"
-    " FROM attempts WHERE message_id IN (SELECT message_id FROM attempts WHERE case_id <> '' LIMIT 1)"
+    "INSERT INTO outbox SELECT n, message_id, platform_id, case_id, '{}', 'enforcer', x'7b7d', 1, 9, 'queued', '', 0"
+    " FROM attempts JOIN streams ON name = 'case/' || case_id"
+    " WHERE message_id IN (SELECT message_id FROM attempts WHERE case_id <> '' LIMIT 1)"
 )
 ROWS = {
     "that it has to leave": _OWED.format("enforce"),
     "what it is": _OWED.format("report"),
     "how often it was tried": (
-        "INSERT INTO leases SELECT platform_id, case_id, message_id, 'enforcer', 1, 0, 9, 9, 1, 9, 1"
-        " FROM attempts WHERE case_id <> '' LIMIT 1"
+        "INSERT INTO leases SELECT n, message_id, platform_id, case_id, 'enforcer', 1, 0, 9, 9, 1, 9, 1"
+        " FROM attempts JOIN streams ON name = 'case/' || case_id WHERE case_id <> '' LIMIT 1"
     ),
 }
 

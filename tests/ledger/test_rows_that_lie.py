@@ -112,6 +112,29 @@ def test_a_row_that_lies_is_named_mended_and_paged(tmp_path: Path, field: str) -
     host.check_chains()
 
 
+MOVED = {
+    "to a number of none": "stream = 999",
+    "to another id": "id = 'another'",
+    "to another platform": "platform_id = 'another'",
+}
+
+
+@pytest.mark.parametrize("where", MOVED)
+def test_a_row_that_was_moved_is_named_brought_back_and_paged(tmp_path: Path, where: str) -> None:
+    host = opened(tmp_path)
+    host.push(a_notice(seed=1), "m-1")
+    host.push(a_notice(seed=2), "m-2")
+    case = host.case(a_notice(seed=1).notice_id)
+    edit(host, f"UPDATE cases SET {MOVED[where]} WHERE id = '{case.id}'")
+    named = [(one.case_id, one.what) for one in verify(host.store.queries(PLATFORM), PLATFORM).faults]
+    assert any(of == case.id and "the case is gone" in what for of, what in named), named
+    assert sweep(host).mended == (case.id,)
+    assert "row_mended" in pages(host)
+    assert (sweep(host).mended, faults(host)) == ((), [])
+    mended = host.case(a_notice(seed=1).notice_id)
+    assert mended.but(watch_at=case.watch_at) == case
+
+
 LINES = {
     "is late": "UPDATE watches SET watch_at = watch_at + 864000",
     "stopped": "UPDATE watches SET running_watch_at = 1",
@@ -150,7 +173,7 @@ def test_whatever_its_line_says_a_case_is_decided_and_an_ended_one_has_none(tmp_
     office.decide(case, by=FIRST)
     office.deliver()
     assert office.case(case)["state"] == "closed"
-    lie(office, f"INSERT INTO watches VALUES ('{PLATFORM}', '{case}', 1, NULL)")
+    lie(office, f"INSERT INTO watches SELECT stream, platform_id, id, 1, NULL FROM cases WHERE id = '{case}'")
     assert [what for what in office.faults() if "its line in watches" in what]
     office.watch()
     assert office.desk.sweep().lies == ((case, ("watches",)),)
@@ -263,9 +286,9 @@ def test_a_message_that_nothing_owes_never_leaves(tmp_path: Path) -> None:
     sent = list(world_sends(host))
     case = host.case(a_notice().notice_id)
     (told,) = [one.id for one in host.records(case.id).messages if one.kind == "acknowledgement"]
-    key = f"'{PLATFORM}', '{case.id}', '{told}'"
-    edit(host, f"INSERT INTO outbox VALUES ({key}, 'acknowledgement', 'regulator', x'', 1, 9, 'queued', '', 0)")
-    edit(host, f"INSERT INTO leases VALUES ({key}, 'regulator', 9, 0, 1, 0, NULL, 1, NULL)")
+    of, key = f"FROM cases WHERE id = '{case.id}'", f"stream, '{told}', platform_id, id"
+    edit(host, f"INSERT INTO outbox SELECT {key}, 'acknowledgement', 'regulator', x'', 1, 9, 'queued', '', 0 {of}")
+    edit(host, f"INSERT INTO leases SELECT {key}, 'regulator', 9, 0, 1, 0, NULL, 1, NULL {of}")
     host.drain()
     assert world_sends(host) == sent
 
@@ -369,13 +392,14 @@ def appeal_of_its_own(host: Host, name: str, seed: int) -> Appeal:
     return appealed(host, removed(host, name=name, seed=seed), reference=f"A-{seed}")
 
 
+TO_ANOTHER = "stream = (SELECT stream FROM cases WHERE id = '{other}')"
 APPEALS_LIE = {
     "decided": "UPDATE appeals SET state = 'upheld' WHERE appeal_id = '{}'",
     "due later": "UPDATE appeals SET due_at = due_at + 864000 WHERE appeal_id = '{}'",
     "received later": "UPDATE appeals SET received_at = 0 WHERE appeal_id = '{}'",
-    "of another case": "UPDATE appeals SET case_id = '{other}' WHERE appeal_id = '{}'",
+    "of another case": f"UPDATE appeals SET case_id = '{{other}}', {TO_ANOTHER} WHERE appeal_id = '{{}}'",
     "gone": "DELETE FROM appeals WHERE appeal_id = '{}'",
-    "another one": "INSERT INTO appeals SELECT platform_id, 'made-up', case_id, state, received_at, due_at "
+    "another one": "INSERT INTO appeals SELECT platform_id, 'made-up', stream, case_id, state, received_at, due_at "
     "FROM appeals WHERE appeal_id = '{}'",
 }
 
@@ -437,8 +461,8 @@ def test_figures_of_a_case_that_has_not_ended_are_taken_out(host: Host) -> None:
     running = host.case(a_notice(seed=9).notice_id).id
     edit(
         host,
-        f"INSERT INTO tallies SELECT platform_id, '{running}', received_at, issued_at, due_at, decided_at, receipt_at, "
-        "facts FROM tallies",
+        "INSERT INTO tallies SELECT n, platform_id, substr(name, 6), received_at, issued_at, due_at, decided_at, "
+        f"receipt_at, facts FROM tallies, streams WHERE name = 'case/{running}'",
     )
     assert [(one.case_id, one.what) for one in faults(host)] == [
         (running, "its rows in tallies are not those of its chain")
@@ -555,9 +579,9 @@ def objects_of(host: Host) -> list[str]:
 COPIES_LIE = {
     "kept longer": "UPDATE preserved SET until = until + 864000 WHERE case_id = '{}'",
     "of another item": "UPDATE preserved SET item = 7 WHERE case_id = '{}'",
-    "of another case": "UPDATE preserved SET case_id = '{other}', item = 2 WHERE case_id = '{}'",
+    "of another case": f"UPDATE preserved SET case_id = '{{other}}', {TO_ANOTHER}, item = 2 WHERE case_id = '{{}}'",
     "gone": "DELETE FROM preserved WHERE case_id = '{}'",
-    "another one": "INSERT INTO preserved SELECT platform_id, case_id, object, 9, until FROM preserved "
+    "another one": "INSERT INTO preserved SELECT stream, object, 9, platform_id, case_id, until FROM preserved "
     "WHERE case_id = '{}'",
 }
 
@@ -635,13 +659,13 @@ def test_another_key_of_the_objects_is_named(host: Host) -> None:
 
 def test_the_comparison_after_each_commit_sees_an_object_that_says_otherwise(host: Host) -> None:
     case = removed(host)
-    chain = host.records(case).stream.case
-    streams = host.store.submit(PLATFORM, lambda tx: ((), tx.streams(names_of(chain)))).result()
+    chain = host.records(case).stream
+    streams = host.store.submit(PLATFORM, lambda tx: ((), tx.streams(names_of(chain.case)))).result()
     objects = {name: object_in(stream) for name, stream in streams.items()}
     with closing(choose_driver().module.connect(host.world.path)) as raw:
         stored = raw.execute("SELECT * FROM preserved WHERE case_id = ?", (case,)).fetchall()
-    assert (len(stored), list(of_objects(stored, case, chain, objects))) == (1, []), "the control: untouched"
-    assert list(of_objects([], case, chain, objects)), "a row is gone"
+    assert (len(stored), list(of_objects(stored, chain, objects))) == (1, []), "the control: untouched"
+    assert list(of_objects([], chain, objects)), "a row is gone"
     for held in objects.values():
         held.holds.clear()
-    assert list(of_objects([], case, chain, objects)), "nothing holds the measure that is in force"
+    assert list(of_objects([], chain, objects)), "nothing holds the measure that is in force"

@@ -102,8 +102,8 @@ def forge(office: Driver, notice: str, key: LedgerKey | None) -> str:
 
 
 def put_row(office: Driver, message: str, notice: str) -> None:
-    values = office.platform_id, "f" * 32, "f" * 32, message, notice
-    attack(office, "INSERT INTO inbox VALUES (?, ?, ?, '', ?, 1, ?, 1)", *values)
+    values = "f" * 32, "f" * 32, office.platform_id, message, notice
+    attack(office, "INSERT INTO inbox VALUES (999, ?, ?, ?, '', ?, 1, ?, 1)", *values)
 
 
 # ------------------------------------------------------------------------------------------------ what is made up
@@ -266,7 +266,7 @@ def test_a_row_with_a_text_that_is_none_is_told_and_holds_nothing_up(tmp_path: P
 def test_a_row_of_no_stream_by_no_text_is_told(tmp_path: Path, value: bytes) -> None:
     office = office_in(tmp_path)
     waits_in(office)
-    attack(office, "INSERT INTO inbox VALUES (?, 'k', 'b', '', ?, 1, '', NULL)", office.platform_id, value)
+    attack(office, "INSERT INTO inbox VALUES (999, 'k', 'b', ?, '', ?, 1, '', NULL)", office.platform_id, value)
     assert any("inbox" in fault for fault in office.faults())
 
 

@@ -111,7 +111,7 @@ def test_rows_that_were_edited_or_deleted_are_made_anew_and_broken_chains_are_na
     office.entered(1), office.entered(2), office.entered(3)
     with closing(sqlite3.connect(office.store)) as raw:
         unguard(raw)
-        gone, edited, broken = (row[0] for row in raw.execute("SELECT id FROM cases ORDER BY id"))
+        gone, edited, broken = (row[0] for row in raw.execute("SELECT id FROM cases ORDER BY stream"))
         raw.execute("DELETE FROM cases WHERE id = ?", (gone,))
         raw.execute("UPDATE cases SET category = 'fraud', revision = 9 WHERE id = ?", (edited,))
         raw.execute("UPDATE events SET at = at + 1 WHERE seq = 1 AND instr(content, ?)", (broken,))

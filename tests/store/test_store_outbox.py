@@ -31,7 +31,7 @@ def message(name: str, **more: Any) -> OutboxMessage:
 def put(store: SqliteStore, *messages: OutboxMessage) -> None:
     """Put rows and lines where no stream owes anything: here only their order and their indexes are asked for."""
     for one in messages:
-        for table, row in (("outbox", planted_row(one)), ("leases", lease_row(one))):
+        for table, row in (("outbox", planted_row(0, one)), ("leases", lease_row(0, one))):
             if not one.is_settled:
                 raw(store, f"INSERT INTO {table} VALUES ({', '.join('?' * len(row))})", *row)  # noqa: S608
 
@@ -43,7 +43,7 @@ def alert(about: str) -> Happened:
 def due(store: SqliteStore, endpoint: str = "notifier", now: int = T0, limit: int = 8) -> list[str]:
     statement = store.statements.due_messages
     given = {"k_platform_id": PLATFORM, "k_endpoint": endpoint, "now": now, "n": limit}
-    return [row[2] for row in raw(store, statement.sql, *statement.bind(given))]
+    return [row[1] for row in raw(store, statement.sql, *statement.bind(given))]
 
 
 def next_deadline(store: SqliteStore, now: int, endpoint: str = "notifier") -> int | None:

@@ -108,7 +108,7 @@ def test_what_is_asked_for_by_its_category_or_its_authority_is_found_by_it(store
 
     def by_it(steps: list[str]) -> list[bool]:
         # The line of each that is found is read by its key.
-        lines = "SEARCH watches USING PRIMARY KEY (platform_id=? AND case_id=?)"
+        lines = "SEARCH watches USING INTEGER PRIMARY KEY (rowid=?)"
         return [f"(platform_id=? AND {column}=?" in step for step in steps if not step.startswith(lines)]
 
     steps = asked_of()

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import (
     BindParameter,
+    ColumnElement,
     CompoundSelect,
     Connection,
     Integer,
@@ -289,10 +290,18 @@ def orphans(connection: Connection, platform_id: str) -> list[tuple[str, str]]:
 def _orphans() -> CompoundSelect[Any]:
     loose: tuple[Table, ...] = (inbox.inbox, t.outbox, t.leases, t.attempts)
     platform: BindParameter[str] = bindparam("platform")
+    c, s = t.cases.c, streams.c
+
+    def of_case(table: Table) -> ColumnElement[bool]:
+        if "stream" in table.c:
+            return and_(c.stream == table.c.stream, c.id == table.c.case_id)
+        named = literal(stream_of("")) + table.c.case_id
+        return c.stream == select(s.n).where(s.platform == platform, s.name == named).scalar_subquery()
+
     lying = [
         select(table.c.case_id.label("case_id"), literal(table.name).label("place")).where(
             table.c.platform_id == platform,
-            ~exists().where(t.cases.c.platform_id == platform, t.cases.c.id == table.c.case_id),
+            ~exists().where(c.platform_id == platform, of_case(table)),
             *((table.c.case_id != "",) if table in loose else ()),
         )
         for table in (t.watches, *dict(CASE_TABLES).values(), *DERIVED)
@@ -317,7 +326,7 @@ def _faults_of_alert(
 ) -> Iterator[str]:
     if stream.fault is not None:
         return  # its chain says what is wrong
-    if [*map(tuple, stored)] != derived.messages_of(stream.case):
+    if [*map(tuple, stored)] != derived.messages_of(stream):
         yield f"the row of {stream.name} in outbox is not that of its stream"
     messages = as_all_owed(stream.case, stream.case.messages.values())
-    yield from of_what_leaves("", stream.case, rows.by_lines(lines, messages), tried)
+    yield from of_what_leaves("", stream.case, rows.by_lines(stream, lines, messages), tried)

@@ -28,8 +28,7 @@ from sqlalchemy import (
 
 from kz_compliance_sdk.adapters.sql.ledger import Ledger, streams
 from kz_compliance_sdk.adapters.sql.rows import AT_MOST, ONLY_ONE, came_row
-from kz_compliance_sdk.adapters.sql.tables import Time, in_list, new_table, of_platform
-from kz_compliance_sdk.domain import fold
+from kz_compliance_sdk.adapters.sql.tables import Time, in_list, new_table, of_platform, of_stream
 from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.received import lodging_in
 from kz_compliance_sdk.domain.values import MESSAGES, stream_of
@@ -41,19 +40,20 @@ if TYPE_CHECKING:
 
 _Row = tuple[Any, ...]
 _LAST = f"{MESSAGES}~"
-_KEY = ("platform_id", "key", "body", "case_id")
+_KEY = ("stream", "key", "body")
 
 inbox = new_table(
     "inbox",
     "rows",
     "By what a message is found that came: made of the stream that tells of it.",
-    of_platform(),
+    of_stream(),
     Column("key", String(32), primary_key=True, comment="of sender and message id: a keyed digest"),
     Column("body", String(32), primary_key=True, comment="of its bytes: a keyed digest"),
+    of_platform(in_key=False),
     Column(
         "case_id",
         String(36),
-        primary_key=True,
+        nullable=False,
         comment="whose chain tells of it; empty where it has a stream of its own",
     ),
     Column("message", String(32), nullable=False, comment="that stream, without message/; empty otherwise"),
@@ -62,7 +62,7 @@ inbox = new_table(
     Column("lodged_at", Time, comment="since when it belongs to no case; none once it does"),
 )
 LODGED, _waits = text("message <> ''"), text("notice_id <> ''")
-Index("inbox_case", inbox.c.platform_id, inbox.c.case_id)
+Index("inbox_key", inbox.c.platform_id, inbox.c.key)
 Index("inbox_message", inbox.c.platform_id, inbox.c.message, sqlite_where=LODGED, postgresql_where=LODGED)
 Index("inbox_waits", inbox.c.platform_id, inbox.c.notice_id, sqlite_where=_waits, postgresql_where=_waits)
 
@@ -96,13 +96,13 @@ class InboxStatements:
         own = select(streams.c.name).where(streams.c.platform == bindparam("k_platform_id"), *among)
         self.streams = compiled(own.order_by(streams.c.name).limit(AT_MOST))
         self.clear = compiled(delete(inbox).where(mine, LODGED, c.message == bindparam("k_message")))
-        self.put = upsert(inbox, _KEY, "message", "seq", "notice_id", "lodged_at")
+        said = (column.name for column in inbox.columns if column.name not in _KEY)
+        self.put = upsert(inbox, _KEY, *said)
 
 
-def rows_of(chain: fold.Case, _objects: object) -> list[_Row]:
+def rows_of(stream: Stream, _objects: object) -> list[_Row]:
     """The rows of a case: of a message that it took twice, the later event."""
-    case_id = chain.stream.removeprefix(stream_of(""))
-    return [came_row(chain.platform, case_id, *key, seq) for key, seq in chain.took.items()]
+    return [came_row(stream, *key, seq) for key, seq in stream.case.took.items()]
 
 
 def lodged_rows(stream: Stream) -> list[_Row]:
@@ -113,18 +113,18 @@ def lodged_rows(stream: Stream) -> list[_Row]:
     held = lodging_in(stream)
     waits, since = (held.said.notice or "", held.at) if held.is_open else ("", None)
     how, name = held.said.came, stream.name.removeprefix(MESSAGES)
-    return [(stream.platform, how.key, how.body, "", name, 1, waits, since)]
+    return [(stream.number, how.key, how.body, stream.platform, "", name, 1, waits, since)]
 
 
 def stream_in(row: Any) -> str:
     """The stream that tells of a row's message."""
-    _, _, _, case_id, message, *_ = row
+    _, _, _, _, case_id, message, *_ = row
     return stream_of(case_id) if case_id else f"{MESSAGES}{message}"
 
 
 def tells(stream: Stream, row: Any) -> bool:
     """Whether a stream tells of the message of a row where the row says so."""
-    _, key, body, _, _, seq, *_ = row
+    _, key, body, _, _, _, seq, *_ = row
     return stream.fault is None and stream.case.took.get((key, body)) == seq
 
 
@@ -142,7 +142,7 @@ def found(
     stored: dict[str, list[_Row]] = {}
     for row in read(statements.rows, after=after.removeprefix(MESSAGES), **of_platform):
         told = tuple(one.decode("utf-8", "replace") if isinstance(one, bytes) else one for one in row)
-        stored.setdefault(f"{MESSAGES}{told[4]}", []).append(told)
+        stored.setdefault(f"{MESSAGES}{told[5]}", []).append(told)
     names = read(statements.streams, after=max(after, MESSAGES), until=_LAST, **of_platform)
     # A text that is none comes again as what stands for it.
     behind = {name: rows for name, rows in stored.items() if name > after}

@@ -35,7 +35,7 @@ from sqlalchemy import (
 from kz_compliance_sdk.adapters.sql.keys import DataKey, PartKeys
 from kz_compliance_sdk.adapters.sql.rows import ONLY_ONE
 from kz_compliance_sdk.adapters.sql.sqlite import OVERWRITE_ALL, OVERWRITE_IN_PLACE
-from kz_compliance_sdk.adapters.sql.tables import metadata, new_table
+from kz_compliance_sdk.adapters.sql.tables import Number, metadata, new_table, of_stream
 from kz_compliance_sdk.domain.actor import SYSTEM
 from kz_compliance_sdk.domain.events import READERS
 from kz_compliance_sdk.domain.events.base import AS_READ, Event, Happened
@@ -72,12 +72,10 @@ _CLASSES: Final[tuple[PartClass, PartClass]] = ("erasable", "kept")
 _ALL: Final = -(2**63)
 """From here on is every event, whatever number somebody gave to one."""
 
-_Number = BigInteger().with_variant(Integer, "sqlite")
-
 streams = Table(
     "streams",
     metadata,
-    Column("n", _Number, primary_key=True, autoincrement=False, comment="the number"),
+    Column("n", Number, primary_key=True, autoincrement=False, comment="the number"),
     Column("platform", String(64), nullable=False, comment="whose"),
     Column("name", String(200), nullable=False, comment="such as case/ and a reference"),
     comment="The name of each stream; all else is keyed by its number, which is hashed nowhere.",
@@ -86,15 +84,11 @@ streams = Table(
 Index("streams_name", streams.c.platform, streams.c.name, unique=True)
 
 
-def _stream() -> Column[int]:
-    return Column("stream", _Number, primary_key=True, comment="its number")
-
-
 events = new_table(
     "events",
     "ledger",
     "What happened, each event a link of the chain of its stream. Inserted into and nothing else.",
-    _stream(),
+    of_stream(),
     Column("seq", Integer, primary_key=True, comment="counts from 1"),
     Column("at", BigInteger, nullable=False, comment="when"),
     Column("kind", String(40), nullable=False, comment="what happened"),
@@ -109,7 +103,7 @@ parts = new_table(
     "parts",
     "ledger",
     "Words and bodies beside an event.",
-    _stream(),
+    of_stream(),
     Column("seq", Integer, primary_key=True, comment="of which event"),
     Column("name", String(200), primary_key=True, comment="as the event calls it"),
     Column("class", String(8), nullable=False, comment="erasable or kept"),
@@ -120,7 +114,7 @@ keys = new_table(
     "keys",
     "ledger",
     "The key of what lies encrypted in a stream.",
-    _stream(),
+    of_stream(),
     Column("class", String(8), primary_key=True, comment="of which parts: erasable or kept"),
     Column("wrapped", LargeBinary, nullable=False, comment="by the master key"),
     Column(
@@ -137,7 +131,7 @@ log = new_table(
     "The order of everything on a platform, without gaps.",
     Column("platform", String(64), primary_key=True, comment="whose"),
     Column("n", BigInteger, primary_key=True, comment="the line, from 1"),
-    Column("stream", _Number, nullable=False, comment="whose event"),
+    Column("stream", Number, nullable=False, comment="whose event"),
     Column("seq", Integer, nullable=False, comment="which event of it"),
     Column("hash", LargeBinary, nullable=False, comment="that of the event"),
     blobs=("hash",),

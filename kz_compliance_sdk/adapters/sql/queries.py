@@ -30,7 +30,7 @@ from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql.checkpoint_reads import CheckpointReads
 from kz_compliance_sdk.adapters.sql.derived import tallies
 from kz_compliance_sdk.adapters.sql.keys import PrivateRows
-from kz_compliance_sdk.adapters.sql.ledger import Ledger, keys, streams
+from kz_compliance_sdk.adapters.sql.ledger import Ledger, keys
 from kz_compliance_sdk.adapters.sql.rows import check_limit, read_cursor, write_cursor
 from kz_compliance_sdk.adapters.sql.statements import CASES, sqlite_statements
 from kz_compliance_sdk.adapters.sql.view import Reads, ask
@@ -62,7 +62,7 @@ from kz_compliance_sdk.ports.store import Running
 # Reads for the public figures: in short steps, so that no reader holds the file back, and in little memory.
 
 
-_STEP = 5_000
+_STEP, _BEFORE = 5_000, -1 << 62
 _AT_ONCE = 64
 """So many chains are held at once."""
 
@@ -76,26 +76,26 @@ class FigureReads(Reads):
 
     def _tallies(self, start: int, end: int) -> Iterator[Tally]:
         c = tallies.c
-        last: tuple[int, str] = (start, "")
+        last = start, _BEFORE
         while True:
-            after = tuple_(c.received_at, c.case_id) > last
+            after = tuple_(c.received_at, c.stream) > last
             of_period = (c.platform_id == self._platform, c.received_at >= last[0], c.received_at < end, after)
-            found = self._all(select(tallies).where(*of_period).order_by(c.received_at, c.case_id).limit(_STEP))
-            for row in found:
+            found = self._all(select(tallies).where(*of_period).order_by(c.received_at, c.stream).limit(_STEP))
+            for _, *row in found:
                 yield Tally(*row)
             if len(found) < _STEP:
                 return
-            last = found[-1][2], found[-1][1]
+            last = found[-1][3], found[-1][0]
 
     def _running_from(self, start: int, end: int) -> Iterator[Running]:
         c = t.cases.c
-        wanted = (c.id, c.urgent_at, c.received_at, c.due_at, c.revision, tallies.c.case_id)
+        wanted = (c.stream, c.urgent_at, c.id, c.received_at, c.due_at, c.revision, tallies.c.case_id)
         for where in ("state = 'queued'", "closed_at IS NULL AND state <> 'queued'"):
-            last: tuple[int, str] = (-1 << 62, "")
+            last = _BEFORE, _BEFORE
             while True:
-                free = (c.platform_id == self._platform, text(where), tuple_(c.urgent_at, c.id) > last)
-                found = self._all(self._with_tally(wanted).where(*free).order_by(c.urgent_at, c.id).limit(_STEP))
-                for case_id, _, received_at, due_at, revision, tallied in found:
+                free = (c.platform_id == self._platform, text(where), tuple_(c.urgent_at, c.stream) > last)
+                found = self._all(self._with_tally(wanted).where(*free).order_by(c.urgent_at, c.stream).limit(_STEP))
+                for _, _, case_id, received_at, due_at, revision, tallied in found:
                     if tallied is None and start <= received_at < end:
                         yield Running(case_id, due_at, bool(revision))
                 if len(found) < _STEP:
@@ -103,7 +103,7 @@ class FigureReads(Reads):
                 last = found[-1][1], found[-1][0]
 
     def _with_tally(self, columns: tuple[Any, ...]) -> Select[Any]:
-        same = and_(tallies.c.platform_id == t.cases.c.platform_id, tallies.c.case_id == t.cases.c.id)
+        same = tallies.c.stream == t.cases.c.stream
         return select(*columns).select_from(t.cases.outerjoin(tallies, same))
 
     def streams_telling(self, kinds: Collection[str], start: int, end: int) -> Iterator[Stream]:
@@ -176,7 +176,7 @@ class SqlQueries(FigureReads, CheckpointReads):
             found = self._readable(connection, "outbox", stream.reference, rows.message_from, [])
             return {one.id: one for one in found}
         messages = as_all_owed(stream.case, stream.case.messages.values())
-        return rows.by_lines(self._rows(connection, "leases", stream.reference), messages)
+        return rows.by_lines(stream, self._rows(connection, "leases", stream.reference), messages)
 
     def _readable(
         self, connection: Connection, table: str, case_id: str, read: Callable[[Any], T], unreadable: list[str]
@@ -225,20 +225,20 @@ class SqlQueries(FigureReads, CheckpointReads):
             filters += [c.due_at < overdue_at, c.urgent_at < overdue_at]
         if body_sha256 is not None:
             filters.append(self._tells_of(body_sha256))
-        after = read_cursor(cursor) if cursor is not None else None
+        after = read_cursor(cursor, int) if cursor is not None else None
         if notice_id is not None:
             wanted = [] if state is None else [c.state == state]
-            found = self._all(CASES.where(*filters, *wanted).order_by(c.urgent_at, c.id))
+            found = self._all(CASES.where(*filters, *wanted).order_by(c.urgent_at, c.stream))
             return Page(self._shown(found), None)
         if state in _ENDED:
             filters += [text("closed_at IS NOT NULL"), c.state == state]
             if after is not None:
-                filters.append(tuple_(c.closed_at, c.id) < after)
+                filters.append(tuple_(c.closed_at, c.stream) < after)
             statement = CASES.where(*filters)
-            found = self._all(statement.order_by(c.closed_at.desc(), c.id.desc()).limit(limit + 1))
+            found = self._all(statement.order_by(c.closed_at.desc(), c.stream.desc()).limit(limit + 1))
             return self._page(found, limit, lambda case: case.closed_at or 0)
         if after is not None:
-            filters.append(tuple_(c.urgent_at, c.id) > after)
+            filters.append(tuple_(c.urgent_at, c.stream) > after)
         found = []
         if state in (None, "queued"):
             found += self._running([*filters, text("state = 'queued'")], limit)
@@ -246,7 +246,7 @@ class SqlQueries(FigureReads, CheckpointReads):
             wanted = [] if state is None else [c.state == state]
             in_hand = text(_IN_HAND)
             found += self._running([*filters, in_hand, *wanted], limit)
-        found.sort(key=lambda row: (row[10], row[1]))
+        found.sort(key=lambda row: (row[11], row[0]))
         return self._page(found, limit, lambda case: case.urgent_at)
 
     def _tells_of(self, body_sha256: str) -> ColumnElement[bool]:
@@ -254,39 +254,39 @@ class SqlQueries(FigureReads, CheckpointReads):
         with self._moment() as (connection, ledger):
             body = self._private(connection, ledger).keyed(self._platform, body_sha256)
         c, i = t.cases.c, inbox.inbox.c
-        return exists().where(i.platform_id == c.platform_id, i.case_id == c.id, i.body == body)
+        return exists().where(i.stream == c.stream, i.platform_id == c.platform_id, i.body == body)
 
     def _page(self, found: list[Any], limit: int, ordered_by: Callable[[Case], int]) -> Page:
         cases = self._shown(found[:limit])
         more = len(found) > limit
-        return Page(cases, write_cursor(ordered_by(cases[-1]), cases[-1].id) if more else None)
+        return Page(cases, write_cursor(ordered_by(cases[-1]), found[limit - 1][0]) if more else None)
 
     def _shown(self, found: Sequence[Any]) -> tuple[Case, ...]:
         """The cases of these rows, each as its chain has it. One that cannot be read is there as well, and marked."""
         with self._moment() as (_, ledger):
-            streams = ledger.streams(self._platform, [stream_of(row[1]) for row in found])
-            return tuple(_shown(row, streams[stream_of(row[1])], ledger.words) for row in found)
+            streams = ledger.streams(self._platform, [stream_of(row[2]) for row in found])
+            return tuple(_shown(row, streams[stream_of(row[2])], ledger.words) for row in found)
 
     def _running(self, filters: list[Any], limit: int) -> list[Any]:
         statement = CASES.where(*filters)
-        return self._all(statement.order_by(t.cases.c.urgent_at, t.cases.c.id).limit(limit + 1))
+        return self._all(statement.order_by(t.cases.c.urgent_at, t.cases.c.stream).limit(limit + 1))
 
     def case_ids(self, *, ended_by: int | None = None) -> Iterator[str]:
         """Read in short steps, so that no reader holds the file back."""
         c = t.cases.c
         wanted: tuple[Any, ...] = (c.platform_id == self._platform,)
-        order: tuple[Any, ...] = (c.id,)
+        order: tuple[Any, ...] = (c.stream,)
         if ended_by is not None:
             wanted += (text("closed_at IS NOT NULL"), c.closed_at <= ended_by, _holds_something())
-            order = (c.closed_at, c.id)
+            order = (c.closed_at, c.stream)
         following: tuple[Any, ...] = ()
         while True:
-            found = self._all(select(*order).where(*wanted, *following).order_by(*order).limit(_IDS_AT_ONCE))
-            for *_, case_id in found:
+            found = self._all(select(c.id, *order).where(*wanted, *following).order_by(*order).limit(_IDS_AT_ONCE))
+            for case_id, *_ in found:
                 yield case_id
             if len(found) < _IDS_AT_ONCE:
                 return
-            following = (tuple_(*order) > tuple(found[-1]),)
+            following = (tuple_(*order) > tuple(found[-1][1:]),)
 
     def records(self, case_id: str) -> Records:
         with self._reading() as connection:
@@ -313,7 +313,7 @@ class SqlQueries(FigureReads, CheckpointReads):
                 objects = self._objects(ledger, stream).values()
                 held = frozenset(number for one in objects for owner, number in one.holds if owner == case_id)
                 stored = {table.name: self._rows(connection, table.name, case_id) for table in derived.DERIVED}
-                lying = derived.lies_of(stored, stream.case, objects)
+                lying = derived.lies_of(stored, stream, objects)
                 lies += (f"its rows in {name} are not those of its chain" for name in lying)
             except StoreDamaged as error:
                 damage += [] if stream.fault is error else [str(error)]
@@ -371,7 +371,7 @@ class SqlQueries(FigureReads, CheckpointReads):
         a = derived.appeals.c
         wanted = select(derived.appeals).where(a.platform_id == self._platform, a.state == state)
         if cursor is not None:
-            wanted = wanted.where(tuple_(a.due_at, a.appeal_id) > read_cursor(cursor))
+            wanted = wanted.where(tuple_(a.due_at, a.appeal_id) > read_cursor(cursor, str))
         found = self._all(wanted.order_by(a.due_at, a.appeal_id).limit(limit + 1))
         page = found[:limit]
         with self._reading() as connection:
@@ -455,7 +455,7 @@ class SqlQueries(FigureReads, CheckpointReads):
         waits = and_(c.state == "in_approval", c.flags.like("%withheld%"))
         withheld = sql_case((waits, 1), else_=0).label("withheld")
         some = select(c.state, withheld).where(c.platform_id == self._platform, text(_IN_HAND))
-        of = some.order_by(c.urgent_at, c.id).limit(MOST_COUNTED).subquery().c
+        of = some.order_by(c.urgent_at, c.stream).limit(MOST_COUNTED).subquery().c
         counts = select(of.state, func.count(), func.sum(of.withheld)).group_by(of.state)
         found = connection.execute(counts).fetchall()
         return {state: number for state, number, _ in found}, sum(number for _, _, number in found)
@@ -497,8 +497,6 @@ def _shown(row: Sequence[Any], stream: Stream, opens: Opens) -> Case:
 def _holds_something() -> ColumnElement[bool]:
     """A case was not erased, or something came to it since: what comes late brings a key with it, and is erased in its
     turn."""
-    c = t.cases.c
-    s, k = streams.c, keys.c
-    of_case = s.platform == c.platform_id, s.name == literal(stream_of("")) + c.id
-    has_key = exists().where(*of_case, k.stream == s.n, k["class"] == "erasable")
+    c, k = t.cases.c, keys.c
+    has_key = exists().where(k.stream == c.stream, k["class"] == "erasable")
     return or_(c.erased_at.is_(None), has_key)

@@ -26,7 +26,7 @@ from kz_compliance_sdk.domain.flags import UNREADABLE
 from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.ledger import Roster
 from kz_compliance_sdk.domain.messages import alert_of, lane_of
-from kz_compliance_sdk.domain.values import stream_of
+from kz_compliance_sdk.domain.values import case_in, stream_of
 from kz_compliance_sdk.errors import InvalidInput, StoreDamaged
 
 Row = Sequence[Any]
@@ -93,6 +93,7 @@ def case_row(stream: Stream) -> tuple[Any, ...]:
     """The row of a case."""
     case, lease = stream.case, stream.case.lease
     return (
+        stream.number,
         stream.platform,
         stream.reference,
         case.notice,
@@ -113,7 +114,7 @@ def case_row(stream: Stream) -> tuple[Any, ...]:
     )
 
 
-@readable(t.cases, 1)
+@readable(t.cases, 2)
 def plan_of(row: Row) -> dict[str, Any] | None:
     """The plan by the line behind the row of a case; None where that is gone or cannot be read."""
     with suppress(StoreDamaged):
@@ -121,25 +122,25 @@ def plan_of(row: Row) -> dict[str, Any] | None:
     return None
 
 
-@readable(t.watches, 1)
+@readable(t.watches, 2)
 def _planned_in(row: Row) -> dict[str, Any]:
-    return {"watch_at": row[2], "running_watch_at": row[3]}
+    return {"watch_at": row[3], "running_watch_at": row[4]}
 
 
 _CASES: Final = len(t.cases.columns)
 _NO_LINE: Final = (None,) * len(t.watches.columns)
 
 
-def watch_row(case: Case) -> tuple[Any, ...]:
-    return case.platform_id, case.id, case.watch_at, case.running_watch_at
+def watch_row(number: int, case: Case) -> tuple[Any, ...]:
+    return number, case.platform_id, case.id, case.watch_at, case.running_watch_at
 
 
 def is_planned(row: Row, case: Case) -> bool:
     """Whether the line behind the row of a case plans what its chain lets it: nothing, once it has ended."""
-    return tuple(row[_CASES:]) == (_NO_LINE if case.watch_at is None else watch_row(case))
+    return tuple(row[_CASES:]) == (_NO_LINE if case.watch_at is None else watch_row(row[0], case))
 
 
-@readable(t.cases, 1)
+@readable(t.cases, 2)
 def _case_in(row: Row) -> Row:
     return row[:_CASES]
 
@@ -151,44 +152,46 @@ def lies_of(row: Row, stream: Stream) -> tuple[str, ...]:
     return tuple(column.name for column, stored, told in said if stored != told or type(stored) is not type(told))
 
 
-@readable(t.cases, 1)
+@readable(t.cases, 2)
 def bare_case(row: Row) -> Case:
     """A case of which nothing but its row can be read, and marked so."""
     return Case(
-        platform_id=row[0],
-        id=row[1],
-        notice_id=row[2],
-        authority_id=row[3],
-        quarantine_no=row[4],
-        revision=row[5],
-        state=CaseState(row[6]),
-        category=row[7],
-        received_at=row[8],
-        due_at=row[9],
-        urgent_at=row[10],
-        closed_at=row[11],
-        lease_token=row[12],
-        lease_owner=row[13],
-        lease_expires_at=row[14],
-        erased_at=row[15],
+        platform_id=row[1],
+        id=row[2],
+        notice_id=row[3],
+        authority_id=row[4],
+        quarantine_no=row[5],
+        revision=row[6],
+        state=CaseState(row[7]),
+        category=row[8],
+        received_at=row[9],
+        due_at=row[10],
+        urgent_at=row[11],
+        closed_at=row[12],
+        lease_token=row[13],
+        lease_owner=row[14],
+        lease_expires_at=row[15],
+        erased_at=row[16],
         flags=(UNREADABLE,),
-        chain=fold.Case(row[0], stream_of(row[1])),
+        chain=fold.Case(row[1], stream_of(row[2])),
         roster=Roster(),
         **_UNTOLD,
     )
 
 
-def came_row(platform_id: str, case_id: str, key: str, body: str, seq: int) -> tuple[Any, ...]:
+def came_row(stream: Stream, key: str, body: str, seq: int) -> tuple[Any, ...]:
     """A row of inbox, of a message that the event `seq` of a case tells of."""
-    return platform_id, key, body, case_id, "", seq, "", None
+    return stream.number, key, body, stream.platform, stream.reference, "", seq, "", None
 
 
-def message_row(platform_id: str, case_id: str, owed: fold.Message) -> tuple[Any, ...]:
+def message_row(stream: Stream, owed: fold.Message) -> tuple[Any, ...]:
     """The row of what leaves. It holds no bytes but those of an alert of a case."""
+    case_id = case_in(stream.name)
     return (
-        platform_id,
-        case_id,
+        stream.number,
         owed.id,
+        stream.platform,
+        case_id,
         owed.kind,
         owed.endpoint,
         alert_of(case_id, owed) if case_id else b"",
@@ -199,31 +202,32 @@ def message_row(platform_id: str, case_id: str, owed: fold.Message) -> tuple[Any
     )
 
 
-@readable(t.outbox, 1)
+@readable(t.outbox, 3)
 def message_from(row: Row) -> OutboxMessage:
     """A message as its row alone has it."""
     return OutboxMessage(
-        platform_id=row[0],
-        case_id=row[1],
-        id=row[2],
-        kind=row[3],
-        endpoint=row[4],
-        body=row[5],
-        created_at=row[6],
-        next_attempt_at=row[6],
-        deadline_at=row[7],
-        state=row[8],
-        lane=row[9],
-        lane_seq=row[10],
+        id=row[1],
+        platform_id=row[2],
+        case_id=row[3],
+        kind=row[4],
+        endpoint=row[5],
+        body=row[6],
+        created_at=row[7],
+        next_attempt_at=row[7],
+        deadline_at=row[8],
+        state=row[9],
+        lane=row[10],
+        lane_seq=row[11],
     )
 
 
-def lease_row(message: OutboxMessage) -> tuple[Any, ...]:
+def lease_row(number: int, message: OutboxMessage) -> tuple[Any, ...]:
     leaves = message.state in ("queued", "leased")
     return (
+        number,
+        message.id,
         message.platform_id,
         message.case_id,
-        message.id,
         message.endpoint,
         message.urgent_at,
         message.next_attempt_at if leaves else None,
@@ -235,16 +239,16 @@ def lease_row(message: OutboxMessage) -> tuple[Any, ...]:
     )
 
 
-@readable(t.leases, 1)
+@readable(t.leases, 3)
 def _line_from(row: Row) -> dict[str, Any]:
-    leaves, expires_at = row[5] is not None, row[10]
+    leaves, expires_at = row[6] is not None, row[11]
     return {
-        "endpoint": row[3],
-        **({"next_attempt_at": row[5]} if leaves else {}),
-        "attempts": row[6],
-        "refusals": row[7],
-        "refused_since": row[8],
-        "lease_token": row[9],
+        "endpoint": row[4],
+        **({"next_attempt_at": row[6]} if leaves else {}),
+        "attempts": row[7],
+        "refusals": row[8],
+        "refused_since": row[9],
+        "lease_token": row[10],
         "lease_expires_at": expires_at,
         **({"state": "leased" if expires_at is not None else "queued"} if leaves else {}),
     }
@@ -255,7 +259,7 @@ def by_line(message: OutboxMessage, row: Row) -> OutboxMessage:
     said = _line_from(row)
     if "state" not in said and message.state == "queued":
         said["state"] = "parked"
-    return message.but(**said, **({} if row[4] == message.urgent_at else {"deadline_at": row[4]}))
+    return message.but(**said, **({} if row[5] == message.urgent_at else {"deadline_at": row[5]}))
 
 
 def joined(row: Row) -> OutboxMessage:
@@ -274,20 +278,23 @@ def leased_from(row: Row) -> Leased | None:
     return None
 
 
-def by_lines(lines: Iterable[Row], messages: Mapping[str, OutboxMessage]) -> dict[str, OutboxMessage]:
-    """Messages of a stream that have a line that can be read, by their ids; one of which it does not tell among
-    them."""
+def by_lines(stream: Stream, lines: Iterable[Row], messages: Mapping[str, OutboxMessage]) -> dict[str, OutboxMessage]:
+    """Messages of a stream that have a line that can be read, by their ids; one of which it does not tell among them.
+    A line that says that it is of another case is none of its own."""
     held: dict[str, OutboxMessage] = {}
+    own = stream.platform, case_in(stream.name)
     for row in lines:
-        known = messages.get(row[2])
+        if tuple(row[2:4]) != own:
+            continue
+        known = messages.get(row[1])
         with suppress(StoreDamaged):
-            held[row[2]] = of_none(row) if known is None else by_line(known, row)
+            held[row[1]] = of_none(row) if known is None else by_line(known, row)
     return held
 
 
 def of_none(row: Row) -> OutboxMessage:
     """The message of a line that nothing owes."""
-    return OutboxMessage(row[2], row[0], row[1], "page", "", b"", 0, 0)
+    return OutboxMessage(row[1], row[2], row[3], "page", "", b"", 0, 0)
 
 
 attempt_row: Final[Callable[[Attempt], tuple[Any, ...]]] = attrgetter(*(one.name for one in fields(Attempt)))
@@ -320,22 +327,22 @@ def check_limit(limit: int) -> None:
         raise InvalidInput(f"{limit} is no page size.", field="limit", remedy=f"Use 1 to {_MOST}.")
 
 
-def write_cursor(at: int, name: str) -> str:
-    """The place after the row of this time and this id."""
-    return base64.urlsafe_b64encode(json.dumps([at, name]).encode()).decode().rstrip("=")
+def write_cursor(at: int, row: int | str) -> str:
+    """The place after the row of this time and this number or id."""
+    return base64.urlsafe_b64encode(json.dumps([at, row]).encode()).decode().rstrip("=")
 
 
-def read_cursor(cursor: str) -> tuple[int, str]:
-    """The time and the id of the last row of the page before. Raises InvalidInput."""
+def read_cursor(cursor: str, kind: type[T]) -> tuple[int, T]:
+    """The time and the number or id of the last row of the page before. Raises InvalidInput."""
     try:
-        at, name = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        if not isinstance(at, int) or not isinstance(name, str):
+        at, row = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        if not isinstance(at, int) or not isinstance(row, kind):
             raise ValueError(cursor)
     except (ValueError, TypeError, binascii.Error):
         raise InvalidInput(
             "the cursor is not one of ours.", field="cursor", remedy="Use next_cursor of the page before, unchanged."
         ) from None
-    return at, name
+    return at, row
 
 
 def first_that_open(

@@ -29,7 +29,7 @@ from kz_compliance_sdk.adapters.sql.files import held, refuse_changed
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
 
 VERSION_TABLE = "kz_compliance_schema"
-HEAD = "0022"
+HEAD = "0023"
 
 # As Alembic makes it, in a metadata of its own: it is no table of ours.
 _version = Table(
@@ -44,42 +44,41 @@ _version = Table(
 _FEW = "1000000 500000"
 _STATISTICS = (
     ("appeals", "appeals", f"{_FEW} 1"),
-    ("appeals", "appeals_case", f"{_FEW} 1"),
     ("appeals", "appeals_due", f"{_FEW} 100000 2 1"),
+    ("appeals", "appeals_stream", "1000000 1"),
     ("attempts", "attempts", f"{_FEW} 3 1 1"),
-    ("cases", "cases", f"{_FEW} 1"),
-    ("cases", "cases_claimable", "10000 5000 2 1"),
-    ("cases", "cases_claimable_authority_id", "10000 5000 500 2 1"),
-    ("cases", "cases_claimable_category", "10000 5000 500 2 1"),
-    ("cases", "cases_ended", f"{_FEW} 2 1"),
-    ("cases", "cases_in_hand", "1000 500 2 1"),
-    ("cases", "cases_in_hand_authority_id", "1000 500 50 2 1"),
-    ("cases", "cases_in_hand_category", "1000 500 50 2 1"),
+    ("cases", "cases_claimable", "10000 5000 2"),
+    ("cases", "cases_claimable_authority_id", "10000 5000 500 2"),
+    ("cases", "cases_claimable_category", "10000 5000 500 2"),
+    ("cases", "cases_ended", f"{_FEW} 2"),
+    ("cases", "cases_in_hand", "1000 500 2"),
+    ("cases", "cases_in_hand_authority_id", "1000 500 50 2"),
+    ("cases", "cases_in_hand_category", "1000 500 50 2"),
     ("cases", "cases_leased", "100 50 2"),
     ("cases", "cases_notice", f"{_FEW} 1 1 1"),
     ("cases", "cases_paused", "10 5"),
     ("events", "events", "1000000 8 1"),
-    ("inbox", "inbox", f"{_FEW} 1 1 1"),
-    ("inbox", "inbox_case", f"{_FEW} 1"),
+    ("inbox", "inbox", "1000000 2 1 1"),
+    ("inbox", "inbox_key", f"{_FEW} 1"),
     ("inbox", "inbox_message", "1000 500 1"),
     ("inbox", "inbox_waits", "10 5 1"),
     ("keys", "keys", "1000000 2 1"),
-    ("leases", "leases", "1000 500 3 1"),
+    ("leases", "leases", "1000 3 1"),
+    ("leases", "leases_alerts", "10 5 1"),
     ("leases", "leases_due", "1000 500 200 2 1"),
     ("log", "log", f"{_FEW} 1"),
     ("log", "log_stream", "1000000 8 1"),
-    ("outbox", "outbox", "1000 500 3 1"),
+    ("outbox", "outbox", "1000 3 1"),
+    ("outbox", "outbox_alerts", "10 5 1"),
     ("outbox", "outbox_held", "10 5 1"),
     ("outbox", "outbox_lane", "1000 500 1 1"),
     ("parts", "parts", "1000000 6 2 1"),
-    ("preserved", "preserved", f"{_FEW} 2 1 1"),
+    ("preserved", "preserved", "1000000 2 1 1"),
     ("preserved", "preserved_until", f"{_FEW} 2"),
     ("streams", "streams_name", f"{_FEW} 1"),
-    ("tallies", "tallies", f"{_FEW} 1"),
-    ("tallies", "tallies_received", f"{_FEW} 2 1"),
+    ("tallies", "tallies_received", f"{_FEW} 2"),
     ("tiles", "tiles", "10000 5000 2000 1"),
     ("volumes", "volumes", "10000 5000 300 1"),
-    ("watches", "watches", "10000 5000 1"),
     ("watches", "watches_due", "10000 5000 2"),
 )
 

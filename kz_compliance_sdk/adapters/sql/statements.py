@@ -15,8 +15,10 @@ from typing import Any, Final, Protocol, cast
 
 import msgspec
 from sqlalchemy import (
+    ColumnElement,
     Dialect,
     Select,
+    String,
     Table,
     and_,
     bindparam,
@@ -35,7 +37,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql import ClauseElement
 
 from kz_compliance_sdk.adapters.sql import tables as t
-from kz_compliance_sdk.adapters.sql.derived import DerivedStatements, lost_cases, preserved
+from kz_compliance_sdk.adapters.sql.derived import DerivedStatements, preserved
 from kz_compliance_sdk.adapters.sql.inbox import InboxStatements
 from kz_compliance_sdk.adapters.sql.keys import PrivateRows
 from kz_compliance_sdk.adapters.sql.lane import ChangeRefused
@@ -76,7 +78,7 @@ from kz_compliance_sdk.domain.checkpoints import CHECKPOINTS, Checkpoint, checkp
 from kz_compliance_sdk.domain.events.arrivals import Opened
 from kz_compliance_sdk.domain.events.base import Happened
 from kz_compliance_sdk.domain.fold import Stream
-from kz_compliance_sdk.domain.values import stream_of
+from kz_compliance_sdk.domain.values import stream_of, stream_of_message
 from kz_compliance_sdk.errors import LeaseLost, StoreDamaged
 from kz_compliance_sdk.ports import Asks
 from kz_compliance_sdk.ports.store import Noted
@@ -128,11 +130,12 @@ class Compiled:
 # The facts of daily work as lines of tables: declared once for each, and written in one way.
 
 
-_MESSAGE = ("platform_id", "case_id", "id")
+_MESSAGE = ("stream", "id")
+_SAME = (*_MESSAGE, "platform_id", "case_id")
 _LEAVES = text("leases.next_at IS NOT NULL")
 LEAVING: Final = (
     select(t.outbox, t.leases)
-    .select_from(t.leases.join(t.outbox, and_(*(t.outbox.c[name] == t.leases.c[name] for name in _MESSAGE))))
+    .select_from(t.leases.join(t.outbox, and_(*(t.outbox.c[name] == t.leases.c[name] for name in _SAME))))
     .where(_LEAVES)
 )
 """Rows of messages that have to leave, each with the line behind it."""
@@ -142,19 +145,34 @@ LEAVING: Final = (
 class Lines:
     """The table in which facts of one kind lie, and the row that they make there, by default their fields. Where a key
     is there already its columns are set, but for those that are `kept`; those that are `added` are added up. `select`
-    gives the rows of which `fact` makes facts again, None of one that says what cannot be."""
+    gives the rows of which `fact` makes facts again, None of one that says what cannot be. Where a line lies by the
+    number of a `stream`, the row is made with that; where it is found without that too, it is `called` by its platform,
+    case and id."""
 
     table: Table
-    row: Callable[[PrivateRows, Any], tuple[Any, ...]] = lambda _, fact: astuple(fact)
+    row: Callable[[Any, Any], tuple[Any, ...]] = lambda _, fact: astuple(fact)
     fact: Callable[[Any], Operation | None] | None = None
     select: Select[Any] | None = None
     added: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
+    stream: Callable[[Any], tuple[str, str]] | None = None
+    called: Callable[[Any], tuple[str, str, str]] | None = None
 
 
 OPERATIONS: Final[Mapping[type[Operation], Lines]] = {
-    Watch: Lines(t.watches, lambda _, fact: watch_row(fact.case)),
-    Leased: Lines(t.leases, lambda _, fact: lease_row(fact.message), leased_from, LEAVING),
+    Watch: Lines(
+        t.watches,
+        lambda number, fact: watch_row(number, fact.case),
+        stream=lambda fact: (fact.case.platform_id, stream_of(fact.case.id)),
+    ),
+    Leased: Lines(
+        t.leases,
+        lambda number, fact: lease_row(number, fact.message),
+        leased_from,
+        LEAVING,
+        stream=lambda fact: (fact.message.platform_id, stream_of_message(fact.message.case_id, fact.message.id)),
+        called=lambda fact: (fact.message.platform_id, fact.message.case_id, fact.message.id),
+    ),
     # An attempt that was given up for lost may still come back with what became of it. What was said of it is sealed.
     Attempt: Lines(
         t.attempts,
@@ -187,21 +205,36 @@ class LineStatements:
         other = or_(*(table.c[name].is_distinct_from(literal_column(f"excluded.{name}")) for name in given))
         mine = and_(*(table.c[name] == bindparam(f"k_{name}") for name in keys))
         wrong = wrong_in(table)
-        self.row, self.keys = lines.row, len(keys)
+        self.keys = len(keys)
         self.fact = lines.fact or (lambda row: None if wrong(row) else cast("Callable[..., Operation]", kind)(*row))
         self.put = upsert(table, keys, *given, where=None if summed else other, **summed)
         self.gone = compiled(delete(table).where(mine))
+        if lines.called is not None:
+            # Of a sum SQLite does not ask whether it is that of an index of its own.
+            of_case = table.c.case_id + literal_column("''") == bindparam("k_case_id")
+            self._number = compiled(
+                select(table.c.stream).where(_key(table, "platform_id"), of_case, _key(table, "id"))
+            )
+        self._called = lines.called
         if "token" in table.c:
             is_held = table.c.token == bindparam("was_token")
             moved: Any = {name: bindparam(f"v_{name}") for name in rest}
             self.held_put = compiled(update(table).where(mine, is_held).values(moved))
             self.held_gone = compiled(delete(table).where(mine, is_held))
         found = select(table) if lines.select is None else lines.select
-        of_platform, *_, last = list(table.primary_key)
+        *_, last = list(table.primary_key)
         within = [column == bindparam(f"k_{column.name}") for column in table.primary_key if column is not last]
-        self._all = compiled(found.where(of_platform == bindparam(f"k_{of_platform.name}")))
+        whose = table.c["platform" if "platform" in table.c else "platform_id"]
+        self._all = compiled(found.where(whose == bindparam(f"k_{whose.name}")))
         self._behind = compiled(found.where(*within, last > bindparam("after")))
         self._one = compiled(found.where(mine))
+
+    def number(self, read: Callable[..., list[Any]], fact: Operation) -> int:
+        """Under which number the line of a fact lies of which the stream is gone; 0 where there is none."""
+        if self._called is None:
+            return 0
+        found = read(self._number, **dict(zip(self._number.names, self._called(fact), strict=True)))
+        return int(found[0][0]) if found else 0
 
     def noted(self, read: Callable[..., list[Any]], platform_id: str, *key: str, after: int | None = None) -> list[Any]:
         """All facts, that of a key, or those that follow `after` in the last column of their key. `read` runs a
@@ -236,7 +269,7 @@ _LANE_IS_FREE = or_(
         text("prior.state = 'queued' AND prior.lane <> ''"),
     ),
 )
-_WATCHED: Final = and_(t.watches.c.platform_id == t.cases.c.platform_id, t.watches.c.case_id == t.cases.c.id)
+_WATCHED: Final = t.watches.c.stream == t.cases.c.stream
 CASES: Final = select(t.cases, t.watches).select_from(t.cases.outerjoin(t.watches, _WATCHED))
 """Rows of cases, each with the line behind it."""
 
@@ -255,22 +288,29 @@ class Statements:
             return compiled(new.on_conflict_do_update(index_elements=list(keys), set_=changed, where=where))
 
         self.inserts = {table.name: compiled(insert(table)) for table in t.metadata.sorted_tables}
-        case_key = ("platform_id", "id")
-        said = (column.name for column in t.cases.columns if column.name not in case_key)
-        self.inserts["cases"] = upsert(t.cases, case_key, *said)
+        said = (column.name for column in t.cases.columns if not column.primary_key)
+        self.inserts["cases"] = upsert(t.cases, ("stream",), *said)
         said = (column.name for column in t.outbox.columns if column.name not in _MESSAGE)
         self.inserts["outbox"] = upsert(t.outbox, _MESSAGE, *said)
+        of_notice = "platform_id", "notice_id", "authority_id", "quarantine_no", "id"
+        home: dict[str, Any] = {"stream": bindparam("v_stream")}
+        self.case_home = compiled(update(t.cases).where(_key(t.cases, *of_notice)).values(home))
         self.message_settled = compiled(delete(t.outbox).where(_key(t.outbox, *_MESSAGE)))
+        self.alert_gone = compiled(delete(t.outbox).where(_key(t.outbox, "platform_id", "id"), t.of_none))
         self.operations = {kind: LineStatements(kind, compiled, upsert) for kind in OPERATIONS}
         elsewhere: dict[str, Any] = {name: bindparam(f"v_{name}") for name in ("endpoint", "urgent_at")}
         elsewhere["next_at"] = case((t.leases.c.next_at.is_not(None), bindparam("v_next_at")))
         self.lease_elsewhere = compiled(update(t.leases).where(_key(t.leases, *_MESSAGE)).values(elsewhere))
-        of_ids = t.cases.c.id.in_(in_list("k_ids"))
-        self.cases_of_ids = compiled(CASES.where(_key(t.cases, "platform_id"), of_ids))
+        s = streams.c
+        case_: ColumnElement[str] = literal_column(f"'{stream_of('')}'", String)
+        ids = func.json_each(bindparam("k_ids")).table_valued("value").c.value
+        chains = select(s.n).where(s.platform == bindparam("k_platform_id"), s.name.in_(select(case_.concat(ids))))
+        of_ids = t.cases.c.stream.in_(chains), t.cases.c.id.in_(in_list("k_ids"))
+        self.cases_of_ids = compiled(CASES.where(_key(t.cases, "platform_id"), *of_ids))
         of_notices = t.cases.c.notice_id.in_(in_list("k_notice_ids"))
         self.cases_of_notices = compiled(CASES.where(_key(t.cases, "platform_id"), of_notices))
         claimable = CASES.where(_key(t.cases, "platform_id"), text("state = 'queued'"))
-        in_order = (t.cases.c.urgent_at, t.cases.c.id)
+        in_order = (t.cases.c.urgent_at, t.cases.c.stream)
         self.claimable = compiled(claimable.order_by(*in_order).limit(AT_MOST))
         self.claimable_of = compiled(claimable.where(_key(t.cases, "category")).order_by(*in_order).limit(AT_MOST))
         expired = CASES.where(
@@ -280,31 +320,32 @@ class Statements:
         )
         expired = expired.order_by(t.cases.c.lease_expires_at).limit(AT_MOST)
         self.expired = compiled(expired)
-        later = CASES.where(_key(t.cases, "platform_id"), t.cases.c.id > bindparam("after"))
-        later = later.where(func.typeof(t.cases.c.id) == literal_column("'text'"))  # any other is the id of none
-        self.found = compiled(later.order_by(t.cases.c.id).limit(AT_MOST))
-        between = streams.c.name > bindparam("after"), streams.c.name < bindparam("until")
-        lost = lost_cases(bindparam("k_platform_id")).where(*between)
-        self.lost = compiled(lost.order_by(streams.c.name).limit(AT_MOST))
+        # In the order of their numbers, so that what is read with them lies together.
+        here = _key(t.cases, "platform_id"), t.cases.c.stream > bindparam("after")
+        self.found = compiled(CASES.where(*here).order_by(t.cases.c.stream).limit(AT_MOST))
+        # Whose they are is asked of a sum, so that they are walked by number and not by name.
+        mine = s.platform + literal_column("''") == bindparam("k_platform_id"), s.n > bindparam("after")
+        of_case = s.name > case_, s.name < literal_column(f"'{stream_of('~')}'")
+        self.chains = compiled(select(s.n, s.name).where(*mine, *of_case).order_by(s.n).limit(AT_MOST))
         watched = select(t.cases, t.watches).select_from(t.watches.join(t.cases, _WATCHED))
         w = t.watches.c
         watched = watched.where(_key(t.watches, "platform_id"), w.watch_at <= bindparam("now"))
         self.watched = compiled(watched.order_by(w.watch_at).limit(AT_MOST))
         p = preserved.c
-        over = select(p.case_id).where(p.platform_id == bindparam("k_platform_id"), p.until <= bindparam("now"))
-        copies = CASES.where(_key(t.cases, "platform_id"), t.cases.c.id.in_(over))
-        self.copies_over = compiled(copies.order_by(t.cases.c.id).limit(AT_MOST))
+        over = select(p.stream).where(p.platform_id == bindparam("k_platform_id"), p.until <= bindparam("now"))
+        copies = CASES.where(_key(t.cases, "platform_id"), t.cases.c.stream.in_(over))
+        self.copies_over = compiled(copies.order_by(t.cases.c.stream).limit(AT_MOST))
         held = text("state IN ('waiting', 'parked')")
         self.held_message = compiled(select(t.outbox).where(_key(t.outbox, "platform_id", "id"), held))
         line = t.leases.c
-        in_range = line.case_id > bindparam("k_after"), line.case_id <= bindparam("k_last")
+        in_range = line.stream > bindparam("k_after"), line.stream <= bindparam("k_last")
         self.leases_between = compiled(select(t.leases).where(_key(t.leases, "platform_id"), *in_range))
-        self.leases = compiled(select(t.leases).where(_key(t.leases, "platform_id", "case_id")))
+        self.leases = compiled(select(t.leases).where(_key(t.leases, "stream")))
         self.lease = compiled(select(t.leases).where(_key(t.leases, *_MESSAGE)))
         self.of_none = {
             table.name: compiled(
                 select(table)
-                .where(_key(table, "platform_id"), table.c.case_id == literal_column("''"))
+                .where(_key(table, "platform_id"), t.of_none)
                 .where(table.c.id > bindparam("k_after"), table.c.id <= bindparam("k_last"))
             )
             for table in (t.outbox, t.leases)
@@ -443,11 +484,11 @@ class Shared:
 
     def rows_of_notices(self, platform_id: str, notice_ids: Sequence[str]) -> list[Any]:
         """The rows of the cases of these notices."""
-        return self._read(self._of_notice, self._s.cases_of_notices, platform_id, "k_notice_ids", notice_ids, 2)
+        return self._read(self._of_notice, self._s.cases_of_notices, platform_id, "k_notice_ids", notice_ids, 3)
 
     def rows_of_cases(self, platform_id: str, case_ids: Sequence[str]) -> list[Any]:
         """The rows of these cases."""
-        return self._read(self._of_case, self._s.cases_of_ids, platform_id, "k_ids", case_ids, 1)
+        return self._read(self._of_case, self._s.cases_of_ids, platform_id, "k_ids", case_ids, 2)
 
     def _read(
         self,
@@ -481,15 +522,14 @@ class Shared:
         self._tx.ledger.anew(platform_id, asked)
         return self._tx.ledger.streams(platform_id, asked)
 
-    def load_chains(self, platform_id: str, rows: Iterable[Any]) -> list[Stream]:
-        """The chains of the cases of which these rows are, read in one statement."""
-        ids = (row[1] for row in rows)
-        names = {stream_of(one) for one in ids if type(one) is str and one}
+    def load_chains(self, platform_id: str, case_ids: Iterable[Any]) -> list[Stream]:
+        """The chains of these cases, read in one statement."""
+        names = {stream_of(one) for one in case_ids if type(one) is str and one}
         return list(self._tx.ledger.streams(platform_id, names).values())
 
     def load_cases(self, platform_id: str, rows: Iterable[Any]) -> None:
         """Read the chains of the cases of these rows, and what words them, in one statement each."""
-        chains = self.load_chains(platform_id, rows)
+        chains = self.load_chains(platform_id, (row[2] for row in rows))
         self._tx.ledger.foresee((chain.number, *part) for chain in chains for part in worded_by(chain))
 
     def cases_from(self, platform_id: str, found: Sequence[Any]) -> list[Case]:
@@ -499,13 +539,14 @@ class Shared:
 
     def case_from(self, row: Any) -> Case:
         """The case of a row, as its chain has it. Raises StoreDamaged."""
-        self.check_written(f"c{row[1]}")
-        plan, name = plan_of(row), stream_of(row[1])
-        stream = self._tx.ledger.stream(row[0], name)
-        read, planned, case = self._cases.get((row[0], name), (None, None, None))
+        _, platform_id, case_id, *_ = row
+        self.check_written(f"c{case_id}")
+        plan, name = plan_of(row), stream_of(case_id)
+        stream = self._tx.ledger.stream(platform_id, name)
+        read, planned, case = self._cases.get((platform_id, name), (None, None, None))
         if case is None or read is not stream or planned != plan:
             case = read_case(stream, self._tx.ledger.words, plan)
-            self._cases[row[0], name] = stream, plan, case
+            self._cases[platform_id, name] = stream, plan, case
         return case
 
     def due_messages(self, platform_id: str, endpoint: str, now: int, most: int) -> list[Any]:
@@ -514,12 +555,12 @@ class Shared:
         key, keys = (platform_id, endpoint, now), self._tx.keys
         while True:
             rows, asked = self._due.get(key, ([], 0))
-            free = [row for row in rows if keys.isdisjoint((f"c{row[1]}", f"m{row[2]}"))]
+            free = [row for row in rows if keys.isdisjoint((f"c{row[3]}", f"m{row[1]}"))]
             if len(free) >= most or len(rows) < asked:
                 return free[:most]
             asked = max(most, min(self._waiting, _HANDED_OUT_AT_ONCE), 2 * asked)
             rows = self._tx.all(self._s.due_messages, k_platform_id=platform_id, k_endpoint=endpoint, now=now, n=asked)
-            self.load_chains(platform_id, rows)
+            self.load_chains(platform_id, (row[3] for row in rows))
             self._due[key] = rows, asked
 
     def watched_from(self, row: Any) -> Case:

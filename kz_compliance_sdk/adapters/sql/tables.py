@@ -28,6 +28,7 @@ from sqlalchemy.schema import SchemaItem
 metadata = MetaData()
 
 Time = BigInteger
+Number = BigInteger().with_variant(Integer, "sqlite")
 
 
 Kind = Literal["ledger", "rows", "operations"]
@@ -36,8 +37,10 @@ repeat under the same key."""
 
 
 def new_table(name: str, kind: Kind, what: str, *columns: SchemaItem, blobs: tuple[str, ...] = ()) -> Table:
-    """A table without rowid: rows live in the primary key's tree, one tree less to write for each insert. SQLite takes
-    any type anywhere, and text that looks like the bytes hashes to nothing: `blobs` are bytes and nothing else."""
+    """A table of which rows live in the primary key's tree, one tree less to write for each insert: a number alone is
+    the rowid, any other key has none beside it. SQLite takes any type anywhere, and text that looks like the bytes
+    hashes to nothing: `blobs` are bytes and nothing else."""
+    keys = [column for column in columns if isinstance(column, Column) and column.primary_key]
     checked = " AND ".join(f"typeof({column}) = 'blob'" for column in blobs)
     held = CheckConstraint(checked, name=f"{name}_holds_bytes").ddl_if(dialect="sqlite")
     return Table(
@@ -47,13 +50,21 @@ def new_table(name: str, kind: Kind, what: str, *columns: SchemaItem, blobs: tup
         *([held] if blobs else []),
         comment=what,
         info={"kind": kind},
-        sqlite_with_rowid=False,
+        sqlite_with_rowid=len(keys) == 1 and keys[0].type is Number,
     )
 
 
-def of_platform() -> Column[str]:
-    """The first column of a key."""
-    return Column("platform_id", String(64), primary_key=True, comment="whose")
+def of_platform(*, in_key: bool = True) -> Column[str]:
+    """Whose a row is; the first column of a key that does not begin with the number of a stream."""
+    return Column("platform_id", String(64), primary_key=in_key, nullable=False, comment="whose")
+
+
+def of_stream(*, in_key: bool = True) -> Column[int]:
+    """By this a row lies where it is made of one stream: behind those that came before it. References are digests, and
+    each random place costs a page in every commit."""
+    return Column(
+        "stream", Number, primary_key=in_key, autoincrement=False, nullable=False, comment="the number of its stream"
+    )
 
 
 def in_list(name: str) -> Any:
@@ -65,8 +76,9 @@ cases = new_table(
     "cases",
     "rows",
     "By what a case is found: made of its chain.",
-    of_platform(),
-    Column("id", String(36), primary_key=True, comment="the reference"),
+    of_stream(),
+    of_platform(in_key=False),
+    Column("id", String(36), nullable=False, comment="the reference"),
     Column("notice_id", String(160), nullable=False, comment="as the authority calls it"),
     Column("authority_id", String(128), nullable=False, comment="who issued it"),
     Column(
@@ -102,36 +114,35 @@ for _name, _where in (("cases_claimable", _queued), ("cases_in_hand", _in_hand))
             cases.c.platform_id,
             *_of,
             cases.c.urgent_at,
-            cases.c.id,
             sqlite_where=_where,
             postgresql_where=_where,
         )
 longer_term = text("closed_at IS NULL AND urgent_at > due_at")
 Index("cases_paused", cases.c.platform_id, sqlite_where=longer_term, postgresql_where=longer_term)
-Index("cases_ended", cases.c.platform_id, cases.c.closed_at, cases.c.id, sqlite_where=_ended, postgresql_where=_ended)
+Index("cases_ended", cases.c.platform_id, cases.c.closed_at, sqlite_where=_ended, postgresql_where=_ended)
 Index("cases_leased", cases.c.platform_id, cases.c.lease_expires_at, sqlite_where=_leased, postgresql_where=_leased)
 
 watches = new_table(
     "watches",
     "operations",
     "When a case is looked at next. Its line is made with the row, and goes once the case has ended.",
-    of_platform(),
-    Column("case_id", String(36), primary_key=True, comment="which case"),
+    of_stream(),
+    of_platform(in_key=False),
+    Column("case_id", String(36), nullable=False, comment="which case"),
     Column("watch_at", Time, nullable=False, comment="when it is looked at next"),
     Column("running_watch_at", Time, comment="where its ladder stopped while its term is paused; none while it runs"),
 )
 Index("watches_due", watches.c.platform_id, watches.c.watch_at)
 
 
-# The case comes before the id in the key: cases follow each other in time, ids of messages are spread at random, and
-# each random place costs a page in every commit.
 outbox = new_table(
     "outbox",
     "rows",
     "A message that has still to leave, or waits for a person: made of the chain of its case.",
-    of_platform(),
-    Column("case_id", String(36), primary_key=True, comment="whose it is; empty for an alert of no case"),
+    of_stream(),
     Column("id", String(36), primary_key=True, comment="also the idempotency key"),
+    of_platform(in_key=False),
+    Column("case_id", String(36), nullable=False, comment="whose it is; empty for an alert of no case"),
     Column(
         "kind",
         String(16),
@@ -165,14 +176,17 @@ Index(
 )
 _held = text("state IN ('waiting', 'parked')")
 Index("outbox_held", outbox.c.platform_id, outbox.c.id, sqlite_where=_held, postgresql_where=_held)
+of_none = text("case_id = ''")
+Index("outbox_alerts", outbox.c.platform_id, outbox.c.id, sqlite_where=of_none, postgresql_where=of_none)
 
 leases = new_table(
     "leases",
     "operations",
     "When a message is tried next, and who has it in hand. Its line is made with the row, and goes with it.",
-    of_platform(),
-    Column("case_id", String(36), primary_key=True, comment="as in outbox"),
+    of_stream(),
     Column("id", String(36), primary_key=True, comment="of which message"),
+    of_platform(in_key=False),
+    Column("case_id", String(36), nullable=False, comment="as in outbox"),
     Column("endpoint", String(32), nullable=False, comment="as in outbox"),
     Column("urgent_at", Time, nullable=False, comment="by this it is in order"),
     Column("next_at", Time, comment="when it is tried next; none while it waits for a person"),
@@ -194,6 +208,7 @@ Index(
     sqlite_where=_due,
     postgresql_where=_due,
 )
+Index("leases_alerts", leases.c.platform_id, leases.c.id, sqlite_where=of_none, postgresql_where=of_none)
 
 attempts = new_table(
     "attempts",

@@ -16,7 +16,7 @@ from kz_compliance_sdk.adapters.sql import derived, inbox
 from kz_compliance_sdk.adapters.sql.files import Files
 from kz_compliance_sdk.adapters.sql.keys import MasterKeys, PartKeys, PrivateRows
 from kz_compliance_sdk.adapters.sql.lane import ChangeRefused, Job
-from kz_compliance_sdk.adapters.sql.ledger import Appending
+from kz_compliance_sdk.adapters.sql.ledger import Appending, Ledger
 from kz_compliance_sdk.adapters.sql.rows import came_row, case_row, lease_row, message_row
 from kz_compliance_sdk.adapters.sql.sqlite import (
     OVERWRITE_ALL,
@@ -27,7 +27,14 @@ from kz_compliance_sdk.adapters.sql.sqlite import (
     open_connection,
     store_error,
 )
-from kz_compliance_sdk.adapters.sql.statements import Behind, Compiled, LineStatements, Shared, Statements
+from kz_compliance_sdk.adapters.sql.statements import (
+    OPERATIONS,
+    Behind,
+    Compiled,
+    LineStatements,
+    Shared,
+    Statements,
+)
 from kz_compliance_sdk.adapters.sql.view import View
 from kz_compliance_sdk.domain import fold
 from kz_compliance_sdk.domain.change import (
@@ -35,6 +42,7 @@ from kz_compliance_sdk.domain.change import (
     Happened,
     Leased,
     Operation,
+    OutboxMessage,
     happenings,
 )
 from kz_compliance_sdk.domain.change import operations as operations_in
@@ -85,6 +93,7 @@ class SqliteTransaction:
         self._lock = FileLock(path)
         self._staged: list[Change] = []
         self._cases: dict[tuple[str, str], Stream | None] = {}
+        self._mended: set[tuple[str, str]] = set()
         self._indexed: set[tuple[str, str, str]] = set()
         self._preserved: set[tuple[str, str, str]] = set()
         self._lodged: set[tuple[str, str]] = set()
@@ -110,6 +119,7 @@ class SqliteTransaction:
     def begin(self, jobs: Sequence[Job]) -> None:
         self._staged, self._written, self.keys = [], [], set()
         self._cases.clear()
+        self._mended.clear()
         self._indexed.clear()
         self._preserved.clear()
         self._lodged.clear()
@@ -178,6 +188,7 @@ class SqliteTransaction:
                 case_id = name.removeprefix(_CASES)
                 self._indexed |= {(platform_id, case_id, table.name) for table in derived.DERIVED}
                 self._cases[platform_id, name] = None
+                self._mended.add((platform_id, name))
             else:
                 self._lodged.add((platform_id, name))
 
@@ -214,6 +225,13 @@ class SqliteTransaction:
             if stream.case.received_at if before is None else row != case_row(before):
                 yield row
 
+    def _bring_home(self, stream: Stream) -> None:
+        """Give the row of a case its number back, whichever somebody gave it: nobody may delete it, and no other can be
+        beside it."""
+        number, platform, case_id, notice, authority, quarantine_no, *_ = case_row(stream)
+        of_notice = platform, notice, authority, quarantine_no, case_id
+        self._execute(self.statements.case_home.sql, (number, *of_notice))
+
     def _note_came(self, happened: list[Happened], seqs: list[int]) -> None:
         """Which rows are to be written of the messages that came, of which these events tell."""
         for one, seq in zip(happened, seqs, strict=True):
@@ -222,8 +240,7 @@ class SqliteTransaction:
             elif type(one.event) is Erased and one.stream.startswith(_CASES):
                 self._erased.add((one.platform_id, one.stream.removeprefix(_CASES)))
             elif (came := getattr(one.event, "came", None)) is not None:
-                case_id = one.stream.removeprefix(stream_of(""))
-                self._came[one.platform_id, case_id, came.key, came.body] = seq
+                self._came[one.platform_id, one.stream, came.key, came.body] = seq
 
     def flush(self) -> None:
         """Write what is staged, so that what is read next sees it. Raises ChangeRefused, StoreError."""
@@ -233,11 +250,14 @@ class SqliteTransaction:
         self.shared.forget()
         self._written += staged
         try:
-            self._messages.write(self.statements, self._execute, self._execute_many)
+            self._messages.write(self.ledger, self.statements, self._execute, self._execute_many)
+            for key in self._mended:
+                self._bring_home(self.ledger.stream(*key))
+            self._mended.clear()
             self._execute_many(self.statements.inserts["cases"], [*self._rows_of_cases()])
             self._cases.clear()
             facts = operations_in(chain.from_iterable(staged))
-            write_operations(facts, self.statements.operations, self.private, self._execute, self._execute_many)
+            write_operations(facts, self._row_of, self.statements.operations, self._execute, self._execute_many)
             # What an attempt came to was written before what its events settle: its own message can be among these.
             self._messages.write_settled(self.statements, self._execute)
             for erased in sorted(self._erased):
@@ -246,7 +266,8 @@ class SqliteTransaction:
             self.shared.volumes.write(self.statements.volumes, self._execute, self._execute_many)
             self.ledger.write(self.statements.inserts, self._execute, self._execute_many)
             if self._came:
-                rows = [came_row(*message, seq) for message, seq in self._came.items()]
+                told = self._came.items()
+                rows = [came_row(self.ledger.stream(*of), key, body, seq) for (*of, key, body), seq in told]
                 self._execute_many(self.statements.inbox.put, rows)
                 self._came.clear()
             if self._indexed:
@@ -271,6 +292,13 @@ class SqliteTransaction:
             # Whoever made it write has nothing to do with it, and what was staged beside it is not written either: the
             # batch must be given up, and each of its works tried alone.
             raise ChangeRefused(error) from error
+
+    def _row_of(self, fact: Operation) -> tuple[Any, ...]:
+        lines = OPERATIONS[type(fact)]
+        if lines.stream is None:
+            return lines.row(self.private, fact)
+        number = self.ledger.stream(*lines.stream(fact)).number
+        return lines.row(number or self.statements.operations[type(fact)].number(self.all, fact), fact)
 
     def commit(self) -> None:
         self.flush()
@@ -369,6 +397,8 @@ _HOLDING = (InForce, Lifted, CopyFreed)
 _HELD = frozenset({"waiting", "parked"})
 Execute = Callable[[str, tuple[Any, ...]], int]
 ExecuteMany = Callable[[Compiled, list[tuple[Any, ...]]], None]
+_Key = tuple[tuple[str, str], str]
+"""A message: the platform and the name of its stream, and its id."""
 
 
 def _of_event(event: Any) -> tuple[str, ...]:
@@ -394,18 +424,18 @@ def keys_of(change: Change) -> set[str]:
 
 def write_operations(
     facts: Iterable[Operation],
+    row_of: Callable[[Operation], tuple[Any, ...]],
     statements: Mapping[type[Operation], LineStatements],
-    rows: PrivateRows,
     execute: Callable[[str, tuple[Any, ...]], int],
     execute_many: Callable[[Compiled, list[tuple[Any, ...]]], None],
 ) -> None:
-    """Write facts: table by table, the last of each line alone; then those that must be held, one by one. `rows`
-    encrypts. Raises ChangeRefused for one that is not held any more."""
+    """Write facts: table by table, the last of each line alone; then those that must be held, one by one. Raises
+    ChangeRefused for one that is not held any more."""
     lines: defaultdict[LineStatements, dict[tuple[Any, ...], tuple[Any, ...] | None]] = defaultdict(dict)
     held: list[tuple[LineStatements, tuple[Any, ...], int, bool]] = []
     for fact in facts:
         of = statements[type(fact)]
-        row, is_over, token = of.row(rows, fact), fact.is_over, fact.held_under
+        row, is_over, token = row_of(fact), fact.is_over, fact.held_under
         if token is None:
             lines[of][row[: of.keys]] = None if is_over else row
         else:
@@ -423,10 +453,10 @@ class Messages:
     come and go with these."""
 
     def __init__(self) -> None:
-        self._changed: dict[tuple[str, str, str], fold.Message] = {}
-        self._owed: set[tuple[str, str, str]] = set()
-        self._elsewhere: set[tuple[str, str, str]] = set()
-        self._settled: dict[tuple[str, str, str], bool] = {}
+        self._changed: dict[_Key, fold.Message] = {}
+        self._owed: set[_Key] = set()
+        self._elsewhere: set[_Key] = set()
+        self._settled: dict[tuple[int, str], bool] = {}
 
     def clear(self) -> None:
         """What was noted has been written, or thrown away."""
@@ -438,16 +468,16 @@ class Messages:
     def note(self, before: Stream, after: Stream, told: Collection[str]) -> list[str]:
         """Note in what the messages of a stream are others than before. Gives the ids of those that are new, and of
         those that are settled; the lines of those that are `told` change by what is written with the events."""
-        were, case_id, changed = before.case.messages, case_in(after.name), list[str]()
+        were, changed = before.case.messages, list[str]()
         for name, one in after.case.messages.items():
             was = were.get(name)
             if was is one or (was is not None and was.settled):
                 continue
-            key = after.platform, case_id, name
             if one.settled:
-                self._settled[key] = f"m{name}" not in told
+                self._settled[after.number, name] = f"m{name}" not in told
                 changed.append(name)
                 continue
+            key = (after.platform, after.name), name
             if was is None:
                 self._owed.add(key)
                 changed.append(name)
@@ -458,14 +488,19 @@ class Messages:
             self._changed[key] = one
         return changed
 
-    def write(self, statements: Statements, execute: Execute, execute_many: ExecuteMany) -> None:
+    def write(self, ledger: Ledger, statements: Statements, execute: Execute, execute_many: ExecuteMany) -> None:
         """Write the rows of what is owed, and its lines."""
-        execute_many(statements.inserts["outbox"], [message_row(*key[:2], one) for key, one in self._changed.items()])
-        made = {key: as_owed(*key[:2], self._changed[key]) for key in self._owed | self._elsewhere}
-        execute_many(statements.inserts["leases"], [lease_row(made[key]) for key in self._owed])
+        of = {key: ledger.stream(*key[0]) for key in self._changed}
+        execute_many(statements.inserts["outbox"], [message_row(of[key], one) for key, one in self._changed.items()])
+
+        def made(key: _Key) -> OutboxMessage:
+            return as_owed(key[0][0], case_in(key[0][1]), self._changed[key])
+
+        execute_many(statements.inserts["leases"], [lease_row(of[key].number, made(key)) for key in self._owed])
         for key in self._elsewhere - self._owed:
-            one = made[key]
-            execute(statements.lease_elsewhere.sql, (one.endpoint, one.urgent_at, one.next_attempt_at, *key))
+            one = made(key)
+            where = of[key].number, one.id
+            execute(statements.lease_elsewhere.sql, (one.endpoint, one.urgent_at, one.next_attempt_at, *where))
         self._changed.clear()
         self._owed.clear()
         self._elsewhere.clear()

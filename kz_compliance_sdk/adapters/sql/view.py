@@ -5,12 +5,27 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import cache, partial
 from types import MappingProxyType
 from typing import Any, Protocol, TypeVar
 
 from msgspec import json
-from sqlalchemy import Boolean, Connection, Dialect, Engine, Integer, Select, Table, bindparam, select, type_coerce
+from sqlalchemy import (
+    BindParameter,
+    Boolean,
+    Connection,
+    Dialect,
+    Engine,
+    Integer,
+    Select,
+    String,
+    Table,
+    bindparam,
+    literal_column,
+    select,
+    type_coerce,
+)
 from sqlalchemy.dialects import registry
 from sqlalchemy.exc import DBAPIError
 
@@ -18,7 +33,7 @@ from kz_compliance_sdk.adapters.sql import derived, inbox, rows
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql.derived import DERIVED
 from kz_compliance_sdk.adapters.sql.keys import DataKey, MasterKeys, PartKeys, PrivateRows
-from kz_compliance_sdk.adapters.sql.ledger import Ledger
+from kz_compliance_sdk.adapters.sql.ledger import Ledger, streams
 from kz_compliance_sdk.adapters.sql.rows import first_that_open, plan_of
 from kz_compliance_sdk.adapters.sql.sqlite import store_error
 from kz_compliance_sdk.adapters.sql.statements import CASES, Compiled, Shared, Statements, sqlite_statements
@@ -111,7 +126,7 @@ class View:
         return self._tx.shared.next_free(self._platform, category, without_flag, self._unreadable)
 
     def found(self, after: str, limit: int) -> list[Found]:
-        found = [] if after.startswith((ALERTS, MESSAGES)) else self._cases_found(after, limit)
+        found = [] if after.startswith((ALERTS, MESSAGES)) else self._cases_found(int(after or 0), limit)
         if len(found) < limit and not after.startswith(MESSAGES):
             found += self._alerts(after if after.startswith(ALERTS) else ALERTS, limit - len(found))
         if len(found) < limit:
@@ -119,25 +134,32 @@ class View:
         self.lying += [stream_of(one.about) if one.true else one.about for one in found if one.lies]
         return found
 
-    def _cases_found(self, after: str, limit: int) -> list[Found]:
-        found = self._tx.all(self._s.found, k_platform_id=self._platform, after=after, n=limit)
-        until = stream_of("~" if len(found) < limit else found[-1][1])
-        between = {"after": stream_of(after), "until": until}
-        lost = self._tx.all(self._s.lost, k_platform_id=self._platform, n=limit, **between)
-        known = {row[1]: row for row in found} | {case_id: None for (case_id,) in lost}
-        ids = sorted(known)[:limit]
-        chains = list(self._tx.shared.whole(self._platform, map(stream_of, ids)).values())
+    def _cases_found(self, after: int, limit: int) -> list[Found]:
+        behind = {"k_platform_id": self._platform, "after": after, "n": limit}
+        rows_ = {row[0]: row for row in self._tx.all(self._s.found, **behind)}
+        names = dict(self._tx.all(self._s.chains, **behind))
+        # A row of which there is no chain is found by what it says itself.
+        known = {number: names.get(number) or stream_of(row[2]) for number, row in rows_.items()} | names
+        numbers = sorted(known)[:limit]
+        self._tx.shared.whole(self._platform, (known[one] for one in numbers))
+        chains = [self._tx.ledger.stream(self._platform, known[one]) for one in numbers]
         readable = [chain for chain in chains if chain.fault is None]
         self._tx.shared.whole(self._platform, {name for chain in readable for name in names_of(chain.case)})
-        gone = [chain.case.notice for chain in readable if known[chain.reference] is None]
+        gone = [chain.case.notice for chain in readable if chain.number not in rows_]
         self._tx.shared.rows_of_notices(self._platform, gone)
-        last = ids[-1] if ids else after
+        last = numbers[-1] if numbers else after
         stored = derived.found_between(self._tx.all, self._s.derived, self._platform, after, last)
-        lines: dict[str, list[Any]] = defaultdict(list)
+        lines: dict[int, list[Any]] = defaultdict(list)
         for row in self._tx.all(self._s.leases_between, k_platform_id=self._platform, k_after=after, k_last=last):
-            lines[row[1]].append(row)
-        astray = self._astray((chain, lines[chain.reference]) for chain in readable)
-        return [self._found(chain, known[one], stored[one], astray) for one, chain in zip(ids, chains, strict=True)]
+            lines[row[0]].append(row)
+        astray = self._astray((chain, lines[chain.number]) for chain in readable)
+        return [
+            # What lies under another number than its chain is told of there.
+            Found(chain.reference, str(one))
+            if chain.number not in (0, one)
+            else replace(self._found(chain, rows_.get(one), stored[one], astray), place=str(one))
+            for one, chain in zip(numbers, chains, strict=True)
+        ]
 
     def _found(
         self, stream: Stream, row: Any, stored: Mapping[str, list[Any]], astray: Mapping[str, list[OutboxMessage]]
@@ -148,10 +170,10 @@ class View:
             objects = believed_objects(stream.case, self.streams(names_of(stream.case))).values()
             lies = _lies_of(row, stream)
             if lies:
-                self._check_free(true)
+                self._check_free(stream.number, true)
             lies += () if row is None or rows.is_planned(row, true) else (t.watches.name,)
-            lies += derived.lies_of(stored, stream.case, objects)
-            return Found(case_id, true, lies=lies, messages=tuple(astray[stream.name]))
+            lies += derived.lies_of(stored, stream, objects)
+            return Found(case_id, true=true, lies=lies, messages=tuple(astray[stream.name]))
         except StoreDamaged as error:
             self._unreadable.append(case_id)
             return Found(case_id, fault=error.message)
@@ -163,7 +185,7 @@ class View:
         for stream, lines in stored:
             chain = stream.case
             owed = as_all_owed(chain, chain.owed)
-            held = rows.by_lines(lines, owed)
+            held = rows.by_lines(stream, lines, owed)
             found[stream.name] = astray(held, owed, chain, self._tx.now)
             gone += [(chain, at, one) for at, one in enumerate(found[stream.name]) if one.id not in held]
         tries = self._tries([one for _, _, one in gone])
@@ -192,10 +214,10 @@ class View:
             state="leased", attempts=last + 1, lease_token=last + 2, lease_expires_at=ends, next_attempt_at=ends
         )
 
-    def _check_free(self, true: Case) -> None:
+    def _check_free(self, number: int, true: Case) -> None:
         """Raise StoreDamaged for a case that was lost, and whose notice another case has by now."""
         found = self._tx.shared.rows_of_notices(self._platform, [true.notice_id])
-        if any(row[1] != true.id and tuple(row[2:5]) == _key_of(true) for row in found):
+        if any(row[0] != number and row[2] != true.id and tuple(row[3:6]) == _key_of(true) for row in found):
             raise StoreDamaged("its row was lost, and another case has its notice by now.", reference=true.id)
 
     def due_cases(self, what: Due, now: int, limit: int) -> list[Case]:
@@ -214,7 +236,7 @@ class View:
         streams = self.streams(map(inbox.stream_in, found))
         told: list[tuple[Stream, int]] = []
         for row in found:
-            stream, seq = streams[inbox.stream_in(row)], row[5]
+            stream, seq = streams[inbox.stream_in(row)], row[6]
             if tells(stream, row):
                 told.append((stream, seq))
             else:
@@ -237,7 +259,7 @@ class View:
         broken = {name: str(stream.fault) for name, stream in streams.items() if stream.fault is not None}
         self._unreadable += broken
         lying = {name for name, stored in found.items() if name not in broken and inbox.lies_of(streams[name], stored)}
-        return [Found(name, fault=broken.get(name, ""), lies=("row",) if name in lying else ()) for name in found]
+        return [Found(name, name, fault=broken.get(name, ""), lies=("row",) if name in lying else ()) for name in found]
 
     def _alerts(self, after: str, limit: int) -> list[Found]:
         found = derived.alerts_between(self._tx.all, self._s, self._platform, after, limit)
@@ -250,9 +272,9 @@ class View:
     def _alert_found(self, stream: Stream, stored: list[Any], astray: Mapping[str, list[OutboxMessage]]) -> Found:
         if stream.fault is not None:
             self._unreadable.append(stream.name)
-            return Found(stream.name, fault=str(stream.fault))
-        lies = [*map(tuple, stored)] != derived.messages_of(stream.case)
-        return Found(stream.name, lies=("row",) if lies else (), messages=tuple(astray[stream.name]))
+            return Found(stream.name, stream.name, fault=str(stream.fault))
+        lies = [*map(tuple, stored)] != derived.messages_of(stream)
+        return Found(stream.name, stream.name, lies=("row",) if lies else (), messages=tuple(astray[stream.name]))
 
     def message(self, message_id: str) -> OutboxMessage:
         row = self._tx.one(self._s.held_message, k_platform_id=self._platform, k_id=message_id)
@@ -261,10 +283,8 @@ class View:
         message = rows.message_from(row)
         chain = self._chain_of(message)
         check_held(chain, message)
-        given = {"k_platform_id": self._platform, "k_case_id": message.case_id, "k_id": message.id}
-        (held,) = self._by_lines(
-            message.case_id, self._tx.all(self._s.lease, **given), [chain.case.messages[message.id]]
-        )
+        lines = self._tx.all(self._s.lease, k_stream=chain.number, k_id=message.id)
+        (held,) = self._by_lines(message.case_id, lines, [chain.case.messages[message.id]])
         return self._as_made(chain, held)
 
     def _chain_of(self, message: OutboxMessage) -> Stream:
@@ -272,15 +292,16 @@ class View:
         return self.streams([name])[name]
 
     def open_messages(self, case_id: str) -> list[OutboxMessage]:
-        lines = self._tx.all(self._s.leases, k_platform_id=self._platform, k_case_id=case_id)
+        chain = self._chain(case_id)
+        lines = self._tx.all(self._s.leases, k_stream=chain.number)
         # One that was leased in this batch is in somebody's hands, and who takes it back need not write it.
-        self._tx.shared.check_written(*(f"m{row[2]}" for row in lines))
-        return self._by_lines(case_id, lines, [one for one in self._chain(case_id).case.owed if not one.refused_at])
+        self._tx.shared.check_written(*(f"m{row[1]}" for row in lines))
+        return self._by_lines(case_id, lines, [one for one in chain.case.owed if not one.refused_at])
 
     def _by_lines(self, case_id: str, lines: Iterable[Any], owed: Iterable[fold.Message]) -> list[OutboxMessage]:
         """What is owed, each with what its line says of its tries. Whether it has begun, and may be in somebody's hand,
         is not for a line to say."""
-        stored = {row[2]: row for row in lines}
+        stored = {row[1]: row for row in lines}
         found: list[OutboxMessage] = []
         for one in owed:
             message = as_owed(self._platform, case_id, one)
@@ -410,8 +431,13 @@ class OfCase:
 
 
 def _of_case(table: Table) -> Select[Any]:
-    lie, case_id = (CASES, t.cases.c.id) if table is t.cases else (as_it_lies(table), table.c.case_id)
-    statement = lie.where(table.c.platform_id == bindparam("platform"), case_id == bindparam("key"))
+    platform: BindParameter[str] = bindparam("platform")
+    key = bindparam("key", type_=String)
+    name = literal_column(f"'{stream_of('')}'").concat(key)
+    number = select(streams.c.n).where(streams.c.platform == platform, streams.c.name == name).scalar_subquery()
+    lie = CASES if table is t.cases else as_it_lies(table)
+    mine = table.c.stream == number if "stream" in table.c else table.c.case_id == key
+    statement = lie.where(table.c.platform_id == platform, mine)
     return statement.order_by(*(table.c[name] for name in _ORDER.get(table.name, ())))
 
 

@@ -9,7 +9,7 @@ from alembic import op
 
 from kz_compliance_sdk.adapters.sql.schema import statements
 
-revision = "0022"
+revision = "0023"
 down_revision = None
 branch_labels = None
 depends_on = None

@@ -72,10 +72,8 @@ class Person:
 
 
 M1, M2 = Person("m1"), Person("m2")
-LEAD, LEAD2 = Person("lead", "lead"), Person("lead2", "lead")
-LEGAL, LEGAL2 = Person("legal", "legal"), Person("legal2", "legal")
-HEAD, CLERK = Person("head", "head"), Person("clerk", "head")
-VISITOR = Person("visitor", "")
+LEAD, LEAD2, LEGAL, LEGAL2 = (Person(name, name.rstrip("2")) for name in ("lead", "lead2", "legal", "legal2"))
+HEAD, CLERK, VISITOR = Person("head", "head"), Person("clerk", "head"), Person("visitor", "")
 
 
 class _Settings(Settings):

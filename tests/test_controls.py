@@ -67,10 +67,14 @@ def _named(node: str, request: pytest.FixtureRequest) -> tuple[Any, dict[str, An
     """The test of a node id, and its arguments: its own parameter by the text of the value, the others as fixtures."""
     _, test, value = _found(node)
     marks = [mark for mark in getattr(test, "pytestmark", ()) if mark.name == "parametrize"]
-    own = {mark.args[0]: dict(zip(_ids(mark), mark.args[1], strict=True))[value] for mark in marks}
+    own = {mark.args[0]: _values(mark)[value] for mark in marks}
     others = [one for one in inspect.signature(test).parameters if one not in own]
     return test, {**own, **{one: request.getfixturevalue(one) for one in others}}
 
 
-def _ids(mark: pytest.Mark) -> list[str]:
-    return list(mark.kwargs.get("ids", map(str, mark.args[1])))
+def _values(mark: pytest.Mark) -> dict[str, Any]:
+    """The values of a parameter by their texts."""
+    values = mark.args[1]
+    if all(hasattr(one, "marks") for one in values):
+        return {one.id: one.values[0] for one in values}
+    return dict(zip(mark.kwargs.get("ids", map(str, values)), values, strict=True))

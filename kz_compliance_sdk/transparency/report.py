@@ -10,7 +10,6 @@ import csv
 import io
 import json
 import math
-import sys
 from array import array
 from collections import Counter
 from collections.abc import Collection, Mapping
@@ -262,6 +261,10 @@ def _times(
     return found
 
 
+_ANY: Final = 2**53
+"""What nobody can tell may be any count."""
+
+
 def _timed(
     by: str,
     value: str,
@@ -274,7 +277,7 @@ def _timed(
 
     def most(figure: str, of: str) -> int:
         why = "covering" if figure in untold else hidden.get((figure, of))
-        return counts[figure][of] if why is None else threshold - 1 if why == "small" else sys.maxsize
+        return counts[figure][of] if why is None else threshold - 1 if why == "small" else _ANY
 
     group = ("demands_told", "") if by == "all" else (f"demands_by_{by}", value)
     left = counts[group[0]][group[1]]

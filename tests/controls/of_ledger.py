@@ -52,7 +52,7 @@ def _as_if_read(real: Any) -> Any:
 
 
 def _as_its_row_says(real: Any) -> Any:
-    return lambda shared, row: real(shared, row).but(category=row[7])
+    return lambda shared, row: real(shared, row).but(category=row[8])
 
 
 def _of_doings_alone(real: Any) -> Any:

@@ -1,3 +1,4 @@
+# Over 700 lines because statements and the reads that share them are told apart in the next step.
 """Every statement of the hot path, built once with SQLAlchemy and compiled once for the driver's own connection.
 
 SQLAlchemy's cost is per statement: grouped it vanishes, one by one it is three times the statement itself.

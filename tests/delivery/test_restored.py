@@ -14,7 +14,9 @@ from uuid import UUID
 
 import pytest
 
+from kz_compliance_sdk.adapters.sql import copies
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
+from kz_compliance_sdk.assembly import master_keys
 from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.desk import ComplianceDesk
 from kz_compliance_sdk.domain import values
@@ -100,18 +102,15 @@ def _restored(scene: Scene, tmp_path: Path) -> tuple[list[str], list[str]]:
         reported, acknowledged = scene.push(), scene.push()
         Office(scene.desk).decide(case_id=reported)
         outbox.settle()
-        connection = choose_driver().module.connect(str(path))
-        connection.execute("VACUUM INTO ?", (str(copy),))
-        connection.close()
+        copies.back_up(choose_driver(), str(path), str(copy), lambda _done, _of: None)
         for case_id in (acknowledged, scene.push(), scene.push()):
             Office(scene.desk).decide(case_id=case_id)
         scene.push()  # acknowledged alone
         outbox.settle()
         scene.push()  # nothing was told of this one
         before = [scene.of(one) for one in scene.notices]
-    for one in path.parent.glob(f"{path.name}*"):
-        one.unlink()
-    copy.rename(path)
+    keys = master_keys(scene.settings), scene.settings.privacy.ledger_keys()
+    copies.restore(choose_driver(), str(copy), str(path), *keys, lambda _done, _of: None)
     scene.clock.advance(3_600)
     with scene.running(seed=2) as outbox:
         scene.desk.poll()

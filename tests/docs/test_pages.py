@@ -5,8 +5,6 @@ from __future__ import annotations
 import ast
 import importlib
 import re
-import sqlite3
-import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -16,7 +14,7 @@ import pytest
 from fastapi.testclient import TestClient
 from typer.main import get_command
 
-from kz_compliance_sdk import ComplianceDesk, Settings
+from kz_compliance_sdk import Settings
 from kz_compliance_sdk.adapters.sql import schema
 from kz_compliance_sdk.adapters.sql.store import MOST_WAITING
 from kz_compliance_sdk.adapters.troubles import REMIND_S
@@ -46,7 +44,6 @@ from tests.docs.site import INTAKE_PATH, settings_file, signed_notice
 from tests.kills.campaign.run import SPEED, Campaign
 from tests.review.races.pairs import PAIRS
 from tests.table.steps import STEPS, Step
-from tests.waiting import PATIENCE_S
 
 README = ROOT / "README.md"
 GENERATED = {
@@ -321,21 +318,3 @@ def test_the_table_of_the_demonstration_is_its_stories() -> None:
     checks = re.findall(r"^\| ([a-z][^|]+?) \|", page[page.index("| Check |") : page.index("## Exit")], re.MULTILINE)
     assert len(checks) == 21
     assert [check for check in checks if check not in shelves and f'"{check}"' not in code] == []
-
-
-def test_the_backup_of_operations_copies_a_database_that_is_in_use(tmp_path: Path) -> None:
-    """The script's copy holds what was committed while the file is open, and it refuses to write over another file."""
-    (block,) = (block for block in blocks(DOCS / "operations.md") if block.title == "backup.py")
-    script, copy = tmp_path / "backup.py", tmp_path / "copy.sqlite3"
-    script.write_text(block.text, encoding="utf-8")
-    headers, body = signed_notice()
-    with ComplianceDesk(Settings.load(settings_file(tmp_path))) as desk:
-        assert desk.receive("POST", INTAKE_PATH, list(headers.items()), body).status == 202
-        command = [sys.executable, str(script), str(desk.settings.store.path), str(copy)]
-        codes = [
-            subprocess.run(command, check=False, capture_output=True, timeout=PATIENCE_S).returncode for _ in range(2)
-        ]
-    assert (codes[0], bool(codes[1])) == (0, True)
-    connection = sqlite3.connect(copy)
-    assert connection.execute("SELECT count(*) FROM cases").fetchone() == (1,)
-    connection.close()

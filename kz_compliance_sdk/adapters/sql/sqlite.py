@@ -11,7 +11,8 @@ import importlib
 import os
 import stat
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -122,6 +123,37 @@ def make_file(path: str) -> int:
     if os.name == "posix":
         os.fchmod(fd, mode_of_files(path))
     return fd
+
+
+OLD = ".old"
+"""What is put aside has this ending."""
+
+
+@contextmanager
+def new_file(path: str, *aside: str) -> Iterator[str]:
+    """The name of a file to be filled. It takes its place when it is whole and on the disk, and those `aside` are put
+    away just before; it is gone if it could not be made."""
+    new = f"{path}.new"
+    with suppress(FileNotFoundError):
+        os.unlink(new)  # noqa: PTH108  one that was broken off
+    fd = make_file(new)
+    try:
+        yield new
+        os.fsync(fd)
+        for name in aside:
+            os.replace(name, f"{name}{OLD}")  # noqa: PTH105
+        os.replace(new, path)  # noqa: PTH105
+    except BaseException:
+        for name in (new, f"{new}-journal"):
+            with suppress(FileNotFoundError):
+                os.unlink(name)  # noqa: PTH108
+        raise
+    finally:
+        os.close(fd)
+    if os.name == "posix":
+        folder = os.open(Path(path).absolute().parent, os.O_RDONLY)
+        os.fsync(folder)
+        os.close(folder)
 
 
 def left_behind(path: str) -> list[str]:

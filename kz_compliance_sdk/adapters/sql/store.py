@@ -6,10 +6,9 @@ SQLAlchemy. What a work reads is read inside the transaction that writes, so not
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import closing, suppress
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -32,7 +31,7 @@ from kz_compliance_sdk.adapters.sql.sqlite import (
     configure,
     connect,
     left_behind,
-    make_file,
+    new_file,
     open_connection,
     refuse_network_file_system,
     store_error,
@@ -90,26 +89,15 @@ def create_file(driver: Driver, path: str, *, anew: bool) -> None:
             "Put it back, or restore a backup. To begin with an empty one: kz-compliance db upgrade --anew",
             code="store_missing",
         )
-    new = f"{path}.new"
-    with suppress(FileNotFoundError):
-        os.unlink(new)  # noqa: PTH108  a start that was broken off
     # SQLite gives -wal and -shm the mode of the database.
-    os.close(make_file(new))
-    try:
-        with closing(driver.module.connect(new, isolation_level=None)) as connection:
-            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        with closing(open_connection(driver, new)) as connection:
-            connection.executescript(f"BEGIN IMMEDIATE;\n{new_store()}COMMIT;")
-    except driver.module.Error as error:
-        raise store_error(error) from error
-    for name in left_behind(path):
-        if not name.endswith(".lane"):
-            os.replace(name, f"{name}.old")  # noqa: PTH105
-    os.replace(new, path)  # noqa: PTH105
-    if os.name == "posix":
-        folder = os.open(Path(path).parent, os.O_RDONLY)
-        os.fsync(folder)
-        os.close(folder)
+    with new_file(path, *(name for name in left if not name.endswith(".lane"))) as new:
+        try:
+            with closing(driver.module.connect(new, isolation_level=None)) as connection:
+                connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            with closing(open_connection(driver, new)) as connection:
+                connection.executescript(f"BEGIN IMMEDIATE;\n{new_store()}COMMIT;")
+        except driver.module.Error as error:
+            raise store_error(error) from error
 
 
 # -------------------------------------------------------------------------------------------------------------- store

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from kz_compliance_sdk.errors import ConfigError
 from kz_compliance_sdk.faces.cli import views
-from kz_compliance_sdk.faces.cli.command import Answer, Option, command, config, db, root
-from kz_compliance_sdk.faces.cli.doctor import examine, schema_status
+from kz_compliance_sdk.faces.cli.command import Answer, Argument, Option, command, config, db, root
+from kz_compliance_sdk.faces.cli.doctor import connection, examine, schema_status
 from kz_compliance_sdk.faces.cli.documents import Document, fields
 from kz_compliance_sdk.faces.cli.exits import FOUND, OK
-from kz_compliance_sdk.faces.cli.screen import echo
-from kz_compliance_sdk.faces.cli.session import Session
+from kz_compliance_sdk.faces.cli.screen import counting, echo, working
+from kz_compliance_sdk.faces.cli.session import Session, at_file, refuse_directory, refuse_missing
 
 _TELL_EVERY = 10_000
 
@@ -142,6 +144,104 @@ def rebuild(session: Session) -> Answer:
     mended = [Document(case_id=case_id, fields=list(lies)) for case_id, lies in swept.lies]
     document = Document(cases=swept.cases, mended=mended, indexes=indexes, broken=list(swept.broken))
     return Answer(document, "\n".join(told), FOUND if swept.broken else OK)
+
+
+@command(db, "backup")
+def backup(session: Session, target: Annotated[Path, Argument(metavar="FILE", help="The copy: a new file.")]) -> Answer:
+    """Copy one moment of the store to a new file while others write. Only those who can read the store can read it.
+
+    It takes as much space as what the store holds, and nothing that was deleted is in it. It holds personal data, and
+    the wrapped keys of the cases: keep the master key elsewhere. Look into it with db check.
+    """
+    from kz_compliance_sdk.adapters.sql.copies import back_up
+    from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
+
+    settings = session.settings()
+    refuse_directory(settings)
+    refuse_missing(settings)
+    with _megabytes("copying") as progress, at_file("FILE", target, "written", "Name a new file in a folder of yours."):
+        size = back_up(choose_driver(), str(settings.store.path.absolute()), str(target), progress)
+    said = f"{target} holds the store as of now: {size:,} bytes. Look into it: kz-compliance db check {target}"
+    return Answer(Document(path=str(target.absolute()), bytes=size), said)
+
+
+@command(db, "check")
+def check(
+    session: Session,
+    copy: Annotated[Path | None, Argument(metavar="[FILE]", help="A copy; without it, the store itself.")] = None,
+) -> Answer:
+    """Look whether a copy, or the store, is whole: its file, the keys that open it, and every chain of its ledger.
+
+    A copy is read and not touched: nothing is made beside it, and nothing upgraded. Exit code 4 if anything is wrong.
+    """
+    from kz_compliance_sdk.adapters.sql import copies, migrate
+    from kz_compliance_sdk.adapters.sql.queries import SqlQueries
+    from kz_compliance_sdk.adapters.sql.rewrapping import check_ledger_keys, check_master_keys
+    from kz_compliance_sdk.adapters.sql.schema import HEAD, read_revision
+    from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
+    from kz_compliance_sdk.assembly import master_keys, seal_check
+    from kz_compliance_sdk.evidence.verify_store import verify
+
+    settings = session.settings()
+    where = settings.store.path.absolute() if copy is None else copy.absolute()
+    keys, ledger_keys = master_keys(settings), settings.privacy.ledger_keys()
+    reading = connection(settings) if copy is None else copies.opened(choose_driver(), str(where))
+    document = Document(path=str(where), newest=HEAD, checked=0, faults=[])
+    with reading as opened:
+        document |= {"revision": read_revision(opened), "damaged": copies.faults_of_file(opened)}
+        if not document["damaged"]:
+            check_master_keys(opened, keys)
+            check_ledger_keys(opened, ledger_keys)
+        # What an earlier release wrote is upgraded before it can be read.
+        if not document["damaged"] and not migrate.pending(opened):
+            queries = SqlQueries(opened.engine, settings.platform_id, str, keys, lambda: None, ledger_keys)
+            with counting() as progress:
+                verdict = verify(
+                    queries, settings.platform_id, None, progress,
+                    kept=None, check=seal_check(settings.signing()), policy=settings.policy(),
+                )  # fmt: skip
+            faults = [fields(fault, "case:case_id seq what") for fault in verdict.faults]
+            document |= {"checked": verdict.checked, "faults": faults}
+    return Answer(document, views.checked_file, FOUND if document["damaged"] or document["faults"] else OK)
+
+
+@command(db, "restore")
+def restore(
+    session: Session,
+    copy: Annotated[Path, Argument(metavar="FILE", help="The copy, made by db backup. It stays as it is.")],
+    yes: Annotated[bool, Option("--yes", help="Do not ask.")] = False,
+) -> Answer:
+    """Put a copy in the place of the store. Stop every receiver and worker first.
+
+    The files of before are put aside under the ending .old: delete them once they are not needed, for they hold
+    personal data. Nothing is changed if the copy is damaged, if its keys are not configured, or while a process has the
+    store open. What came and was decided since the copy is not in it: the regulator's feed gives the notices again.
+    """
+    from kz_compliance_sdk.adapters.sql import copies
+    from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
+    from kz_compliance_sdk.assembly import master_keys
+
+    settings = session.settings()
+    refuse_directory(settings)
+    path = settings.store.path.absolute()
+    if path.exists():
+        session.confirm(f"Put {copy} in the place of {path}, which is put aside?", yes=yes)
+    with _megabytes("copying") as progress:
+        keys = master_keys(settings), settings.privacy.ledger_keys()
+        aside = copies.restore(choose_driver(), str(copy), str(path), *keys, progress)
+    told = [f"{path} is now the copy {copy}."]
+    told += [f"Put aside: {', '.join(aside)}. It holds personal data: delete it once it is not needed."] * bool(aside)
+    told.append(
+        "Next: kz-compliance audit verify, then start the receiver and the worker (docs/operations.md, Restore)."
+    )
+    return Answer(Document(path=str(path), put_aside=aside), "\n".join(told))
+
+
+@contextmanager
+def _megabytes(doing: str) -> Iterator[Callable[[int, int], None]]:
+    """What the copying of a file tells."""
+    with working() as tell:
+        yield lambda done, of: tell(f"{doing} ... {done / 1e6:,.0f} of {of / 1e6:,.0f} MB")
 
 
 @command(config, "show")

@@ -562,6 +562,22 @@ def schema(document: Shown) -> None:
     record("Schema", told(document, "file:path revision newest:head to_do", to_do="; ".join(ahead)))
 
 
+def checked_file(document: Shown) -> None:
+    """What was found in a file of the store."""
+    path, damaged, faults = document["path"], document["damaged"], document["faults"]
+    for one in damaged:
+        say(f"Damaged: {one}")
+    if damaged:
+        say(f"{path} is damaged. Restore a copy that is whole.")
+    elif document["revision"] != document["newest"]:
+        say(f"{path} has the schema {document['revision']}: its chains can be looked at after an upgrade.")
+    elif faults:
+        table((told(one, "case event:seq fault:what") for one in faults), "case event")
+        say(f"{path} is a whole file; in its ledger {len(faults)} things are not as they were written.")
+    else:
+        say(f"{path} is whole: its file, its keys, and every chain of {document['checked']} cases.")
+
+
 def settings(document: Shown) -> None:
     """Every setting, a line each."""
     for name, value in _flat("", document):

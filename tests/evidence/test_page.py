@@ -159,6 +159,14 @@ def test_a_platform_without_a_key_says_that_the_pack_is_not_signed(folder: Path)
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
+def test_what_an_item_came_to_is_told_in_the_language_of_the_page(at: Scene, lang: Lang) -> None:
+    say = words(lang, *SUBJECTS)
+    page = opened(at.desk.evidence(HEAD, at.case(), lang=lang))["report.html"].decode()
+    cells = re.findall(r"<td[^>]*>(.*?)</td>", page, re.DOTALL)
+    assert {say("action", "remove"), say("ground", "local_law")} <= {cell.strip() for cell in cells}
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
 def test_the_words_are_marked_as_unreviewed(at: Scene, lang: str) -> None:
     """In the files that a lawyer would open, and on what leaves."""
     marked = tables(lang, "evidence")["page"]["unreviewed"]

@@ -7,16 +7,17 @@ import threading
 from concurrent.futures import Future
 from contextlib import nullcontext
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
-from kz_compliance_sdk.adapters.sql.sqlite import FileLock
+from kz_compliance_sdk.adapters.sql.sqlite import Driver, FileLock
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.domain import arrivals, commands, deciding, review_policy
 from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.case import Case, happened
-from kz_compliance_sdk.domain.change import Change, Heartbeat, Watch
+from kz_compliance_sdk.domain.change import Change, Heartbeat, RefusalsCounted, Watch
 from kz_compliance_sdk.domain.commands.review import Lease
 from kz_compliance_sdk.domain.events import review
 from kz_compliance_sdk.domain.user_notices import Telling
@@ -438,6 +439,18 @@ def test_what_an_earlier_batch_read_is_read_anew(lane: SqliteStore, open_store: 
     assert seen_at() == 0
     save(other, (Heartbeat(PLATFORM, "watch", at=5),))
     assert seen_at() == 5
+
+
+def test_refusals_of_one_second_add_up(lane: SqliteStore) -> None:
+    """Also where nothing else of the line is another."""
+    for _ in range(2):
+        save(lane, (RefusalsCounted(PLATFORM, "k-1", "expired", 2, last_at=5),))
+    assert raw(lane, "SELECT count, last_at FROM refusals") == [(4, 5)]
+
+
+def test_the_library_in_use_is_named_with_its_version() -> None:
+    named = Driver(ModuleType("pysqlite3.dbapi2"), (3, 51, 3), wal=True).explanation
+    assert named == "SQLite 3.51.3 (pysqlite3): WAL with synchronous=FULL."
 
 
 def test_a_look_at_the_files_holds_up_no_other_writer(lane: SqliteStore, open_store: OpenStore, path: Path) -> None:

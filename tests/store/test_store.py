@@ -512,6 +512,7 @@ def test_every_claim_is_the_earliest_free_deadline(lane: SqliteStore, clock: Any
             future.result(30)
     review = _review(lane)
     free = set(raw(lane, "SELECT id, urgent_at FROM cases"))
+    came = dict(raw(lane, "SELECT id, stream FROM cases"))
     held: dict[str, tuple[Lease, Actor, int]] = {}
     actors = [Actor(f"m{k}", frozenset({"moderator"})) for k in range(3)]
     for _ in range(2600):
@@ -524,7 +525,7 @@ def test_every_claim_is_the_earliest_free_deadline(lane: SqliteStore, clock: Any
         if found is None:
             assert not free
             break
-        expected = min(free, key=lambda row: (row[1], row[0]))
+        expected = min(free, key=lambda row: (row[1], came[row[0]]))
         assert (found.case.id, found.case.urgent_at) == expected
         free.remove(expected)
         held[found.case.id] = (found, actor, found.case.urgent_at)

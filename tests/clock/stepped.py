@@ -111,7 +111,8 @@ def run(folder: Path, acts: list[Act]) -> Run:
             host = Host(world)
         if act.notice:
             case_id = _push(host, act.notice)
-            came.received[case_id], came.fired[case_id] = act.at, []
+            # A host that is down takes nothing: a notice that came meanwhile comes again.
+            came.received[case_id], came.fired[case_id] = round(clock.monotonic() - start), []
         clock.advance(1 + act.at % (_LOOK_S - 1) if act.by else 0)
         cases = _look(host, came, start)
     host.check_chains()

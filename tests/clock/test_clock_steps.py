@@ -18,6 +18,7 @@ from kz_compliance_sdk.services.deadlines import follow_clock
 from kz_compliance_sdk.services.health import health_document
 from kz_compliance_sdk.services.privacy import Privacy
 from tests.case_makers import a_notice, measure, planted_row, proposal
+from tests.clock.__main__ import main
 from tests.clock.stepped import Act, H, Run, acts_of, faults, run
 from tests.scene import M1, PLATFORM, FakePlatform, Host, World
 from tests.store.conftest import raw
@@ -32,8 +33,9 @@ def reasons(came: Run, since: int, until: int) -> list[str]:
     return [reason for at, reason in came.alerts if since <= at < until]
 
 
-@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 382))])
 def test_every_step_comes_at_its_true_time(tmp_path: Path, seed: int) -> None:
+    """Of the last one the second notice comes while the host is down: it is received when the host is up again."""
     assert list(faults(run(tmp_path, acts_of(seed)))) == []
 
 
@@ -45,6 +47,12 @@ def test_every_step_comes_at_its_true_time_whatever_is_done_to_the_clock(tmp_pat
         folder = tmp_path / str(seed)
         folder.mkdir()
         assert list(faults(run(folder, acts_of(seed)))) == [], f"seed {seed}"
+
+
+@pytest.mark.slow
+def test_the_campaign_says_what_came_of_its_seeds(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--seeds", "2", "--seed", "400"]) == 0
+    assert capsys.readouterr().out.endswith(" 0 faults\n")
 
 
 def test_nobody_is_paged_in_time_where_nobody_looks_at_the_clock(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from kz_compliance_sdk.domain import deciding, proposal_checks
 from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.domain.decision import ItemDecision
 from kz_compliance_sdk.domain.events.review import Proposed
+from kz_compliance_sdk.domain.flags import FLAG_MEANINGS
 from kz_compliance_sdk.errors import InvalidInput, NotAllowed
 from tests.case_makers import (
     LEGAL,
@@ -81,10 +83,10 @@ def test_the_control_a_guard_that_looks_at_refusals_too(monkeypatch: pytest.Monk
     assert refused.value.code == "bulk_off"
 
 
-def effort(category: str, items: int, decided: ItemDecision) -> tuple[int, int, int]:
+def effort(category: str, items: int, decided: ItemDecision, flags: Sequence[str] = ()) -> tuple[int, int, int]:
     """The people, the steps after the claim and the fields that it takes to decide every item of a notice so."""
     notice = a_notice(items=items, category=category)
-    case = claimed(opened(notice), actor=LEGAL)
+    case = claimed(opened(notice, flags=tuple(flags)), actor=LEGAL)
     is_bulk = items == 1 or not (decided.is_measure and proposal_checks.is_off(case, POLICY))
     check = YES if decided.is_measure else None
     if is_bulk:
@@ -110,6 +112,13 @@ def _leaves(value: Any) -> list[Any]:
 def test_refusing_is_never_harder_than_removing(category: str, items: int) -> None:
     refusing, removing = effort(category, items, refusal("1")), effort(category, items, measure("1"))
     assert all(one <= other for one, other in zip(refusing, removing, strict=True)), (refusing, removing)
+
+
+@pytest.mark.parametrize("items", [1, 20])
+@pytest.mark.parametrize("flag", sorted(FLAG_MEANINGS.keys() - {"user_data_demand"}))
+def test_refusing_is_never_harder_whatever_is_wrong_with_an_order(flag: str, items: int) -> None:
+    removing = effort("fraud", items, measure("1"), [flag])
+    assert all(one <= other for one, other in zip(effort("fraud", items, refusal("1"), [flag]), removing, strict=True))
 
 
 def test_of_what_is_refused_beside_a_measure_no_reasons_are_asked_for_twice() -> None:

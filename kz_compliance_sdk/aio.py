@@ -132,9 +132,9 @@ class AsyncTransparency(Awaited[Transparency]):
     publish = awaited(Transparency.publish)
     own = awaited(Transparency.own)
 
-    async def lumen(self, report: TransparencyReport, *, with_urls: bool = False) -> AsyncIterator[bytes]:
+    async def lumen(self, actor: Actor, report: TransparencyReport, *, with_urls: bool = False) -> AsyncIterator[bytes]:
         """See Transparency."""
-        lines = self.blocking.lumen(report, with_urls=with_urls)
+        lines = self.blocking.lumen(actor, report, with_urls=with_urls)
         while found := await self._threads.run(list, islice(lines, _LINES_AT_ONCE)):
             for line in found:
                 yield line

@@ -14,7 +14,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from kz_compliance_sdk.domain.actor import roles
 from kz_compliance_sdk.domain.clock import local
 from kz_compliance_sdk.domain.decision import PROPOSAL
 from kz_compliance_sdk.domain.events.remedies import AppealReversed
@@ -24,7 +23,6 @@ from kz_compliance_sdk.domain.values import instant_text, json_of
 from kz_compliance_sdk.transparency.counting import Demand
 from kz_compliance_sdk.transparency.report import Period, harmless
 
-MAY_READ: Final = roles("lead", "legal", "head")
 DECIDING: Final = (Proposed, AppealReversed, Approved)
 _STATUS: Final = "internal"
 _HEAD: Final = ("status", "month", "authority", "category", "person", "figure", "count")

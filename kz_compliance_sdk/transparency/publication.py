@@ -12,9 +12,9 @@ from typing import Final
 from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.change import Change, Happened
 from kz_compliance_sdk.domain.clock import local
-from kz_compliance_sdk.domain.events.base import Event
+from kz_compliance_sdk.domain.events.base import AS_READ, Event
 from kz_compliance_sdk.domain.events.delivery import UserNoticeDelayed, UserNoticeOwed
-from kz_compliance_sdk.domain.events.office import Published
+from kz_compliance_sdk.domain.events.office import FiguresTaken, LinesTaken, Published
 from kz_compliance_sdk.domain.events.remedies import Appealed
 from kz_compliance_sdk.domain.fold import Stream, Tally
 from kz_compliance_sdk.errors import Conflict, InvalidInput
@@ -26,7 +26,6 @@ from kz_compliance_sdk.transparency.figures import OTHER
 from kz_compliance_sdk.transparency.lumen import COUNTED, LumenLines
 from kz_compliance_sdk.transparency.own import (
     DECIDING,
-    MAY_READ,
     OwnFigures,
     Place,
     month_of,
@@ -54,6 +53,8 @@ class TransparencyPolicy:
 
 PUBLICATIONS: Final = "publication/"
 """How the stream of each month begins whose figures were published; the month follows."""
+TAKEN: Final = "figures/"
+"""How the stream of each month begins in which somebody took the office's own figures out; the month follows."""
 
 
 class Transparency:
@@ -72,7 +73,7 @@ class Transparency:
         """The report of a period that was published, with its last revision; None if none was. Raises Conflict where
         a part of it was published with another period, InvalidInput for a period of other than whole months."""
         months = period.months
-        held, _ = self._store.submit(self._platform, lambda tx: ((), _published(tx, period, months))).result()
+        held = self._store.submit(self._platform, lambda tx: ((), _series(tx, period, months).report)).result()
         return None if held is None else read_report(held)
 
     def publish(
@@ -106,13 +107,13 @@ class Transparency:
         self, tx: Tx, report: TransparencyReport, last: TransparencyReport | None, actor: Actor
     ) -> tuple[Change, None]:
         period, body = report.period, report_json(report)
-        held, read = _published(tx, period, period.months)
-        if held != (None if last is None else report_json(last)):
+        series = _series(tx, period, period.months)
+        if series.report != (None if last is None else report_json(last)):
             raise Conflict("somebody published this period meanwhile.", reference=period.months[0])
         event = Published(start=period.start, end=period.end, revision=report.revision)
         first, *others = (f"{PUBLICATIONS}{month}" for month in period.months)
-        holds = Happened(self._platform, first, event, tx.now, read, actor, {"report": body})
-        return (holds, *(Happened(self._platform, one, event, tx.now, read, actor) for one in others)), None
+        holds = Happened(self._platform, first, event, tx.now, AS_READ, actor, {"report": body})
+        return (holds, *(Happened(self._platform, one, event, tx.now, AS_READ, actor) for one in others)), None
 
     def _made(
         self,
@@ -169,40 +170,69 @@ class Transparency:
             if is_settled or row.case_id not in seen:
                 yield row
 
-    def lumen(self, report: TransparencyReport, *, with_urls: bool = False) -> Iterator[bytes]:
+    def lumen(self, actor: Actor, report: TransparencyReport, *, with_urls: bool = False) -> Iterator[bytes]:
         """A line for each ended demand that nothing keeps back, as Lumen takes it. A value that the report hides is
-        not told here either; no line at all while the number of demands is hidden. Raises Conflict where the records
-        have changed since the report was published: beside its numbers the lines would tell what did."""
+        not told here either; no line at all while the number of demands is hidden. That the lines of a published report
+        were taken is recorded.
+
+        Raises NotAllowed; Conflict where the lines would tell what the report does not: the records have changed since
+        it was published, lines of another revision were taken, or a bar on telling a user outlasts what it hides."""
         if report.value("demands_told").count is None:
             return
-        queries = self._store.queries(self._platform)
-        if not report.draft and self._has_changed(queries, report):
+        queries, lines = self._store.queries(self._platform), LumenLines(report, self._categories)
+        if not report.draft:
+            LinesTaken.may.check(actor, "take the lines for Lumen")
+            self._refuse_lines(queries, report, lines)
+            self._store.submit(self._platform, partial(self._take_lines, report=report, actor=actor)).result()
+        for row in self._ended(queries, report.period, until=report.as_of):
+            if lines.may_tell(row):
+                yield lines.line(row, _urls(queries, row.case_id) if with_urls else ())
+
+    def _take_lines(self, tx: Tx, report: TransparencyReport, actor: Actor) -> tuple[Change, None]:
+        month, *_ = months = report.period.months
+        series = _series(tx, report.period, months)
+        if series.report != report_json(report):
+            raise Conflict("this is not the report that was published last.", reference=month)
+        if series.lines is None:
+            event = LinesTaken(revision=report.revision)
+            return (Happened(self._platform, f"{PUBLICATIONS}{month}", event, tx.now, AS_READ, actor),), None
+        if series.lines != report.revision:
+            raise Conflict(
+                "lines were taken with an earlier report of this period, and these would tell what changed about a "
+                "demand.",
+                reference=month,
+            )
+        return (), None
+
+    def _refuse_lines(self, queries: Queries, report: TransparencyReport, lines: LumenLines) -> None:
+        """Raises Conflict if what a report shows of the demands in its lines is not what is held of them now, or some
+        of these have no line."""
+        counting, told = Counting(report.as_of, self._categories, report.withheld_until), 0
+        for row in self._ended(queries, report.period, until=report.as_of):
+            counting.add(row)
+            told += lines.may_tell(row)
+        counting.fold()
+        if any(
+            value.count != counting.counts[figure][value.value]
+            for figure in COUNTED
+            for value in report.of(figure)
+            if value.count is not None and not value.value.startswith(OTHER)
+        ):
             raise Conflict(
                 "the records have changed since the report was published, and its lines would tell what did: publish a "
                 "revision first.",
                 reference=report.period.months[0],
             )
-        lines = LumenLines(report, self._categories)
-        for row in self._ended(queries, report.period, until=report.as_of):
-            if lines.may_tell(row):
-                yield lines.line(row, _urls(queries, row.case_id) if with_urls else ())
-
-    def _has_changed(self, queries: Queries, report: TransparencyReport) -> bool:
-        """Whether what a report shows of the demands in its lines is not what is held of them now."""
-        counting = Counting(report.as_of, self._categories, report.withheld_until)
-        for row in self._ended(queries, report.period, until=report.as_of):
-            counting.add(row)
-        counting.fold()
-        return any(
-            value.count != counting.counts[figure][value.value]
-            for figure in COUNTED
-            for value in report.of(figure)
-            if value.count is not None and not value.value.startswith(OTHER)
-        )
+        if told != counting.counts["demands_told"][""]:
+            raise Conflict(
+                "of some demands that the report counts no user may be told yet, and what has no line would be these.",
+                reference=report.period.months[0],
+            )
 
     def own(self, actor: Actor, period: Period) -> OwnFigures:
-        """The office's own figures, exact and by person: never part of a report. Raises NotAllowed."""
-        MAY_READ.check(actor, "read the office's own figures")
+        """The office's own figures, exact and by person: never part of a report. It is recorded who took them. Raises
+        NotAllowed."""
+        FiguresTaken.may.check(actor, "read the office's own figures")
         queries, now = self._store.queries(self._platform), self._store.now()
         counts: Counter[Place] = Counter()
         running: list[str] = []
@@ -218,11 +248,22 @@ class Transparency:
                 counts[month_of(case.received_at), case.authority_id, case.category, "", figure] += 1
         for place, count in of_people(_telling(queries, DECIDING, period.start, period.end), period):
             counts[place] += count
+        event = FiguresTaken(start=period.start, end=period.end)
+        taken = Happened(self._platform, f"{TAKEN}{month_of(now)}", event, now, AS_READ, actor)
+        self._store.submit(self._platform, lambda _tx: ((taken,), None)).result()
         return own_figures(self._platform, period, now, counts)
 
 
-def _published(tx: Tx, period: Period, months: Sequence[str]) -> tuple[bytes | None, int]:
-    """The report of a period as it was published last, and how many events the stream of each of its months has."""
+@dataclass(frozen=True, slots=True)
+class _Series:
+    """What left of a period: the `report` that was published last, and the revision of which `lines` were taken."""
+
+    report: bytes | None = None
+    lines: int | None = None
+
+
+def _series(tx: Tx, period: Period, months: Sequence[str]) -> _Series:
+    """Raises Conflict where one of the months was published with another period."""
     streams = list(tx.streams(f"{PUBLICATIONS}{month}" for month in months).values())
     for stream in streams:
         told = [on.event for on in stream.whole().events if isinstance(on.event, Published)]
@@ -230,8 +271,10 @@ def _published(tx: Tx, period: Period, months: Sequence[str]) -> tuple[bytes | N
             days = f"{local(told[-1].start)[:10]} to {local(told[-1].end - 1)[:10]}"
             month = stream.name.removeprefix(PUBLICATIONS)
             raise Conflict(f"{month} is already published, in the report of {days}.", reference=month)
-    seq = streams[0].seq
-    return (tx.words(streams[0], [(seq, "report")])[seq, "report"], seq) if seq else (None, 0)
+    seq = max((on.seq for on in streams[0].events if isinstance(on.event, Published)), default=0)
+    lines = [on.event.revision for on in streams[0].events if isinstance(on.event, LinesTaken)]
+    report = tx.words(streams[0], [(seq, "report")])[seq, "report"] if seq else None
+    return _Series(report, lines[-1] if lines else None)
 
 
 def told_users(queries: Queries, start: int, end: int) -> dict[str, Counter[str]]:

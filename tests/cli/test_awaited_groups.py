@@ -51,7 +51,9 @@ async def _proof(desk: AsyncComplianceDesk, case: Case) -> None:
 
 async def _transparency(desk: AsyncComplianceDesk, case: Case) -> None:
     report = await desk.transparency.draft(Period(NOON - 86_400, NOON + 86_400))
-    assert [line async for line in desk.transparency.lumen(report)] == list(desk.blocking.transparency.lumen(report))
+    assert [line async for line in desk.transparency.lumen(LEAD, report)] == list(
+        desk.blocking.transparency.lumen(LEAD, report)
+    )
 
 
 STEPS: dict[str, Step] = {

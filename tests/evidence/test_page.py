@@ -18,7 +18,15 @@ from kz_compliance_sdk.domain.decision import Action, Finding
 from kz_compliance_sdk.domain.events import KINDS
 from kz_compliance_sdk.domain.events.arrivals import Joined, Lodged, Sanctioned
 from kz_compliance_sdk.domain.events.base import Authenticity, ObjectEvent, Source
-from kz_compliance_sdk.domain.events.office import Alerted, Checkpointed, HandedOut, LedgerKeyRetired, Published
+from kz_compliance_sdk.domain.events.office import (
+    Alerted,
+    Checkpointed,
+    FiguresTaken,
+    HandedOut,
+    LedgerKeyRetired,
+    LinesTaken,
+    Published,
+)
 from kz_compliance_sdk.domain.flags import FLAG_MEANINGS
 from kz_compliance_sdk.domain.fold import (
     AppealState,
@@ -114,9 +122,8 @@ def test_each_event_stands_there_with_its_time_in_almaty(at: Scene) -> None:
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_every_kind_of_event_has_words(lang: str) -> None:
     """What is missing would be shown as a code. Tests of the catalogues hold the languages against each other."""
-    beside = (
-        ObjectEvent | Alerted | LedgerKeyRetired | Checkpointed | HandedOut | Sanctioned | Lodged | Joined | Published
-    )
+    of_office = Alerted | LedgerKeyRetired | Checkpointed | HandedOut | Published | LinesTaken | FiguresTaken
+    beside = ObjectEvent | Sanctioned | Lodged | Joined | of_office
     kinds = [kind for kind in KINDS.values() if not issubclass(kind, beside)]
     assert {kind.called for kind in kinds} == tables(lang, "evidence")["verb"].keys()
 

@@ -6,6 +6,7 @@ import json
 import random
 from collections.abc import Collection, Iterable
 from contextlib import closing
+from dataclasses import replace
 from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
@@ -149,14 +150,69 @@ def test_lines_for_lumen_tell_no_change_that_no_revision_told(series: Series) ->
     tallies = random_tallies(1, 400)
     series.hold(tallies)
     first = series.publish()
-    lines = list(series.figures.lumen(first))
+    lines = list(series.figures.lumen(LEAD, first))
     assert len(lines) > 300
-    assert list(series.figures.lumen(series.publish())) == lines, "the control: nothing has changed"
+    assert list(series.figures.lumen(LEAD, series.publish())) == lines, "the control: nothing has changed"
     series.hold(corrected(tallies, 1, category="fraud"))
     with pytest.raises(Conflict, match="have changed since"):
-        list(series.figures.lumen(first))
+        list(series.figures.lumen(LEAD, first))
+
+
+def test_lines_of_one_version_of_a_period_leave_and_of_no_other(tmp_path: Path) -> None:
+    """Two lines of one demand, told apart by its case, would show what changed about it: of a category whose count of
+    refusals changed by two, and is hidden for that, which these two are."""
+    tallies = random_tallies(1, 400)
+    series = Series(tmp_path)
+    series.hold(tallies)
+    first = series.publish()
     series.hold(corrected(tallies, 40))
-    assert len(list(series.figures.lumen(series.publish(revise=True)))) > 300
+    second = series.publish(revise=True)
+    with pytest.raises(Conflict, match="have changed since"):
+        list(series.figures.lumen(LEAD, first))
+    with pytest.raises(Conflict, match="not the report that was published last"):
+        list(series.figures.lumen(LEAD, replace(second, embargo_days=1)))
+    lines = list(series.figures.lumen(LEAD, second))
+    assert len(lines) > 300, "none of the first one were taken"
+    assert list(series.figures.lumen(LEAD, series.publish())) == lines
+    series.hold(corrected(tallies, 80, category="fraud"))
+    third = series.publish(revise=True)
+    with pytest.raises(Conflict, match="taken with an earlier report"):
+        list(series.figures.lumen(LEAD, third))
+    with pytest.raises(NotAllowed):
+        list(series.figures.lumen(M1, second))
+
+
+def test_lines_wait_where_a_bar_outlasts_the_day_from_which_all_is_told(tmp_path: Path) -> None:
+    """The report counts it then, and its line must not be told: one line too few would say which demand is barred."""
+    series = Series(tmp_path)
+    barred = a_tally(900, barred=True, barred_until=START + 900 * DAY)
+    series.hold([*random_tallies(1, 200), barred])
+    series.world.clock.step(JANUARY.end + 366 * DAY - series.world.clock())
+    report = series.publish()
+    with pytest.raises(Conflict, match="no user may be told yet"):
+        list(series.figures.lumen(LEAD, report))
+
+
+def test_the_ledger_says_who_took_lines_and_exact_figures(series: Series) -> None:
+    series.hold(random_tallies(1, 200))
+    list(series.figures.lumen(LEAD, series.figures.draft(JANUARY)))
+    assert list(series.store.queries(PLATFORM).streams_beside()) == [], "a draft registers nothing"
+    report = series.publish()
+    for _ in range(2):
+        list(series.figures.lumen(LEAD, report))
+        series.figures.own(LEAD, FEBRUARY)
+    with pytest.raises(NotAllowed):
+        series.figures.own(M1, FEBRUARY)
+    chains = list(series.store.queries(PLATFORM).streams_beside())
+    told = {
+        chain.stream.name: [(on.kind, on.who.id if on.who else "") for on in chain.stream.events] for chain in chains
+    }
+    assert told == {
+        "publication/2026-01": [("published", LEAD.id), ("lines_taken", LEAD.id)],
+        "figures/2026-04": [("figures_taken", LEAD.id)] * 2,
+    }
+    (taken, _) = next(chain.stream.events for chain in chains if chain.stream.name.startswith("figures/"))
+    assert (taken.event.start, taken.event.end) == (FEBRUARY.start, FEBRUARY.end)
 
 
 def changes(was: dict[Cell, str], now: dict[Cell, str]) -> dict[Cell, int]:
@@ -229,7 +285,7 @@ def test_all_that_is_published_of_a_year_recovers_no_hidden_count(
                 found = changes(told(made[period][-1], report.left_out), told(report))
                 assert {cell: by for cell, by in found.items() if 0 < abs(by) < THRESHOLD} == {}
             else:
-                lines[period] = list(series.figures.lumen(report))
+                lines[period] = list(series.figures.lumen(LEAD, report))
             made[period].append(report)
     reader = Reader(TYPES)
     for period, reports in made.items():

@@ -126,7 +126,7 @@ def published(desk: ComplianceDesk, now: int) -> Iterator[tuple[str, bytes]]:
     yield "the figures as JSON", report_json(report)
     for language in ("kk", "ru", "en"):
         yield f"the page of the figures, {language}", page(report, language)
-    yield "the lines for Lumen", b"".join(desk.transparency.lumen(report))
+    yield "the lines for Lumen", b"".join(desk.transparency.lumen(_LEAD, report))
 
 
 def refusals(desk: ComplianceDesk, now: int, case_id: str) -> Iterator[str]:

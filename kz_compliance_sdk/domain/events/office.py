@@ -285,6 +285,24 @@ class Published(Event, frozen=True, kw_only=True):
     revision: Number = 0
 
 
+class LinesTaken(Event, frozen=True, kw_only=True):
+    """The lines for Lumen left the house, beside the report of this `revision`. It stands in the stream of the first
+    month of the period. Lines of another revision never leave: what is another in two lines of one demand is what
+    changed about it."""
+
+    may = roles("lead", "legal", "head")
+    revision: Number = 0
+
+
+class FiguresTaken(Event, frozen=True, kw_only=True):
+    """A person took the office's own figures of a time out, which are exact and never published. It stands in the
+    stream `figures/` and the month in which that was."""
+
+    may = roles("lead", "legal", "head")
+    start: At
+    end: At
+
+
 class Alerted(Event, frozen=True, kw_only=True):
     """People are to be told of what belongs to no case, such as a sanction or a clock that was set: the exact bytes of
     the alert, which has a stream of its own."""

@@ -59,15 +59,15 @@ def transparency(
     with session.desk() as desk:
         if out is not None:
             _folder(out, OWN_FILES)
+        actor = session.actor(desk.settings)
         with counting() as progress:
             if draft:
                 report = desk.transparency.draft(period, progress=progress)
             else:
-                actor = session.actor(desk.settings)
                 report = desk.transparency.publish(actor, period, revise=revise, progress=progress)
         if out is not None:
             made: list[Iterable[bytes]] = [[figures_csv(report)], [report_json(report)], [page(report, lang)]]
-            made.append(desk.transparency.lumen(report, with_urls=with_urls))
+            made.append(desk.transparency.lumen(actor, report, with_urls=with_urls))
             for name, parts in zip(FILES, made, strict=True):
                 try:
                     written.append(_write(out / name, parts))

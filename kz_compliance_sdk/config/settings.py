@@ -293,7 +293,7 @@ class Settings(BaseSettings):
     def wordings(self) -> Wordings:
         """The platform's own words for refusals and measures. Raises ConfigError that names the file and the key."""
         if self.wording_file is None:
-            return Wordings()
+            return Wordings(rows={})
         text = read_text(self.wording_file, "wording_file", what="wording")
         with _within(self.wording_file):
             return build(Wordings, {"rows": load_toml(text, "wording_file")})

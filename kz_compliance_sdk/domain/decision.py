@@ -204,7 +204,7 @@ class Wordings(_Value):
     """The platform's own words by category and by what is decided: `refuse`, or an action. The category `any` stands
     for those that have none of their own."""
 
-    rows: Mapping[str, Mapping[Literal["refuse"] | Action, OwnWords]] = MappingProxyType({})
+    rows: Mapping[str, Mapping[Literal["refuse"] | Action, OwnWords]]
 
     def of(self, category: str, way: str) -> OwnWords:
         """The words for a category; empty ones where there are none."""

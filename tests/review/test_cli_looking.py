@@ -206,6 +206,14 @@ def test_a_template_is_filled_in_with_the_platforms_own_words_in_the_languages_a
     office.ok("cases", "decide", notice.notice_id, "--file", file, "--yes")
 
 
+@pytest.mark.parametrize("way", ["refuse", "remove"])
+def test_without_words_of_its_own_a_template_is_filled_in_but_for_them(office: Office, way: str) -> None:
+    notice = office.claimed(1)
+    (item,) = office.document("cases", "decide", notice.notice_id, "--template", "--as", way)["items"]
+    assert item["action"] == ("none" if way == "refuse" else "remove")
+    assert {one["text"] for one in item["wording"]["statement_of_reasons"]} == {""}
+
+
 def test_a_measure_is_filled_in_and_what_is_none_is_named(office: Office) -> None:
     (office.folder / "words.toml").write_text(WORDING, encoding="utf-8")
     office.configure(f'wording_file = "{office.folder / "words.toml"}"')

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections import Counter
 from collections.abc import Collection, Iterable
 from contextlib import closing
 from dataclasses import replace
@@ -22,6 +23,7 @@ from kz_compliance_sdk.transparency.page import page
 from kz_compliance_sdk.transparency.publication import Transparency, TransparencyPolicy
 from kz_compliance_sdk.transparency.report import Period, TransparencyReport, read_report, report_json
 from tests.figures.reader import Reader
+from tests.figures.test_published_together import lines_of
 from tests.figures.test_transparency_report import Cell, read_csv, read_json
 from tests.scene import LEAD, M1, PLATFORM, World
 from tests.tally_makers import CATEGORIES, DAY, START, TYPES, a_report, a_tally, random_tallies
@@ -180,6 +182,23 @@ def test_lines_of_one_version_of_a_period_leave_and_of_no_other(tmp_path: Path) 
         list(series.figures.lumen(LEAD, third))
     with pytest.raises(NotAllowed):
         list(series.figures.lumen(M1, second))
+
+
+def test_the_control_lines_of_two_versions_tell_what_changed_of_few(series: Series) -> None:
+    tallies = random_tallies(0, 400)
+    later = corrected(tallies, 40)
+    told: list[dict[str, Any]] = []
+    for held in (tallies, later):
+        series.hold(held)
+        lines = map(json.loads, lines_of(series.publish(revise=bool(told)), held))
+        told.append({one["notice"]["case_id_number"]: one["notice"] for one in lines})
+    was, now = told
+    changed = [
+        (one["subject"], one["action_taken"], now[case]["action_taken"])
+        for case, one in was.items()
+        if now[case]["action_taken"] != one["action_taken"]
+    ]
+    assert any(count < THRESHOLD for (subject, *_), count in Counter(changed).items() if subject in CATEGORIES)
 
 
 def test_lines_wait_where_a_bar_outlasts_the_day_from_which_all_is_told(tmp_path: Path) -> None:

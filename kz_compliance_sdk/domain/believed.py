@@ -31,6 +31,7 @@ from kz_compliance_sdk.domain.events.review import Decided, Judged, Proposed
 from kz_compliance_sdk.domain.fold import Item, Message, Opens, Stream, Tries, apply
 from kz_compliance_sdk.domain.ledger import Damage, Stamped
 from kz_compliance_sdk.domain.messages import (
+    BY_HAND,
     NAMED_BY,
     acknowledgement_body,
     as_all_owed,
@@ -463,10 +464,8 @@ def _ended(
     if isinstance(on.event, Receipt) and on.event.message in found:
         one = replace(found[on.event.message], settled_at=on.at)
         came = {name: words.get((on.seq, name)) or b"" for name in on.event.parts}
-        yield (
-            on.event.message,
-            replace(one, receipt=came.get("receipt", b""), receipt_proof=came.get("signature", b"")),
-        )
+        receipt = came.get("receipt") or came.get(BY_HAND, b"")
+        yield on.event.message, replace(one, receipt=receipt, receipt_proof=came.get("signature", b""))
 
 
 class _Judged(Struct, frozen=True):

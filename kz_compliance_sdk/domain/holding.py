@@ -24,7 +24,7 @@ from kz_compliance_sdk.domain.events import delivery, office
 from kz_compliance_sdk.domain.events.base import Audience, Happened, ObjectEvent, code_or_other
 from kz_compliance_sdk.domain.fold import PlatformObject, Stream, object_in
 from kz_compliance_sdk.domain.ledger import Damage
-from kz_compliance_sdk.domain.messages import Respondent, item_of, step, stuck, with_report, written
+from kz_compliance_sdk.domain.messages import BY_HAND, Respondent, item_of, step, stuck, with_report, written
 from kz_compliance_sdk.domain.notice import Notice
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.report import UserNotified
@@ -244,7 +244,8 @@ def receipt(case: Case, message: OutboxMessage, stamp: Stamp) -> Change:
     """The regulator holds one of our messages, which has its receipt. That for the final report ends the case."""
     if not is_legal(case.state, "receipt", case.state):
         return ()
-    words = {"receipt": message.receipt, "signature": message.receipt_proof}
+    carried = message.endpoint == BY_HAND
+    words = {BY_HAND if carried else "receipt": message.receipt, "signature": message.receipt_proof}
     held = {name: said for name, said in words.items() if said}
     return step(case, "receipt", happened(case, delivery.Receipt(message=message.id), stamp, held))[0]
 

@@ -30,6 +30,7 @@ from kz_compliance_sdk.domain.events.privacy import Held, erased_of
 from kz_compliance_sdk.domain.events.review import Asked, ContentChanged, Decided, Looked, SentBack, Undone
 from kz_compliance_sdk.domain.fold import Case, Chain, Decision, Stream, apply
 from kz_compliance_sdk.domain.ledger import Link, Part, Roster, Stamped
+from kz_compliance_sdk.domain.messages import BY_HAND
 from kz_compliance_sdk.domain.notice import Notice
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.proposal_checks import asked_for, in_words
@@ -466,12 +467,13 @@ class _Pack:
         """What the case owed, and the bytes that left."""
         path, name = f"messages/{number:03}", one["id"]
         receipts = [on.seq for on in self._chain.events if isinstance(on.event, Receipt) and on.event.message == name]
-        receipt, proof = (self._part(receipts[-1], name) if receipts else b"" for name in ("receipt", "signature"))
+        parts = ("receipt", BY_HAND, "signature")
+        receipt, by_hand, proof = (self._part(receipts[-1], name) if receipts else b"" for name in parts)
         return {
             **self._with_name(one),
             "number": number,
             "body": self._keep(f"{path}.body", body),
-            "receipt": self._keep(f"{path}.receipt", receipt) if receipts else None,
+            "receipt": self._keep(f"{path}.receipt", receipt or by_hand) if receipts else None,
             "receipt_proof": self._keep(f"{path}.receipt-proof", proof) if proof else None,
         }
 

@@ -35,6 +35,7 @@ from kz_compliance_sdk.domain.fold import Chain, Stream
 from kz_compliance_sdk.domain.lawfulness import Known, broken
 from kz_compliance_sdk.domain.ledger import Damage, Link, NewerRelease, Part, Roster, Stamped, opens, read
 from kz_compliance_sdk.domain.merkle import leaf_hash, verify_inclusion
+from kz_compliance_sdk.domain.messages import BY_HAND
 from kz_compliance_sdk.domain.policy import Policy, is_of_its_version
 from kz_compliance_sdk.domain.values import canonical, stream_of
 from kz_compliance_sdk.errors import ComplianceError, InvalidInput, NotAuthentic
@@ -378,7 +379,8 @@ class _Inside:
 
     def _receipt(self, on: Stamped, said: Mapping[tuple[int, str], bytes]) -> Iterator[Problem]:
         """A receipt is for the message of which its event speaks, and for its bytes."""
-        receipt, owed = _json(said.get((on.seq, "receipt"), b"")), self._chain.stream.case.messages[on.event.message]
+        came = said.get((on.seq, "receipt")) or said.get((on.seq, BY_HAND), b"")
+        receipt, owed = _json(came), self._chain.stream.case.messages[on.event.message]
         if not isinstance(receipt, dict):
             return
         body = said.get((owed.at_seq, "body"))

@@ -152,7 +152,7 @@ def test_a_letter_waits_for_a_person_whose_proof_is_kept(host: Host, told: list[
     host.letters.record(M1, letter.id, Proof("courier", "12-3/45", host.world.clock(), "signature of the desk"))
     assert _life(told, letter) == ["begun", "waiting", "tried", "receipt"]
     held = [one for one in told if isinstance(one.event, Receipt) and one.event.message == letter.id]
-    assert [(one.words["receipt"], one.actor) for one in held] == [(_message(host, "report").receipt, M1)]
+    assert [(one.words["by_hand"], one.actor) for one in held] == [(_message(host, "report").receipt, M1)]
 
 
 def test_a_question_that_was_refused_goes_by_letter_as_well_once_the_case_does(

@@ -210,9 +210,10 @@ class AnswerUnusable(Event, frozen=True, kw_only=True):
 
 
 class Receipt(Event, frozen=True, kw_only=True):
-    """The regulator holds one of our messages; the receipt for the final report ends the case."""
+    """The regulator holds one of our messages; the receipt for the final report ends the case. What proves that a
+    letter was delivered (`by_hand`) is the words of whoever carried it, and goes with the personal data."""
 
-    words = words(receipt="kept", signature="kept")
+    words = words(receipt="kept", signature="kept", by_hand="erasable")
     message: Name
 
     def apply(self, case: Case, on: Stamped) -> None:

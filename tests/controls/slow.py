@@ -61,4 +61,16 @@ SLOW: tuple[SlowControl, ...] = (
         "what was planted is let out",
         "tests/privacy/test_leaks.py::test_the_search_finds_what_leaks",
     ),
+    SlowControl(
+        "no word of anybody outlives retention, in whatever encoding, in the store, in packs or in figures",
+        "concepts/privacy.md",
+        "a cited law stands in the chain as its notice has it",
+        "tests/privacy/test_planted.py::test_the_control_a_word_in_an_open_field_is_found",
+    ),
+    SlowControl(
+        "no ciphertext and no key of what was erased is left in the file, its log or its free pages",
+        "concepts/privacy.md",
+        "pages are not overwritten",
+        "tests/privacy/test_planted.py::test_the_control_pages_that_are_not_overwritten_are_found",
+    ),
 )

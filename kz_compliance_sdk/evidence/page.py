@@ -151,7 +151,10 @@ class _Page:
         yield "pending", [self._state(), *(list(self._pending()) or [self._tell("nothing")])]
 
     def _demanded(self) -> Iterator[str]:
-        case, notice = self._doc["case"], self._doc["notice"] or {}
+        case, notice = self._doc["case"], self._doc["notice"]
+        if notice is None:
+            yield self._tell("unusable", authority=case["authority_id"])
+            return
         names, of_id = notice.get("authority_name") or {}, case["authority_id"]
         kind = self._code("authority_type", notice.get("authority_type")) or of_id
         name = names.get(self._words.lang) or next(iter(names.values()), "")
@@ -188,7 +191,7 @@ class _Page:
         else:
             many = "hours" if term["hours"] is not None else "working_days"
             source, length = term["source"], self._words("page", many, many=term[many])
-            told = "term_verified" if source["verified"] else "term_unverified"
+            told = "term_verified" if source["verified"] else "term_unverified" if source["article"] else "term_own"
             values = {name: source[name] or "" for name in ("act", "article", "verified_by", "verified_on")}
             yield self._tell(told, length=length, due_at=case["due_at"], policy=case["policy"], **values)
         if case["requested_due_at"]:

@@ -234,6 +234,18 @@ def test_the_redacted_form_names_law_and_authority_before_anything_is_decided(tm
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
+def test_of_a_message_that_is_no_notice_the_page_says_so(at: Scene, lang: Lang) -> None:
+    """And that its term rests on no law, instead of a source that is called none."""
+    at.regulator.push_unreadable(at.regulator.issue(builders.notice(3, issued_at=at.clock())))
+    (case,) = at.desk.cases(state="quarantined").cases
+    story = opened(at.desk.evidence(HEAD, case.id, lang=lang))["report.html"].decode().partition('id="items"')[0]
+    said = tables(lang, "evidence")["story"]
+    assert str(escape(said["unusable"].format(authority=case.authority_id))) in story
+    assert str(escape(said["term_own"].rpartition("). ")[2])) in story
+    assert "«none»" not in story
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
 def test_a_term_that_nobody_has_verified_is_not_called_one_by_law(at: Scene, lang: str) -> None:
     """The control is a kind of demand whose term was read in the law."""
     case_id = at.case()

@@ -328,8 +328,10 @@ def undo(case: Case, messages: Sequence[OutboxMessage], policy: Policy, *, stamp
         )
     undone = review.Undone(decision=case.decision_version, items=tuple(item.number for item in own))
     told = happened(case, undone, stamp)
-    back = moved(case, "undo", told, **on_the_term_again(case, policy, stamp.at))
-    back = replanned(back, policy, stamp.at)
+    times = on_the_term_again(case, policy, stamp.at)
+    back = moved(case, "undo", told, **times)
+    # Where the term led all along, what the watch has not come to is still to come.
+    back = replanned(back, policy, stamp.at) if times else back
     return written(back, told), back
 
 

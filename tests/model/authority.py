@@ -10,7 +10,7 @@ from tests.model.people import look_at_suspensions, owe_report, plan_question, r
 def issue(office: Office, spec: Spec) -> None:
     """A notice comes, or is typed in: its clock starts now."""
     case = Case(spec, office.now, term_of(spec, office.now), clock_from=office.now)
-    case.items = {name: Item(name, target) for name, target in spec.items.items()}
+    case.name_items(spec.items)
     case.asked_due = asked_due(office, spec)
     if not spec.typed_in:
         case.outgoing.append("acknowledgement")
@@ -168,8 +168,7 @@ def answer(office: Office, case: Case, question: int, items: dict[str, str] | No
         item.status = "open"
     for item in again:
         item.fallen = False
-    for name, target in (items or {}).items():
-        case.items.setdefault(name, Item(name, target))
+    case.name_items(items or {})
     case.let_go()
     case.void_reports()
     case.proposed, case.state, case.lift_due = None, "queued", None
@@ -220,8 +219,7 @@ def amend(office: Office, letter: str, items: dict[str, str], received: int | No
             office.owe(case, item, "restore", office.now)
         if item.measure:
             office.deep.add("amended after enforcement")
-    for name, target in items.items():
-        case.items.setdefault(name, Item(name, target))
+    case.name_items(items)
     case.state = "queued"
 
 

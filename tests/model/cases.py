@@ -87,6 +87,7 @@ class Item:
 
     id: str
     target: str
+    number: int
     status: str = "open"
     action: str = "none"
     ground: str = ""
@@ -212,6 +213,7 @@ class Case:
     erasure_by: str = ""
     erased: bool = False
     left: list[str] = field(default_factory=list)
+    named: int = 0
 
     # ------------------------------------------------------------------------------------------------ the clock
 
@@ -267,6 +269,13 @@ class Case:
         """No report tells of what can still be taken back."""
         refused = [self.items[name] for name in self.in_decision if self.items[name].status == "settled"]
         return max(now, self.undo_until) if any(not item.fallen for item in refused) else now
+
+    def name_items(self, items: dict[str, str]) -> None:
+        """Those that are new get a number that no item of the case ever had."""
+        for name, target in items.items():
+            if name not in self.items:
+                self.named += 1
+                self.items[name] = Item(name, target, self.named)
 
     def open_items(self) -> list[Item]:
         return [item for item in self.items.values() if item.status in OPEN]

@@ -38,7 +38,7 @@ def ladder_of_a_lift(office: Office, case: Case) -> None:
 
 def _fire(office: Office, case: Case, steps: list[tuple[int, int, str]], fired: set[str]) -> None:
     now = office.now
-    fresh = [(severity, at, name) for severity, at, name in steps if at <= now and name not in fired]
+    fresh = [(severity, at, name) for severity, at, name in steps if at <= now and not _has_fired(name, fired)]
     if not fresh:
         return
     office.deep.add("two steps at once" if len(fresh) > 1 else "a step fired")
@@ -49,6 +49,14 @@ def _fire(office: Office, case: Case, steps: list[tuple[int, int, str]], fired: 
     severity, _, _, name = max((severity, name.startswith("due"), at, name) for severity, at, name in fresh)
     case.level = max(case.level, severity)
     office.page(case, name)
+
+
+def _has_fired(name: str, fired: set[str]) -> bool:
+    """Whether a step, or a later one of the same kind that stands for it, has fired."""
+    kind, _, hours = name.rpartition(".")
+    if not hours.isdigit():
+        return name in fired
+    return any(one.startswith(f"{kind}.") and int(one.rpartition(".")[2]) >= int(hours) for one in fired)
 
 
 def severity_of(steps: list[tuple[int, int, str]]) -> int:

@@ -339,7 +339,10 @@ def expected(office: Office) -> dict[str, Any]:
             "requested": case.asked_due,
             "paused": case.paused(now),
             "lift_due": case.lift_due,
-            "items": {name: (item.status, item.measure) for name, item in sorted(case.items.items())},
+            "items": {
+                str(item.number) if case.erased else name: (item.status, item.measure)
+                for name, item in sorted(case.items.items())
+            },
             "erased": case.erased,
             "books": [] if case.spec.typed_in else office.books[letter],
         }

@@ -436,3 +436,15 @@ def test_a_suspension_that_was_over_when_its_case_was_erased_keeps_no_revision_o
     assert office.standing(case)["erased"]
     assert office.amend(notice, items=notice["items"][:1])["status"] == 202
     assert (office.standing(case)["state"], list(office.items(case))) == ("queued", ["1"])
+
+
+def test_undo_in_a_suspended_case_swallows_nothing_that_the_watch_had_not_come_to(tmp_path: Path) -> None:
+    office = Driver(tmp_path, undo_window_s=60)
+    case = office.issue(1)
+    office.wait(26 * HOUR)
+    office.decide(case, "none")
+    office.suspend(HEAD, case)
+    office.confirm_suspension(LEAD, case)
+    office.undo(M1, case)
+    office.watch()
+    assert "due.overdue.2" in _fired(office, case)

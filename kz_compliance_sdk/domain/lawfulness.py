@@ -339,7 +339,9 @@ def _read(raw: Mapping[str, object]) -> Notice | None:
 
 
 def _notice(event: _Noticed, case: Case, on: Stamped, known: Known) -> str:
-    """What of a notice is open stands so in its bytes."""
+    """What of a notice is open stands so in its bytes. How many came before it is in none."""
+    if 0 < event.came.volume_limit <= event.came.volume and "volume_unusual" not in event.flags:
+        return "it leaves out the flag volume_unusual"
     raw = _of_message(on, known)
     if raw is None:
         return ""
@@ -365,13 +367,8 @@ def _notice(event: _Noticed, case: Case, on: Stamped, known: Known) -> str:
         objects = [(object_stream(object_key(item), known.keyed), way_of(item)) for item in notice.items]
         if [(one.object, one.way) for one in event.items] != objects:
             return "its items are about other objects than its message names"
-    left = (_marks(notice, raw, policy) | _unusual(event.came)) - codes(event.flags)
+    left = _marks(notice, raw, policy) - codes(event.flags)
     return f"it leaves out the flag {min(left)}" if left else ""
-
-
-def _unusual(how: arrivals.Came) -> frozenset[str]:
-    """The flag of a notice before which as many came as are usual."""
-    return frozenset({"volume_unusual"} if 0 < how.volume_limit <= how.volume else ())
 
 
 _OF_TIME: Final = frozenset(

@@ -536,6 +536,13 @@ def test_what_is_not_known_is_not_judged(chains: dict[str, Chain]) -> None:
         assert law not in replace(forged, told=wordless, policy=other).laws()
 
 
+def test_how_many_came_before_a_notice_is_judged_without_its_words(chains: dict[str, Chain]) -> None:
+    scene, forge, law = FORGED["unusually many came and nobody is told"]
+    forged = forge(chains[scene])
+    wordless = tuple(replace(one, words=dict.fromkeys(one.words)) for one in forged.told)
+    assert law in replace(forged, told=wordless).laws()
+
+
 @pytest.mark.writes_by_itself
 def test_whoever_appends_under_the_ledger_key_is_named_by_the_verification(tmp_path: Path) -> None:
     world = World(tmp_path / "desk.sqlite3")

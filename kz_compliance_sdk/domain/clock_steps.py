@@ -1,7 +1,8 @@
 """A clock that was set while cases ran: how far, and what becomes of what was planned on it.
 
 Two clocks tell the time: the wall clock, which somebody can set, and the time since the host started, which nobody can.
-Every look of the watch keeps both (`Seen`). Where they have gone apart since, the wall clock was set (`step_between`).
+The ledger says how they stood when the host started or was set last, and every look of the watch compares (`Seen`).
+Where they have gone apart since, the wall clock was set (`step_between`). By a row it is known when the last look was.
 Which of its two readings is right nobody can say, but a term is a length of time, and how much of it is over the other
 clock has told all along: a case keeps what is left of its term (`clock_shift_s`), and so does all else that was planned
 beyond now. Its stored times stay as they are.
@@ -12,7 +13,6 @@ was set back, or was ahead before. Then what the case was off by is taken to be 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
@@ -29,10 +29,13 @@ from kz_compliance_sdk.domain.change import (
 )
 from kz_compliance_sdk.domain.events import office
 from kz_compliance_sdk.domain.holding import escalated, is_untouched
+from kz_compliance_sdk.domain.ledger import Stamped
 from kz_compliance_sdk.domain.policy import Policy
 
 STEP_S = 30
-"""By how many seconds the clocks must have gone apart between two looks: less is drift."""
+"""By how many seconds the clocks must have gone apart: less is drift."""
+DRIFT_S = 10
+"""From how many seconds on drift is told, so that it never comes to a step."""
 
 _DOWN_S = 12 * 3600  # For longer than that no host is taken to have been down, where something else can have been.
 _UNSEEN_FOR_S = 11 * 86_400
@@ -40,7 +43,7 @@ _UNSEEN_FOR_S = 11 * 86_400
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """Both clocks at one moment: UTC seconds, and seconds since the start `boot`.
+    """Both clocks at one moment: UTC seconds, and seconds since the start `boot`, a digest of what names it.
 
     `off_s` is how far the wall clock is from where it was before it was set, 0 once it is there again. The last time
     that the host started anew, `unseen_s` seconds passed from `unseen_from` on, if the wall clock is right about them;
@@ -56,15 +59,34 @@ class Seen:
     unseen_s: int = 0
     back_at: int = 0
 
-    def line(self) -> str:
-        """As one line, without `wall`."""
-        return json.dumps([self.boot, round(self.boot_s, 1), self.off_s, self.unseen_from, self.unseen_s, self.back_at])
+    @property
+    def told(self) -> office.ClockSeen:
+        """As the ledger is told it, at the time `wall`."""
+        return office.ClockSeen(
+            boot=self.boot,
+            boot_ms=round(self.boot_s * 1000),
+            off_s=self.off_s,
+            unseen_from=max(0, self.unseen_from),
+            unseen_s=self.unseen_s,
+            back_at=max(0, self.back_at),
+        )
 
     @classmethod
-    def read(cls, wall: int, line: str) -> Seen:
-        """Raises ValueError and TypeError for what is none."""
-        boot, boot_s, off_s, unseen_from, unseen_s, back_at = json.loads(line)
-        return cls(wall, str(boot), float(boot_s), int(off_s), int(unseen_from), int(unseen_s), int(back_at))
+    def of(cls, on: Stamped) -> Seen:
+        """As an event tells it."""
+        said = on.event
+        return cls(on.at, said.boot, said.boot_ms / 1000, said.off_s, said.unseen_from, said.unseen_s, said.back_at)
+
+    def until(self, looked_at: int, now: Seen) -> Seen:
+        """As they were when they were `looked_at` last (UTC seconds) with nothing to tell: while a host runs both go
+        on alike, so no such time can make it look set."""
+        later = replace(self, wall=looked_at, boot_s=self.boot_s + looked_at - self.wall)
+        is_ahead = now.boot == self.boot and later.boot_s > now.boot_s
+        return self if looked_at <= self.wall or is_ahead else later
+
+    def drifted_from(self, last: Seen) -> bool:
+        """Whether the two clocks have gone apart by what is no step yet, and would come to one in time."""
+        return abs((self.wall - last.wall) - (self.boot_s - last.boot_s)) > DRIFT_S
 
     def after(self, last: Seen, step: Step | None) -> Seen:
         """With what is still to be known of `last`, where `step` is how the clock was set between the two."""

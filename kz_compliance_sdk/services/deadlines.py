@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.change import Change, EndpointState, Happened, Heartbeat, Leased, Write, case_after
 from kz_compliance_sdk.domain.clock_steps import Seen, step_between
 from kz_compliance_sdk.domain.events.office import Escalated
+from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.holding import preservation_ended
 from kz_compliance_sdk.domain.messages import notify, stuck
 from kz_compliance_sdk.domain.policy import Policy
@@ -183,7 +185,7 @@ def _tell_ended(tx: Tx, case_id: str, now: int | None) -> tuple[Change, bool]:
 
 
 CLOCK = "clock"
-"""The part whose heartbeat keeps both clocks as they were last seen."""
+"""The stream that tells how both clocks stood, and the part whose heartbeat says when they were looked at last."""
 
 STEPPED = "clock_stepped"
 """The part whose heartbeat says when the clock was last found to have been set, and by how many seconds."""
@@ -200,25 +202,29 @@ def follow_clock(store: Store, platform_id: str, policy: Policy, env: Env) -> in
     """
 
     def work(tx: Tx) -> tuple[Change, int]:
-        now, beat = look(env), tx.known(Heartbeat, CLOCK)
+        now, stream = look(env), tx.streams([CLOCK])[CLOCK]
+        if stream.fault is not None:
+            return alerts(tx, platform_id, (CLOCK,)), 0
         if now is None:
             return (), 0
-        if not beat.at:
-            return (_kept(platform_id, now),), 0
-        last = Seen.read(beat.at, beat.detail)
+        beat = Heartbeat(platform_id, CLOCK, now.wall)
+        if not stream.events:
+            return (beat, _told(stream, now)), 0
+        last = Seen.of(stream.events[-1]).until(tx.known(Heartbeat, CLOCK).at, now)
         step = step_between(last, now)
-        kept = _kept(platform_id, now.after(last, step))
+        seen = now.after(last, step)
         if step is None:
-            return (kept,), 0
+            is_new = not now.goes_on_from(last) or now.drifted_from(last)
+            return (beat, *((_told(stream, seen),) if is_new else ())), 0
         _log.error("the clock was set by %+d seconds", step.by_s)
         stamp = Stamp(now.wall, SYSTEM)
         leases, endpoints, beats = tx.noted(Leased), tx.noted(EndpointState), tx.noted(Heartbeat)
-        writes: list[Write] = [*clock_steps.waiting_on(leases, endpoints, beats, step, now.wall), kept]
+        writes: list[Write] = [*clock_steps.waiting_on(leases, endpoints, beats, step, now.wall), beat]
         for case in tx.due_cases(Due.STEP, _EVER, _ALL):
             writes += clock_steps.replanned(case, step, policy, stamp)
         told = Heartbeat(platform_id, STEPPED, now.wall, f"{step.by_s:+d} s")
         alert = notify(platform_id, CLOCK, STEPPED, ("lead", "head"), _LEVEL, stamp, key=str(step.by_s))
-        return (*writes, told, alert), step.by_s
+        return (*writes, _told(stream, seen), told, alert), step.by_s
 
     try:
         return store.submit(platform_id, work).result()
@@ -232,14 +238,17 @@ def follow_clock(store: Store, platform_id: str, policy: Policy, env: Env) -> in
 def look(env: Env) -> Seen | None:
     """Both clocks at one moment; None if this process was stopped between them."""
     before, wall, after = env.boot(), env.clock(), env.boot()
-    return Seen(wall, after.id, after.seconds) if after.seconds - before.seconds < 1 else None
+    start = hashlib.sha256(after.id.encode()).hexdigest()[:32]
+    return Seen(wall, start, after.seconds) if after.seconds - before.seconds < 1 else None
 
 
 def time_passed(tx: Tx) -> int:
-    """UTC seconds by the clock, or by what it would say if it had not been set forward: the earlier of the two."""
-    beat = tx.known(Heartbeat, CLOCK)
-    return tx.now if not beat.at else tx.now - max(0, Seen.read(beat.at, beat.detail).off_s)
+    """UTC seconds by the clock, or by what it would say if it had not been set forward: the earlier of the two. Raises
+    StoreDamaged where nobody can tell."""
+    stream = tx.streams([CLOCK])[CLOCK]
+    ahead_s = (Seen.of(on).off_s for on in stream.whole().events[-1:])
+    return tx.now - max(0, sum(ahead_s))
 
 
-def _kept(platform_id: str, seen: Seen) -> Heartbeat:
-    return Heartbeat(platform_id, CLOCK, seen.wall, seen.line())
+def _told(stream: Stream, seen: Seen) -> Happened:
+    return Happened(stream.platform, CLOCK, seen.told, seen.wall, stream.seq)

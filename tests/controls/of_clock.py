@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from kz_compliance_sdk.domain.case import CaseState
@@ -32,6 +33,13 @@ def _due_as_asked(real: Any) -> Any:
 
 
 CONTROLS: tuple[Control, ...] = (
+    Control(
+        "a row says how the clock stood",
+        "no row makes a clock one that was set",
+        "concepts/clock.md",
+        instead("domain.clock_steps.Seen.until", made=lambda _real: lambda seen, at, _now: replace(seen, wall=at)),
+        "tests/clock/test_rows_of_the_clock.py::test_no_row_makes_a_clock_one_that_was_set[looked at long ago]",
+    ),
     Control(
         "an amendment restarts the clock",
         "the due time does not move for an amendment while the case runs",

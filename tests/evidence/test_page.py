@@ -21,6 +21,7 @@ from kz_compliance_sdk.domain.events.base import Authenticity, ObjectEvent, Sour
 from kz_compliance_sdk.domain.events.office import (
     Alerted,
     Checkpointed,
+    ClockSeen,
     FiguresTaken,
     HandedOut,
     LedgerKeyRetired,
@@ -122,7 +123,9 @@ def test_each_event_stands_there_with_its_time_in_almaty(at: Scene) -> None:
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_every_kind_of_event_has_words(lang: str) -> None:
     """What is missing would be shown as a code. Tests of the catalogues hold the languages against each other."""
-    of_office = Alerted | LedgerKeyRetired | Checkpointed | HandedOut | Published | LinesTaken | FiguresTaken
+    of_office = (
+        Alerted | ClockSeen | LedgerKeyRetired | Checkpointed | HandedOut | Published | LinesTaken | FiguresTaken
+    )
     beside = ObjectEvent | Sanctioned | Lodged | Joined | of_office
     kinds = [kind for kind in KINDS.values() if not issubclass(kind, beside)]
     assert {kind.called for kind in kinds} == tables(lang, "evidence")["verb"].keys()

@@ -11,6 +11,7 @@ from kz_compliance_sdk.domain.events.base import (
     Audience,
     Code,
     Event,
+    Keyed,
     Language,
     Name,
     Number,
@@ -263,6 +264,19 @@ class CopyDeleted(Event, frozen=True, kw_only=True):
 
     def apply(self, case: Case, on: Stamped) -> None:
         alter(case.items, self.item, copy_deleted=True)
+
+
+class ClockSeen(Event, frozen=True, kw_only=True):
+    """Both clocks of the host at a moment, `boot_ms` milliseconds after its start (`boot`, a digest of what names it):
+    told where it started anew, where its wall clock was set, and where the two had drifted apart. What else is known of
+    them stands here as `clock_steps.Seen` has it. It belongs to the stream `clock`."""
+
+    boot: Keyed
+    boot_ms: Number
+    off_s: Seconds = 0
+    unseen_from: At = 0
+    unseen_s: Number = 0
+    back_at: At = 0
 
 
 class LedgerKeyRetired(Event, frozen=True, kw_only=True):

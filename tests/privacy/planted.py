@@ -248,7 +248,7 @@ class Life:
             **{f"the full pack of {one}": self._pack(one, full=True) for one in self.case_ids},
             **{f"the page of the figures, {lang}": page(report, lang) for lang in ("kk", "ru", "en")},
             "the figures": figures_csv(report) + report_json(report),
-            "the lines for Lumen": b"".join(self.desk.transparency.lumen(report)),
+            "the lines for Lumen": b"".join(self.desk.transparency.lumen(HEAD, report)),
             "the office's own figures": own_csv(own) + own_json(own),
             "health": repr(self.desk.health()).encode() + json.dumps(self.desk.health_document()).encode(),
             "the verdict on the ledger": repr(self.desk.verify_audit()).encode(),

@@ -37,7 +37,7 @@ from sqlalchemy.sql import ClauseElement
 
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql.derived import DerivedStatements, preserved
-from kz_compliance_sdk.adapters.sql.inbox import InboxStatements, Volumes, VolumeStatements
+from kz_compliance_sdk.adapters.sql.inbox import InboxStatements
 from kz_compliance_sdk.adapters.sql.keys import PrivateRows
 from kz_compliance_sdk.adapters.sql.lane import ChangeRefused
 from kz_compliance_sdk.adapters.sql.ledger import Ledger, LedgerStatements, streams, tiles
@@ -45,6 +45,8 @@ from kz_compliance_sdk.adapters.sql.rows import (
     AT_MOST,
     ONLY_ONE,
     TOO_LARGE,
+    Volumes,
+    VolumeStatements,
     attempt_from,
     first_that_open,
     lease_row,

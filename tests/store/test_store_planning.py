@@ -118,6 +118,13 @@ def test_what_is_asked_for_by_its_category_or_its_authority_is_found_by_it(store
     assert not all(by_it(asked_of())), "the control"
 
 
+def test_the_sweep_reads_the_chains_behind_a_place_and_no_others(store: SqliteStore) -> None:
+    for statement in (store.statements.chains, store.statements.found):
+        steps = [row[3] for row in raw(store, f"EXPLAIN QUERY PLAN {statement.sql}", *(1 for _ in statement.names))]
+        assert steps[0].endswith("USING INTEGER PRIMARY KEY (rowid>?)"), steps
+        assert not [step for step in steps if "ORDER BY" in step], steps
+
+
 def test_health_counts_no_further_than_it_must(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """Anybody may ask for it, however much is open."""
     for n in range(1, 6):

@@ -316,9 +316,10 @@ class Statements:
         # In the order of their numbers, so that what is read with them lies together.
         here = _key(t.cases, "platform_id"), t.cases.c.stream > bindparam("after")
         self.found = compiled(CASES.where(*here).order_by(t.cases.c.stream).limit(AT_MOST))
-        # Whose they are is asked of a sum, so that they are walked by number and not by name.
+        # Of sums no index is asked: they are walked by number and not by name, which would read all of them each time.
         mine = s.platform + literal_column("''") == bindparam("k_platform_id"), s.n > bindparam("after")
-        of_case = s.name > case_, s.name < literal_column(f"'{stream_of('~')}'")
+        named = s.name + literal_column("''")
+        of_case = named > case_, named < literal_column(f"'{stream_of('~')}'")
         self.chains = compiled(select(s.n, s.name).where(*mine, *of_case).order_by(s.n).limit(AT_MOST))
         watched = select(t.cases, t.watches).select_from(t.watches.join(t.cases, _WATCHED))
         w = t.watches.c

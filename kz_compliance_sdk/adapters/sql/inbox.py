@@ -28,7 +28,7 @@ from sqlalchemy import (
 
 from kz_compliance_sdk.adapters.sql.ledger import Ledger, streams
 from kz_compliance_sdk.adapters.sql.rows import AT_MOST, ONLY_ONE, came_row
-from kz_compliance_sdk.adapters.sql.tables import Time, in_list, new_table, of_platform, of_stream
+from kz_compliance_sdk.adapters.sql.tables import Time, in_list, new_table, of_platform, of_stream, volumes
 from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.received import lodging_in
 from kz_compliance_sdk.domain.values import MESSAGES, stream_of
@@ -175,3 +175,18 @@ def write(
         execute(statements.clear.sql, (platform, name.removeprefix(MESSAGES)))
         for row in lodged_rows(ledger.stream(platform, name)):
             execute(statements.put.sql, row)
+
+
+class VolumeStatements:
+    """How many notices came under a name. Parameters of each are named `k_` for keys."""
+
+    def __init__(self, compiled: Callable[[Any], Any], upsert: Callable[..., Any]) -> None:
+        v = volumes.c
+        mine = v.platform_id == bindparam("k_platform_id"), v.name == bindparam("k_name")
+        # The newest first, and no more than there have to be: a row counts one notice at least.
+        newest = select(v.notices).where(*mine, v.at > bindparam("k_at")).order_by(v.at.desc()).limit(AT_MOST)
+        self.counted = compiled(select(func.coalesce(func.sum(newest.subquery().c.notices), literal_column("0"))))
+        self.add = upsert(
+            volumes, ("platform_id", "name", "at"), notices=v.notices + literal_column("excluded.notices")
+        )
+        self.over = compiled(delete(volumes).where(*mine, v.at <= bindparam("k_at")))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import fields
@@ -13,7 +12,7 @@ from functools import wraps
 from operator import attrgetter
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Integer, Table, bindparam, delete, func, literal_column, select
+from sqlalchemy import Integer, Table, bindparam, literal_column
 
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.domain import fold
@@ -22,10 +21,7 @@ from kz_compliance_sdk.domain.change import (
     Attempt,
     Leased,
     OutboxMessage,
-    names_of,
 )
-from kz_compliance_sdk.domain.events.arrivals import Opened
-from kz_compliance_sdk.domain.events.base import Happened
 from kz_compliance_sdk.domain.flags import UNREADABLE
 from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.ledger import Roster
@@ -368,68 +364,3 @@ def first_that_open(
         if were_all or len(found) >= limit:
             return found[:limit], were_all
         size = 2 * size
-
-
-# ------------------------------------------------------------------------------------------------------------ volumes
-# How many notices came under a name: what is usual.
-
-
-class VolumeStatements:
-    """Parameters of each are named `k_` for keys."""
-
-    def __init__(self, compiled: Callable[[Any], Any], upsert: Callable[..., Any]) -> None:
-        v = t.volumes.c
-        mine = v.platform_id == bindparam("k_platform_id"), v.name == bindparam("k_name")
-        # The newest first, and no more than there have to be: a row counts one notice at least.
-        newest = select(v.notices).where(*mine, v.at > bindparam("k_at")).order_by(v.at.desc()).limit(AT_MOST)
-        self.counted = compiled(select(func.coalesce(func.sum(newest.subquery().c.notices), literal_column("0"))))
-        self.add = upsert(
-            t.volumes, ("platform_id", "name", "at"), notices=v.notices + literal_column("excluded.notices")
-        )
-        self.over = compiled(delete(t.volumes).where(*mine, v.at <= bindparam("k_at")))
-
-
-class Volumes:
-    """What one batch of works knows: read once between two flushes, and what came with the works since."""
-
-    def __init__(self) -> None:
-        self._before: dict[tuple[str, str, int, int], int] = {}
-        self._since: Counter[tuple[str, str]] = Counter()
-        self._came: Counter[tuple[str, str, int]] = Counter()
-
-    def forget(self) -> None:
-        """The next read is from the database: what came with earlier works has been written, or thrown away."""
-        self._before.clear()
-        self._since.clear()
-        self._came.clear()
-
-    def add(self, happened: Iterable[Happened]) -> None:
-        """Count each notice that is new."""
-        for one in happened:
-            if type(one.event) is Opened:
-                for name in names_of(one.event.authority, one.event.came.key_id or ""):
-                    self._since[one.platform_id, name] += 1
-                    self._came[one.platform_id, name, one.at] += 1
-
-    def counted(self, platform_id: str, name: str, over: int, most: int, read: Callable[[], int]) -> int:
-        """How many notices came under a name after `over`; if they are more than `most`, perhaps only so many."""
-        key = platform_id, name, over, most
-        before = self._before.get(key)
-        if before is None:
-            before = self._before[key] = read()
-        return before + self._since[platform_id, name]
-
-    def write(
-        self,
-        statements: VolumeStatements,
-        execute: Callable[[str, tuple[Any, ...]], Any],
-        execute_many: Callable[[Any, list[tuple[Any, ...]]], None],
-    ) -> None:
-        """Add what came, and let go of what counted no more where it was asked for."""
-        if self._came:
-            execute_many(statements.add, [(*key, notices) for key, notices in self._came.items()])
-            for platform_id, name, over, _ in self._before:
-                if (platform_id, name) in self._since:
-                    given = {"k_platform_id": platform_id, "k_name": name, "k_at": over}
-                    execute(statements.over.sql, statements.over.bind(given))
-        self.forget()

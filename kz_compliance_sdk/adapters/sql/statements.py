@@ -5,6 +5,7 @@ SQLAlchemy's cost is per statement: grouped it vanishes, one by one it is three 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
@@ -37,7 +38,7 @@ from sqlalchemy.sql import ClauseElement
 
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql.derived import DerivedStatements, preserved
-from kz_compliance_sdk.adapters.sql.inbox import InboxStatements
+from kz_compliance_sdk.adapters.sql.inbox import InboxStatements, VolumeStatements
 from kz_compliance_sdk.adapters.sql.keys import PrivateRows
 from kz_compliance_sdk.adapters.sql.lane import ChangeRefused
 from kz_compliance_sdk.adapters.sql.ledger import Ledger, LedgerStatements, streams, tiles
@@ -45,8 +46,6 @@ from kz_compliance_sdk.adapters.sql.rows import (
     AT_MOST,
     ONLY_ONE,
     TOO_LARGE,
-    Volumes,
-    VolumeStatements,
     attempt_from,
     first_that_open,
     lease_row,
@@ -68,8 +67,11 @@ from kz_compliance_sdk.domain.change import (
     RefusalsCounted,
     Tile,
     Watch,
+    names_of,
 )
 from kz_compliance_sdk.domain.checkpoints import CHECKPOINTS, Checkpoint, checkpoint_in
+from kz_compliance_sdk.domain.events.arrivals import Opened
+from kz_compliance_sdk.domain.events.base import Happened
 from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.values import stream_of, stream_of_message
 from kz_compliance_sdk.errors import LeaseLost, StoreDamaged
@@ -650,3 +652,49 @@ class Shared:
 
 def _lies(case: Case) -> StoreDamaged:
     return StoreDamaged(f"its row is not what its chain says: it is {case.state}.", reference=case.id)
+
+
+class Volumes:
+    """What one batch of works knows: read once between two flushes, and what came with the works since."""
+
+    def __init__(self) -> None:
+        self._before: dict[tuple[str, str, int, int], int] = {}
+        self._since: Counter[tuple[str, str]] = Counter()
+        self._came: Counter[tuple[str, str, int]] = Counter()
+
+    def forget(self) -> None:
+        """The next read is from the database: what came with earlier works has been written, or thrown away."""
+        self._before.clear()
+        self._since.clear()
+        self._came.clear()
+
+    def add(self, happened: Iterable[Happened]) -> None:
+        """Count each notice that is new."""
+        for one in happened:
+            if type(one.event) is Opened:
+                for name in names_of(one.event.authority, one.event.came.key_id or ""):
+                    self._since[one.platform_id, name] += 1
+                    self._came[one.platform_id, name, one.at] += 1
+
+    def counted(self, platform_id: str, name: str, over: int, most: int, read: Callable[[], int]) -> int:
+        """How many notices came under a name after `over`; if they are more than `most`, perhaps only so many."""
+        key = platform_id, name, over, most
+        before = self._before.get(key)
+        if before is None:
+            before = self._before[key] = read()
+        return before + self._since[platform_id, name]
+
+    def write(
+        self,
+        statements: VolumeStatements,
+        execute: Callable[[str, tuple[Any, ...]], Any],
+        execute_many: Callable[[Any, list[tuple[Any, ...]]], None],
+    ) -> None:
+        """Add what came, and let go of what counted no more where it was asked for."""
+        if self._came:
+            execute_many(statements.add, [(*key, notices) for key, notices in self._came.items()])
+            for platform_id, name, over, _ in self._before:
+                if (platform_id, name) in self._since:
+                    given = {"k_platform_id": platform_id, "k_name": name, "k_at": over}
+                    execute(statements.over.sql, statements.over.bind(given))
+        self.forget()

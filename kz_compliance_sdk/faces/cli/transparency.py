@@ -89,7 +89,8 @@ def internal_figures(
         Path | None, Option("--out", metavar="DIR", help=f"Write {' and '.join(OWN_FILES)} into this folder.")
     ] = None,
 ) -> Answer:
-    """Count exactly, by month, authority, category and person. For a lead, a lawyer or the head: never publish it."""
+    """Count exactly, by month, authority, category and person. For a lead, a lawyer or the head: never publish it. The
+    ledger says who did."""
     from kz_compliance_sdk.transparency.own import own_csv, own_document, own_json
 
     period, written = _period(first, to), []

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from kz_compliance_sdk.transparency import publication
 from tests.controls.ways import (
     AUDIT,
     CHECKPOINTS,
@@ -133,7 +134,7 @@ CONTROLS: tuple[Control, ...] = (
         "a month that was published is free for another period",
         "each month is published once",
         "guides/transparency.md",
-        gives("transparency.publication._published", what=(None, 0)),
+        gives("transparency.publication._series", what=publication._Series()),
         "tests/figures/test_series.py::test_periods_do_not_overlap",
     ),
 )

@@ -192,7 +192,10 @@ def _logged(evidence: Evidence) -> Evidence:
     return evidence
 
 
-_TRIED = "INSERT INTO {} SELECT platform_id, case_id, message_id, {} FROM attempts WHERE case_id <> '' LIMIT 1"
+_TRIED = (
+    "INSERT INTO {} SELECT cases.stream, message_id, attempts.platform_id, case_id, {} FROM attempts"
+    " JOIN cases ON cases.id = case_id LIMIT 1"
+)
 _ONE_CALL = (
     "INSERT INTO calls (key, version, what, item, verdict) SELECT key, {}, what, item, {} FROM calls WHERE n = 1"
 )
@@ -304,7 +307,7 @@ _OF_ROW = (
 
 
 def _said_by(row: Sequence[Any]) -> dict[str, Any]:
-    said = dict(zip(_OF_ROW, row[2:], strict=False))
+    said = dict(zip(_OF_ROW, row[3:], strict=False))
     return {**said, "state": CaseState(said["state"]), "watch_at": row[-2]}
 
 

@@ -100,8 +100,8 @@ def leaves_out(index: str, column: str = "case_id") -> Callable[[Raw], None]:
 
 def in_another_order(raw: Raw) -> None:
     """A table whose rows lie the other way round than its schema says: who seeks one passes it by."""
-    made_anew(raw, "cases", "PRIMARY KEY (platform_id, id)", "PRIMARY KEY (platform_id, id DESC)")
-    said_otherwise(raw, "cases", "sql", told(raw, "cases").replace("id DESC)", "id)"))
+    made_anew(raw, "inbox", "PRIMARY KEY (stream, ", "PRIMARY KEY (stream DESC, ")
+    said_otherwise(raw, "inbox", "sql", told(raw, "inbox").replace("stream DESC, ", "stream, "))
 
 
 OTHERWISE: dict[str, tuple[Callable[[Raw], object], str]] = {
@@ -127,7 +127,7 @@ OTHERWISE: dict[str, tuple[Callable[[Raw], object], str]] = {
         "a table cases that this release did not make like that",
     ),
     "an index that leaves out": (leaves_out("watches_due"), "watches_due in the database does not hold what its table"),
-    "another order": (in_another_order, "cases in the database does not hold what its table"),
+    "another order": (in_another_order, "inbox in the database does not hold what its table"),
 }
 CHOSEN = "tables that swallow", "a trigger by another kind", "one index less", "an index that leaves out"
 

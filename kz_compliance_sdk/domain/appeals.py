@@ -344,7 +344,8 @@ def reverse(
     event = happened(case, told, stamp, {**texts, "proposal": decision.body})
     after = _watched(case, moved(case, "reverse", event), policy, stamp)
     writes: list[Write] = [event, *_restores(case, after, lifted, standing, stamp)]
-    if after.state is not case.state or (case.state is not CaseState.CLOSED and not after.pending):
+    lifts = any(one.fate == "lifting" for one in told.lifted)
+    if after.state is not case.state or (case.state is not CaseState.CLOSED and (lifts or not after.pending)):
         reports = tried(standing.messages, ("report",), stamp)
         after = moved(after, None, *reports)
         writes += reports

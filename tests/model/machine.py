@@ -50,13 +50,11 @@ def _pass(office: Office) -> bool:
 def _effects(office: Office) -> bool:
     moved = False
     for target in {one.target for one in office.effects if one.state == "queued"}:
-        waiting = sorted(
-            (e for e in office.effects if e.target == target and e.state == "queued"), key=lambda e: e.version
-        )
-        for effect in waiting:
-            if effect.due > office.now:
-                break
-            _carry_out(office, effect)
+        waiting = [one for one in office.effects if one.target == target and one.state == "queued"]
+        # What is next for an object waits until what is before it was settled.
+        first = min(waiting, key=lambda one: one.version, default=None)
+        if first is not None and first.due <= office.now:
+            _carry_out(office, first)
             moved = True
     return moved
 

@@ -234,6 +234,22 @@ def test_a_cancellation_that_changes_nothing_takes_back_no_interim_report(tmp_pa
     assert [one["final"] for one in office.reports(notice_id)] == [True, False]
 
 
+def test_a_reversal_beside_a_lift_takes_back_the_interim_report_that_says_the_measure_stands(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
+    notice_id = office.notice(1, 2)["notice_id"]
+    case = office.issue(1, 2)
+    office.decide(case)
+    office.deliver()
+    appeal = office.appeal(case, "2")
+    office.cancel(notice_id, "withdrawn", ("1",))
+    office.report_interim(LEAD, case)
+    office.reverse(LEGAL, appeal)
+    office.deliver()
+    told = [(one["final"], [item["outcome"] for item in one["items"]]) for one in office.reports(notice_id)]
+    assert told == [(True, ["removed"] * 2), (True, ["restored"] * 2)]
+    assert office.faults() == []
+
+
 def test_control_an_order_that_falls_beside_it_has_the_clock_of_a_lift(tmp_path: Path) -> None:
     office, notice_id, case = _refused_anew(tmp_path)
     office.cancel(notice_id, "annulled", ("1",), 2)

@@ -192,5 +192,7 @@ def _reverse(case: Case, said: AppealReversed, on: Stamped) -> None:
         case.lift_due_at = case.lift_due_at or said.lift_due_at
     elif was in (CaseState.ENFORCED, CaseState.CLOSED):
         case.state, case.closed_at = CaseState.LIFTED, 0
-    if case.state is not was or (was is not CaseState.CLOSED and not case.pending):
+    # An interim report of a case that is being lifted already says of the item that it is in force.
+    lifts = any(one.fate == "lifting" for one in said.lifted)
+    if case.state is not was or (was is not CaseState.CLOSED and (lifts or not case.pending)):
         case.void("report")

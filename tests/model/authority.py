@@ -167,7 +167,7 @@ def answer(office: Office, case: Case, question: int, items: dict[str, str] | No
         office.void_effects(case, item.id, "enforce")
         item.status = "open"
     for item in again:
-        item.fallen = False
+        item.fallen = item.unknown = False  # what names it again says what it is
     case.name_items(items or {})
     case.let_go()
     case.void_reports()

@@ -283,7 +283,8 @@ class ComplianceDesk(Groups):
         """Type in a letter, e-mail or phone call that the office received at `received_at` (UTC seconds).
 
         It is unverified, and no measure can be taken, until somebody else calls `authenticate`. The same notice again
-        returns the case that is there. Raises NotAllowed, InvalidInput, Conflict.
+        returns the case that is there. Raises NotAllowed, InvalidInput, Conflict, and IllegalMove for an amendment that
+        was dismissed before.
         """
         work, _ = self.intake.typed(notice, received_at, how, actor)
         answer = self.store.submit(self.platform_id, work).result()

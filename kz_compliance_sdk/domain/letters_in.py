@@ -98,6 +98,13 @@ def letter_known(stream: Stream, key: str) -> Literal["waits", "dismissed", "vou
     return "dismissed" if gone & set(bodies) else "vouched"
 
 
+def check_not_dismissed(stream: Stream, body: str) -> None:
+    """Whether a letter of these bytes may be typed in again. Raises IllegalMove for one that was dismissed: its first
+    answer would say that it waits for somebody."""
+    if any(isinstance(on.event, LetterDismissed) and on.event.letter == body for on in stream.events):
+        raise IllegalMove("this letter was dismissed before.", reference=stream.reference)
+
+
 def without(case: Case, others: tuple[str, ...]) -> tuple[str, ...]:
     """The flags of the case once a letter waits no more; `others` are those of the letters that still do."""
     return tuple(flag for flag in case.flags if flag not in _UNVERIFIED or flag in others)

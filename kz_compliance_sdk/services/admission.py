@@ -87,6 +87,8 @@ class Admission:
         stamp = tx.stamp()
         same, reused = _earlier(tx, arrival, stamp)
         if same is not None and not same.is_unused:
+            if arrival.source == "typed":
+                letters_in.check_not_dismissed(same.stream, stamp.keyed(arrival.body_sha256))
             return same.repeated(tx)
         if same is not None and is_wordless(same.stream, same.on):
             # Its bytes were erased since. What was received is never written anew: it has to come as another message.

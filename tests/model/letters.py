@@ -44,7 +44,8 @@ def _type_in(office: Office, case: Case, letter_in: Letter) -> None:
         return
     case.letters.append(letter_in)
     case.flags.add(f"{letter_in.kind}_unverified")
-    office.page(case, f"{letter_in.kind}_to_vouch_for")
+    amends = letter_in.kind == "amendment"
+    office.page(case, "flag.amendment_unverified" if amends else f"{letter_in.kind}_to_vouch_for")
 
 
 def enter_answer(office: Office, by: str, letter: str, question: int, items: tuple[str, ...] | None) -> None:
@@ -63,9 +64,7 @@ def enter_amendment(office: Office, by: str, letter: str, items: dict[str, str],
         case.typist = by
         amend(office, letter, items)
         return
-    case.letters.append(Letter(by, "amendment", case.revision, office.now, anew=items))
-    case.flags.add("amendment_unverified")
-    office.page(case, "flag.amendment_unverified")
+    _type_in(office, case, Letter(by, "amendment", case.revision, office.now, anew=items))
 
 
 def dismiss(office: Office, by: str, letter: str, number: int) -> None:

@@ -464,3 +464,17 @@ def test_undo_in_a_suspended_case_swallows_nothing_that_the_watch_had_not_come_t
     office.undo(M1, case)
     office.watch()
     assert "due.overdue.2" in _fired(office, case)
+
+
+def test_an_amendment_by_letter_that_was_dismissed_is_refused_like_any_letter(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
+    case = office.issue(1)
+    office.enter(M1, 1, revision=2)
+    [letter] = office.desk.letters_waiting(case)
+    office.enter(LEAD, 1, revision=2)
+    assert len(office.desk.letters_waiting(case)) == 1, "the same again is one letter"
+    office.dismiss(LEAD, case, letter.message_id)
+    with pytest.raises(IllegalMove, match="dismissed before"):
+        office.enter(HEAD, 1, revision=2)
+    office.enter(HEAD, 1, items=2, revision=2)
+    assert "amendment_unverified" in office.case(case)["flags"], "of the same revision, and another letter"

@@ -24,6 +24,13 @@ def _all(case: Case, now: int) -> list[tuple[int, int, str]]:
     return steps
 
 
+def still_fired(case: Case, now: int) -> set[str]:
+    """What has fired once the clock was set: a step that is to come on it fires at its time, also if it did before."""
+    over = steps_until(case, now)
+    elsewhere = {name for name in case.fired if name.startswith("requested")}  # that time counts from no receipt
+    return {name for name in over if _has_fired(name, case.fired)} | elsewhere
+
+
 def ladder_of_a_lift(office: Office, case: Case) -> None:
     """The clock of a lifting: of its ladder what is still to come when it begins."""
     assert case.lift_due is not None

@@ -120,7 +120,10 @@ def watch(office: Office) -> None:
 
 def _tell_of_copies(office: Office, case: Case) -> None:
     """A copy of what a measure hides need not be kept any longer: people are told once."""
-    standing = [item for item in case.items.values() if item.measure and item.status != "lifting"]
+    # What a new revision names again is on its way to be lifted all the same.
+    restores = [one for one in office.effects if one.case is case and one.verb == "restore"]
+    leaving = {one.item for one in restores if one.state == "queued"}
+    standing = [one for one in case.items.values() if one.measure and one.status != "lifting" and one.id not in leaving]
     over = [item for item in standing if 0 < item.copy_until <= office.now]
     for item in over:
         item.copy_until = 0

@@ -21,7 +21,7 @@ from tests.model.cases import (
     Suspension,
     term_of,
 )
-from tests.model.ladder import steps_until
+from tests.model.ladder import steps_until, still_fired
 
 ROLES = {
     "m1": "moderator",
@@ -354,7 +354,7 @@ def record_instruction(office: Office, by: str, letter: str) -> None:
 
 
 def correct_receipt(office: Office, by: str, letter: str, ago: int) -> None:
-    """The clock of a typed-in notice follows its receipt; what has fired has fired."""
+    """The clock of a typed-in notice follows its receipt, and the ladder what is to come on it."""
     case = office.cases[letter]
     refuse(
         role(by, "lead", "legal", "head"),
@@ -364,6 +364,7 @@ def correct_receipt(office: Office, by: str, letter: str, ago: int) -> None:
     )
     case.received = case.clock_from = office.now - ago
     case.due = term_of(case.spec, case.received)
+    case.fired = still_fired(case, office.now)
     plan_question(office, case)
     office.deep.add("receipt corrected")
 

@@ -478,3 +478,35 @@ def test_an_amendment_by_letter_that_was_dismissed_is_refused_like_any_letter(tm
         office.enter(HEAD, 1, revision=2)
     office.enter(HEAD, 1, items=2, revision=2)
     assert "amendment_unverified" in office.case(case)["flags"], "of the same revision, and another letter"
+
+
+def test_a_receipt_that_came_later_than_was_thought_calls_people_again_before_its_term_ends(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
+    case = office.enter(M1, 1)
+    office.wait(9 * DAY)
+    office.watch()
+    office.correct_receipt(LEAD, case, office.clock() - 600)
+    office.wait(13 * HOUR)
+    office.watch()
+    office.deliver()
+    assert office.pages().count("due.before_12h") == 1
+    office.wait(12 * HOUR)
+    office.watch()
+    office.deliver()
+    assert office.pages()[-1] == "due.overdue.1"
+
+
+def test_nobody_is_told_of_the_copy_behind_a_lift_that_an_amendment_overtook(tmp_path: Path) -> None:
+    office = Driver(tmp_path, undo_window_s=60)
+    notice = office.notice(1)
+    case = office.issue(1)
+    office.decide(case)
+    office.wait(61)
+    office.deliver()
+    office.wait(181 * DAY)
+    office.cancel(notice["notice_id"], "annulled")
+    office.amend(notice)
+    assert office.items(case)["1"]["status"] == "open"
+    office.watch()
+    office.deliver()
+    assert (office.items(case)["1"]["measure"], "preservation_ended" in office.pages()) == (None, False)

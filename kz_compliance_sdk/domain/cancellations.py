@@ -20,7 +20,7 @@ from kz_compliance_sdk.domain.messages import Respondent, object_key, tried, wit
 from kz_compliance_sdk.domain.notice import Cancellation, Item
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.report import UserNotified
-from kz_compliance_sdk.domain.running_time import term_times
+from kz_compliance_sdk.domain.running_time import term_times, woken
 from kz_compliance_sdk.domain.values import canonical, instant_text, message_id, object_stream, stream_of
 
 # ----------------------------------------------------------------------------------------------------- arrival events
@@ -269,7 +269,8 @@ def cancel(
 def lift_watch(case: Case, policy: Policy, stamp: Stamp) -> int:
     """When the clock of a lift first looks, UTC seconds: at once if its time is over, for a letter took its time."""
     due = lift_due_at(case, policy, stamp.at) + case.clock_shift_s
-    return clock.next_step_at(policy.ladder, received_at=stamp.at, due_at=due, after=min(stamp.at, due - 1))
+    step_at = clock.next_step_at(policy.ladder, received_at=stamp.at, due_at=due, after=min(stamp.at, due - 1))
+    return woken(case, step_at, stamp.at)
 
 
 def lifted_watch(case: Case, policy: Policy, stamp: Stamp) -> int:
@@ -277,7 +278,8 @@ def lifted_watch(case: Case, policy: Policy, stamp: Stamp) -> int:
     seconds. What it has not come to yet of a term that runs is not put off."""
     if case.lift_due_at is not None:
         return lift_watch(case, policy, stamp)
-    return case.watch_at or clock.next_step_at(policy.ladder, after=stamp.at, **term_times(case))
+    step_at = case.watch_at or clock.next_step_at(policy.ladder, after=stamp.at, **term_times(case))
+    return woken(case, step_at, stamp.at)
 
 
 def lift_due_at(case: Case, policy: Policy, at: int) -> int:

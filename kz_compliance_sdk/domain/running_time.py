@@ -97,7 +97,7 @@ def woken(case: Case, step_at: int, at: int) -> int:
     """When the watch must look at a case whose ladder runs on: at its next step, or at the end of a suspension."""
     if "suspended" not in case.flags:
         return step_at
-    return at if is_over(case, at) else min(step_at, next_look(case, at))
+    return min(step_at, at if is_over(case, at) else next_look(case, at))
 
 
 def ladder_stopped_at(case: Case, at: int) -> int | None:
@@ -120,13 +120,19 @@ def planned(case: Case, stopped_at: int | None, at: int) -> Case:
     return case.but(running_watch_at=None, watch_at=woken(case, watch_at, at))
 
 
+def next_stop(case: Case, policy: Policy, at: int) -> int:
+    """The time of the step that comes after `at`, on the clock as if nothing had been paused."""
+    ran_until = at - (shown_due_at(case, at) - case.due_at) - case.clock_shift_s
+    requested = None if pauses_of(case) else case.requested_due_at
+    times: LadderTimes = {"received_at": case.escalates_from, "due_at": case.due_at, "requested_due_at": requested}
+    return clock.next_step_at(policy.ladder, after=ran_until, **times)
+
+
 def replanned(case: Case, policy: Policy, at: int) -> Case:
     """The case after a step that set its times as if nothing had been paused: now with its pauses."""
     if not pauses_of(case) or case.watch_at is None:
         return case
-    ran_until = at - (shown_due_at(case, at) - case.due_at) - case.clock_shift_s
-    stopped_at = clock.next_step_at(policy.ladder, received_at=case.escalates_from, due_at=case.due_at, after=ran_until)
-    return planned(case, stopped_at, at)
+    return planned(case, next_stop(case, policy, at), at)
 
 
 def on_the_term_again(case: Case, policy: Policy, at: int) -> dict[str, Any]:

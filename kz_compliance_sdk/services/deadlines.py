@@ -20,7 +20,7 @@ from kz_compliance_sdk.domain.messages import notify, stuck
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.errors import Conflict, StoreError, kind_and_place
 from kz_compliance_sdk.ports import Due, Env, Store, Tx
-from kz_compliance_sdk.services.loading import alerts, objects_of
+from kz_compliance_sdk.services.loading import alerts, objects_of, stream_in
 
 WATCHER = "watcher"
 _AT_ONCE = 200
@@ -174,9 +174,11 @@ def tell_ended(store: Store, platform_id: str, now: int | None = None) -> int:
 
 def _tell_ended(tx: Tx, case_id: str, now: int | None) -> tuple[Change, bool]:
     # By a row it is found. Another worker may have told it, and a measure may have been lifted, since that was read.
-    at, case = tx.now if now is None else now, tx.case(case_id)
+    at, case, chain = tx.now if now is None else now, tx.case(case_id), stream_in(tx, case_id).case
+    # What is on its way to be lifted needs its copy: who takes that decision back is told then.
+    kept = [item for item in case.items if chain.effect_of(chain.items[item.number], "restore") is None]
     objects = objects_of(tx, case)
-    over = [item for item in case.items if 0 < objects.kept_until(case, item) <= at]
+    over = [item for item in kept if 0 < objects.kept_until(case, item) <= at]
     return (preservation_ended(case, over, objects, tx.stamp()) if over else ()), bool(over)
 
 

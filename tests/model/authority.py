@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.model.cases import ENDED, HOUR, IN_REVIEW, LIFT_S, OPEN, Case, Item, Office, Spec, term_of
-from tests.model.ladder import ladder, steps_until
+from tests.model.ladder import ladder, steps_until, still_fired
 from tests.model.people import look_at_suspensions, owe_report, plan_question, refuse
 
 
@@ -47,6 +47,8 @@ def cancel(
         case.proposed = None
     at = office.now if received is None else received
     _settle_after_cancel(office, case, before, at)
+    if before in ENDED and case.state not in ENDED:
+        case.fired |= steps_until(case, office.now)
     if "kept" in fell:
         office.deep.add("fell, and stays")
     if "lifting" in fell and before not in (*IN_REVIEW, "lifting"):
@@ -125,6 +127,7 @@ def _plan_anew(office: Office, case: Case) -> None:
         case.fired |= {name for name in steps_until(case, office.now) if name.startswith("due")}
     if not case.paused(office.now):
         ladder(office, case)
+    case.fired = still_fired(case, office.now)
 
 
 def remind(office: Office, letter: str, level: int) -> None:
@@ -171,6 +174,8 @@ def answer(office: Office, case: Case, question: int, items: dict[str, str] | No
     case.name_items(items or {})
     case.let_go()
     case.void_reports()
+    if case.state in ENDED:
+        case.fired |= steps_until(case, office.now)
     case.proposed, case.state, case.lift_due = None, "queued", None
 
 

@@ -510,3 +510,58 @@ def test_nobody_is_told_of_the_copy_behind_a_lift_that_an_amendment_overtook(tmp
     office.watch()
     office.deliver()
     assert (office.items(case)["1"]["measure"], "preservation_ended" in office.pages()) == (None, False)
+
+
+def test_a_receipt_corrected_into_the_past_of_a_suspension_calls_people_at_once(tmp_path: Path) -> None:
+    """The term had run out before the order was suspended: it never stood still, and nobody had been called."""
+    office = Driver(tmp_path)
+    case = office.enter(M1, 1)
+    office.suspend(LEAD, case, until_at=office.clock() + 2 * HOUR)
+    office.confirm_suspension(LEGAL, case)
+    office.correct_receipt(HEAD, case, office.clock() - 2 * DAY)
+    office.watch()
+    assert office.case(case)["level"] == 70
+
+
+def test_a_receipt_corrected_after_a_suspension_calls_people_for_what_is_past_by_then(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
+    case = office.enter(M1, 1)
+    office.suspend(LEAD, case, until_at=office.clock() + DAY)
+    office.confirm_suspension(LEGAL, case)
+    office.wait(26 * HOUR)
+    office.correct_receipt(HEAD, case, office.clock() - 26 * HOUR - 20 * HOUR)
+    office.watch()
+    assert "due.unclaimed_1h" in _fired(office, case)
+
+
+def test_nobody_is_told_to_delete_the_copy_that_a_decision_to_lift_needs(tmp_path: Path) -> None:
+    office = Driver(tmp_path, undo_window_s=60)
+    notice = office.notice(1)
+    case = office.issue(1)
+    office.decide(case)
+    office.wait(61)
+    office.deliver()
+    office.wait(181 * DAY)
+    office.amend(notice)
+    office.decide(case, "none")
+    office.watch()
+    office.deliver()
+    assert "preservation_ended" not in office.pages()
+    office.undo(M1, case)
+    office.watch()
+    office.deliver()
+    assert "preservation_ended" in office.pages(), "what stays has its copy, and its time is over"
+
+
+def test_a_suspension_that_was_over_when_its_order_was_annulled_is_told_of_with_the_next_watch(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
+    notice = office.notice(1)
+    case = office.issue(1)
+    office.decide(case)
+    office.deliver()
+    office.suspend(HEAD, case, until_at=office.clock() + DAY)
+    office.confirm_suspension(LEAD, case)
+    office.wait(200 * DAY)
+    office.cancel(notice["notice_id"], "annulled")
+    office.watch()
+    assert "suspended" not in office.case(case)["flags"]

@@ -32,7 +32,7 @@ from kz_compliance_sdk.domain.messages import BY_HAND, step, written
 from kz_compliance_sdk.domain.notice import Answer, Cancellation, Clarification, Effect, Item, Notice
 from kz_compliance_sdk.domain.report import Statement
 from kz_compliance_sdk.domain.review_policy import check_another, who_typed
-from kz_compliance_sdk.domain.running_time import replanned, term_times
+from kz_compliance_sdk.domain.running_time import ladder_stopped_at, next_stop, planned
 from kz_compliance_sdk.domain.values import WireValue
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput
 
@@ -84,14 +84,15 @@ class CorrectReceipt(
         event = office.ReceiptCorrected(received_at=self.received_at, due_at=due)
         told = happened(case, event, stamp, {"reasons": self.reasons})
         corrected = moved(case, "correct_receipt", told)
-        following = clock.next_step_at(policy.ladder, after=stamp.at, **term_times(corrected))
+        stop = next_stop(corrected, policy, stamp.at)
         # What was still to come on the old clock and is past on the new one fires at once. The term in working days can
         # end when it did, while what counts from the receipt moves.
-        moved_s = due - case.due_at
-        if case.watch_at is not None and clock.counts_from_receipt(policy.ladder, case.watch_at - case.escalates_from):
-            moved_s = min(moved_s, self.received_at - case.received_at)
-        watch = min(following, case.watch_at + moved_s) if case.watch_at is not None else following
-        corrected = replanned(corrected.but(watch_at=watch), policy, stamp.at)
+        if (stopped := ladder_stopped_at(case, stamp.at)) is not None:
+            moved_s = due - case.due_at
+            if clock.counts_from_receipt(policy.ladder, stopped - case.escalates_from):
+                moved_s = min(moved_s, self.received_at - case.received_at)
+            stop = min(stop, stopped + moved_s)
+        corrected = planned(corrected, stop, stamp.at)
         return written(corrected, told), corrected
 
 

@@ -368,8 +368,9 @@ def answer(
     )
     told = happened_with(arrival, case, said, stamp, texts)
     writes += tried(standing.messages, ("report",), stamp)
-    watch = stamp.at if case.watch_at is None else case.watch_at
+    watch = case.watch_at or clock.next_step_at(policy.ladder, after=stamp.at, **term_times(case))
     answered = moved(case, "answer", told, *happenings(writes), named=items, watch_at=watch)
+    answered = answered if case.watch_at else replanned(answered, policy, stamp.at)
     return written(answered, told, *writes), answered
 
 

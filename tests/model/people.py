@@ -210,8 +210,14 @@ def _decide(office: Office, case: Case, deciders: tuple[str, ...]) -> None:
 
 
 def owe_report(office: Office, case: Case) -> None:
+    _report(office, case, True, case.outcomes())
+
+
+def _report(office: Office, case: Case, final: bool, items: dict[str, str]) -> None:
+    """It leaves behind those before it, and what it overtakes does not: but no earlier than that was to leave."""
+    before = [one.due for one in case.reports if one.state in ("queued", "waiting", "overtaken")]
     case.void_reports("overtaken")
-    case.reports.append(Report(case.told_from(office.now), True, case.outcomes()))
+    case.reports.append(Report(max(case.told_from(office.now), *before, 0), final, items))
 
 
 def report_interim(office: Office, by: str, letter: str) -> None:
@@ -224,8 +230,7 @@ def report_interim(office: Office, by: str, letter: str) -> None:
         (not case.pending() or not settled, "IllegalMove"),
     )
     rest = {item.id: "pending" for item in case.items.values() if item.status in (*OPEN, "decided", "lifting")}
-    case.void_reports("overtaken")
-    case.reports.append(Report(case.told_from(office.now), False, {**settled, **rest}))
+    _report(office, case, False, {**settled, **rest})
 
 
 def approve(office: Office, by: str, letter: str) -> None:

@@ -565,3 +565,20 @@ def test_a_suspension_that_was_over_when_its_order_was_annulled_is_told_of_with_
     office.cancel(notice["notice_id"], "annulled")
     office.watch()
     assert "suspended" not in office.case(case)["flags"]
+
+
+def test_an_answer_that_opens_a_closed_case_makes_up_for_nothing_that_passed_meanwhile(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
+    notice = office.notice(1)
+    case = office.issue(1)
+    question = office.ask(M1, case, office.claim(M1, case))
+    office.recall(M1, case)
+    office.decide(case)
+    office.wait(26 * HOUR)
+    office.deliver()
+    office.clarify(notice["notice_id"], question, notice["items"])
+    office.watch()
+    assert office.case(case)["level"] == 0
+    office.wait(HOUR)
+    office.watch()
+    assert office.case(case)["level"] == 70

@@ -106,6 +106,7 @@ def _settle_after_cancel(office: Office, case: Case, before: str, received: int)
     if states & {"in_force", "kept", "settled", "lifted"}:
         case.state = "lifted" if states & {"kept", "lifted"} else "enforced" if before != "closed" else "closed"
         if case.state != "closed":
+            case.void_reports()
             owe_report(office, case)
         return
     case.state = "cancelled"

@@ -1,21 +1,20 @@
-"""Claim and decide, against the same statements on the bare driver: one commit a step, and one for sixteen."""
+"""Claim and decide, against a script of statements of its own: one commit a step, and one for sixteen."""
 
 from __future__ import annotations
 
 import shutil
-import time
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from contextlib import ExitStack
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
-from unittest import mock
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver, open_connection
-from kz_compliance_sdk.adapters.sql.statements import Compiled
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
-from kz_compliance_sdk.adapters.sql.transaction import SqliteTransaction
 from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.case import CaseState, happened_to
@@ -31,13 +30,13 @@ from kz_compliance_sdk.ports import Env, Tx
 from kz_compliance_sdk.services.take import Taking
 from tests.benchmarks import samples
 from tests.benchmarks.rows import Row, Size, compared, interleaved
+from tests.benchmarks.storing import NONCE, Rows, Took, encrypted, hashed, timed
 
 NAMES = ("decide.1", "decide.16")
 TOGETHER = 16
 _WAITING = 4_096
 """As many works wait at once as a store lets wait, or fewer."""
 MODERATOR = Actor("moderator-1", frozenset({"moderator"}))
-Statements = list[tuple[str, tuple[Any, ...] | list[tuple[Any, ...]]]]
 
 
 def run(size: Size) -> list[Row]:
@@ -46,26 +45,33 @@ def run(size: Size) -> list[Row]:
     with size.place() as folder:
         base = folder / "base.sqlite3"
         filled(base, count)
-        steps = recorded(_copy(base, "recorded"), count)
+        steps = prepared(_copy(base, "prepared"), count)
 
-        def timed(measure: Callable[[Path], float]) -> float:
-            return count / measure(_copy(base, "round"))
+        spent: defaultdict[str, list[float]] = defaultdict(list)
+
+        def timed(name: str, measure: Callable[[Path], Took]) -> float:
+            took = measure(_copy(base, "round"))
+            spent[name].append(took.cpu / count * 1e6)
+            return count / took.seconds
 
         found = interleaved(
             {
-                "1": lambda: timed(lambda path: decide(path, count, 1)),
-                "raw 1": lambda: timed(lambda path: replay(path, steps, 1)),
-                "16": lambda: timed(lambda path: decide(path, count, TOGETHER)),
-                "raw 16": lambda: timed(lambda path: replay(path, steps, TOGETHER)),
+                "1": lambda: timed("1", lambda path: decide(path, count, 1)),
+                "raw 1": lambda: timed("raw 1", lambda path: raw(path, steps, 1)),
+                "16": lambda: timed("16", lambda path: decide(path, count, TOGETHER)),
+                "raw 16": lambda: timed("raw 16", lambda path: raw(path, steps, TOGETHER)),
             },
             size.pick(2, 5),
         )
-    unit, note = "cases/s", "claim, then a decision with a measure on each of 3 items"
-    one, many = "the same statements, a commit for each step", "the same statements, a commit for 16 steps"
-    return [
-        compared(NAMES[0], found, "1", "raw 1", unit=unit, against=one, bar=0.5, note=note),
-        compared(NAMES[1], found, "16", "raw 16", unit=unit, against=many, bar=0.45, note=note),
-    ]
+    same = "raw driver, the same rows, hashed and encrypted, the notice decrypted"
+
+    def row(name: str, mine: str, bar: float, commits: str) -> Row:
+        cpu, base = min(spent[mine]), min(spent[f"raw {mine}"])
+        note = f"3 items, a measure on each; by CPU {base / cpu:.2f}, {cpu:.0f} us a case against {base:.0f}"
+        against = f"{same}, a commit for {commits}"
+        return compared(name, found, mine, f"raw {mine}", unit="cases/s", against=against, bar=bar, note=note)
+
+    return [row(NAMES[0], "1", 0.45, "each step"), row(NAMES[1], "16", 0.32, "16 steps")]
 
 
 def filled(path: Path, count: int, *, acknowledged: bool = False, items: int = 3) -> None:
@@ -139,15 +145,14 @@ def proposal(*, measure: bool, items: int = 3) -> Proposal:
     )
 
 
-def decide(path: Path, count: int, together: int) -> float:
-    """Seconds to claim and decide every case, so many at a time."""
+def decide(path: Path, count: int, together: int) -> Took:
+    """How long it takes to claim and decide every case, so many at a time."""
     store = SqliteStore(path, Env.system())
     review, what = review_of(store), proposal(measure=True)
-    started = time.perf_counter()
-    decide_in(review, count, together, what)
-    elapsed = time.perf_counter() - started
-    store.close()
-    return elapsed
+    try:
+        return timed(lambda: decide_in(review, count, together, what))
+    finally:
+        store.close()
 
 
 def decide_in(review: Taking, count: int, together: int, what: Proposal) -> None:
@@ -167,49 +172,104 @@ def taken(lease: Lease | None) -> Lease:
     return lease
 
 
-def recorded(path: Path, count: int) -> list[Statements]:
-    """What claiming and deciding writes: for each case the claim's statements, then the decision's."""
-    steps: list[Statements] = []
-    one, many, commit = (getattr(SqliteTransaction, name) for name in ("_execute", "_execute_many", "commit"))
+Step = dict[str, Rows]
+"""The rows that a claim or a decision of one case comes to, by table, made beforehand."""
 
-    def noted(of: SqliteTransaction, sql: str, values: tuple[Any, ...]) -> int:
-        steps[-1].append((sql, values))
-        return int(one(of, sql, values))
+COLUMNS = {
+    "streams": "n, platform, name",
+    "events": "stream, seq, at, kind, content, people, hash, mac, key_id",
+    "parts": "stream, seq, name, class, bytes",
+    "log": "platform, n, stream, seq, hash",
+    "outbox": "stream, id, platform_id, case_id, kind, endpoint, alert, created_at, deadline_at, state, lane, lane_seq",
+    "leases": "stream, id, platform_id, case_id, endpoint, urgent_at, next_at, attempts, refusals, refused_since,"
+    " token, expires_at",
+    "cases": "state, urgent_at, lease_token, lease_owner, lease_expires_at, flags, stream",
+    "watches": "watch_at, running_watch_at, stream",
+}
+WRITES = {
+    table: f"UPDATE {table} SET {columns.removesuffix(', stream').replace(',', ' = ?,')} = ? WHERE stream = ?"
+    if columns.endswith(", stream")
+    else f"INSERT INTO {table} ({columns}) VALUES ({', '.join('?' * len(columns.split(', ')))})"
+    for table, columns in COLUMNS.items()
+}
+NEXT = "SELECT stream FROM cases WHERE platform_id = ? AND state = 'queued' ORDER BY urgent_at, id LIMIT 1"
+KEY = "SELECT wrapped FROM keys WHERE stream = ? AND class = 'erasable'"
+NOTICE = "SELECT bytes FROM parts WHERE stream = ? AND seq = 1 AND name = 'message'"
+_OF_A_CLAIM, _OF_A_DECISION = 1, 6
+"""Events of each, the three of the objects included."""
 
-    def noted_many(of: SqliteTransaction, statement: Compiled, values: list[tuple[Any, ...]]) -> None:
-        steps[-1].append((statement.sql, values))
-        many(of, statement, values)
 
-    def committed(of: SqliteTransaction) -> None:
-        steps.append([])
-        commit(of)
-
+def prepared(path: Path, count: int) -> tuple[list[Step], list[Step]]:
+    """What claiming and what deciding stores, case by case."""
     store = SqliteStore(path, Env.system(), threaded=False)
-    with ExitStack() as seams:
-        for name, seam in {"_execute": noted, "_execute_many": noted_many, "commit": committed}.items():
-            seams.enter_context(mock.patch.object(SqliteTransaction, name, seam))
-        decide_in(review_of(store), count, 1, proposal(measure=True))
+    review, what, found = review_of(store), proposal(measure=True), [_stored(path)]
+    leases = [taken(review.claim(MODERATOR).result()) for _ in range(count)]
+    found.append(_stored(path))
+    for lease in leases:
+        review.take(MODERATOR, lease.case.id, commands.Propose(lease.token, what)).result()
+    found.append(_stored(path))
     store.close()
-    assert len(steps) == 2 * count
-    return steps
+    opened, claimed, decided = found
+    return _steps(opened, claimed, _OF_A_CLAIM), _steps(claimed, decided, _OF_A_DECISION)
 
 
-def replay(path: Path, steps: Sequence[Statements], together: int) -> float:
-    """Seconds for the same writes on the bare driver, which reads nothing and decides nothing."""
-    claims, decisions = steps[0::2], steps[1::2]
-    connection = open_connection(choose_driver(), str(path))
-    cursor = connection.cursor()
-    started = time.perf_counter()
-    for start in range(0, len(claims), together):
-        for group in (claims[start : start + together], decisions[start : start + together]):
-            cursor.execute("BEGIN IMMEDIATE")
-            for statements in group:
-                for sql, values in statements:
-                    if isinstance(values, list):
-                        cursor.executemany(sql, values)
-                    else:
-                        cursor.execute(sql, values)
-            cursor.execute("COMMIT")
-    elapsed = time.perf_counter() - started
-    connection.close()
-    return elapsed
+def _stored(path: Path) -> Step:
+    with closing(open_connection(choose_driver(), str(path))) as connection:
+        return {
+            table: connection.execute(f"SELECT {columns} FROM {table}").fetchall() for table, columns in COLUMNS.items()
+        }
+
+
+def _steps(before: Step, after: Step, each: int) -> list[Step]:
+    """What was added or changed, in the order of the log, of which each step has so many lines."""
+    by_stream: dict[str, defaultdict[int, Rows]] = {table: defaultdict(list) for table in COLUMNS}
+    for table, columns in COLUMNS.items():
+        place = 0 if table == "streams" else columns.split(", ").index("stream")
+        for row in set(after[table]) - set(before[table]):
+            by_stream[table][row[place]].append(row)
+    lines = sorted((row for rows in by_stream["log"].values() for row in rows), key=lambda row: row[1])
+    of_steps = [dict.fromkeys(row[2] for row in lines[start : start + each]) for start in range(0, len(lines), each)]
+    return [
+        {table: [row for one in streams for row in held[one]] for table, held in by_stream.items()}
+        for streams in of_steps
+    ]
+
+
+def raw(path: Path, steps: tuple[list[Step], list[Step]], together: int) -> Took:
+    """How long it takes to claim and decide the same cases by statements written here: which is next, its notice
+    decrypted, the rows made beforehand but for what is hashed and encrypted. It reads no chain and decides nothing."""
+    claims, decisions = steps
+    with closing(open_connection(choose_driver(), str(path))) as connection:
+        cursor = connection.cursor()
+
+        def all_steps() -> None:
+            for start in range(0, len(claims), together):
+                cursor.execute("BEGIN IMMEDIATE")
+                for step in claims[start : start + together]:
+                    cursor.execute(NEXT, (samples.PLATFORM,)).fetchone()
+                    _write(cursor, step, {})
+                cursor.execute("COMMIT")
+                cursor.execute("BEGIN IMMEDIATE")
+                for step in decisions[start : start + together]:
+                    stream, _, _, case, *_ = step["outbox"][0]
+                    (notice,) = cursor.execute(NOTICE, (stream,)).fetchone()
+                    (key,) = cursor.execute(KEY, (stream,)).fetchone()
+                    cipher = AESGCM(key[1:])
+                    bound = f"kz-compliance/part/v1\n{samples.PLATFORM}\ncase/{case}\n1\nmessage\nerasable"
+                    cipher.decrypt(notice[:NONCE], notice[NONCE:], bound.encode())
+                    _write(cursor, step, {(stream, "erasable"): cipher})
+                cursor.execute("COMMIT")
+
+        return timed(all_steps)
+
+
+def _write(cursor: Any, step: Step, ciphers: Mapping[tuple[int, str], AESGCM]) -> None:
+    events, hashes = hashed(step["events"])
+    made = {
+        "events": events,
+        "parts": encrypted(step["parts"], ciphers),
+        "log": [(platform, n, stream, seq, hashes[stream, seq]) for platform, n, stream, seq, _ in step["log"]],
+    }
+    for table, rows in (step | made).items():
+        if rows:
+            cursor.executemany(WRITES[table], rows)

@@ -71,7 +71,7 @@ def _reports(size: Size) -> list[Row]:
             "bare",
             unit="reports/s",
             against="bare httpx, 8 threads, same bytes, signed alike",
-            bar=0.5,
+            bar=0.6,
             note="8 in flight; lease, signature, receipt check, case closed and attempt recorded durably",
         )
     ]

@@ -58,15 +58,15 @@ def run(size: Size) -> list[Row]:
     bare_says = "bare Starlette, HMAC and pydantic, nothing stored"
     unit = "notices/s"
     return [
-        compared(NAMES[0], found, "unstored", "bare", unit=unit, against=bare_says, bar=0.6),
+        compared(NAMES[0], found, "unstored", "bare", unit=unit, against=bare_says, bar=0.9),
         compared(NAMES[1], found, "decided", "bare", unit=unit, against=bare_says, bar=None),
-        compared(NAMES[2], found, "durable", "bare", unit=unit, against=bare_says, bar=0.35),
+        compared(NAMES[2], found, "durable", "bare", unit=unit, against=bare_says, bar=0.4),
         compared(NAMES[3], found, "rfc9421", "durable", unit=unit, against="the HMAC profile, durable", bar=0.4),
         Row(
             NAMES[4],
             peak,
             "MiB",
-            bar=110,
+            bar=88,
             sense="most",
             note=f"peak; {idle:.0f} MiB after the first requests, {after:.0f} MiB after {stored:,} notices",
         ),

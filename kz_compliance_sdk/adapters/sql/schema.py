@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.schema import CreateIndex, CreateTable
+from sqlalchemy.schema import CreateIndex, CreateTable, DDLElement
 
 from kz_compliance_sdk.adapters.sql import derived, inbox, ledger, tables
 from kz_compliance_sdk.adapters.sql.files import held, refuse_changed
@@ -96,14 +96,19 @@ def read_revision(connection: Connection) -> str | None:
 def statements(dialect: Dialect) -> Iterator[str]:
     """The statements that make the schema in an empty database: tables, indexes, guards, and the planner's figures."""
     for table in tables.metadata.tables.values():
-        yield str(CreateTable(table).compile(dialect=dialect)).strip()
+        yield _written(CreateTable(table), dialect)
         for index in sorted(table.indexes, key=lambda index: str(index.name)):
-            yield str(CreateIndex(index).compile(dialect=dialect))
+            yield _written(CreateIndex(index), dialect)
     yield from guard_statements(dialect.name)
     if dialect.name == "sqlite":
         yield "ANALYZE sqlite_schema"
         for table_name, index_name, figures in _STATISTICS:
             yield f"INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES ('{table_name}', '{index_name}', '{figures}')"  # noqa: S608  constants
+
+
+def _written(element: DDLElement, dialect: Dialect) -> str:
+    """As a migration holds it: no blank ends a line."""
+    return "\n".join(line.rstrip() for line in str(element.compile(dialect=dialect)).strip().splitlines())
 
 
 def new_store() -> str:

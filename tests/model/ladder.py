@@ -18,7 +18,7 @@ def _all(case: Case, now: int) -> list[tuple[int, int, str]]:
     due = case.due_at(now)
     steps = _steps("due", due, now)
     if not case.ever_claimed:
-        steps.append((10, case.received + HOUR, "due.unclaimed_1h"))
+        steps.append((10, case.received + HOUR + due - case.due, "due.unclaimed_1h"))
     if case.asked_due is not None and case.urgency(now) < due:
         steps += _steps("requested", case.asked_due, min(now, due - 1))
     return steps

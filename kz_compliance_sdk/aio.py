@@ -265,6 +265,7 @@ class AsyncComplianceDesk(AsyncGroups):
     deliver = awaited(ComplianceDesk.deliver)
     watch = awaited(ComplianceDesk.watch)
     sweep = awaited(ComplianceDesk.sweep)
+    reconcile = awaited(ComplianceDesk.reconcile)
     cases = awaited(ComplianceDesk.cases)
     case = awaited(ComplianceDesk.case)
     notice = awaited(ComplianceDesk.notice)

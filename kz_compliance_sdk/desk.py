@@ -29,6 +29,7 @@ from kz_compliance_sdk.evidence.taking import Evidence
 from kz_compliance_sdk.evidence.verify_store import AuditVerdict, verify
 from kz_compliance_sdk.ports import (
     Alert,
+    Books,
     Content,
     Effect,
     EffectResult,
@@ -67,6 +68,7 @@ from kz_compliance_sdk.services.loading import (
 from kz_compliance_sdk.services.looking import Appeals, Care, Seen
 from kz_compliance_sdk.services.polling import Polled
 from kz_compliance_sdk.services.privacy import Privacy
+from kz_compliance_sdk.services.reconcile import Reconciled, Reconciler
 from kz_compliance_sdk.services.sweep import Sweep, Swept
 from kz_compliance_sdk.services.take import Taking
 from kz_compliance_sdk.transparency.publication import Transparency
@@ -397,6 +399,19 @@ class ComplianceDesk(Groups):
         """Hold the row of every case against its chain, make those anew that lie or are gone, and page. The worker does
         this all the time, a few cases at once. `progress` is told how many cases were looked at."""
         return Sweep(self.store, self.platform_id, self.policy, self.respondent, self.env.monotonic).all(progress)
+
+    def reconcile(self, progress: Callable[[int, int], None] | None = None) -> Reconciled:
+        """Compare our books with the regulator's; what arrived there and not here is taken in. The worker does this
+        once a day. `progress` is told how many notices of how many were compared. Raises ConfigError where no regulator
+        is configured that shows its books, RegulatorError and StoreError."""
+        if not isinstance(self.regulator, Books):
+            raise ConfigError(
+                "no regulator is configured that shows its books.",
+                field="regulator.url",
+                remedy="Set the address of its system, or give the desk a regulator with `held` and `sanctions`.",
+            )
+        books = Reconciler(self.store, self.intake, self.regulator, self.platform_id, self.settings.intake_path)
+        return books.run(progress)
 
     # --------------------------------------------------------------------------------------------- reading
 

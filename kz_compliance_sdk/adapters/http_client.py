@@ -22,13 +22,21 @@ import httpcore
 import httpx
 from tenacity import RetryCallState, Retrying
 
-from kz_compliance_sdk.domain.change import OutboxMessage
+from kz_compliance_sdk.domain.change import Kind, OutboxMessage
 from kz_compliance_sdk.domain.report import Receipt
 from kz_compliance_sdk.errors import ComplianceError, ConfigError, NotAuthentic, RegulatorError, Unreadable
-from kz_compliance_sdk.ports import Delivered, Env, FeedMessage, FeedPage, Rejected, RetryAt, Sent, Unknown
+from kz_compliance_sdk.ports import Delivered, Env, FeedMessage, FeedPage, Held, Rejected, RetryAt, Sent, Unknown
 from kz_compliance_sdk.wire.signature import SIGNATURE_HEADERS, KeyRing, verify_response
 from kz_compliance_sdk.wire.strict_json import read
-from kz_compliance_sdk.wire.v1 import FeedEntry, HeldNotice, encode, read_feed_by_entry, read_problem, read_receipt
+from kz_compliance_sdk.wire.v1 import (
+    FeedEntry,
+    HeldNotice,
+    Sanctions,
+    encode,
+    read_feed_by_entry,
+    read_problem,
+    read_receipt,
+)
 
 # ----------------------------------------------------------------------------------------------------------- deadline
 # Sockets for httpcore whose every wait ends at the deadline of the call in hand.
@@ -499,6 +507,9 @@ class Reply:
         return retry_after(self.header("retry-after"), now)
 
 
+Shown = TypeVar("Shown", HeldNotice, Receipt, Sanctions)
+
+
 @dataclass(frozen=True, slots=True)
 class Answers:
     """Judges the answers that one platform gets. `ring` holds the keys of the regulator and of nobody else."""
@@ -539,23 +550,46 @@ class Answers:
         """
         if reply.status == 404:
             return None
-        if reply.status != 200 or reply.fault:
-            return RetryAt(f"look_up_{reply.fault or reply.status}")
-        doubt = self._doubt(reply, now)
-        if doubt:
-            return RetryAt(doubt)
         try:
             if message.kind == "report":
-                receipt = read_receipt(reply.body)
+                receipt = self._shown(Receipt, reply, now)
                 return _delivered(receipt, reply, message) if receipt.subject_id == message.id else None
-            held = read(HeldNotice, reply.body, max_nodes=100_000)
-        except Unreadable as error:
-            return RetryAt(f"look_up_unreadable:{error.code}")
+            held = self._shown(HeldNotice, reply, now)
+        except RegulatorError as error:
+            return RetryAt(error.code)
         for receipt in (*held.acknowledgements, *held.clarification_requests):
             if receipt.subject_id == message.id:
                 otherwise = not receipt.covers(message.id, message.body)
                 return Delivered(receipt.receipt_id, receipt.recorded_at, encode(receipt), otherwise=otherwise)
         return None
+
+    def held(self, reply: Reply, now: int) -> Held | None:
+        """What the regulator holds of a notice. Raises RegulatorError."""
+        if reply.status == 404:
+            return None
+        shown = self._shown(HeldNotice, reply, now)
+        kinds: tuple[tuple[Kind, tuple[Receipt, ...]], ...] = (
+            ("acknowledgement", shown.acknowledgements),
+            ("clarification", shown.clarification_requests),
+            ("report", shown.reports),
+        )
+        return Held(shown.notice.revision, tuple((kind, receipt) for kind, receipts in kinds for receipt in receipts))
+
+    def sanctions(self, reply: Reply, now: int) -> tuple[str, ...]:
+        """The ids of the sanctions that were announced. Raises RegulatorError."""
+        return tuple(one.sanction_id for one in self._shown(Sanctions, reply, now).data)
+
+    def _shown(self, model: type[Shown], reply: Reply, now: int) -> Shown:
+        """What is proved to stand in the regulator's books. Raises RegulatorError."""
+        if reply.status != 200 or reply.fault:
+            raise books_error(f"look_up_{reply.fault or reply.status}")
+        doubt = self._doubt(reply, now)
+        if doubt:
+            raise books_error(doubt)
+        try:
+            return read(model, reply.body, max_nodes=100_000)
+        except Unreadable as error:
+            raise books_error(f"look_up_unreadable:{error.code}") from error
 
     def _receipt(self, reply: Reply, now: int) -> Receipt | str:
         """The proved receipt, or why there is none."""
@@ -605,6 +639,11 @@ def feed_page(reply: Reply, after: str) -> FeedPage:
 def feed_error(reason: str) -> RegulatorError:
     """The error that leaves the cursor where it is."""
     return RegulatorError(f"the feed could not be read: {reason}", maybe_sent=False, code=reason.partition(":")[0])
+
+
+def books_error(reason: str) -> RegulatorError:
+    """What the regulator holds could not be seen, or is not proved to be its word."""
+    return RegulatorError(f"the regulator's books could not be read: {reason}", maybe_sent=False, code=reason)
 
 
 def _feed_messages(entries: Sequence[FeedEntry | None]) -> tuple[FeedMessage, ...]:

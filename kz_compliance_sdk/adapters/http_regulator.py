@@ -23,13 +23,14 @@ from kz_compliance_sdk.adapters.http_client import (
     HttpClient,
     Reply,
     Tries,
+    books_error,
     checked_url,
     feed_error,
     feed_page,
 )
 from kz_compliance_sdk.domain.change import Kind, OutboxMessage
 from kz_compliance_sdk.errors import InvalidInput
-from kz_compliance_sdk.ports import Delivered, Env, FeedPage, Rejected, RetryAt, Sent, Unknown
+from kz_compliance_sdk.ports import Delivered, Env, FeedPage, Held, Rejected, RetryAt, Sent, Unknown
 from kz_compliance_sdk.wire.signature import KeyRing, Profile, SigningKey, sign
 
 MAX_PAGE: Final = 8 * 1_048_576
@@ -37,6 +38,7 @@ MAX_PAGE: Final = 8 * 1_048_576
 _PATHS: Mapping[Kind, str] = MappingProxyType(
     {"acknowledgement": "acknowledgements", "clarification": "clarification-requests", "report": "reports"}
 )
+_NO_SEGMENT: Final = (".", "..")
 _PASSING: Final = frozenset({408, 425, 429})
 
 
@@ -118,6 +120,23 @@ class HttpRegulator:
             return self._later(reply)
         return self._answers.to_look_up(reply, message, self._env.clock())
 
+    def held(self, notice_id: str) -> Held | None:
+        """What the regulator holds of a notice; None if it knows none of that id. Raises RegulatorError."""
+        if notice_id in _NO_SEGMENT:
+            return None
+        return self._answers.held(self._shown(f"notices/{quote(notice_id, safe=':')}"), self._env.clock())
+
+    def sanctions(self) -> tuple[str, ...]:
+        """The ids of the sanctions that were announced to the platform. Raises RegulatorError."""
+        path = f"platforms/{quote(self._answers.platform_id, safe=':')}/sanctions"
+        return self._answers.sanctions(self._shown(path), self._env.clock())
+
+    def _shown(self, path: str) -> Reply:
+        reply, _ = self._call("GET", f"{self._base}/v1/{path}", [], b"", None, MAX_PAGE)
+        if isinstance(reply, Again):
+            raise books_error(reply.reason)
+        return reply
+
     def fetch(self, after: str, limit: int) -> FeedPage:
         """The page of the feed behind the cursor `after` (empty: from the beginning).
 
@@ -192,4 +211,4 @@ def _notice_id(message: OutboxMessage) -> str | None:
             "the body names no notice.", field="body", remedy="Build it with domain.messages.", reference=message.id
         )
     # Both are identifiers that the contract allows, and steps in a path that every client takes.
-    return None if notice_id in (".", "..") else quote(notice_id, safe=":")
+    return None if notice_id in _NO_SEGMENT else quote(notice_id, safe=":")

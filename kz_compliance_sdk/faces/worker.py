@@ -17,13 +17,17 @@ from kz_compliance_sdk.domain.change import LEASE_S, EndpointState, Heartbeat, O
 from kz_compliance_sdk.domain.clock_steps import Seen, step_between
 from kz_compliance_sdk.domain.messages import NOTIFIER, REGULATOR
 from kz_compliance_sdk.errors import ComplianceError, kind_and_place
+from kz_compliance_sdk.ports import Books
 from kz_compliance_sdk.services.deadlines import follow_clock, look
 from kz_compliance_sdk.services.health import HUNG
+from kz_compliance_sdk.services.reconcile import BOOKS
 from kz_compliance_sdk.services.sweep import Sweep
 
 _log = logging.getLogger("kz_compliance_sdk.worker")
 CHECKPOINT_LOOK_S = 60
 """How often the worker looks whether a checkpoint is due, or one was not kept yet, in seconds."""
+BOOKS_LOOK_S = 600
+"""How often the worker looks whether the books are to be compared, in seconds."""
 
 
 @dataclass(slots=True)
@@ -47,6 +51,7 @@ class Worker:
     def __init__(self, desk: ComplianceDesk, *, poll: bool = True, deliver: bool = True) -> None:
         self._desk = desk
         self._poll = poll and desk.regulator is not None and desk.settings.regulator.feed_enabled
+        self._compares = self._poll and isinstance(desk.regulator, Books) and desk.settings.regulator.reconcile_every_s
         self._deliver = deliver
         self._stop = threading.Event()
         self._troubles = Troubles(_log, desk.env.monotonic)
@@ -74,6 +79,8 @@ class Worker:
                 self._every("the checkpoint", CHECKPOINT_LOOK_S, self._desk.proof.run)
             if self._poll:
                 self._every("poll", settings.regulator.poll_interval_s, self._poll_all)
+            if self._compares:
+                self._every("the comparison of the books", BOOKS_LOOK_S, self._compare_books)
             if self._deliver:
                 self._guarded("reading the outbox", self._start_deliveries)
             self._rest(idle_s)
@@ -164,6 +171,13 @@ class Worker:
             self._troubles.met(name, kind_and_place(error), level=logging.ERROR)
         else:
             self._troubles.over(name)
+
+    def _compare_books(self) -> None:
+        """If no worker has done so for as long as the settings say."""
+        desk = self._desk
+        last = desk.store.submit(desk.platform_id, lambda tx: ((), tx.known(Heartbeat, BOOKS).at)).result()
+        if desk.store.now() - last >= desk.settings.regulator.reconcile_every_s:
+            desk.reconcile()
 
     def _poll_all(self) -> None:
         while not self._stop.is_set() and self._desk.poll().has_more:

@@ -23,10 +23,12 @@ from kz_compliance_sdk.ports.platform import TellResult as TellResult
 from kz_compliance_sdk.ports.platform import Told as Told
 from kz_compliance_sdk.ports.platform import UserNotice as UserNotice
 from kz_compliance_sdk.ports.platform import Witness as Witness
+from kz_compliance_sdk.ports.regulator import Books as Books
 from kz_compliance_sdk.ports.regulator import ByPerson as ByPerson
 from kz_compliance_sdk.ports.regulator import Delivered as Delivered
 from kz_compliance_sdk.ports.regulator import FeedMessage as FeedMessage
 from kz_compliance_sdk.ports.regulator import FeedPage as FeedPage
+from kz_compliance_sdk.ports.regulator import Held as Held
 from kz_compliance_sdk.ports.regulator import Regulator as Regulator
 from kz_compliance_sdk.ports.regulator import Rejected as Rejected
 from kz_compliance_sdk.ports.regulator import RetryAt as RetryAt

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from kz_compliance_sdk.domain.change import OutboxMessage
+from kz_compliance_sdk.domain.change import Kind, OutboxMessage
+from kz_compliance_sdk.domain.report import Receipt
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,14 @@ class FeedPage:
     has_more: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What the regulator holds of a notice: its newest revision, and a receipt for whatever it recorded."""
+
+    revision: int
+    receipts: tuple[tuple[Kind, Receipt], ...]
+
+
 class Regulator(Protocol):
     """The way to one authority's system. Methods return what happened; they raise only for faults of this program."""
 
@@ -93,3 +102,14 @@ class Regulator(Protocol):
         Raises RegulatorError: with the code `cursor_unknown` if the other side does not know `after` any more, and the
         feed must be read from its beginning; with `too_large` or `deadline` if a page of fewer entries may be read.
         """
+
+
+@runtime_checkable
+class Books(Regulator, Protocol):
+    """A regulator that shows its books, so that they can be compared with ours."""
+
+    def held(self, notice_id: str) -> Held | None:
+        """What is held of a notice; None if the regulator knows none of that id. Raises RegulatorError."""
+
+    def sanctions(self) -> tuple[str, ...]:
+        """The ids of the sanctions that were announced to the platform. Raises RegulatorError."""

@@ -7,6 +7,7 @@ import logging
 from contextlib import suppress
 from dataclasses import astuple, dataclass
 from itertools import pairwise
+from typing import TypeVar
 
 from kz_compliance_sdk.domain.change import Change, CursorMoved, Heartbeat, Write, count_in
 from kz_compliance_sdk.domain.messages import notify
@@ -18,6 +19,7 @@ from kz_compliance_sdk.services.intake import Intake, Pending
 
 _log = logging.getLogger("kz_compliance_sdk.polling")
 
+T = TypeVar("T")
 FEED = "notices"
 SEQUENCE = "notices.sequence"
 FAILING = "notices.failing"
@@ -103,7 +105,7 @@ def poll(store: Store, intake: Intake, regulator: Regulator, platform_id: str, s
 def _poll(store: Store, intake: Intake, regulator: Regulator, platform_id: str, signed_for: str, limit: int) -> Polled:
     after, last = store.submit(platform_id, _where).result()
     try:
-        page = _fetched(regulator, after, limit)
+        page = fetched(regulator, after, limit)
     except RegulatorError as error:
         if error.code == "cursor_unknown" and after:
             store.submit(platform_id, lambda tx: (_anew(tx, platform_id, after), None)).result()
@@ -158,7 +160,7 @@ def read_again(
     after, statuses, believed = place.after, list[int](), True
     while after != until:
         try:
-            page = _fetched(regulator, after, limit)
+            page = fetched(regulator, after, limit)
         except RegulatorError as error:
             _log.warning("the feed could not be read again: %s", error.code)
             believed = False
@@ -173,8 +175,8 @@ def read_again(
     return statuses.count(202)
 
 
-def _fetched(regulator: Regulator, after: str, limit: int) -> FeedPage:
-    """A page, of fewer entries where so many are more than one answer may hold or one call has time for."""
+def fetched(regulator: Regulator, after: str, limit: int) -> FeedPage:
+    """A page of the feed, of fewer entries where so many are more than one answer may hold or one call has time for."""
     while True:
         try:
             return regulator.fetch(after, limit)
@@ -206,12 +208,12 @@ def _taken(store: Store, intake: Intake, platform_id: str, signed_for: str, page
     """The answers to the entries of a page, all of them stored; one that is not authentic has none."""
     pending = [intake.fetched(entry, signed_for) for entry in page.messages]
     futures = [(one, store.submit(platform_id, one.work, one.asks)) for one in pending if one is not None]
-    return [_stored(store, platform_id, one, future).status for one, future in futures]
+    return [stored(store, platform_id, one, future).status for one, future in futures]
 
 
-def _stored(store: Store, platform_id: str, pending: Pending, future: Future[Response]) -> Response:
-    """The entry's answer. One that cannot be taken in is set aside, where people see it: it must neither be lost nor
-    hold back what comes behind it."""
+def stored(store: Store, platform_id: str, pending: Pending, future: Future[T]) -> T | Response:
+    """What came of the entry. One that cannot be taken in is set aside, where people see it: it must neither be lost
+    nor hold back what comes behind it."""
     try:
         return future.result()
     except StoreError:

@@ -246,6 +246,12 @@ class HeldNotice(ValueModel):
     reports: Annotated[tuple[Receipt, ...], Field(strict=False)] = ()
 
 
+class Sanctions(ValueModel):
+    """What was announced to the platform, oldest first."""
+
+    data: Annotated[tuple[Sanction, ...], Field(strict=False)]
+
+
 _Encodable = TypeVar("_Encodable", Accepted, Envelope, FeedPage, HeldNotice, OutboundModel, Receipt)
 
 

@@ -270,6 +270,20 @@ def health(session: Session) -> Answer:
     return Answer(document, views.health, FOUND if document["attention"] else OK)
 
 
+@command(root, "reconcile")
+def reconcile(session: Session) -> Answer:
+    """Compare our books with the regulator's, and name every difference. Exit code 4 if there is one.
+
+    What arrived, was acknowledged and was reported, and which sanctions stand. A message of the feed that never came is
+    taken in. The worker does this once a day (`regulator.reconcile_every_s`), and alerts people where a clock runs.
+    """
+    with session.desk() as desk, working() as tell:
+        found = desk.reconcile(lambda n, of: tell(f"comparing ... {n:,} of {of:,} notices") if n % 100 == 0 else None)
+    rows = [fields(one, "code notice:notice_id about what case:case_id runs remedy") for one in found.differences]
+    document = Document(fields(found, "messages notices"), differences=rows)
+    return Answer(document, views.reconciled, FOUND if rows else OK)
+
+
 @command(root, "sanctions")
 def sanctions(session: Session) -> Answer:
     """List every sanction that an authority announced, oldest first."""

@@ -553,6 +553,20 @@ def doctor(document: Shown) -> None:
             say(f"{'':<23}- {detail}")
 
 
+def reconciled(document: Shown) -> None:
+    """Where the books differ, and what to do about each kind of difference."""
+    found = document["differences"]
+    table(
+        (told(one, "difference:code notice about what case clock_runs:runs") for one in found),
+        "difference notice about",
+    )
+    for code, remedy in sorted({one["code"]: one["remedy"] for one in found}.items()):
+        say(f"{code}: {remedy}")
+    books = f"{document['messages']} messages of the feed and the books of {document['notices']} notices"
+    many = f"{len(found)} difference{'s' * (len(found) != 1)}" if found else "no difference"
+    say(f"{books} were compared: {many}.")
+
+
 def schema(document: Shown) -> None:
     """Where the schema stands, and what an upgrade would do."""
     if not document["exists"]:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import parse_qsl, unquote
 
+from msgspec import structs
 from pydantic_core import PydanticCustomError
 
 from kz_compliance_sdk.errors import NotAuthentic, Unreadable
@@ -50,6 +51,17 @@ from kz_compliance_sdk.wire.values import (
 if TYPE_CHECKING:
     from kz_compliance_sdk.testing.mock_regulator.regulator import MockRegulator
 
+Alteration = Literal[
+    "forget_notice",
+    "earlier_revision",
+    "next_revision",
+    "forget_record",
+    "invent_record",
+    "other_bytes",
+    "other_receipt",
+    "forget_sanction",
+    "invent_sanction",
+]
 Submission = Literal["acknowledgement", "clarification_request", "report"]
 Submitted = Acknowledgement | ClarificationRequest | Report
 
@@ -257,6 +269,39 @@ class Books:
         if recorded is None or recorded.kind != "report":
             raise refuse(404, "report_unknown", "No such report was recorded.")
         return recorded
+
+    def alter(self, how: Alteration, name: str) -> None:
+        """Keep other books on purpose: about a notice, or what was recorded under a key, or a sanction, of this `name`.
+        Raises Refused where there is none of that name."""
+        notice, recorded = self.notices.get(name), self.recorded.get(name)
+        if how == "forget_notice" and notice is not None:
+            del self.notices[name]
+            self.feed = [message for message in self.feed if message.notice_id != name]
+        elif how == "earlier_revision" and notice is not None and len(notice.revisions) > 1:
+            del notice.revisions[max(notice.revisions)]
+        elif how == "next_revision" and notice is not None:
+            newest = notice.notice
+            notice.revisions[newest.revision + 1] = structs.replace(newest, revision=newest.revision + 1)
+        elif how == "invent_record" and notice is not None and notice.recorded:
+            model = notice.recorded[-1]
+            receipt = model.receipt.model_copy(update={"subject_id": self._ids(), "receipt_id": self._ids()})
+            notice.recorded.append(replace(model, key=receipt.subject_id, receipt=receipt))
+        elif how == "forget_record" and recorded is not None:
+            self.notices[recorded.notice_id].recorded.remove(recorded)
+            del self.recorded[name]
+        elif how in ("other_bytes", "other_receipt") and recorded is not None:
+            other = {"body_sha256": "0" * 64} if how == "other_bytes" else {"receipt_id": self._ids()}
+            altered = replace(recorded, receipt=recorded.receipt.model_copy(update=other))
+            entries = self.notices[recorded.notice_id].recorded
+            entries[entries.index(recorded)] = self.recorded[name] = altered
+        elif how == "forget_sanction" and any(one.sanction_id == name for one in self.sanctions):
+            self.sanctions = [one for one in self.sanctions if one.sanction_id != name]
+        elif how == "invent_sanction":
+            self.sanctions.append(Sanction(sanction_id=name, level="warning", effective_at=0, reference_number=name))
+        else:
+            raise refuse(
+                404, "notice_unknown", f"There is nothing of this name to {how.replace('_', ' ')}.", field="name"
+            )
 
     def register(self, body: bytes, now: int) -> bool:
         """Enter the platform in the register, or change its entry; whether it is new. Raises Refused.

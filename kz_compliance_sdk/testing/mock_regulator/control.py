@@ -16,6 +16,7 @@
     GET    /control/keys              the keys that it signs with, and which is in use where
     POST   /control/rotate            {key_id, platform_id, authority_id}: sign with another key from now on
     POST   /control/registration      {status, platform_id}
+    POST   /control/alter             {how, name, platform_id}: keep other books on purpose
     GET    /control/conduct           what it does by itself
     POST   /control/conduct           the fields of a Conduct
     GET    /control/scenarios         the scenarios, by name
@@ -56,6 +57,7 @@ from kz_compliance_sdk.testing.mock_regulator.agenda import (
     step_json,
 )
 from kz_compliance_sdk.testing.mock_regulator.books import (
+    Alteration,
     Books,
     IssuedMessage,
     NoticeRecord,
@@ -284,6 +286,11 @@ class Control:
     def _registration(self, status: RegistrationStatus, platform_id: str | None = None) -> dict[str, Any]:
         self._regulator.set_registration(status, self._known(platform_id))
         return {"status": status}
+
+    @_command("POST", "alter")
+    def _alter(self, how: Alteration, name: str, platform_id: str | None = None) -> dict[str, Any]:
+        self._regulator.alter(how, name, self._known(platform_id))
+        return {"altered": name}
 
     @_command("GET", "conduct")
     def _conduct(self) -> dict[str, Any]:

@@ -27,7 +27,15 @@ from kz_compliance_sdk.testing.mock_regulator.agenda import (
     Step,
     plan_of,
 )
-from kz_compliance_sdk.testing.mock_regulator.books import Books, Interface, IssuedMessage, Recorded, Seen, SigningKeys
+from kz_compliance_sdk.testing.mock_regulator.books import (
+    Alteration,
+    Books,
+    Interface,
+    IssuedMessage,
+    Recorded,
+    Seen,
+    SigningKeys,
+)
 from kz_compliance_sdk.testing.mock_regulator.control import PREFIX, Control
 from kz_compliance_sdk.testing.mock_regulator.exchange import (
     JSON,
@@ -334,6 +342,12 @@ class MockRegulator:
         """Change the state of a platform's entry in the register. Raises Refused if it has none, KeyError."""
         with self._lock:
             self._books[platform_id or self.books.platform_id].set_registration(status)
+
+    def alter(self, how: Alteration, name: str, platform_id: str | None = None) -> None:
+        """Keep other books than those that were written, on purpose: about the notice, the sanction or what was
+        recorded under the key of this `name`. Raises Refused where there is none, KeyError."""
+        with self._lock:
+            self._books[platform_id or self.books.platform_id].alter(how, name)
 
     # What happens later.
 

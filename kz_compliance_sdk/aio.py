@@ -276,6 +276,7 @@ class AsyncComplianceDesk(AsyncGroups):
     sanctions = awaited(ComplianceDesk.sanctions)
     health = awaited(ComplianceDesk.health)
     health_document = awaited(ComplianceDesk.health_document)
+    metrics = awaited(ComplianceDesk.metrics)
     verify_audit = awaited(ComplianceDesk.verify_audit)
     close = awaited(ComplianceDesk.close)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from kz_compliance_sdk.adapters.sql.keys import MasterKeys
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
+from kz_compliance_sdk.adapters.telemetry import Telemetry, open_telemetry
 from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.domain.actor import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.checkpoints import Check
@@ -144,7 +145,7 @@ def master_keys(settings: Settings) -> MasterKeys:
     return MasterKeys(keys, next(iter(keys), ""))
 
 
-def open_store(settings: Settings, env: Env, *, create: bool) -> SqliteStore:
+def open_store(settings: Settings, env: Env, telemetry: Telemetry | None = None, *, create: bool) -> SqliteStore:
     """The store that is configured; somebody is paged if the log of those who ran last is gone. Raises StoreUnusable,
     StoreError."""
     store = SqliteStore(
@@ -156,11 +157,17 @@ def open_store(settings: Settings, env: Env, *, create: bool) -> SqliteStore:
         create=create,
         keys=master_keys(settings),
         ledger_keys=settings.privacy.ledger_keys(),
+        telemetry=telemetry,
     )
     if store.lost_log:
         alert = notify(settings.platform_id, "store", "log_lost", ("lead", "head"), 60, Stamp(store.now(), SYSTEM))
         store.submit(settings.platform_id, lambda _tx: ((alert,), None)).result()
     return store
+
+
+def telemetry(settings: Settings, env: Env) -> Telemetry:
+    """What is told of the platform's desk, if anybody listens."""
+    return Telemetry(settings.platform_id, env.monotonic, open_telemetry())
 
 
 def privacy(settings: Settings, store: Store) -> Privacy:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from kz_compliance_sdk import assembly
 from kz_compliance_sdk.assembly import RegisteredContent, RegisteredEnforcer, RegisteredMessenger
@@ -21,6 +21,7 @@ from kz_compliance_sdk.domain.commands import Command
 from kz_compliance_sdk.domain.commands.review import Decided, Lease
 from kz_compliance_sdk.domain.decision import Proposal
 from kz_compliance_sdk.domain.messages import BY_HAND, REGULATOR, Respondent
+from kz_compliance_sdk.domain.metrics import COMMAND, NO_MESSAGE, RECEIVE
 from kz_compliance_sdk.domain.notice import Item, Notice
 from kz_compliance_sdk.domain.received import SanctionNoted
 from kz_compliance_sdk.errors import ConfigError, Conflict, StoreError
@@ -47,11 +48,12 @@ from kz_compliance_sdk.ports import (
     Tx,
     UserNotice,
 )
+from kz_compliance_sdk.ports.telemetry import Ended, told
 from kz_compliance_sdk.services import deadlines, polling
 from kz_compliance_sdk.services.admission import Admission, Response, unavailable
 from kz_compliance_sdk.services.deadlines import Watched, follow_clock
 from kz_compliance_sdk.services.delivery import Delivery, Drained, Ways
-from kz_compliance_sdk.services.health import health_document
+from kz_compliance_sdk.services.health import health_document, readings
 from kz_compliance_sdk.services.intake import Headers, Intake, Pending
 from kz_compliance_sdk.services.letters import Letters, Proof
 from kz_compliance_sdk.services.loading import CaseFile as CaseFile
@@ -72,6 +74,9 @@ from kz_compliance_sdk.services.reconcile import Reconciled, Reconciler
 from kz_compliance_sdk.services.sweep import Sweep, Swept
 from kz_compliance_sdk.services.take import Taking
 from kz_compliance_sdk.transparency.publication import Transparency
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -101,7 +106,8 @@ class Parts:
         self.respondent = Respondent(
             settings.respondent.role, settings.respondent.name, assembly.seal(settings.signing())
         )
-        self.store: Store = store or assembly.open_store(settings, self.env, create=create)
+        self.telemetry = assembly.telemetry(settings, self.env)
+        self.store: Store = store or assembly.open_store(settings, self.env, self.telemetry, create=create)
         self._given_regulator = regulator
         self._given_notifier = notifier
         self._enforcer = RegisteredEnforcer(enforcer)
@@ -130,6 +136,7 @@ class Parts:
             assembly.empties_log(self.store),
         )
         self._letters = Letters(self.store, self.platform_id)
+        self.telemetry.reads(lambda: readings(*self._health()))
 
     def on_enforce(self, call: Callable[[Effect], EffectResult]) -> Callable[[Effect], EffectResult]:
         """Register the function that carries a measure out. Usable as a decorator."""
@@ -186,7 +193,21 @@ class Parts:
             spawn=self.env.spawn,
             in_flight=self.settings.regulator.in_flight,
             telling=self._telling,
+            telemetry=self.telemetry,
         )
+
+    def _health(self) -> tuple[Health, int]:
+        self._flush_refusals()  # whoever looks regularly writes down what a quiet hour would keep in memory
+        now = self.store.now()
+        return self.store.queries(self.platform_id).health(now), now
+
+    def _flush_refusals(self, *, at_once: bool = False) -> None:
+        change = self.intake.refusals_to_flush(at_once=at_once)
+        if change:
+            try:
+                self.store.submit(self.platform_id, lambda _tx: (change, None))
+            except StoreError:
+                return  # counters only: nothing that was sent is lost
 
     def _link(self, reference: str) -> str:
         base = self.settings.dashboard_url
@@ -253,22 +274,23 @@ class ComplianceDesk(Groups):
     def receive_soon(self, method: str, target: str, headers: Headers, body: bytes) -> Response | Future[Response]:
         """As `receive`, but returns the future of what must first become durable. Whatever it raises, the message was
         not stored: answer with `unavailable`."""
+        ended = self.telemetry.begin(RECEIVE)
         pending = self.intake.receive(method, target, headers, body)
         if not isinstance(pending, Pending):
             self._flush_refusals()
-            return pending
+            return _answered(ended, NO_MESSAGE, pending)
         try:
-            return self.store.submit(self.platform_id, pending.work, pending.asks)
+            answer = self.store.submit(self.platform_id, pending.work, pending.asks)
         except StoreError as error:
-            return unavailable(error)
+            return _answered(ended, pending.kind, unavailable(error))
+        if ended is not None:
+            answer.add_done_callback(partial(_stored, ended, pending.kind))
+        return answer
 
-    def _flush_refusals(self, *, at_once: bool = False) -> None:
-        change = self.intake.refusals_to_flush(at_once=at_once)
-        if change:
-            try:
-                self.store.submit(self.platform_id, lambda _tx: (change, None))
-            except StoreError:
-                return  # counters only: nothing that was sent is lost
+    def refuse_early(self, method: str, headers: Headers, length: int) -> Response | None:
+        """The answer to a message that is refused by its head alone, before its body is read; None if it is not."""
+        answer = self.intake.check_transport(method, headers, length)
+        return None if answer is None else _answered(self.telemetry.begin(RECEIVE), NO_MESSAGE, answer)
 
     def poll(self, limit: int = 100) -> Polled:
         """Fetch one page of the regulator's feed and store it; at its end, read again what could not be believed.
@@ -306,14 +328,16 @@ class ComplianceDesk(Groups):
 
         Beside what the class says it raises NotAllowed for somebody who may not take it, InvalidInput naming the field
         and the remedy, NotFound, and IllegalMove in a state of the case from which it leads nowhere."""
-        outcome = self._taking.take(actor, case_id, command).result()
-        command.after(self._taking)
-        return outcome
+        with told(self.telemetry, COMMAND, command=type(command).__name__):
+            outcome = self._taking.take(actor, case_id, command).result()
+            command.after(self._taking)
+            return outcome
 
     def claim(self, actor: Actor, *, category: str | None = None, case_id: str | None = None) -> Lease | None:
         """Take the most urgent free case, or the one named, for the policy's lease time; None if nothing is free.
         Raises NotAllowed, and NotFound or IllegalMove for a named case."""
-        return self._taking.claim(actor, category=category, case_id=case_id).result()
+        with told(self.telemetry, COMMAND, command="Claim"):
+            return self._taking.claim(actor, category=category, case_id=case_id).result()
 
     def renew(self, actor: Actor, case_id: str, token: int) -> Lease:
         """Keep a claimed case for another lease time. Raises LeaseLost."""
@@ -478,8 +502,11 @@ class ComplianceDesk(Groups):
 
     def health_document(self) -> dict[str, Any]:
         """`health` as a document for monitoring, without any case, content or name."""
-        self._flush_refusals()  # whoever looks regularly writes down what a quiet hour would keep in memory
-        return health_document(self.health(), self.store.now())
+        return health_document(*self._health())
+
+    def metrics(self) -> CollectorRegistry:
+        """A Prometheus registry of its own with every metric. Raises ConfigError without the extra `prometheus`."""
+        return self.telemetry.prometheus()
 
     def verify_audit(
         self,
@@ -504,6 +531,7 @@ class ComplianceDesk(Groups):
     def close(self) -> None:
         """Finish what was queued, and let the store and the connections go."""
         self._flush_refusals(at_once=True)
+        self.telemetry.reads(None)
         self.store.close()
         close = getattr(self.__dict__.get("regulator"), "close", None)
         if close is not None:
@@ -516,3 +544,16 @@ class ComplianceDesk(Groups):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _answered(ended: Ended | None, kind: str, answer: Response) -> Response:
+    """The answer, told."""
+    if ended is not None:
+        ended(message=kind, status=str(answer.status))
+    return answer
+
+
+def _stored(ended: Ended, kind: str, answer: Future[Response]) -> None:
+    failed = answer.exception()
+    # What failed is answered with 503, whatever it was.
+    ended(message=kind, status="503" if failed is not None else str(answer.result().status))

@@ -35,6 +35,7 @@ from tests.controls.page import promises_page
 from tests.published.generator import files as contract_files
 from tests.published.generator.transparency import document_schema
 from tests.table.page import roles_page
+from tests.telemetry.pages import dashboard, metrics_page
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -307,9 +308,11 @@ GENERATED: Mapping[str, Callable[[], str | bytes]] = {
     "docs/reference/figures.md": figures_page,
     "docs/reference/exit-codes.md": exit_codes_page,
     "docs/reference/flags.md": flags_page,
+    "docs/reference/metrics.md": metrics_page,
     "docs/reference/roles.md": roles_page,
     "docs/reference/settings.md": settings_page,
     "docs/reference/store.md": store_page,
+    "kz_compliance_sdk/monitoring/dashboard.json": dashboard,
 }
 
 

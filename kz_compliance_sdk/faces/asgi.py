@@ -63,7 +63,7 @@ async def _intake(desk: AsyncComplianceDesk, scope: Scope, receive: Receive, lim
     """The answer; None if the sender went away before its message was whole."""
     headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
     declared = next((value for name, value in headers if name == "content-length"), "0")
-    early = desk.blocking.intake.check_transport(scope["method"], headers, declared_length(declared, limit + 1))
+    early = desk.blocking.refuse_early(scope["method"], headers, declared_length(declared, limit + 1))
     if early is not None:
         return early
     # Nearly every body is there with its head. A timeout costs as much as a signature: it is for what must be awaited.

@@ -68,7 +68,7 @@ def _intake(desk: ComplianceDesk, environ: dict[str, Any]) -> Response:
     if declared:
         headers.append(("content-length", declared))
     length = declared_length(declared or "0", desk.settings.limits.max_body + 1)
-    early = desk.intake.check_transport(method, headers, length)
+    early = desk.refuse_early(method, headers, length)
     if early is not None:
         return early
     body = environ["wsgi.input"].read(length)

@@ -29,6 +29,7 @@ from kz_compliance_sdk.domain.messages import (
     item_of,
     moved,
 )
+from kz_compliance_sdk.domain.metrics import DELIVER
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.user_notices import MESSENGER, Telling
 from kz_compliance_sdk.errors import LeaseLost, NotFound, StoreDamaged, StoreError, kind_and_place
@@ -50,6 +51,7 @@ from kz_compliance_sdk.ports import (
     Tx,
     Unknown,
 )
+from kz_compliance_sdk.ports.telemetry import Telemetry
 from kz_compliance_sdk.services.loading import alerts, answering_of, objects_of, stream_in, told_where_whole
 from kz_compliance_sdk.services.outcomes import (
     WITH_BREAKER,
@@ -130,10 +132,11 @@ class Delivery:
         spawn: Callable[[Callable[[], Any]], Future[Any]],
         telling: Telling,
         in_flight: int = 8,
+        telemetry: Telemetry | None = None,
     ) -> None:
         self._store, self._platform, self._respondent, self._ways = store, platform_id, respondent, ways
         self._outcomes = Outcomes(policy, respondent, telling, random)
-        self._clock, self._spawn, self.in_flight = clock, spawn, in_flight
+        self._clock, self._spawn, self.in_flight, self._telemetry = clock, spawn, in_flight, telemetry
 
     def can_tell_users(self) -> bool:
         """Whether this process has a way to the platform's users."""
@@ -264,6 +267,7 @@ class Delivery:
         """Whether the message is settled, and the next one in hand."""
         started, was = self._clock(), message
         begun = message.endpoint == ENFORCER
+        ended = self._telemetry.begin(DELIVER, message.case_id) if self._telemetry is not None else None
         try:
             answer = self._call(message)
             begun = begun and not isinstance(answer, _NOT_BEGUN)
@@ -271,6 +275,8 @@ class Delivery:
         except Exception as error:  # noqa: BLE001  an adapter or the platform's own code failed: recorded, tried again
             _log.warning("a call to the %s failed: %s", message.endpoint, kind_and_place(error))
             result = fault(message.endpoint, type(error).__name__)
+        if ended is not None:
+            ended(endpoint=message.endpoint, result=told(result)[0])
         if isinstance(result, Unusable):
             _log.error("message %s: %s", message.id, result.what)
         if begun:

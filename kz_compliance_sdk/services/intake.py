@@ -23,6 +23,7 @@ from kz_compliance_sdk.domain.clock import local
 from kz_compliance_sdk.domain.events.base import Source
 from kz_compliance_sdk.domain.ledger import encode
 from kz_compliance_sdk.domain.messages import BY_HAND, REGULATOR, notify
+from kz_compliance_sdk.domain.metrics import UNREADABLE
 from kz_compliance_sdk.domain.notice import Notice
 from kz_compliance_sdk.domain.values import Json, canonical, says_something
 from kz_compliance_sdk.errors import InvalidInput, NotAuthentic, Unreadable
@@ -55,12 +56,13 @@ class Pending(Struct, frozen=True):
     acknowledged before its change is durable.
 
     `aside` puts the bytes into quarantine instead: for a sender that cannot be asked to try again, when `work` raises
-    something that is no fault of the store. `asks` is what either will ask for.
+    something that is no fault of the store. `asks` is what either will ask for, `kind` what sort of message it is.
     """
 
     work: Work[Response]
     aside: Work[Response]
     asks: Asks = ASKS_NOTHING
+    kind: str = UNREADABLE
 
 
 class Intake:
@@ -168,11 +170,12 @@ class Intake:
 
         aside = partial(quarantined, why=_FAULT)
         if problem is not None:
-            return Pending(partial(quarantined, why=problem), aside)
+            kind = message.type if message is not None else UNREADABLE
+            return Pending(partial(quarantined, why=problem), aside, kind=kind)
         assert message is not None  # noqa: S101  one of the two is set above
         usable = message
         asks = self._admission.asks(verified.sender, usable)
-        return Pending(lambda tx: self._admission.admit(tx, arrived(), usable), aside, asks)
+        return Pending(lambda tx: self._admission.admit(tx, arrived(), usable), aside, asks, usable.type)
 
     def _out_of_time(self, verified: Verified, *, pushed: bool) -> Unreadable | None:
         """A right signature at the wrong time. An entry of the feed may be old: it was signed when it was published."""

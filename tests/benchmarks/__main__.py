@@ -33,7 +33,7 @@ from tests.benchmarks.rows import Row, Size, table
 
 GROUPS: dict[str, tuple[tuple[str, ...], Callable[[Size], list[Row]]]] = {
     "http": (http.NAMES, http.run),
-    "asgi": (calling.NAMES, calling.run),
+    "asgi": ((*calling.NAMES, calling.WATCHED), calling.run),
     "storing": (storing.NAMES, storing.run),
     "deciding": (deciding.NAMES, deciding.run),
     "scale": ((*scale.NAMES, *scale.SCALED), scale.run),

@@ -175,3 +175,43 @@ def test_a_receiver_looks_for_garbage_seldom_and_spares_itself() -> None:
     finally:
         gc.unfreeze()
         gc.set_threshold(*before)
+
+
+def shown(port: int) -> str:
+    """What Prometheus reads on a port; nothing before somebody listens there."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
+    with contextlib.closing(connection), contextlib.suppress(ConnectionRefusedError):
+        connection.request("GET", "/metrics")
+        return connection.getresponse().read().decode()
+    return ""
+
+
+def test_receiver_and_worker_show_their_figures_on_ports_of_their_own(office: Office) -> None:
+    """The receiver what was refused by its head, the worker its commits, both the same of the store; a port that is
+    taken is named, and the end is as quick as without."""
+    intake, regulator, ours, theirs = (free_port() for _ in range(4))
+    over_http(office, intake, regulator)
+    with (
+        process(office, "serve", "--port", str(intake), "--metrics-port", str(ours)) as receiver,
+        process(office, "worker", "--metrics-port", str(theirs)) as worker,
+    ):
+        assert receiver.first_line == f"Metrics at http://127.0.0.1:{ours}/metrics\n"
+        assert receiver.popen.stderr is not None
+        assert receiver.popen.stderr.readline().startswith("Receiving")
+        assert ask(intake, "GET", "/notices")["status"] == 405
+        refused = 'kz_compliance_intake_duration_seconds_count{message="none",platform="social",status="405"} 1.0'
+        assert refused in shown(ours)
+        runs = 'kz_compliance_part_last_run_timestamp_seconds{part="watcher",platform="social"}'
+        comes(lambda: runs in shown(theirs))
+        comes(lambda: runs in shown(ours))
+        assert 'kz_compliance_commit_duration_seconds_count{outcome="done"' in shown(theirs)
+        again = subprocess.run(
+            [*COMMAND, "--config", str(office.config), "serve", "--port", "0", "--metrics-port", str(theirs)],
+            cwd=office.folder,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert again.returncode == 3
+        assert "--metrics-port" in again.stderr
+        assert stopped(receiver)[0] == stopped(worker)[0] == 0

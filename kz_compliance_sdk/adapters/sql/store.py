@@ -42,6 +42,7 @@ from kz_compliance_sdk.domain.change import Change, happenings
 from kz_compliance_sdk.domain.ledger import LedgerKeys
 from kz_compliance_sdk.errors import StoreError, StoreUnusable
 from kz_compliance_sdk.ports import ASKS_NOTHING, Asks, Env, Queries, Work
+from kz_compliance_sdk.ports.telemetry import Telemetry
 
 # ------------------------------------------------------------------------------------------------------------- engine
 # SQLAlchemy's engine over one SQLite file, and how such a file comes to be.
@@ -112,7 +113,7 @@ class SqliteStore:
 
     `threaded=False` runs every work on the caller's thread, for simulations. Without `create` the file must be there;
     `anew` creates it although files of an earlier one lie beside its path. `keys` wrap the data keys of the cases,
-    `ledger_keys` prove what is appended to the ledger.
+    `ledger_keys` prove what is appended to the ledger, `telemetry` is told of each commit.
     Raises StoreUnusable if the file, its place, its settings or its schema cannot be trusted.
     """
 
@@ -130,11 +131,12 @@ class SqliteStore:
         anew: bool = False,
         keys: MasterKeys | None = None,
         ledger_keys: LedgerKeys = LedgerKeys(),  # noqa: B008  frozen
+        telemetry: Telemetry | None = None,
     ) -> None:
         self.path = str(Path(path).absolute())
         self._env, self.keys, self.ledger_keys = env, keys or MasterKeys(), ledger_keys
         self.driver = driver or choose_driver()
-        self._cache_mib = cache_mib
+        self._cache_mib, self.telemetry = cache_mib, telemetry
         refuse_network_file_system(Path(self.path))
         if not Path(self.path).parent.is_dir():
             raise StoreUnusable(f"the folder of the store's file does not exist: {Path(self.path).parent}. Create it.")
@@ -198,6 +200,7 @@ class SqliteStore:
                 self._env,
                 self._cache_mib,
                 self.ledger_keys,
+                self.telemetry,
             )
         except StoreError as error:
             with held(self.path) as lock:

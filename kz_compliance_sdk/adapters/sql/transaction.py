@@ -5,7 +5,7 @@ Inserts are grouped by table; each guarded update stands alone, so that the rows
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -54,9 +54,11 @@ from kz_compliance_sdk.domain.events.remedies import Appealed
 from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.ledger import LedgerKeys
 from kz_compliance_sdk.domain.messages import as_owed
+from kz_compliance_sdk.domain.metrics import COMMIT, EVENTS, WORKS
 from kz_compliance_sdk.domain.values import MESSAGES, OWING, case_in, stream_of
 from kz_compliance_sdk.errors import CommitUnknown, Conflict, StoreError, StoreUnusable
 from kz_compliance_sdk.ports import Env
+from kz_compliance_sdk.ports.telemetry import Ended, Telemetry
 
 _ROWS_AT_ONCE = 16
 
@@ -74,9 +76,10 @@ class SqliteTransaction:
         env: Env,
         cache_mib: int,
         ledger_keys: LedgerKeys,
+        telemetry: Telemetry | None,
     ) -> None:
         self._path, self._driver, self._cache_mib, self._clock = path, driver, cache_mib, env.clock
-        self._files = files
+        self._files, self._telemetry = files, telemetry
         self.statements = statements
         self.private = PrivateRows(
             keys,
@@ -101,6 +104,9 @@ class SqliteTransaction:
         self._messages = Messages()
         self._erased: set[tuple[str, str]] = set()
         self._written: list[Change] = []
+        self._ended: Ended | None = None
+        self._works = 0
+        self._told: Counter[str] = Counter()
         self.keys: set[str] = set()
         self.now = 0
         self.shared = Shared(self)
@@ -117,6 +123,8 @@ class SqliteTransaction:
     # ------------------------------------------------------------------------------------- the lane's side
 
     def begin(self, jobs: Sequence[Job]) -> None:
+        self._ended = self._telemetry.begin(COMMIT) if self._telemetry is not None else None
+        self._works, self._told = len(jobs), Counter()
         self._staged, self._written, self.keys = [], [], set()
         self._cases.clear()
         self._mended.clear()
@@ -175,6 +183,7 @@ class SqliteTransaction:
             except Exception as error:
                 # Its events would be written with those of the others: the batch must be given up.
                 raise ChangeRefused(error) from error
+            self._told.update(one.event.called for one in happened)
         self.keys |= keys
         if change:
             self._staged.append(change)
@@ -314,6 +323,9 @@ class SqliteTransaction:
         self._lock.release()
         self.ledger.committed()
         self._forget()
+        if self._ended is not None:
+            self._ended(outcome="done")
+            self._tell()
 
     def rollback(self) -> None:
         try:
@@ -325,6 +337,8 @@ class SqliteTransaction:
         finally:
             self._lock.release()
             self._forget()
+            if self._ended is not None:
+                self._ended(outcome="rolled_back")
 
     def _forget(self) -> None:
         """No word that was opened outlives its transaction."""
@@ -334,9 +348,19 @@ class SqliteTransaction:
     def landed(self) -> bool | None:
         """Whether the batch is in the file all the same: its last event is looked up. None if nobody can tell."""
         try:
-            return self.ledger.landed()
+            landed = self.ledger.landed()
         except (self._error, StoreError):
             return None
+        if landed:
+            self._tell()
+        return landed
+
+    def _tell(self) -> None:
+        """What became durable, to whoever listens."""
+        if self._telemetry is not None:
+            self._telemetry.tell(WORKS, self._works)
+            for kind, count in self._told.items():
+                self._telemetry.tell(EVENTS, count, kind=kind)
 
     def close(self) -> None:
         self._connection.close()

@@ -8,7 +8,8 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -33,6 +34,12 @@ LogLevel = Annotated[
     Option("--log-level", help="The least that the log on standard error tells."),
 ]
 
+MetricsPort = Annotated[
+    int | None,
+    Option("--metrics-port", min=0, max=65_535, help="Show /metrics to Prometheus on this port; 0 takes a free one."),
+]
+MetricsHost = Annotated[str, Option("--metrics-host", help="The address of /metrics.")]
+
 
 @command(root, "serve", as_json=False)
 def serve(
@@ -42,6 +49,8 @@ def serve(
     inspect: Annotated[
         bool, Option("--inspect", help="Show a conformance run below /inspect what was stored: in a sandbox alone.")
     ] = False,
+    metrics_port: MetricsPort = None,
+    metrics_host: MetricsHost = "127.0.0.1",
     log_level: LogLevel = "info",
 ) -> None:
     """Receive notices over HTTP until SIGINT or SIGTERM. The worker is a process of its own."""
@@ -76,7 +85,7 @@ def serve(
             # Also raised before uvicorn listens to signals, and by it once it has stopped: the desk is closed after it.
             server.should_exit = True
 
-        with _listening(host, port) as listener:
+        with _listening(host, port) as listener, _metrics(session, desk.blocking, metrics_host, metrics_port):
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, stop)
             session.tell(
@@ -115,10 +124,31 @@ def _listening(host: str, port: int) -> Any:
     return listener
 
 
-def _taken(host: str, port: int, why: str | None) -> ConfigError:
+@contextmanager
+def _metrics(session: Session, desk: ComplianceDesk, host: str, port: int | None) -> Iterator[None]:
+    """The figures of the desk on a port of their own, if one is asked for. Raises ConfigError."""
+    if port is None:
+        yield
+        return
+    registry = desk.metrics()
+    from prometheus_client import start_http_server
+
+    try:
+        server, _ = start_http_server(port, host, registry)
+    except OSError as error:
+        raise _taken(host, port, error.strerror, "--metrics-port") from None
+    session.tell(f"Metrics at {_url(server.server_address)}/metrics")
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def _taken(host: str, port: int, why: str | None, option: str = "--port") -> ConfigError:
     return ConfigError(
         f"{host} port {port} cannot be listened on: {why}.",
-        field="--port",
+        field=option,
         remedy="Choose another port, or stop what listens there.",
     )
 
@@ -141,6 +171,8 @@ def worker(
     once: Annotated[
         bool, Option("--once", help="One pass: read the feed, watch the clocks, deliver, make a checkpoint.")
     ] = False,
+    metrics_port: MetricsPort = None,
+    metrics_host: MetricsHost = "127.0.0.1",
     log_level: LogLevel = "info",
 ) -> Answer | None:
     """Carry out, report, watch the clocks and read the feed, until SIGINT or SIGTERM. Any number may run."""
@@ -160,7 +192,8 @@ def worker(
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda _number, _frame: running.stop())
         session.tell(f"Working for {desk.platform_id} on {desk.settings.store.path}")
-        running.run()
+        with _metrics(session, desk, metrics_host, metrics_port):
+            running.run()
     session.tell("Stopped; nothing was left half done.")
     return None
 

@@ -20,7 +20,7 @@ from kz_compliance_sdk.domain.messages import Respondent, object_key, tried, wit
 from kz_compliance_sdk.domain.notice import Cancellation, Item
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.report import UserNotified
-from kz_compliance_sdk.domain.running_time import term_times, woken
+from kz_compliance_sdk.domain.running_time import replanned, term_times, woken
 from kz_compliance_sdk.domain.values import canonical, instant_text, message_id, object_stream, stream_of
 
 # ----------------------------------------------------------------------------------------------------- arrival events
@@ -246,7 +246,8 @@ def cancel(
     after = moved(case, "cancel", told, *happenings(writes))
     touched = any(one.fate != "stays" for one in said.fallen)
     if touched and (after.state is CaseState.LIFTED or (lifts and after.state is CaseState.LIFTING)):
-        after = after.but(watch_at=lifted_watch(after, policy, stamp))
+        watched = after.but(watch_at=lifted_watch(after, policy, stamp))
+        after = watched if case.watch_at or watched.lift_due_at else replanned(watched, policy, stamp.at)
     news = touched or after.state is not case.state
     settles = news and after.state in (CaseState.LIFTED, CaseState.ENFORCED)
     gone = [] if after.open_items else tried(standing.messages, ("clarification",), stamp)

@@ -103,6 +103,7 @@ def _settle_after_cancel(office: Office, case: Case, before: str, received: int)
         return
     if before in ENDED:
         case.fired |= steps_until(case, received)  # of a letter the time runs from its receipt
+        plan_question(office, case)
     if states & {"in_force", "kept", "settled", "lifted"}:
         case.state = "lifted" if states & {"kept", "lifted"} else "enforced" if before != "closed" else "closed"
         if case.state != "closed":

@@ -292,6 +292,7 @@ def reopen(office: Office, by: str, letter: str, named: tuple[str, ...] = ()) ->
         (any(name not in case.items for name in named), "InvalidInput"),
         (not again, "IllegalMove"),
     )
+    look_at_suspensions(office, case)
     for item in again:
         item.status = "open"
         if item.fallen:

@@ -582,3 +582,42 @@ def test_an_answer_that_opens_a_closed_case_makes_up_for_nothing_that_passed_mea
     office.wait(HOUR)
     office.watch()
     assert office.case(case)["level"] == 70
+
+
+def test_of_a_closed_case_that_a_cancellation_takes_up_it_is_asked_a_week_later_whether_it_is_still_suspended(
+    tmp_path: Path,
+) -> None:
+    office = Driver(tmp_path)
+    notice, case = office.notice(1), office.issue(1)
+    office.decide(case, ground="terms_of_service", by=LEAD, approved_by=LEGAL)
+    office.deliver()
+    office.suspend(LEAD, case)
+    office.confirm_suspension(LEGAL, case)
+    office.wait(365 * DAY)
+    office.regulator_is_down()
+    office.cancel(notice["notice_id"], "annulled")
+    office.wait(HOUR)
+    office.watch()
+    office.deliver()
+    assert office.case(case)["state"] == "lifted"
+    assert "suspension_open" not in office.pages()
+    office.wait(7 * DAY)
+    office.watch()
+    office.deliver()
+    assert "suspension_open" in office.pages()
+
+
+def test_a_reopened_case_fires_no_step_of_the_second_in_which_it_was_reopened(tmp_path: Path) -> None:
+    """Its suspension had ended, and nobody had come upon that."""
+    office = Driver(tmp_path)
+    notice, case = office.notice(1), office.issue(1)
+    office.cancel(notice["notice_id"])
+    office.suspend(LEAD, case, until_at=office.clock() + 2 * HOUR)
+    office.confirm_suspension(LEGAL, case)
+    office.wait(365 * DAY)
+    office.reopen(LEAD, case, ["1"])
+    office.watch()
+    assert office.case(case)["level"] == 0
+    assert office.pages().count("suspension_over") == 0
+    office.deliver()
+    assert office.pages().count("suspension_over") == 1

@@ -27,7 +27,7 @@ from kz_compliance_sdk.domain.messages import clarification, step, with_report, 
 from kz_compliance_sdk.domain.proposal_checks import check_questions
 from kz_compliance_sdk.domain.report import Question
 from kz_compliance_sdk.domain.review_policy import check_answerable, check_lease, need, who_decided
-from kz_compliance_sdk.domain.running_time import replanned, term_times
+from kz_compliance_sdk.domain.running_time import replanned, resumed, term_times
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput
 
 Token = Annotated[int, Field("The token of your lease.")]
@@ -223,11 +223,12 @@ class Reopen(Command[Case], may=roles("lead", "legal"), told="{name} is decided 
                 "force, name the items.",
                 reference=case.id,
             )
+        case, over = resumed(case, stamp)
         reopened = review.Reopened(named=tuple(item.number for item in case.items if item.item_id in self.items))
         told = happened(case, reopened, stamp, {"reasons": self.reasons})
         watch = clock.next_step_at(facts.policy.ladder, after=stamp.at, **term_times(case))
         back = replanned(moved(case, "reopen", told, watch_at=watch), facts.policy, stamp.at)
-        return written(back, told), back
+        return written(back, *over, told), back
 
 
 class ReportInterim(

@@ -320,7 +320,13 @@ class LimitSettings(Section):
     max_body: Annotated[Whole, Field(ge=1024, le=64 * 2**20)] = Field(
         default=262_144, description="The largest body in bytes; a larger one is answered with 413."
     )
-    read_timeout_s: Seconds = Field(default=10, description="Seconds that a sender may take for its body.")
+    read_timeout_s: Seconds = Field(
+        default=10, description="Seconds that a sender may take for the body; with `serve` as many for the head."
+    )
+    max_connections: Annotated[Whole, Field(ge=16, le=65_536)] = Field(
+        default=512,
+        description="How many connections `serve` holds; fewer where the process may not open as many files.",
+    )
     commit_timeout_s: Seconds = Field(
         default=10, description="Seconds to wait for the commit before intake answers 503."
     )

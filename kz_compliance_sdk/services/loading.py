@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TypeVar, cast
 
 import msgspec
@@ -414,14 +415,19 @@ def _is_whole(stream: Stream) -> bool:
 
 def alerts(tx: Tx, platform_id: str, also: Iterable[str] = ()) -> Change:
     """An alert for each case that this work met and could not read, and `also` for these, once an hour."""
-    writes: list[Write] = []
-    for case_id in dict.fromkeys((*tx.unreadable, *also)):
-        told = f"unreadable.{case_id}"
-        if _is_told(tx.known(CursorMoved, told).cursor, tx.now):
-            continue
-        writes.append(CursorMoved(platform_id, told, str(tx.now + _AGAIN_S), tx.now))
-        writes.append(notify(platform_id, case_id, "case_unreadable", ("lead", "head"), 60, tx.stamp()))
-    return tuple(writes)
+    about = dict.fromkeys((*tx.unreadable, *also))
+    return tuple(chain.from_iterable(paged_hourly(tx, platform_id, one, "case_unreadable", 60) for one in about))
+
+
+def paged_hourly(tx: Tx, platform_id: str, about: str, reason: str, level: int) -> Change:
+    """An alert to lead and head, unless they had the same within the hour."""
+    told = f"{reason}.{about}"
+    if _is_told(tx.known(CursorMoved, told).cursor, tx.now):
+        return ()
+    return (
+        CursorMoved(platform_id, told, str(tx.now + _AGAIN_S), tx.now),
+        notify(platform_id, about, reason, ("lead", "head"), level, tx.stamp()),
+    )
 
 
 # ----------------------------------------------------------------------------------------------------------- tallying

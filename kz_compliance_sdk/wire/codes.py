@@ -146,6 +146,9 @@ _TRANSPORT: Final[Mapping[str, Code]] = {
     "headers": Code(
         "The head has more than 128 headers or 32,768 bytes of them.", "Send fewer or shorter headers.", (431,)
     ),
+    "http_malformed": Code(
+        "The request is not HTTP/1.1, or has no Host or several.", "Check it with another client.", (400,), (400,)
+    ),
     "incomplete": Code("The body is shorter than its Content-Length.", "Send the whole body.", (400,)),
     "length_required": Code("The server needs the length of the body first.", "Send a Content-Length.", (411,)),
     "media_type": Code("The body is not declared as JSON in UTF-8.", "Send application/json in UTF-8.", (415,), (415,)),
@@ -153,7 +156,7 @@ _TRANSPORT: Final[Mapping[str, Code]] = {
         "The address does not answer this method.", "Use a method that Allow names.", (405,), (405,)
     ),
     "not_found": Code("There is nothing at this address.", "Push to the address that the platform gave.", (404,)),
-    "timeout": Code("The body did not come in time.", "Send it again, faster.", (408,)),
+    "timeout": Code("The head or the body did not come in time.", "Send it again, faster.", (408,)),
     "too_large": Code("The body is larger than 262,144 bytes, or the platform's own limit.", "Split it.", (413,)),
 }
 
@@ -166,6 +169,7 @@ _STORE: Final[Mapping[str, Code]] = {
     "store_closed": Code("The platform is shutting down.", _AGAIN, (503,)),
     "store_full": Code("More messages wait to be stored than the platform takes.", _AGAIN, (503,)),
     "store_unusable": Code("The platform's store cannot be used as it is.", _AGAIN, (503,)),
+    "too_many_connections": Code("More connections are open than the platform takes.", _AGAIN, (503,)),
 }
 
 _REGULATOR: Final[Mapping[str, Code]] = {
@@ -192,7 +196,6 @@ _REGULATOR: Final[Mapping[str, Code]] = {
     "since_too_old": Code("The feed reaches back 90 days.", "Use a later time.", regulator=(400,)),
     "body_too_large": Code("The body is larger than 8 MiB.", "Split the report.", regulator=(413,)),
     "head_too_large": Code("The head is larger than 64 KiB.", "Send fewer or shorter headers.", regulator=(431,)),
-    "http_malformed": Code("The request is not HTTP/1.1.", "Check it with another client.", regulator=(400,)),
 }
 
 _MOCK: Final[Mapping[str, Code]] = {

@@ -373,7 +373,7 @@ def test_one_poisoned_row_holds_up_no_other_case_and_hides_its_own_not(tmp_path:
     good = office.issue(2)
     attack(office, POISON[what].format(case=bad))
     if what == "who was told":
-        attack(office, f"INSERT INTO cursors VALUES ('{office.platform_id}', 'unreadable.{bad}', 'x', 1)")
+        attack(office, f"INSERT INTO cursors VALUES ('{office.platform_id}', 'case_unreadable.{bad}', 'x', 1)")
     office.deliver()
     assert good in {json.loads(body)["case_reference"] for _, body, _ in office.regulator.books.values()}
     office.wait(22 * HOUR)
@@ -390,7 +390,7 @@ def test_one_poisoned_row_holds_up_no_other_case_and_hides_its_own_not(tmp_path:
 def test_nobody_is_kept_from_being_told_of_a_broken_chain(tmp_path: Path) -> None:
     office, case = acknowledged(tmp_path)
     attack(office, f"UPDATE events SET at = at + 1 WHERE {_OF_CHAIN.format(case=case)}")
-    attack(office, f"INSERT INTO cursors VALUES ('{office.platform_id}', 'unreadable.{case}', '9000000000', 1)")
+    attack(office, f"INSERT INTO cursors VALUES ('{office.platform_id}', 'case_unreadable.{case}', '9000000000', 1)")
     office.desk.sweep()
     office.deliver()
     assert office.pages() == ["case_unreadable"]

@@ -40,7 +40,7 @@ REFUSING = {
 }
 SIDES = {
     "intake": (
-        "wire services/intake.py services/admission.py faces/asgi.py faces/wsgi.py "
+        "wire services/intake.py services/admission.py faces/asgi.py faces/wsgi.py faces/cli/server.py "
         "desk.py aio.py "
         "adapters/sql domain/notice.py domain/report.py domain/values.py"
     ).split(),

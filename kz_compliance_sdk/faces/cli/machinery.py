@@ -9,12 +9,13 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from kz_compliance_sdk.adapters.troubles import Troubles
-from kz_compliance_sdk.errors import ComplianceError, ConfigError
+from kz_compliance_sdk.errors import ComplianceError, ConfigError, StoreError
 from kz_compliance_sdk.faces.cli import SELDOM, screen
 from kz_compliance_sdk.faces.cli.command import Answer, ContentOption, Option, command, root
 from kz_compliance_sdk.faces.cli.documents import Document
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from kz_compliance_sdk.wire.signature import Key
 
 
-GRACE_S = 2
 LogLevel = Annotated[
     Literal["debug", "info", "warning", "error"],
     Option("--log-level", help="The least that the log on standard error tells."),
@@ -59,41 +59,44 @@ def serve(
     for module in ("uvicorn", "uvloop", "httptools"):
         if find_spec(module) is None and (module != "uvloop" or sys.platform != "win32"):
             raise install(module, "web")
-    import uvicorn
-
     from kz_compliance_sdk.aio import AsyncComplianceDesk
     from kz_compliance_sdk.faces.asgi import asgi_app
+    from kz_compliance_sdk.faces.cli.server import Server
 
     log = _log_to_stderr(log_level)
     desk = AsyncComplianceDesk(settings)
-    with desk.blocking:
-        app = with_outages_told(asgi_app(desk), Troubles(log, desk.blocking.env.monotonic))
-        config = uvicorn.Config(
+    with desk.blocking, _listening(host, port) as listener:
+        troubles = Troubles(log, desk.blocking.env.monotonic)
+        app = with_outages_told(asgi_app(desk), troubles)
+        server = Server(
             with_inspection(app, desk.blocking, host) if inspect else app,
-            loop="auto",
-            http="httptools",
-            lifespan="off",
-            access_log=False,
-            server_header=False,
-            log_config=None,
-            log_level="warning",
-            timeout_graceful_shutdown=GRACE_S,
+            *(listener, settings.limits, troubles, partial(_page_full, desk.blocking)),
         )
-        server = uvicorn.Server(config)
 
         def stop(_number: int, _frame: Any) -> None:
             # Also raised before uvicorn listens to signals, and by it once it has stopped: the desk is closed after it.
             server.should_exit = True
 
-        with _listening(host, port) as listener, _metrics(session, desk.blocking, metrics_host, metrics_port):
+        with _metrics(session, desk.blocking, metrics_host, metrics_port):
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, stop)
             session.tell(
                 f"Receiving at {_url(listener.getsockname())}{settings.intake_path}, known as {settings.intake_url}"
             )
             collect_garbage_seldom()
-            server.run(sockets=[listener])
+            server.run()
     session.tell("Stopped; everything that was acknowledged is stored.")
+
+
+def _page_full(desk: ComplianceDesk) -> None:
+    """Tell people that connections cannot be taken as they come, once an hour. The log says it at once."""
+    from kz_compliance_sdk.services.loading import paged_hourly
+
+    with suppress(StoreError):
+        desk.store.submit(
+            desk.platform_id,
+            lambda tx: (paged_hourly(tx, desk.platform_id, "receiver", "connections_full", 50), None),
+        )
 
 
 def _log_to_stderr(level: str) -> logging.Logger:

@@ -32,13 +32,13 @@ DIFFERENCES: Final[Mapping[tuple[str, Channel], Difference]] = {
         400,
         None,
         "With the parser httptools, uvicorn sees that what follows the message is no request, and refuses both with "
-        "400. With h11 it is 401.",
+        "400. With h11, and with `kz-compliance serve`, it is 401.",
     ),
     ("H016", "live"): Difference(
         202,
         None,
         "uvicorn has no deadline for a request's head, and an app never sees a request without one. Such sockets cost "
-        "no thread and no notice is kept waiting; the proxy in front closes them.",
+        "no thread and no notice is kept waiting; the proxy in front closes them. `kz-compliance serve` answers 408.",
     ),
     ("H017", "live"): Difference(
         400,

@@ -1,15 +1,20 @@
-"""The intake behind a real uvicorn, and raw bytes sent to it."""
+"""The intake behind a real server, uvicorn's or ours, and raw bytes sent to it."""
 
 from __future__ import annotations
 
+import logging
 import socket
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
 
 import uvicorn
 
+from kz_compliance_sdk.adapters.troubles import Troubles
+from kz_compliance_sdk.config.sections import LimitSettings
+from kz_compliance_sdk.faces.cli.server import Server
 from tests.arrivals.bad_inputs.office import Answer, App
 from tests.arrivals.bad_inputs.requests import Request
 from tests.waiting import PATIENCE_S, comes
@@ -19,11 +24,9 @@ Parser = Literal["h11", "httptools"]
 
 @contextmanager
 def served(app: App, parser: Parser) -> Iterator[int]:
-    """Serve the app on a port of the loopback, on a thread of its own."""
+    """Serve the app on a port of the loopback with uvicorn, as a host application may."""
     config = uvicorn.Config(
         app,
-        host="127.0.0.1",
-        port=0,
         http=parser,
         loop="asyncio",
         lifespan="off",
@@ -31,13 +34,39 @@ def served(app: App, parser: Parser) -> Iterator[int]:
         ws="none",
         timeout_keep_alive=1,
     )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
+    with listening() as listener, _running(uvicorn.Server(config), listener) as port:
+        yield port
+
+
+@contextmanager
+def served_alone(
+    app: App, page: Callable[[], None] = lambda: None, *, log: str = "kz_compliance_sdk", **limits: int
+) -> Iterator[int]:
+    """Serve the app as `kz-compliance serve` does."""
+    troubles = Troubles(logging.getLogger(log), time.monotonic)
+    with (
+        listening() as listener,
+        _running(Server(app, listener, LimitSettings(**limits), troubles, page), listener) as port,
+    ):
+        yield port
+
+
+@contextmanager
+def listening() -> Iterator[socket.socket]:
+    with socket.create_server(("127.0.0.1", 0), backlog=2048) as listener:
+        yield listener
+
+
+@contextmanager
+def _running(server: uvicorn.Server, listener: socket.socket) -> Iterator[int]:
+    """The server on a thread of its own; gives its port."""
+    port = int(listener.getsockname()[1])
+    thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
     thread.start()
     try:
         comes(lambda: server.started or not thread.is_alive())
         assert server.started, "the server did not start"
-        yield int(server.servers[0].sockets[0].getsockname()[1])
+        yield port
     finally:
         server.should_exit = server.force_exit = True
         thread.join(PATIENCE_S)

@@ -16,7 +16,7 @@ from kz_compliance_sdk.desk import ComplianceDesk
 from kz_compliance_sdk.domain.change import LEASE_S, EndpointState, Heartbeat, OutboxMessage
 from kz_compliance_sdk.domain.clock_steps import Seen, step_between
 from kz_compliance_sdk.domain.messages import NOTIFIER, REGULATOR
-from kz_compliance_sdk.errors import ComplianceError, kind_and_place
+from kz_compliance_sdk.errors import ComplianceError, StoreError, kind_and_place
 from kz_compliance_sdk.ports import Books
 from kz_compliance_sdk.services.deadlines import follow_clock, look
 from kz_compliance_sdk.services.health import HUNG
@@ -28,6 +28,8 @@ CHECKPOINT_LOOK_S = 60
 """How often the worker looks whether a checkpoint is due, or one was not kept yet, in seconds."""
 BOOKS_LOOK_S = 600
 """How often the worker looks whether the books are to be compared, in seconds."""
+STUCK_S = 3
+"""How long a worker that is to end waits for the store to take a write, in seconds."""
 
 
 @dataclass(slots=True)
@@ -53,7 +55,7 @@ class Worker:
         self._poll = poll and desk.regulator is not None and desk.settings.regulator.feed_enabled
         self._compares = self._poll and isinstance(desk.regulator, Books) and desk.settings.regulator.reconcile_every_s
         self._deliver = deliver
-        self._stop = threading.Event()
+        self._stop, self._ended = threading.Event(), threading.Event()
         self._troubles = Troubles(_log, desk.env.monotonic)
         self._calls: list[_Call] = []
         self._due: dict[str, float] = {}
@@ -69,6 +71,8 @@ class Worker:
         """Work until `stop` is called."""
         settings = self._desk.settings
         idle_s = settings.worker.idle_s
+        letting_go = threading.Thread(target=self._let_go, daemon=True, name="kz-compliance-end")
+        letting_go.start()
         while not self._stop.is_set():
             self._look_at_clock()
             self._every("watch", settings.worker.watch_interval_s, self._desk.watch)
@@ -85,6 +89,23 @@ class Worker:
                 self._guarded("reading the outbox", self._start_deliveries)
             self._rest(idle_s)
         self._finish()
+        self._ended.set()
+        letting_go.join()
+
+    def _let_go(self) -> None:
+        """Once it is to end, and as long as it has not: look whether the store takes a write. Where it takes none, such
+        as while another process holds its lock, nothing that is under way can be recorded, and the store is closed:
+        what waits for it then comes to an end."""
+        self._stop.wait()
+        desk = self._desk
+        while not self._ended.wait(1):
+            try:
+                desk.store.submit(desk.platform_id, lambda _tx: ((), None)).result(STUCK_S)
+            except TimeoutError:
+                _log.warning("the store takes no write: what is under way ends unrecorded, as after a kill")
+                desk.store.close()
+            except StoreError:
+                continue  # and so is whatever waits for it told
 
     def _look_at_clock(self) -> None:
         """Each round, so that nothing leaves or fires on a clock that has just been set."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import gc
 import http.client
 import json
@@ -12,6 +13,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,6 +121,37 @@ def test_a_port_that_is_taken_is_one_line(office: Office) -> None:
                 assert running.popen.wait(PATIENCE_S) == 3
                 assert running.first_line.startswith("error: --port: ")
                 assert running.first_line.count(port) == running.first_line.lower().count("in use") == 1
+
+
+@contextlib.contextmanager
+def lock_held(office: Office) -> Iterator[None]:
+    """The lock that writers of the store take, held as by a process that was stopped in the midst of a commit."""
+    with Path(f"{office.store}.lane").open("r+b") as lane:
+        fcntl.flock(lane, fcntl.LOCK_EX)
+        yield
+
+
+@pytest.mark.parametrize("what", ["serve", "worker"])
+def test_a_process_ends_while_another_one_holds_the_stores_lock(what: str, office: Office) -> None:
+    intake, regulator = free_port(), free_port()
+    over_http(office, intake, regulator)
+    office.entered()
+    arguments = ("--port", str(intake)) if what == "serve" else ()
+    with (
+        process(office, "mock-regulator", "--port", str(regulator)) as mock,
+        process(office, what, *arguments) as running,
+    ):
+        assert running.first_line
+        assert mock.first_line
+        if what == "worker":
+            comes(lambda: json.loads(office.run("health", "--json").stdout)["watcher_last_ran"])
+        with lock_held(office):
+            if what == "serve":
+                assert ask(regulator, "POST", "/control/issue", {"sample": 1, "push": True, "in_feed": False})
+            time.sleep(2)  # until all that writes waits for it
+            code, said = stopped(running)
+            assert (code, "Stopped" in said) == (0, True), said
+    assert office.document("audit", "verify")["intact"] is True
 
 
 def test_the_account_of_the_process_decides_who_acts(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:

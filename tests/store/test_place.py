@@ -15,6 +15,7 @@ from kz_compliance_sdk.adapters.sql.files import State, state_of
 from kz_compliance_sdk.adapters.sql.sqlite import APPLICATION_ID, FileLock, choose_driver
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.errors import StoreError, StoreUnusable
+from tests.blank import put_blank
 from tests.case_makers import PLATFORM
 from tests.store.conftest import Gate, OpenStore, opening, raw, save, saved
 
@@ -219,3 +220,22 @@ def test_who_waits_while_another_process_makes_the_store_is_not_refused(open_sto
     beside(path, ".lane").unlink()
     FileLock(str(path)).close()
     saved(open_store(), 2)
+
+
+@needs_posix
+def test_the_end_waits_for_no_other_process(path: Path, open_store: OpenStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It holds the lock. What waits is told that it is not known to be stored; later all is as after a kill."""
+    monkeypatch.setattr("kz_compliance_sdk.adapters.sql.lane.STUCK_S", 0.1)
+    put_blank(path)
+    with closing(FileLock(str(path))) as other:
+        stuck = open_store()
+        saved(stuck, 1)
+        other.acquire()
+        waiting = [stuck.save(PLATFORM, opening(n)[0]) for n in (2, 3)]
+        stuck.close()
+        for future in waiting:
+            with pytest.raises(StoreError) as told:
+                future.result(0)
+            assert told.value.code == "storage_busy"
+    assert [one.id for one in open_store().queries(PLATFORM).cases().cases][:1] == ["case-000001"]
+    assert not open_store().lost_log

@@ -12,7 +12,7 @@ import logging
 import os
 import struct
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any, Final, NamedTuple
 
 from kz_compliance_sdk.adapters.sql.sqlite import Driver, FileLock, open_connection
@@ -258,13 +258,21 @@ class Files:
             self._users.share()
 
     @contextmanager
-    def leaving(self) -> Iterator[None]:
+    def leaving(self, *, at_once: bool = False) -> Iterator[None]:
         """Around closing the connections. A file that was cut off is left as it is: what SQLite would do with the log
-        as the last connection closes would put holes into the database."""
+        as the last connection closes would put holes into the database.
+
+        While another process holds the lock, or `at_once`, they are closed and nothing is noted, as after a kill."""
         if self._users is None or self._pid != os.getpid():
             yield
             return
-        with held(self._path) as lock:
+        with closing(FileLock(self._path)) as lock:
+            if at_once or not lock.acquire_soon():
+                yield
+                self._close(cut=False)
+                self._users.close()
+                self._users, self._known = None, ()
+                return
             wrong = self._look(lock) if self._known else None
             if wrong == (MOVED, 1):
                 self._save_log()

@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any, Protocol
@@ -20,6 +21,8 @@ from kz_compliance_sdk.ports import ASKS_NOTHING, Asks, Tx
 
 BATCH = 256
 LOOK_EVERY_S = 1.0
+STUCK_S = 5.0
+"""How long the end waits for a writer that gets nowhere, such as one that another process keeps from the file."""
 
 
 @dataclass(slots=True)
@@ -78,6 +81,8 @@ class WriterLane:
         self._inline: Transaction | None = None
         self._inline_lock = threading.RLock()
         self._thread: threading.Thread | None = None
+        self._under_way: list[Job] = []
+        self._batches = 0
         self._gate = threading.Lock()
 
     def submit(self, job: Job) -> None:
@@ -107,19 +112,37 @@ class WriterLane:
     def waiting(self) -> int:
         return self._jobs.qsize()
 
-    def close(self) -> None:
-        """Finish what was queued, then stop."""
+    def close(self) -> bool:
+        """Finish what was queued, then stop. False if the writer gets nowhere: of what it has, and of what waits behind
+        it, whoever waits is told that it is not known to be stored."""
         if self._pid != os.getpid():
             self._closed = True  # its thread is the parent's, and so may be the holder of its lock
-            return
+            return True
         with self._gate:
             self._closed, thread, self._thread = True, self._thread, None
             self._jobs.put(None)
-        if thread is not None:
-            thread.join()
+        if thread is not None and not self._ended(thread):
+            return False
         inline, self._inline = self._inline, None
         if inline is not None:
             inline.close()
+        return True
+
+    def _ended(self, thread: threading.Thread) -> bool:
+        """Whether the writer comes to its end, batch by batch. If not, what waits is failed."""
+        batches = -1
+        while batches != self._batches:
+            batches = self._batches
+            thread.join(STUCK_S)
+            if not thread.is_alive():
+                return True
+        left = list(self._under_way)
+        with suppress(Empty):
+            while True:
+                if (job := self._jobs.get_nowait()) is not None:
+                    left.append(job)
+        _fail(left, StoreError("the store was closed while a write waited.", code="storage_busy"))
+        return False
 
     def _run(self) -> None:
         jobs = self._jobs
@@ -134,7 +157,7 @@ class WriterLane:
                 continue
             if job is None:
                 break
-            batch = [job]
+            self._under_way = batch = [job]
             try:
                 while len(batch) < BATCH:
                     job = jobs.get_nowait()
@@ -150,6 +173,7 @@ class WriterLane:
                 _commit(transaction, batch)
             except BaseException as error:  # noqa: BLE001  the callers must learn of it, and the lane must live on
                 _fail(batch, error)
+            self._batches += 1
         # Here, and not in close: a process that was forked from this one must never close the file.
         if transaction is not None:
             transaction.close()
@@ -161,7 +185,7 @@ def _closed() -> StoreError:
 
 def _fail(batch: list[Job], error: BaseException) -> None:
     for job in batch:
-        if not job.future.done():
+        with suppress(InvalidStateError):  # its caller has been told already
             job.future.set_exception(error)
 
 
@@ -207,8 +231,7 @@ def _commit(transaction: Transaction, batch: list[Job]) -> None:
 
 def _resolve(done: list[tuple[Job, Any]], refused: list[tuple[Job, BaseException]]) -> None:
     for job, value in done:
-        if not job.future.done():
+        with suppress(InvalidStateError):
             job.future.set_result(value)
     for job, error in refused:
-        if not job.future.done():
-            job.future.set_exception(error)
+        _fail([job], error)

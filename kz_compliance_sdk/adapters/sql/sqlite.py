@@ -11,6 +11,7 @@ import importlib
 import os
 import stat
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ BUSY_TIMEOUT_MS = 5_000
 CHECKPOINT_PAGES = 16_000
 CACHE_MIB = 12
 _NOTES_AT = 128
+_TRIES, _PAUSE_S = 100, 0.05
 # Pages that become free are zeroed as well while personal data is taken away; all the time it would cost too much.
 OVERWRITE_ALL = "PRAGMA secure_delete = ON"
 OVERWRITE_IN_PLACE = "PRAGMA secure_delete = FAST"
@@ -320,6 +322,11 @@ class FileLock:
     def acquire(self) -> None:
         if self._fd >= 0:
             self._flock(self._fd, self._exclusive)
+
+    def acquire_soon(self) -> bool:
+        """Take it within seconds. False if another process does not let it go."""
+        pause = threading.Event()
+        return any(self.try_alone() or pause.wait(_PAUSE_S) for _ in range(_TRIES))
 
     def release(self) -> None:
         if self._fd >= 0:

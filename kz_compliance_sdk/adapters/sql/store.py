@@ -234,7 +234,6 @@ class SqliteStore:
         return self._lane.waiting
 
     def close(self) -> None:
-        """Finish what was queued and let the file go."""
-        self._lane.close()
-        with self._files.leaving():
+        """Finish what was queued and let the file go. Neither waits long for another process that holds its lock."""
+        with self._files.leaving(at_once=not self._lane.close()):
             self.engine.dispose()

@@ -183,7 +183,7 @@ class AsyncComplianceDesk(AsyncGroups):
         regulator: Regulator | None = None,
         store: Store | None = None,
         env: Env | None = None,
-        create: bool = True,
+        create: bool = False,
     ) -> None:
         blocking = ComplianceDesk(
             settings,

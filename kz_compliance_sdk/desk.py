@@ -97,7 +97,7 @@ class Parts:
         regulator: Regulator | None = None,
         store: Store | None = None,
         env: Env | None = None,
-        create: bool = True,
+        create: bool = False,
     ) -> None:
         self.settings = settings
         self.platform_id = settings.platform_id
@@ -248,8 +248,8 @@ class ComplianceDesk(Groups):
 
     Give it the platform's `enforcer` (or register functions with `on_enforce` and `on_restore`), its `content` (or
     `on_resolve`) if people are to decide about what was seen and nothing else, its `messenger` to the affected users
-    (or `on_tell_user`) and, if people are to be paged otherwise than by the log, a `notifier`. Without `create` the
-    configured store must be there.
+    (or `on_tell_user`) and, if people are to be paged otherwise than by the log, a `notifier`. The configured store
+    must be there, unless it is to `create` it: a path that is mistyped would begin an empty one.
 
     Raises ConfigError and StoreUnusable.
     """

@@ -143,7 +143,7 @@ def test_one_notice(tmp_path: Path, regulator: Callable[[str], str]) -> None:
     port = socket.getsockname()[1]
     address = regulator(f"http://127.0.0.1:{port}/notices")
     platform = Platform()
-    desk = AsyncComplianceDesk(settings(tmp_path, port, address), enforcer=platform)
+    desk = AsyncComplianceDesk(settings(tmp_path, port, address), enforcer=platform, create=True)
     config.app = asgi_app(desk)
     server = uvicorn.Server(config)
     thread = Thread(target=server.run, kwargs={"sockets": [socket]})

@@ -79,7 +79,17 @@ not_after = 2099-01-01T00:00:00Z
 """,
         encoding="utf-8",
     )
-    command = [sys.executable, "-m", "kz_compliance_sdk", "--config", str(config), "serve", "--port", str(port)]
+    command = [
+        sys.executable,
+        "-m",
+        "kz_compliance_sdk",
+        "--config",
+        str(config),
+        "serve",
+        "--create",
+        "--port",
+        str(port),
+    ]
 
     def few() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))

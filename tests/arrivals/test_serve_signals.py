@@ -45,7 +45,7 @@ def test_a_signal_that_comes_before_the_server_listens_for_it_ends_it(
         timer.cancel()
 
     monkeypatch.setattr(uvicorn.Server, "run", signalled)
-    result = office.run("serve", "--port", "0")
+    result = office.run("serve", "--create", "--port", "0")
     assert result.exit_code == 0, result.output
     assert "Receiving at" in result.stderr
     assert "everything that was acknowledged is stored" in result.stderr

@@ -94,7 +94,7 @@ def _make() -> App:
         return asgi_app(AsyncComplianceDesk(configured, store=BeginsNothing()))
     if kind == "decided":
         return asgi_app(AsyncComplianceDesk(configured, store=KeepsNothing()))
-    return asgi_app(AsyncComplianceDesk(configured))
+    return asgi_app(AsyncComplianceDesk(configured, create=True))
 
 
 class BeginsNothing:

@@ -105,7 +105,7 @@ async def _watched(folder: Path, turns: int) -> Row:
     async with AsyncExitStack() as stack:
         for kind, listens in (("watched", listening()), ("alone", None)):
             with mock.patch.object(assembly, "open_telemetry", return_value=listens):
-                desk = AsyncComplianceDesk(apps.settings(_PORT, str(folder / kind)))
+                desk = AsyncComplianceDesk(apps.settings(_PORT, str(folder / kind)), create=True)
             apps_of[kind] = asgi_app(await stack.enter_async_context(desk))
         for turn in range(turns + 1):
             now = int(time.time())

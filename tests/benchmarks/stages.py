@@ -109,7 +109,10 @@ def timing(parts: dict[str, str]) -> Iterator[Stopwatches]:
 def intake(folder: Path, count: int, together: int = 64) -> dict[str, float]:
     """The parts of a durable intake, so many in flight."""
     now = int(time.time())
-    with ComplianceDesk(apps.settings(9, str(folder / "intake.sqlite3"))) as desk, timing(INTAKE) as watches:
+    with (
+        ComplianceDesk(apps.settings(9, str(folder / "intake.sqlite3")), create=True) as desk,
+        timing(INTAKE) as watches,
+    ):
         for start in range(0, count, together):
             begun = []
             for number in range(start, min(count, start + together)):

@@ -80,7 +80,11 @@ def scene(path: Path, clock: FrozenClock | None = None, regulator: MockRegulator
     with (
         http_client(regulator, clock) as client,
         ComplianceDesk(
-            settings, enforcer=RecordingEnforcer(clock), regulator=http_regulator(settings, env, client), env=env
+            settings,
+            enforcer=RecordingEnforcer(clock),
+            regulator=http_regulator(settings, env, client),
+            env=env,
+            create=True,
         ) as desk,
     ):
         told: list[Alert] = []

@@ -74,7 +74,7 @@ def test_a_step_of_each_group_is_awaited(group: str, tmp_path: Path, env: Env) -
     values = settings_values(published_keys("rfc9421"), store={"path": tmp_path / "x.sqlite3"})
 
     async def one_step() -> None:
-        async with AsyncComplianceDesk(Settings.model_validate(values), env=env) as desk:
+        async with AsyncComplianceDesk(Settings.model_validate(values), env=env, create=True) as desk:
             await STEPS[group](desk, await desk.enter(LEAD, a_notice(), NOON, "a letter"))
 
     asyncio.run(one_step())

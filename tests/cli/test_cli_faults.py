@@ -53,7 +53,7 @@ def test_a_feed_that_is_not_there_is_no_error(office: Office) -> None:
 
 def test_a_lock_file_that_cannot_be_opened_is_named(office: Office) -> None:
     Path(f"{office.store}.lane").mkdir()
-    for command in (("db", "upgrade"), ("worker", "--once")):
+    for command in (("db", "upgrade"), ("worker", "--once", "--create")):
         line = office.refused(3, *command)
         assert line.startswith("error: store.path: ")
         assert f"{office.store}.lane" in line

@@ -80,8 +80,8 @@ def test_a_pushed_notice_is_decided_carried_out_and_confirmed(office: Office, mo
     over_http(office, intake, regulator)
     with (
         process(office, "mock-regulator", "--port", str(regulator), "--seed", "7") as mock,
-        process(office, "serve", "--port", str(intake)) as receiver,
-        process(office, "worker", "--enforcer", "takedown:made") as worker,
+        process(office, "serve", "--create", "--port", str(intake)) as receiver,
+        process(office, "worker", "--create", "--enforcer", "takedown:made") as worker,
     ):
         assert f"127.0.0.1:{regulator}" in mock.first_line
         assert f"127.0.0.1:{intake}/notices" in receiver.first_line
@@ -116,8 +116,8 @@ def test_a_port_that_is_taken_is_one_line(office: Office) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        for command in ("serve", "mock-regulator"):
-            with process(office, command, "--port", port) as running:
+        for command in (("serve", "--create"), ("mock-regulator",)):
+            with process(office, *command, "--port", port) as running:
                 assert running.popen.wait(PATIENCE_S) == 3
                 assert running.first_line.startswith("error: --port: ")
                 assert running.first_line.count(port) == running.first_line.lower().count("in use") == 1
@@ -225,8 +225,8 @@ def test_receiver_and_worker_show_their_figures_on_ports_of_their_own(office: Of
     intake, regulator, ours, theirs = (free_port() for _ in range(4))
     over_http(office, intake, regulator)
     with (
-        process(office, "serve", "--port", str(intake), "--metrics-port", str(ours)) as receiver,
-        process(office, "worker", "--metrics-port", str(theirs)) as worker,
+        process(office, "serve", "--create", "--port", str(intake), "--metrics-port", str(ours)) as receiver,
+        process(office, "worker", "--create", "--metrics-port", str(theirs)) as worker,
     ):
         assert receiver.first_line == f"Metrics at http://127.0.0.1:{ours}/metrics\n"
         assert receiver.popen.stderr is not None
@@ -239,7 +239,17 @@ def test_receiver_and_worker_show_their_figures_on_ports_of_their_own(office: Of
         comes(lambda: runs in shown(ours))
         assert 'kz_compliance_commit_duration_seconds_count{outcome="done"' in shown(theirs)
         again = subprocess.run(
-            [*COMMAND, "--config", str(office.config), "serve", "--port", "0", "--metrics-port", str(theirs)],
+            [
+                *COMMAND,
+                "--config",
+                str(office.config),
+                "serve",
+                "--create",
+                "--port",
+                "0",
+                "--metrics-port",
+                str(theirs),
+            ],
             cwd=office.folder,
             capture_output=True,
             text=True,

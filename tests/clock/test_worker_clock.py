@@ -29,7 +29,7 @@ def clock() -> FrozenClock:
 def alerts(tmp_path: Path, clock: FrozenClock) -> Iterator[list[str]]:
     given = settings(tmp_path / "desk.sqlite3", worker={"idle_s": 0.05, "watch_interval_s": 86_400})
     env = replace(Env.system(), clock=clock, monotonic=clock.monotonic, boot=clock.boot)
-    desk = ComplianceDesk(given, env=env)
+    desk = ComplianceDesk(given, env=env, create=True)
     told: list[str] = []
     desk.on_alert(lambda alert: told.append(alert.reason))
     worker = Worker(desk, poll=False)

@@ -248,7 +248,7 @@ def test_our_own_receiver_holds_all_of_it_within_a_minute(
     monkeypatch.delenv("KZ_COMPLIANCE_CONFIG", raising=False)
     _settings(office, port, kit("keys")[1])
     worked_before = _cpu_s()
-    with process(office, "serve", "--port", str(port), "--inspect") as receiver:
+    with process(office, "serve", "--create", "--port", str(port), "--inspect") as receiver:
         url = f"http://127.0.0.1:{port}"
         code, out, _ = kit("intake", "--url", f"{url}/notices", "--inspect", f"{url}/inspect", "--json")
         stopped(receiver)
@@ -280,7 +280,7 @@ def test_a_receiver_refuses_to_show_its_store_in_production_and_to_others(
 ) -> None:
     office, port = Office(tmp_path, monkeypatch), free_port()
     _settings(office, port, kit("keys")[1], sandbox=sandbox)
-    with process(office, "serve", "--host", host, "--port", str(port), "--inspect") as receiver:
+    with process(office, "serve", "--create", "--host", host, "--port", str(port), "--inspect") as receiver:
         assert receiver.popen.wait(PATIENCE_S) == 3
         assert says in receiver.first_line
 

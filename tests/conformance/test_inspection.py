@@ -98,7 +98,7 @@ def test_it_answers_this_machine_alone_and_nothing_else(
 
 def test_it_is_refused_where_no_sandbox_is_marked(tmp_path: Path) -> None:
     values = {"platform_id": "social", "public_url": "https://social.example", "store": {"path": tmp_path / "x"}}
-    with ComplianceDesk(Settings.model_validate(values)) as desk, pytest.raises(ConfigError) as refused:
+    with ComplianceDesk(Settings.model_validate(values), create=True) as desk, pytest.raises(ConfigError) as refused:
         inspect_handler(desk)
     assert refused.value.field == "allow_test_keys"
 

@@ -147,7 +147,7 @@ def test_a_reset_that_a_handler_asks_for_is_no_answer() -> None:
 def test_an_asgi_app_is_driven_without_a_socket(tmp_path: Path) -> None:
     """As a platform would in its own tests: replies alone, for there is no inspection interface."""
     values = settings_values(published_keys("rfc9421"), store={"path": tmp_path / "x.sqlite3"})
-    desk = AsyncComplianceDesk(Settings.model_validate(values))
+    desk = AsyncComplianceDesk(Settings.model_validate(values), create=True)
     with desk.blocking:
         report = check_intake(
             AsgiTransport(asgi_app(desk)),
@@ -167,7 +167,7 @@ def test_an_asgi_app_is_driven_without_a_socket(tmp_path: Path) -> None:
 def test_the_test_of_the_guide_is_one_that_passes(tmp_path: Path) -> None:
     (block,) = (block for block in blocks(GUIDE) if block.language == "python")
     values = settings_values(published_keys("rfc9421"), store={"path": tmp_path / "x.sqlite3"})
-    desk = AsyncComplianceDesk(Settings.model_validate(values))
+    desk = AsyncComplianceDesk(Settings.model_validate(values), create=True)
     names: dict[str, Any] = {}
     exec(compile(block.text, "conformance.md", "exec"), names)  # noqa: S102  our own page
     # All but the catalogue, which takes seconds.

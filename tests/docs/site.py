@@ -9,6 +9,7 @@ from typing import Any
 
 from kz_compliance_sdk.testing import builders, keys
 from kz_compliance_sdk.wire.signature import sign
+from tests.blank import put_blank
 
 PUBLIC_URL = "https://social.example/kz"
 INTAKE_PATH = "/kz/notices"
@@ -46,6 +47,7 @@ not_after = 2199-12-31T00:00:00Z
 """,
         encoding="utf-8",
     )
+    put_blank(folder / "cases.sqlite3")  # as `kz-compliance db upgrade` does
     return path
 
 

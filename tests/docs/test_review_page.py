@@ -112,7 +112,7 @@ def test_the_platform_of_the_guide_removes_what_was_seen_and_brings_it_back(guid
     clock = FrozenClock(int(time.time()))
     env = frozen_env(clock, 1)
     settings = Settings.load(settings_file(tmp_path))
-    with ComplianceDesk(settings, content=posts, enforcer=posts, env=env) as desk:
+    with ComplianceDesk(settings, content=posts, enforcer=posts, env=env, create=True) as desk:
         headers, body = signed_notice(1)
         assert desk.receive("POST", INTAKE_PATH, list(headers.items()), body).status == 202
         office = Office(desk)

@@ -111,7 +111,7 @@ def scene(folder: Path, **overrides: Any) -> Iterator[Scene]:
     env = frozen_env(clock, 1)
     with http_client(regulator, clock) as client:
         way = http_regulator(settings, env, client) if settings.signing_key is not None else None
-        with ComplianceDesk(settings, enforcer=RecordingEnforcer(clock), regulator=way, env=env) as desk:
+        with ComplianceDesk(settings, enforcer=RecordingEnforcer(clock), regulator=way, env=env, create=True) as desk:
             pushes.to(desk.receive)
             yield Scene(desk, regulator, clock)
 

@@ -20,7 +20,7 @@ def test_a_worker_writes_checkpoints_to_the_file_and_tries_again_where_it_could_
     clock, file = FrozenClock(NOW), tmp_path / "not-mounted" / "checkpoints.jsonl"
     given = settings(tmp_path / "desk.sqlite3", checkpoints={"file": file}, worker={"idle_s": 0.05})
     env = replace(Env.system(), clock=clock, monotonic=clock.monotonic, boot=clock.boot)
-    with ComplianceDesk(given, regulator=Feed(), env=env) as desk:
+    with ComplianceDesk(given, regulator=Feed(), env=env, create=True) as desk:
         request = signed(envelope(), at=clock())
         assert desk.receive("POST", "/notices", request.headers, request.body).status == 202
         worker = Worker(desk, poll=False, deliver=False)

@@ -222,7 +222,7 @@ class Run:
             self.wire.not_ours = {hook.server_port, urlsplit(regulator.url).port or 0}
             self.wire.to_us = {port}
             settings = self._settings(url, regulator, hook.server_port)
-            desk = AsyncComplianceDesk(settings, env=frozen_env(self.clock, 1))
+            desk = AsyncComplianceDesk(settings, env=frozen_env(self.clock, 1), create=True)
             office = ComplianceDesk(settings, enforcer=self.platform, env=frozen_env(self.clock, 2))
             with served(asgi_app(desk), port):
                 self._arrive(regulator, port, path)

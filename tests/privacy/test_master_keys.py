@@ -6,18 +6,20 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from kz_compliance_sdk.adapters.sql.keys import MasterKeys
 from kz_compliance_sdk.adapters.sql.rewrapping import Rewrapped, rewrap
+from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.errors import StoreDamaged, StoreUnusable
 from kz_compliance_sdk.evidence.verify_store import verify
 from kz_compliance_sdk.services.loading import case_file_of
 from tests.ledger.tampering.scenery import DRIVER
 from tests.privacy.test_lost_keys import of
 from tests.privacy.test_retention import Desk, fill, notice, sql
-from tests.scene import PLATFORM, lodged
+from tests.scene import PLATFORM, World, lodged
 from tests.unguarded import unguard
 from tests.variants import variants
 
@@ -60,6 +62,32 @@ def test_a_new_master_key_takes_the_place_of_the_old_one(tmp_path: Path) -> None
     desk.store.close()
     with pytest.raises(StoreUnusable):
         desk.open(ONE)
+
+
+def test_an_empty_store_opens_with_the_master_key_that_made_it_alone(tmp_path: Path) -> None:
+    world = World(tmp_path / "desk.sqlite3")
+    world.path.unlink()
+
+    def opened(keys: MasterKeys | None, **more: Any) -> SqliteStore:
+        return SqliteStore(world.path, world.env(), threaded=False, keys=keys, **more)
+
+    opened(ONE).close()
+    for wrong in (None, TWO, MasterKeys({"m1": b"x" * 32}, "m1")):
+        with pytest.raises(StoreUnusable, match=r"made with a master key.*privacy\.earlier_keys") as refused:
+            opened(wrong)
+        assert refused.value.code == "master_key"
+    with closing(opened(BOTH)) as store:
+        rewrap(store.engine, store.path, BOTH, world.env().entropy)
+    opened(TWO).close()
+    with pytest.raises(StoreUnusable):
+        opened(ONE)
+
+
+def test_control_of_an_empty_store_that_was_made_without_one_nothing_is_told(tmp_path: Path) -> None:
+    world = World(tmp_path / "desk.sqlite3")
+    world.path.unlink()
+    for keys in (None, ONE):
+        SqliteStore(world.path, world.env(), threaded=False, keys=keys).close()
 
 
 def test_a_damaged_key_keeps_no_old_master_key_for_the_others(tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ def intake(tmp_path: Path) -> Iterator[App]:
     }
     clock = FrozenClock()
     env = replace(Env.system(), clock=clock, monotonic=clock.monotonic, boot=clock.boot)
-    desk = AsyncComplianceDesk(Settings.model_validate(given), env=env)
+    desk = AsyncComplianceDesk(Settings.model_validate(given), env=env, create=True)
     yield asgi_app(desk)
     desk.blocking.close()
 

@@ -38,7 +38,7 @@ class Running:
         self.enforcer = RecordingEnforcer(self.clock)
         given = settings(path, worker={"idle_s": 0.01, "watch_interval_s": 1, "heartbeat_s": 1}, **policy)
         env = replace(Env.system(), clock=self.clock, monotonic=self.clock.monotonic, boot=self.clock.boot)
-        self.desk = ComplianceDesk(given, enforcer=self.enforcer, regulator=Feed(), env=env)
+        self.desk = ComplianceDesk(given, enforcer=self.enforcer, regulator=Feed(), env=env, create=True)
         delivery, lease = self.desk.delivery, self.desk.delivery.lease
 
         def counted(limit: int, busy: Mapping[str, int] = _NOBODY) -> list[OutboxMessage]:

@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
+from kz_compliance_sdk.config import Settings
+from kz_compliance_sdk.desk import ComplianceDesk
+from kz_compliance_sdk.errors import StoreUnusable
 from tests.cli_office import Office
 from tests.unguarded import unguard
 
@@ -42,10 +45,23 @@ def test_what_is_no_store_is_taken_over_by_no_command(made: object, office: Offi
     assert {file.name for file in office.folder.iterdir()} <= {"settings.toml", "cases.sqlite3", "cases.sqlite3.lane"}
 
 
+def test_a_missing_store_is_an_error_and_none_is_begun_unless_that_is_said(office: Office) -> None:
+    for command in (("serve",), ("worker",), ("worker", "--once")):
+        line = office.refused(3, *command)
+        assert line.startswith("error: store.path: there is no database at ")
+        assert "db upgrade" in line
+    with pytest.raises(StoreUnusable, match=r"no store at .*db upgrade, or create=True") as refused:
+        ComplianceDesk(Settings.load(office.config, environ={}))
+    assert refused.value.code == "store_missing"
+    assert list(office.folder.iterdir()) == [office.config]
+    office.ok("worker", "--once", "--create")
+    assert office.document("cases", "list")["cases"] == []
+
+
 def test_a_store_that_has_gone_is_begun_anew_only_when_that_is_said(office: Office) -> None:
     office.entered()
     office.store.unlink()
-    for command in (("db", "upgrade"), ("worker", "--once")):
+    for command in (("db", "upgrade"), ("worker", "--once", "--create"), ("serve", "--create")):
         line = office.refused(3, *command)
         assert "restore a backup" in line
         assert "db upgrade --anew" in line

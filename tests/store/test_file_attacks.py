@@ -130,7 +130,7 @@ class Scene:
         return self.office.store
 
     def start(self) -> Receiver:
-        receiver = Receiver(self.office, f"receiver-{len(self.receivers)}", "serve", "--port", "0")
+        receiver = Receiver(self.office, f"receiver-{len(self.receivers)}", "serve", "--create", "--port", "0")
         self.receivers.append(receiver)
         return receiver
 

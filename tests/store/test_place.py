@@ -12,6 +12,7 @@ import pytest
 
 from kz_compliance_sdk.adapters.sql import store
 from kz_compliance_sdk.adapters.sql.files import State, state_of
+from kz_compliance_sdk.adapters.sql.keys import MasterKeys
 from kz_compliance_sdk.adapters.sql.sqlite import APPLICATION_ID, FileLock, choose_driver
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.errors import StoreError, StoreUnusable
@@ -213,7 +214,7 @@ def test_who_waits_while_another_process_makes_the_store_is_not_refused(open_sto
     """Its lock file is there already, and the store not yet: that is no store that has gone."""
     lock = FileLock(str(path))
     lock.acquire()
-    store.create_file(choose_driver(), str(path), anew=False)
+    store.create_file(choose_driver(), str(path), MasterKeys(), anew=False)
     lock.close()
     saved(open_store(), 1)
     _delete(path)

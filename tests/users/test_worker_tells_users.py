@@ -32,7 +32,7 @@ def test_the_loop_wakes_a_delayed_notice_at_its_time_and_not_before(tmp_path: Pa
     until = "2027-01-01T00:00:00Z"
     told["data"]["user_notice"] = {"allowed": False, "delay_until": until, "legal_basis": "Law, art. 5"}
     with ComplianceDesk(
-        given, enforcer=RecordingEnforcer(clock), messenger=messenger, regulator=Feed(), env=env
+        given, enforcer=RecordingEnforcer(clock), messenger=messenger, regulator=Feed(), env=env, create=True
     ) as desk:
         request = signed(told, at=clock())
         assert desk.receive("POST", "/notices", request.headers, request.body).status == 202

@@ -69,7 +69,8 @@ _LEDGER_KEY_IDS = tuple(
 
 def check_master_keys(connection: Connection, keys: MasterKeys) -> None:
     """Open the newest wrapped key of a stream, and one of a platform. Raises StoreUnusable (`master_key`) if the master
-    keys do not. A key that was damaged, destroyed or never wrapped says nothing of them: an older one is asked."""
+    keys do not, or if the store was made with another one and holds nothing yet. A key that was damaged, destroyed or
+    never wrapped says nothing of them: an older one is asked."""
     for statement in _WRAPPED:
         for platform_id, owner, stored in connection.execute(statement).fetchall():
             if not keys.is_wrapped(platform_id, owner, stored):
@@ -82,6 +83,13 @@ def check_master_keys(connection: Connection, keys: MasterKeys) -> None:
                     code="master_key",
                 ) from None
             break
+    mark = connection.exec_driver_sql("PRAGMA user_version").scalar()
+    if mark and mark not in keys.marks.values():
+        raise StoreUnusable(
+            "it was made with a master key that is not configured. Set privacy.master_key, or privacy.earlier_keys for "
+            "one that was replaced.",
+            code="master_key",
+        )
 
 
 def check_ledger_keys(connection: Connection, ledger_keys: LedgerKeys) -> None:
@@ -163,6 +171,7 @@ def rewrap(
                     with engine.connect() as connection:
                         connection.exec_driver_sql("PRAGMA secure_delete = ON")
                         connection.exec_driver_sql("BEGIN IMMEDIATE")
+                        connection.exec_driver_sql(f"PRAGMA user_version = {keys.mark}")
                         seen, last, changed = _some(connection, table, column, last, keys, entropy, damaged)
                         connection.commit()
                         connection.exec_driver_sql("PRAGMA secure_delete = FAST")

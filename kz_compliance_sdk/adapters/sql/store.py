@@ -76,7 +76,7 @@ def open_engine(driver: Driver, path: str, check: Callable[[], None] = lambda: N
     return engine
 
 
-def create_file(driver: Driver, path: str, *, anew: bool) -> None:
+def create_file(driver: Driver, path: str, keys: MasterKeys, *, anew: bool) -> None:
     """Create the store's file with its whole schema, for this account, or the group that shares its folder. Whoever
     calls holds its lock.
 
@@ -95,6 +95,7 @@ def create_file(driver: Driver, path: str, *, anew: bool) -> None:
         try:
             with closing(driver.module.connect(new, isolation_level=None)) as connection:
                 connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                connection.execute(f"PRAGMA user_version = {keys.mark}")
             with closing(open_connection(driver, new)) as connection:
                 connection.executescript(f"BEGIN IMMEDIATE;\n{new_store()}COMMIT;")
         except driver.module.Error as error:
@@ -158,13 +159,14 @@ class SqliteStore:
         is_there = Path(self.path).exists
         if not create and not is_there():
             raise StoreUnusable(
-                f"there is no store at {self.path}. Correct the path, or create it: kz-compliance db upgrade",
+                f"there is no store at {self.path}. Correct store.path, or create it: kz-compliance db upgrade, or "
+                "create=True of a desk.",
                 code="store_missing",
             )
         with held(self.path) as lock:
             self._files.enter(lock)
             if not is_there():
-                create_file(self.driver, self.path, anew=anew)
+                create_file(self.driver, self.path, self.keys, anew=anew)
             with self.engine.connect() as connection:
                 if schema.read_revision(connection) != schema.HEAD:
                     # Alembic costs time and memory, and most starts have nothing to upgrade.

@@ -85,8 +85,8 @@ class Stage:
         text = "".join(f"{name} = {_toml(value)}\n" for name, value in settings.items())
         self.settings_file.write_text(text, encoding="utf-8")
         self._start("mock-regulator", "mock-regulator", "--port", str(self.regulator_port), "--seed", str(seed))
-        self._start("receiver", "serve", "--port", str(self.receiver_port))
-        self._start("worker", "worker", "--enforcer", f"{__name__}:enforcer")
+        self._start("receiver", "serve", "--create", "--port", str(self.receiver_port))
+        self._start("worker", "worker", "--create", "--enforcer", f"{__name__}:enforcer")
         for port in (self.receiver_port, self.regulator_port):
             self.await_(f"an answer at port {port}", lambda: _listens(port))  # noqa: B023
 

@@ -20,7 +20,7 @@ from kz_compliance_sdk.faces.cli import SELDOM, screen
 from kz_compliance_sdk.faces.cli.command import Answer, ContentOption, Option, command, root
 from kz_compliance_sdk.faces.cli.documents import Document
 from kz_compliance_sdk.faces.cli.exits import OK, exit_code
-from kz_compliance_sdk.faces.cli.session import Session, install, load, refuse_directory
+from kz_compliance_sdk.faces.cli.session import Session, install, load, refuse_directory, refuse_missing
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.config import Settings
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from kz_compliance_sdk.wire.signature import Key
 
 
+CreateOption = Annotated[
+    bool, Option("--create", help="Create the store where there is none; without it a missing file is an error.")
+]
 LogLevel = Annotated[
     Literal["debug", "info", "warning", "error"],
     Option("--log-level", help="The least that the log on standard error tells."),
@@ -51,11 +54,14 @@ def serve(
     ] = False,
     metrics_port: MetricsPort = None,
     metrics_host: MetricsHost = "127.0.0.1",
+    create: CreateOption = False,
     log_level: LogLevel = "info",
 ) -> None:
     """Receive notices over HTTP until SIGINT or SIGTERM. The worker is a process of its own."""
     settings = session.settings()
     refuse_directory(settings)
+    if not create:
+        refuse_missing(settings)
     for module in ("uvicorn", "uvloop", "httptools"):
         if find_spec(module) is None and (module != "uvloop" or sys.platform != "win32"):
             raise install(module, "web")
@@ -64,7 +70,7 @@ def serve(
     from kz_compliance_sdk.faces.cli.server import Server
 
     log = _log_to_stderr(log_level)
-    desk = AsyncComplianceDesk(settings)
+    desk = AsyncComplianceDesk(settings, create=create)
     with desk.blocking, _listening(host, port) as listener:
         troubles = Troubles(log, desk.blocking.env.monotonic)
         app = with_outages_told(asgi_app(desk), troubles)
@@ -176,13 +182,14 @@ def worker(
     ] = False,
     metrics_port: MetricsPort = None,
     metrics_host: MetricsHost = "127.0.0.1",
+    create: CreateOption = False,
     log_level: LogLevel = "info",
 ) -> Answer | None:
     """Carry out, report, watch the clocks and read the feed, until SIGINT or SIGTERM. Any number may run."""
     _log_to_stderr(log_level)
     given = {"enforcer": enforcer, "content": content, "messenger": messenger}
     parts = {name: load(f"--{name}", value) for name, value in given.items()}
-    with session.desk(may_create=True, **parts) as desk:
+    with session.desk(may_create=create, **parts) as desk:
         if enforcer is None:
             session.tell("No --enforcer: measures wait here, until a worker that has one carries them out.")
         if messenger is None and desk.settings.user_notice.enabled:

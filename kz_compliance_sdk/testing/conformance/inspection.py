@@ -202,5 +202,5 @@ def sandbox_platform(profile: Profile = "rfc9421", env: Env | None = None, **mor
     with tempfile.TemporaryDirectory(prefix="kz-compliance-") as folder:
         stored = {"path": Path(folder) / "sandbox.sqlite3"}
         values = settings_values(published_keys(profile), store=stored) | more
-        with ComplianceDesk(Settings.model_validate(values), env=env) as desk:
+        with ComplianceDesk(Settings.model_validate(values), env=env, create=True) as desk:
             yield SandboxPlatform(desk)

@@ -129,7 +129,7 @@ class Office:
         self.feed = Feed()
         env = replace(Env.system(), clock=self.clock, monotonic=self.clock.monotonic, boot=self.clock.boot)
         self.alerts: list[str] = []
-        self.aio = AsyncComplianceDesk(settings(path, **overrides), regulator=self.feed, env=env)
+        self.aio = AsyncComplianceDesk(settings(path, **overrides), regulator=self.feed, env=env, create=True)
         self.desk = self.aio.blocking
         self.desk.on_alert(lambda alert: self.alerts.append(alert.reason))
         self.app = asgi_app(self.aio)

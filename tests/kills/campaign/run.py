@@ -174,7 +174,7 @@ def _staged(campaign: Campaign, folder: Path) -> Iterator[_Scene]:
         plan = Plan(folder, port, regulator.url, campaign.profile, clock, campaign.variant, campaign.serve)
         plan.write_config()
         Platform.make(plan.platform)
-        desk = stack.enter_context(ComplianceDesk(plan.settings(), env=plan.env()))
+        desk = stack.enter_context(ComplianceDesk(plan.settings(), env=plan.env(), create=True))
         hosts = [Host("receiver", plan) for _ in range(campaign.receivers)]
         hosts += [Host("worker", plan) for _ in range(campaign.workers)]
         for host in hosts:

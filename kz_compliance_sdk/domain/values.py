@@ -86,8 +86,9 @@ class ValueModel(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True, extra="ignore", hide_input_in_errors=True)
 
 
-# Letters and symbols that show nothing: the fillers of Hangul, and the blank of Braille.
-_BLANK: Final = frozenset("\u115f\u1160\u3164\uffa0\u2800")
+# Letters and symbols that show nothing: the fillers of Hangul, the blank of Braille, the stand-in for an object, and a
+# note without a head.
+_BLANK: Final = frozenset("\u115f\u1160\u3164\uffa0\u2800\ufffc\U0001d159")
 
 
 def says_something(text: str) -> bool:

@@ -86,6 +86,31 @@ def test_all_items_can_be_decided_like_one(office: Office) -> None:
     assert [item["status"] for item in shown(office, notice)["item_states"]] == ["decided"] * 3
 
 
+def test_twenty_items_are_refused_by_one_and_its_mistakes_are_told_once(office: Office) -> None:
+    notice = claimed(office, items=20, category="election_rules")
+    ways = ("cases", "decide", notice.notice_id, "--all")
+    blank = office.document(*ways, "--template", "--as", "refuse")
+    lines = office.run(*ways, "--yes", "--file", office.write("one.json", blank)).stderr.splitlines()
+    assert [line.partition("items")[2] for line in lines if "too short" in line] == []
+    assert [line for line in lines if "text is empty" in line and not line.endswith("Fill it in.")] == []
+    one = blank["items"][0]
+    one |= {"finding": "not_illegal", "reasons": "\u200b\ufffc"}
+    for said in one["wording"]["statement_of_reasons"]:
+        said["text"] = "\u3164"
+    told = office.run(*ways, "--yes", "--file", office.write("one.json", blank)).stderr
+    fields = [line.split(": ")[1] for line in told.splitlines() if line.startswith(("error: ", "   and: "))]
+    texts = [
+        f"items[0].wording.statement_of_reasons[{n}].text" for n in range(len(one["wording"]["statement_of_reasons"]))
+    ]
+    assert fields == ["text_checked", "items[0].reasons", *texts, "items[0].wording.refusal_code"]
+    one |= {"reasons": "An opinion."}
+    one["wording"]["refusal_code"] = "protected_speech"
+    for said in one["wording"]["statement_of_reasons"]:
+        said["text"] = "Пікір. Мнение."
+    office.ok(*ways, "--yes", "--file", office.write("one.json", {**blank, "text_checked": True}))
+    assert shown(office, notice)["state"] == "in_approval"
+
+
 def test_bulk_is_off_with_legal_review(office: Office) -> None:
     notice = claimed(office, 13, items=2)
     file = Path(office.proposal(notice.notice_id))

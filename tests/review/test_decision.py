@@ -109,7 +109,18 @@ _CASES: dict[str, tuple[Proposal, str, str]] = {
             "items[0].reasons",
             "what was seen",
         )
-        for text in ("\u200b\u2060", "\u3164", "\u2800 \uffa0", "\u00ad", "\ufeff\u200d", "...", " - ", "\u0301")
+        for text in (
+            "\u200b\u2060",
+            "\u3164",
+            "\u2800 \uffa0",
+            "\u00ad",
+            "\ufeff\u200d",
+            "...",
+            " - ",
+            "\u0301",
+            "\ufffc",
+            "\U0001d159",
+        )
     },
     "a refusal without reasons": (
         proposal(measure("1"), refusal("2", reasons=" ")),

@@ -60,13 +60,21 @@ def read_document(model: type[_M], file: str, option: str, hint: str = "") -> _M
 def _mistakes(error: ValidationError) -> Iterator[Unreadable]:
     from kz_compliance_sdk.wire.strict_json import mistakes
 
-    told = [*zip(error.errors(), mistakes(error), strict=True)]
+    places = [one["loc"] for one in error.errors()]
+    told = [
+        (one, found)
+        for one, found in zip(error.errors(), mistakes(error), strict=True)
+        # What of a list could not be read is missing in it as well.
+        if one["type"] != "too_short" or not any(place[: len(one["loc"])] == one["loc"] != place for place in places)
+    ]
     # A check can be answered or named, and pydantic tells of both ways that it tried.
     answered = [(one, found) for one, found in told if one["loc"][-1] not in ("constrained-int", "int")]
     for one, found in answered or told:
         found.field = _TRIED.sub("legal_check", found.field)
         if one["type"] == "literal_error":
             found.remedy = f"Use one of: {one['ctx']['expected']}."
+        elif one["type"] == "string_too_short":
+            found.remedy = "Fill it in."
         yield found
 
 

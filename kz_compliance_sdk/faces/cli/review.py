@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, get_args
+import re
+from typing import TYPE_CHECKING, Annotated, Final, get_args
 
 from kz_compliance_sdk.domain.forms import BACK, SEALED
 from kz_compliance_sdk.domain.transitions import CaseState
-from kz_compliance_sdk.errors import IllegalMove, NotAllowed, NotFound, StoreError
+from kz_compliance_sdk.errors import IllegalMove, InvalidInput, NotAllowed, NotFound, StoreError
 from kz_compliance_sdk.faces.cli import documents, views
 from kz_compliance_sdk.faces.cli.command import (
     Answer,
@@ -46,6 +47,7 @@ Digest = Annotated[
     Option(metavar="SHA256", help="The digest that you saw; without it you are shown the proposal and asked."),
 ]
 _LOOK, _DECIDE = "Look", "Decide"
+_ITEM: Final = re.compile(r"^items\[\d+\]")
 _STATES = f"Only this state: {', '.join(CaseState)}. Ended cases are shown only when they are asked for."
 
 
@@ -144,7 +146,7 @@ def decide(
         Option("--as", metavar="refuse|ACTION", help="With --template: fill it in so."),
     ] = None,
     all_alike: Annotated[
-        bool, Option("--all", help="Decide every open item like the one in the file. Off with legal review.")
+        bool, Option("--all", help="Decide every open item like the one in the file; a measure not with legal review.")
     ] = False,
     content: ContentOption = None,
     token: Token = None,
@@ -179,7 +181,19 @@ def decide(
         named = {item.item_id: views.what(item.model_dump()) for item in desk.notice(case_id).items}
         views.proposal(proposal.model_dump()["items"], named, desk.case(case_id).flags)
         session.confirm("Send this proposal?", yes=yes)
-        return _decided(desk, desk.propose(actor, case_id, lease, proposal))
+        try:
+            return _decided(desk, desk.propose(actor, case_id, lease, proposal))
+        except InvalidInput as error:
+            raise _told_once(error) if all_alike else error from None
+
+
+def _told_once(error: InvalidInput) -> InvalidInput:
+    """The mistakes of the one item that was handed in, and not of each that is decided like it."""
+    found: dict[tuple[str, str], InvalidInput] = {}
+    for one in (error, *error.more):
+        if isinstance(one, InvalidInput):
+            found.setdefault((_ITEM.sub("", one.field), one.message), one)
+    return InvalidInput.together(*found.values())
 
 
 def _of_one(desk: ComplianceDesk, case_id: str, given: Proposal) -> Proposal:

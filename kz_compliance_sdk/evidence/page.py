@@ -23,6 +23,8 @@ from kz_compliance_sdk.evidence.dossier import WORDS, Contents
 
 _INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}Z")
 _HASH = re.compile(r"[0-9a-f]{64}")
+_RUN = re.compile(r"\S{25}")
+"""What may be broken anywhere: an address, a digest; no word of a language."""
 _BAD = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 _CASE_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 _LONG: Final = 400
@@ -75,9 +77,11 @@ class _Page:
             say=say,
             is_instant=_INSTANT.fullmatch,
             is_hash=_HASH.fullmatch,
+            is_long=_RUN.search,
             when=self._when,
             form=self._contents.form,
             title=_harmless(say("page", "title", case=case_id)),
+            about=_harmless(self._about_pack()),
             case_id=case_id if _CASE_ID.fullmatch(case_id) else "",
             story=[(name, _harmless(said)) for name, said in self._story() if said],
             items=[self._items(), *self._decided()],
@@ -90,9 +94,9 @@ class _Page:
     # ---------------------------------------------------------------------------------------- building blocks
 
     def _when(self, text: str | None) -> str:
-        """The time that people live by, and its zone."""
+        """The time that people live by; the head of the page names its zone."""
         try:
-            return local(parse_instant(text or "")).removesuffix(" +05:00") + " " + self._words("page", "almaty")
+            return local(parse_instant(text or "")).removesuffix(" +05:00")
         except (ValueError, OverflowError):
             return text or self._words("page", "none")
 
@@ -100,7 +104,7 @@ class _Page:
         """A sentence of the first page; times among its values as people read them."""
         told = {key: self._when(one) if key.endswith("at") else one for key, one in values.items()}
         said = self._words("story", name, **told)
-        return said[:1].upper() + said[1:]
+        return _capital(said)
 
     def _fields(self, values: Mapping[str, Any], title: str = "") -> _Table:
         """A table of values by their labels."""
@@ -135,6 +139,21 @@ class _Page:
 
     def _withheld(self, value: Any) -> Any:
         return value or self._words("page", "withheld")
+
+    def _version(self, number: int) -> str:
+        return self._words("page", "version", version=number)
+
+    def _law(self, source: Mapping[str, Any]) -> str:
+        """What a source of the policy is called: an act that the policy knows in the language of the page."""
+        policy, act, article = self._contents.policy, source["act"], source["article"]
+        code = policy.act_of(act, article) if policy is not None else ""
+        called = self._words("act", code) if code else act
+        return self._words("act", "article", act=called, article=article) if article else called
+
+    def _about_pack(self) -> str:
+        case = self._doc["case"]
+        made_at = self._when(self._doc["made_at"])
+        return self._words("page", "about", platform=case["platform_id"], case=case["id"], made_at=made_at)
 
     # ------------------------------------------------------------------------------------------------- story
 
@@ -174,9 +193,12 @@ class _Page:
             asked = self._code("action", notice["requested"])
             yield self._tell("asked", action=asked, items=len(self._doc["items"]))
         yield self._tell("category", category=self._code("category", case["category"]))
-        codes = notice.get("legal_basis") or ()
-        if laws := notice.get("cited") or [provision(code, self._words) for code in codes]:
-            yield self._tell("law", laws="; ".join(laws))
+        for name, laws in (
+            ("law", [provision(code, self._words) for code in notice.get("legal_basis") or ()]),
+            ("cited", notice.get("cited")),
+        ):
+            if laws:
+                yield self._tell(name, laws="; ".join(laws))
         for said in (notice.get("statement_of_reasons") or ())[:1]:
             yield self._tell("because", reasons=_short(said["text"]))
 
@@ -192,7 +214,7 @@ class _Page:
             many = "hours" if term["hours"] is not None else "working_days"
             source, length = term["source"], self._words("page", many, many=term[many])
             told = "term_verified" if source["verified"] else "term_unverified" if source["article"] else "term_own"
-            values = {name: source[name] or "" for name in ("act", "article", "verified_by", "verified_on")}
+            values = {name: source[name] or "" for name in ("verified_by", "verified_on")} | {"law": self._law(source)}
             yield self._tell(told, length=length, due_at=case["due_at"], policy=case["policy"], **values)
         if case["requested_due_at"]:
             yield self._tell("wished", at=case["requested_due_at"])
@@ -284,6 +306,9 @@ class _Page:
         return self._tell("state", state=self._code("state", self._doc["case"]["state"]))
 
     def _pending(self) -> Iterator[str]:
+        if not self._doc["case"]["closed_at"]:
+            due_at = self._doc["case"]["lift_due_at"] or self._doc["clock"]["due_at"]["utc"]
+            yield self._tell("running" if due_at > self._doc["made_at"] else "overdue", due_at=due_at)
         for one in self._doc["messages"]:
             if one["state"] not in ("done", "voided") and one["kind"] != "page":
                 kind, state = self._code("kind", one["kind"]), self._code("message", one["state"])
@@ -332,7 +357,7 @@ class _Page:
                     }
                 )
             made = self._table("item_id finding outcome" + " reasons wording" * self._full, rows)
-            yield _Table(made.rows, made.head, f"{self._words('label', 'version')} {one['version']}")
+            yield _Table(made.rows, made.head, _capital(self._version(one["version"])))
 
     # ---------------------------------------------------------------------------------------------- timeline
 
@@ -350,7 +375,7 @@ class _Page:
         if item := data.get("item") or (sent or {}).get("item"):
             found.append(self._words("page", "item", item=item))
         if version := data.get("decision"):
-            found.append(f"{self._words('label', 'version')} {version}")
+            found.append(self._version(version))
         for flag in data.get("flags", ()) if on["kind"] == "flagged" else ():
             found.append(self._code("flag", flag.partition(":")[0]))
         found += [self._code("step", step) for step in data.get("steps", ())]
@@ -384,18 +409,19 @@ class _Page:
         return self._fields(told, "codes")
 
     def _term(self) -> _Table:
-        term = self._doc["term"] or {"source": {}}
-        source = term["source"]
-        names = ("act", "article", "url", "note")
-        return self._fields({name: source.get(name) for name in names} if source else {}, "term")
+        if (term := self._doc["term"]) is None:
+            return self._fields({})
+        source, read = term["source"], self._words("page", "unread")
+        if source["verified"]:
+            read = self._words("page", "read", by=source["verified_by"], on=source["verified_on"])
+        told = {"act": self._law(source), "url": source["url"], "standing": read, "note": source["note"]}
+        return self._fields(told, "term")
 
     def _checks(self) -> Iterator[_Table]:
         for one in self._doc["legal_checks"]:
             asked = [(question.name, one["answers"].get(question.name)) for question in QUESTIONS]
             rows = [(self._code("question", name), self._code("answer", said)) for name, said in asked if said]
-            yield _Table(
-                rows, title=f"{self._words('section', 'review')}: {self._words('label', 'version')} {one['version']}"
-            )
+            yield _Table(rows, title=f"{self._words('section', 'review')}: {self._version(one['version'])}")
 
     def _messages(self) -> _Table:
         rows = [
@@ -421,10 +447,19 @@ class _Page:
 
     def _sums(self) -> _Table:
         rows = [
-            {"body": one["body"]["file"], "type": one["type"], "hash": one["body"]["sha256"], "at": one["received_at"]}
+            {
+                "body": one["body"]["file"],
+                "type": f"{self._words('arrival', one['type'])} ({one['type']})",
+                "hash": one["body"]["sha256"],
+                "at": one["received_at"],
+            }
             for one in self._doc["received"]
         ]
         return self._table("type at body hash", ({**row, "body": self._withheld(row["body"])} for row in rows), "came")
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _short(text: str) -> str:

@@ -45,6 +45,7 @@ from kz_compliance_sdk.domain.words import LANGUAGES, Lang, provision, words
 from kz_compliance_sdk.evidence.taking import SUBJECTS, packed
 from kz_compliance_sdk.ports import Told
 from kz_compliance_sdk.testing import builders
+from kz_compliance_sdk.wire.v1 import MessageType
 from tests.catalogues import SOURCES, tables
 from tests.evidence.scene import (
     HEAD,
@@ -203,13 +204,15 @@ def test_the_first_page_tells_the_case_in_words(at: Scene, lang: Lang, kind: str
     case_id = at.case()
     law = provision("online_platforms/9", words(lang, "cases"))
     assert "{" not in law != "online_platforms/9"
-    for pack, cited in ((at.desk.evidence(HEAD, case_id, lang=lang), law), (full(at, case_id, lang), "18-VIII, 9")):
+    for pack, own in ((at.desk.evidence(HEAD, case_id, lang=lang), False), (full(at, case_id, lang), True)):
         page = opened(pack)["report.html"].decode()
         said = tables(lang, "evidence")
         assert tables(lang, "transparency")["value"]["prescription"] == kind
         story, _, rest = page.partition('id="items"')
         assert kind in story
-        assert str(escape(cited)) in story
+        assert str(escape(law)) in story
+        assert ("18-VIII, 9" in story) is own, "as the authority cites it"
+        assert all(named in story.partition("<main>")[0] for named in ("social", case_id))
         assert "37-2/1" in story
         asked = {str(escape(text)) for name, text in said["asked"].items() if name != "remedies"}
         assert asked == set(re.findall("<dt>(.*)</dt>", story))
@@ -261,12 +264,31 @@ def test_a_term_that_nobody_has_verified_is_not_called_one_by_law(at: Scene, lan
     page = pack["report.html"].decode()
     assert f"<p>{unverified}:" in page
     assert f"<p>{verified_}:" not in page
-    assert str(escape(source["act"])) in page
+    act = str(escape(words(lang, "cases")("act", "communications")))
+    assert (source["act"] in page, page.count(act)) == (False, 2), "in the language of the page"
     assert str(escape(source["note"])) in page
     notice = builders.notice(5, kind="request", issued_at=at.clock())
     at.regulator.push(at.regulator.issue(notice))
     other = at.desk.cases(notice_id=notice.notice_id).cases[0].id
     assert f"<p>{verified_}:" in opened(at.desk.evidence(HEAD, other, lang=lang))["report.html"].decode()
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_a_case_that_has_not_ended_is_pending_until_it_is_due_or_since(at: Scene, lang: Lang) -> None:
+    """The control is one that has ended."""
+    at.desk.on_tell_user(lambda _notice: Told(at.clock()))
+    running, ended = at.case(seed=1, decided=False), at.case(seed=2)
+    at.outbox.settle()
+    said = tables(lang, "evidence")["story"]
+
+    def told(case_id: str) -> list[bool]:
+        story = opened(at.desk.evidence(HEAD, case_id, lang=lang))["report.html"].decode().partition('id="items"')[0]
+        names = ("nothing", "running", "overdue")
+        return [str(escape(said[name].partition("{")[0])) in story for name in names]
+
+    assert (told(running), told(ended)) == ([False, True, False], [True, False, False])
+    at.clock.advance(2 * 86_400)
+    assert (told(running), told(ended)) == ([False, False, True], [True, False, False])
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
@@ -308,6 +330,7 @@ def test_every_code_has_its_words(lang: str) -> None:
         ("refusal_code", RefusalCode),
         ("source", Source),
         ("authenticity", Authenticity),
+        ("arrival", MessageType),
     ):
         assert {*get_args(codes)} - said[table].keys() == set(), table
 

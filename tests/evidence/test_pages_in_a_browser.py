@@ -16,6 +16,17 @@ from kz_compliance_sdk.ports import Told
 from tests.evidence.scene import HEAD, LEAD, Scene, full, opened, scene
 
 MOST_SHEETS = 5
+PX_OF_MM = 96 / 25.4
+# Each word of a cell that stands on more than one line, but for what has no word in it: addresses and digests.
+_BROKEN = """() => [...document.querySelectorAll("td,th")].flatMap(cell => {
+  const found = [], walk = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT), range = document.createRange();
+  for (let node; node = walk.nextNode();) for (const word of node.data.matchAll(/\\p{L}+/gu)) {
+    if (node.parentElement.matches(".long,.hash")) continue;
+    range.setStart(node, word.index); range.setEnd(node, word.index + word[0].length);
+    if (new Set([...range.getClientRects()].map(box => box.top)).size > 1) found.push(word[0]);
+  }
+  return found;
+})"""
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
@@ -88,6 +99,22 @@ def test_two_items_print_on_few_sheets(browser: Browser, pages: dict[str, str], 
         int(count) for count in re.findall(rb"/Type */Pages[^>]*?/Count (\d+)|/Count (\d+)", printed)[0] if count
     )
     assert 1 < sheets <= MOST_SHEETS
+    page.close()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_story_fits_on_the_first_sheet_and_no_word_is_broken(
+    browser: Browser, pages: dict[str, str], name: str
+) -> None:
+    page = browser.new_page(viewport={"width": round(182 * PX_OF_MM), "height": round(266 * PX_OF_MM)})
+    page.emulate_media(media="print")
+    page.set_content(pages[name])
+    assert page.evaluate("document.getElementById('story').parentElement.getBoundingClientRect().bottom") <= (
+        266 * PX_OF_MM
+    )
+    assert page.evaluate(_BROKEN) == []
+    page.set_content(pages[name].replace("overflow-wrap:break-word", "overflow-wrap:anywhere"))
+    assert ("full" not in name) or page.evaluate(_BROKEN), "the control"
     page.close()
 
 

@@ -22,7 +22,6 @@ from msgspec import structs
 from kz_compliance_sdk.domain.appeals import REFERENCE
 from kz_compliance_sdk.domain.believed import as_far_as_told, as_told, read_case, wordless_case
 from kz_compliance_sdk.domain.change import InboxRow, OutboxMessage
-from kz_compliance_sdk.domain.clock import ClockView, local
 from kz_compliance_sdk.domain.decision import PROPOSAL, checks_of, decisions_of, looks_of
 from kz_compliance_sdk.domain.events.delivery import Begun, Receipt, Reported
 from kz_compliance_sdk.domain.events.office import Disclosed, Instructed
@@ -327,7 +326,7 @@ class _Pack:
             "format": "kz-compliance/evidence-case/v2",
             "form": self._form,
             "made_at": instant_text(made_at),
-            "clock": _clock(self._clock(document["messages"], made_at)),
+            "clock": self._clock(document["messages"], made_at),
             "term": self._term(),
             "received": list(self._received()),
             "messages": [
@@ -446,10 +445,12 @@ class _Pack:
             told |= {"entered_by": self._name(first.person), "entered_at": instant_text(first.at)}
         return told
 
-    def _clock(self, reports: Rows, now: int) -> ClockView:
+    def _clock(self, reports: Rows, now: int) -> dict[str, Json]:
+        """When the case is due, later by what was paused, and whether the last receipt came later, or is missing."""
         case = self._wordless
         over = [one for one in reports if one["kind"] == "report" and one["state"] == "done"]
-        return clock_reported(case, parse_instant(over[-1]["settled_at"]) if over else None, now)
+        view = clock_reported(case, parse_instant(over[-1]["settled_at"]) if over else None, now)
+        return {"due_at": instant_text(view.due_at), "late": view.late}
 
     def _bodies(self, *, whole: bool) -> dict[str, bytes]:
         """The bytes that left, by the ids of their messages. Of what an encoder makes of other words the redacted form
@@ -545,21 +546,6 @@ def _line(link: Link, *, full: bool) -> dict[str, Json]:
         "mac": link.mac.hex(),
         "key_id": link.key_id.hex(),
     }
-
-
-def _clock(view: ClockView) -> dict[str, Json]:
-    times = ("received_at", "due_at", "requested_due_at", "unpaused_due_at")
-    return {
-        **{name: _both(getattr(view, name)) for name in times},
-        "decide_left_s": view.decide_left_s,
-        "receipt_left_s": view.receipt_left_s,
-        "late": view.late,
-        "paused": view.paused,
-    }
-
-
-def _both(at: int | None) -> Json:
-    return None if at is None else {"utc": instant_text(at), "almaty": local(at)}
 
 
 def _digest(data: bytes) -> bytes:

@@ -218,8 +218,8 @@ class _Page:
             yield self._tell(told, length=length, due_at=case["due_at"], policy=case["policy"], **values)
         if case["requested_due_at"]:
             yield self._tell("wished", at=case["requested_due_at"])
-        if clock["due_at"] != clock["unpaused_due_at"]:
-            yield self._tell("paused", at=clock["due_at"]["utc"])
+        if clock["due_at"] != case["due_at"]:
+            yield self._tell("paused", at=clock["due_at"])
         if case["closed_at"]:
             yield self._tell("late" if clock["late"] else "in_time")
 
@@ -307,7 +307,7 @@ class _Page:
 
     def _pending(self) -> Iterator[str]:
         if not self._doc["case"]["closed_at"]:
-            due_at = self._doc["case"]["lift_due_at"] or self._doc["clock"]["due_at"]["utc"]
+            due_at = self._doc["case"]["lift_due_at"] or self._doc["clock"]["due_at"]
             yield self._tell("running" if due_at > self._doc["made_at"] else "overdue", due_at=due_at)
         for one in self._doc["messages"]:
             if one["state"] not in ("done", "voided") and one["kind"] != "page":

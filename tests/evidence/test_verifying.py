@@ -251,7 +251,7 @@ def _hashed_anew(files: Mapping[str, bytes], change: Callable[[list[Any]], objec
 @pytest.mark.parametrize(
     ("old", "new", "code"),
     [
-        ('"due_at":1795590000', '"due_at":9007199254740991', "shape"),
+        ('"due_at":1795590000', '"due_at":9007199254740991', "told"),
         ('"due_at":1795590000', '"due_at":-1', "chain"),
         ('"kind":"opened"', '"kind":"opened_anew"', "newer_release"),
         ('"kind":"opened"', '"kind":"voided"', "chain"),

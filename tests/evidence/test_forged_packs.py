@@ -440,7 +440,7 @@ UNHELD = {
     "case": "channel decision_version entered_by flags level lift_due_at requested_due_at",
     "items": "fell preserve_until",
     "legal_checks": "digest event",
-    "decisions": "digest category says rules volume volume_limit",
+    "decisions": "digest category revision says rules volume volume_limit",
     "appeals": "appeal_id decision_version state",
     "user_notices": "basis decision_version delay_until since",
     "messages": "due_at endpoint event file id item kind number receipt_proof refused_at result sha256 since tries",

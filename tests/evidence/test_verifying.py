@@ -22,11 +22,14 @@ from kz_compliance_sdk.errors import InvalidInput
 from kz_compliance_sdk.evidence.taking import MANIFEST, SIGNATURE, zipped
 from kz_compliance_sdk.evidence.verify_pack import read_key, verified
 from kz_compliance_sdk.testing import keys
+from kz_compliance_sdk.testing.wiring import sandbox_settings
 from kz_compliance_sdk.wire.signature import SigningKey
+from tests import driver
 from tests.docs.blocks import DOCS, blocks
 from tests.evidence.scene import (
     FORMS,
     HEAD,
+    URL,
     codes,
     document,
     edited,
@@ -37,6 +40,7 @@ from tests.evidence.scene import (
     signed_anew,
     written,
 )
+from tests.model import play
 
 OTHER = SigningKey("somebody-else", "ed25519", b"another key of thirty-two bytes!")
 
@@ -326,3 +330,31 @@ def test_a_pack_that_nobody_signed_does_not_pass_for_a_signed_one(tmp_path: Path
     assert verified(pack, None).signature == "none"
     assert document(pack, MANIFEST)["signed_by"] is None
     assert independent(pack)[0][0] == 1
+
+
+@pytest.mark.slow(takes_s=60)
+@pytest.mark.parametrize("seed", range(1000, 1012))
+def test_both_take_what_the_library_makes_of_whatever_happened(
+    seed: int, independent: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After sequences of the model's steps: appeals, letters, cancellations, suspensions, erasures."""
+    packs, sides, side = list[bytes](), list[play.Side](), play.Side
+    signing = sandbox_settings(Path("cases.sqlite3"), profile="rfc9421", intake_url=URL).signing_key
+    settings, stop = driver._settings.__wrapped__, driver.Driver.stop
+    monkeypatch.setattr(driver, "_settings", lambda of: settings(of).model_copy(update={"signing_key": signing}))
+
+    def taken(self: driver.Driver) -> None:
+        for case_id in sides[-1].cases.values():
+            packs.extend(self.evidence(play.PERSONS["legal"], case_id, full=full) for full in (False, True))
+        stop(self)
+
+    def sided(*given: Any) -> play.Side:
+        sides.append(side(*given))
+        return sides[-1]
+
+    monkeypatch.setattr(driver.Driver, "stop", taken)
+    monkeypatch.setattr(play, "Side", sided)
+    assert play.play(seed, 40).difference is None
+    assert packs
+    assert [codes(pack) for pack in packs] == [[]] * len(packs)
+    assert [said for code, said in independent(*packs) if code] == []

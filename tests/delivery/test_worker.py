@@ -57,7 +57,7 @@ class Scene:
             worker={"idle_s": 0.05, "watch_interval_s": 1, "heartbeat_s": 1},
         )
         env = replace(Env.system(), clock=self.clock, monotonic=self.clock.monotonic, boot=self.clock.boot)
-        self.desk = ComplianceDesk(given, enforcer=self.enforcer, regulator=self.feed, env=env)
+        self.desk = ComplianceDesk(given, enforcer=self.enforcer, regulator=self.feed, env=env, create=True)
         self.desk.on_alert(lambda alert: self.alerts.append(alert.reason))
         self.worker, self.rounds = Worker(self.desk, poll=False), 0
         rest = self.worker._rest

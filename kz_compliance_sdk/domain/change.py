@@ -298,8 +298,8 @@ NOTHING: Change = ()
 
 
 def count_in(text: str) -> int:
-    """A count as a line of daily work holds it; 0 where somebody else wrote there."""
-    return int(text) if text.isdecimal() and len(text) < 10 else 0
+    """A count, or UTC seconds, as a line of daily work holds it; 0 where somebody else wrote there."""
+    return int(text) if text.isdecimal() and len(text) < 12 else 0
 
 
 def happenings(change: Iterable[Write]) -> list[Happened]:

@@ -117,7 +117,10 @@ def test_a_feed_that_cannot_be_read_for_long_pages_once_and_shows_until_it_can(o
     polled_in_vain()
     assert "feed_unreadable" in attention()
     assert alerts(office) == []
-    office.clock.advance(PAGE_AFTER_S)
+    office.clock.advance(PAGE_AFTER_S - 1)
+    polled_in_vain()
+    assert alerts(office) == []
+    office.clock.advance(1)
     polled_in_vain()
     office.clock.advance(PAGE_AFTER_S)
     polled_in_vain()

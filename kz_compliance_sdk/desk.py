@@ -191,6 +191,7 @@ class Parts:
             clock=self.store.now,
             random=self.env.random,
             spawn=self.env.spawn,
+            collect_s=self.settings.notifier.collect_s,
             in_flight=self.settings.regulator.in_flight,
             telling=self._telling,
             telemetry=self.telemetry,

@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -109,7 +110,8 @@ class Driver:
     """A desk over a file of its own in `folder`, its platform, its regulator, its pager and its users.
 
     `undo_window_s` and any other field of the policy given by name replace the packaged one's; 0 lets decided measures
-    leave at once. With `can_look` the platform can say what a piece of content is.
+    leave at once. With `can_look` the platform can say what a piece of content is. For `collect_s` seconds alerts that
+    can wait are collected.
     """
 
     def __init__(
@@ -121,10 +123,11 @@ class Driver:
         platform: str = builders.PLATFORM_ID,
         keys: MasterKeys | None = None,
         ledger_keys: LedgerKeys = LedgerKeys(),  # noqa: B008  frozen
+        collect_s: int = 0,
         **policy: Any,
     ) -> None:
         self.path, self.platform_id = folder / name, platform
-        self.keys, self.ledger_keys = keys, ledger_keys
+        self.keys, self.ledger_keys, self.collect_s = keys, ledger_keys, collect_s
         put_blank(self.path)
         self.clock = FrozenClock()
         self.policy = kz_policy().model_copy(update={"undo_window_s": 0, **policy})
@@ -140,7 +143,8 @@ class Driver:
     def start(self) -> None:
         """Start the process of the desk; after `stop`, over the same file."""
         of_all = _settings(self.platform_id)
-        settings = of_all.model_copy(update={"store": of_all.store.model_copy(update={"path": self.path})})
+        own = {"store": {"path": self.path}, "notifier": {"collect_s": self.collect_s}}
+        settings = of_all.model_copy(update={n: getattr(of_all, n).model_copy(update=one) for n, one in own.items()})
         _POLICIES[settings.platform_id, settings.store.path] = self.policy
         self._starts += 1
         env = frozen_env(self.clock, self._starts)
@@ -684,8 +688,6 @@ def item_decision(item_id: str, action: str = "remove", **fields: Any) -> ItemDe
 
 def seconds(at: str | None) -> int | None:
     """A time as a document gives it, in UTC seconds."""
-    from datetime import datetime
-
     return None if at is None else int(datetime.fromisoformat(at).timestamp())
 
 
@@ -695,6 +697,4 @@ def _printed(document: Document) -> Document:
 
 
 def _rfc3339(at: int) -> str:
-    from datetime import UTC, datetime
-
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -181,6 +181,7 @@ class World:
     clock: FrozenClock = field(default_factory=FrozenClock)
     policy: Policy = field(default_factory=lambda: kz_policy().model_copy(update={"undo_window_s": 0}))
     can_look: bool = False
+    collect_s: int = 0
 
     def __post_init__(self) -> None:
         put_blank(self.path)
@@ -255,6 +256,7 @@ class Host:
             random=env.random,
             spawn=_at_once,
             telling=self.telling,
+            collect_s=world.collect_s,
         )
 
     @property

@@ -10,12 +10,14 @@ import logging
 import os
 import re
 from collections.abc import Callable, Iterable, MutableMapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
 import structlog
 
 from kz_compliance_sdk.domain.checkpoints import Checkpoint
+from kz_compliance_sdk.domain.messages import FOR_NOW
 from kz_compliance_sdk.domain.values import canonical, instant_text
 from kz_compliance_sdk.errors import ComplianceError, ConfigError
 from kz_compliance_sdk.ports import Alert, Env, Notifier
@@ -104,23 +106,12 @@ Post = Callable[[str, bytes, Sequence[tuple[str, str]]], int]
 """Posts a body with headers to a URL and gives the status of the answer. Raises ComplianceError."""
 
 NOT_DELIVERED: Final = "alert_not_delivered"
-CRITICAL_FROM: Final = 50
-"""The level from which on an alert is for now: half an hour before a deadline and later, a message in quarantine, a
-measure that cannot be carried out, a report that is refused, a sanction."""
 
 
 def alert_bytes(alert: Alert) -> bytes:
-    """The body of an alert: canonical JSON of exactly its fields, `due_at` as RFC 3339 text."""
-    return canonical(
-        {
-            "case_reference": alert.case_reference,
-            "reason": alert.reason,
-            "due_at": instant_text(alert.due_at),
-            "audience": list(alert.audience),
-            "level": alert.level,
-            "link": alert.link,
-        }
-    )
+    """The body of an alert: canonical JSON of exactly its fields, each `due_at` as RFC 3339 text."""
+    lines = [{**asdict(line), "due_at": instant_text(line.due_at)} for line in alert.lines]
+    return canonical({"audience": list(alert.audience), "level": alert.level, "lines": lines})
 
 
 class LogNotifier:
@@ -128,21 +119,23 @@ class LogNotifier:
 
     reaches_people = False
 
-    def __init__(self, *, critical_from: int = CRITICAL_FROM) -> None:
+    def __init__(self, *, critical_from: int = FOR_NOW) -> None:
         self._critical_from = critical_from
 
     def notify(self, alert: Alert) -> None:
-        """Write one line. Never fails."""
-        write = logger.critical if alert.level >= self._critical_from else logger.warning
-        write(
-            "alert",
-            case_reference=alert.case_reference,
-            reason=alert.reason,
-            due_at=instant_text(alert.due_at),
-            audience=alert.audience,
-            level=alert.level,
-            link=alert.link or "-",
-        )
+        """Write each line as one of the log, so that a case is found there. Never fails."""
+        for line in alert.lines:
+            write = logger.critical if line.level >= self._critical_from else logger.warning
+            write(
+                "alert",
+                case_reference=line.case_reference,
+                reason=line.reason,
+                due_at=instant_text(line.due_at),
+                audience=alert.audience,
+                level=line.level,
+                link=line.link or "-",
+                waiting=line.waiting,
+            )
 
 
 class WebhookNotifier:
@@ -161,7 +154,7 @@ class WebhookNotifier:
         signature = sign(self._key, "standard-webhooks", "POST", "", body, now, message_id, message_id)
         status = self._post(self._url, body, [("content-type", "application/json"), *signature])
         if not 200 <= status < 300:
-            raise ComplianceError(f"the webhook answered {status}", code=NOT_DELIVERED, reference=alert.case_reference)
+            raise ComplianceError(f"the webhook answered {status}", code=NOT_DELIVERED, reference=_about(alert))
 
 
 class Fanout:
@@ -190,7 +183,7 @@ class Fanout:
                 last = error
                 logger.warning(
                     NOT_DELIVERED,
-                    case_reference=alert.case_reference,
+                    case_reference=_about(alert),
                     kind=type(notifier).__name__,
                     error=error,
                     code=getattr(error, "code", "-"),
@@ -198,7 +191,12 @@ class Fanout:
             else:
                 delivered = delivered or any(notifier is one for one in self._counting)
         if not delivered:
-            raise ComplianceError("nobody was alerted", code=NOT_DELIVERED, reference=alert.case_reference) from last
+            raise ComplianceError("nobody was alerted", code=NOT_DELIVERED, reference=_about(alert)) from last
+
+
+def _about(alert: Alert) -> str:
+    """What stands in its first line."""
+    return alert.lines[0].case_reference
 
 
 NOT_KEPT: Final = "checkpoint_not_kept"

@@ -25,6 +25,7 @@ from pydantic import (
 
 from kz_compliance_sdk.config.layers import near_miss, read_bytes, refused
 from kz_compliance_sdk.domain.actor import STAFF, SYSTEM, Actor
+from kz_compliance_sdk.domain.change import LONGEST_PAUSE_S
 from kz_compliance_sdk.domain.ledger import LedgerKey, LedgerKeys
 from kz_compliance_sdk.domain.notice import check_link, host_of
 from kz_compliance_sdk.domain.retention import Retention
@@ -365,6 +366,11 @@ class NotifierSettings(Section):
         default=None, description="The HMAC secret (24 bytes or more, in base64) that signs the alerts."
     )
     log: Flag = Field(default=True, description="Whether alerts also go to the log.")
+    collect_s: Annotated[int, Field(ge=0, le=LONGEST_PAUSE_S)] = Field(
+        default=3600,
+        description="For how many seconds what can wait is collected for the people whom it is for, at most an hour; "
+        "with 0 nothing waits.",
+    )
 
     @model_validator(mode="after")
     def _is_signed(self) -> Self:

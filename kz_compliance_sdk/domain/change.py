@@ -104,6 +104,18 @@ class OutboxMessage(Changeable, frozen=True):
     def is_settled(self) -> bool:
         return self.state in ("done", "void")
 
+    def in_hand(self, now: int) -> OutboxMessage:
+        """The message as whoever takes it in hand at `now` (UTC seconds) has it, for LEASE_S seconds."""
+        return self.but(
+            state="leased",
+            lease_token=self.lease_token + 1,
+            lease_expires_at=now + LEASE_S,
+            next_attempt_at=now + LEASE_S,
+            attempts=self.attempts + 1,
+            # A lease that ran out was held by somebody who may have sent it.
+            maybe_arrived=self.maybe_arrived or self.state == "leased",
+        )
+
     @property
     def is_at_rest(self) -> bool:
         """Whether it can still be taken back: nobody has it in hand, and nothing came of it that must stand."""

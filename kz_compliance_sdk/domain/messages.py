@@ -63,6 +63,10 @@ NOTIFIER = "notifier"
 REGULATOR = "regulator"
 BY_HAND = "by_hand"
 
+FOR_NOW: Final = 50
+"""The level from which on an alert is for now: half an hour before a deadline and later, a message in quarantine, a
+measure that cannot be carried out, a report that is refused, a sanction."""
+
 _NOBODY: Mapping[str, UserNotified] = MappingProxyType({})
 
 
@@ -244,10 +248,20 @@ def effect_body(
     )
 
 
-def alert_body(reference: str, reason: str, due_at: int, audience: Sequence[str], level: int) -> bytes:
+def alert_body(
+    reference: str, reason: str, due_at: int, audience: Sequence[str], level: int, waiting: int = 0
+) -> bytes:
     """Alert people: what about, a reason code and a time; no content and no names."""
+    more = {"waiting": waiting} if waiting else {}
     return encoded(
-        {"case_reference": reference, "reason": reason, "due_at": due_at, "audience": [*audience], "level": level}
+        {
+            "case_reference": reference,
+            "reason": reason,
+            "due_at": due_at,
+            "audience": [*audience],
+            "level": level,
+            **more,
+        }
     )
 
 
@@ -268,6 +282,7 @@ class Alerting(Struct, frozen=True):
     due_at: int
     audience: tuple[str, ...]
     level: int
+    waiting: int = 0
 
 
 _read_alert = json.Decoder(Alerting).decode
@@ -283,12 +298,22 @@ def alert_in(message: OutboxMessage) -> Alerting:
 
 
 def notify(
-    platform_id: str, reference: str, reason: str, audience: tuple[str, ...], level: int, stamp: Stamp, *, key: str = ""
+    platform_id: str,
+    reference: str,
+    reason: str,
+    audience: tuple[str, ...],
+    level: int,
+    stamp: Stamp,
+    *,
+    key: str = "",
+    since: int = 0,
+    waiting: int = 0,
 ) -> Happened:
     """What is told where people are to be alerted of what belongs to no case, such as a sanction or a message whose
-    notice has not come yet. `key` tells two alerts of the same second apart."""
+    notice has not come yet. `key` tells two alerts of the same second apart. It names the time `since` (UTC seconds)
+    where that is not now, and how many reports are `waiting`."""
     stream = f"{ALERTS}{alert_id(platform_id, reference, reason, stamp.at, key)}"
-    body = alert_body(reference, reason, stamp.at, audience, level)
+    body = alert_body(reference, reason, since or stamp.at, audience, level, waiting)
     return Happened(
         platform_id, stream, office.Alerted(reason=code_or_other(reason)), stamp.at, 0, None, {"body": body}
     )

@@ -87,6 +87,7 @@ class Worker:
                 self._every("the comparison of the books", BOOKS_LOOK_S, self._compare_books)
             if self._deliver:
                 self._guarded("reading the outbox", self._start_deliveries)
+                self._guarded("alerting people", self._start_alerts)
             self._rest(idle_s)
         self._finish()
         self._ended.set()
@@ -119,9 +120,18 @@ class Worker:
     def _start_deliveries(self) -> None:
         delivery = self._desk.delivery
         for message in delivery.lease(delivery.in_flight, self._busy_endpoints()):
-            call = _Call(message.endpoint, message.id, self._lease_end())
+            call = self._under_way(message)
             call.future = self._desk.env.spawn(partial(self._send, call, message))
-            self._calls.append(call)
+
+    def _start_alerts(self) -> None:
+        delivery = self._desk.delivery
+        for pages in delivery.paging.lease(delivery.in_flight - self._busy_endpoints()[NOTIFIER]):
+            self._under_way(pages[0]).future = self._desk.env.spawn(partial(delivery.paging.tell, pages))
+
+    def _under_way(self, message: OutboxMessage) -> _Call:
+        call = _Call(message.endpoint, message.id, self._lease_end())
+        self._calls.append(call)
+        return call
 
     def _send(self, call: _Call, message: OutboxMessage) -> None:
         """Deliver a message, and what is due behind it, one after the other."""

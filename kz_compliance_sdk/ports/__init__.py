@@ -9,6 +9,7 @@ from kz_compliance_sdk.ports.env import Boot as Boot
 from kz_compliance_sdk.ports.env import Env as Env
 from kz_compliance_sdk.ports.env import Uuid7 as Uuid7
 from kz_compliance_sdk.ports.platform import Alert as Alert
+from kz_compliance_sdk.ports.platform import AlertLine as AlertLine
 from kz_compliance_sdk.ports.platform import Content as Content
 from kz_compliance_sdk.ports.platform import Effect as Effect
 from kz_compliance_sdk.ports.platform import EffectResult as EffectResult

@@ -114,8 +114,9 @@ class Messenger(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Alert:
-    """What a pager is told, and nothing else: no content, no names. `due_at` is UTC seconds.
+class AlertLine:
+    """What is told of one case, or of what belongs to none: no content, no names. `due_at` is UTC seconds. `waiting` is
+    how many reports wait while the regulator is out of reach, 0 in every other alert.
 
     `level` lies on one scale, 1 to 100, for the steps of the ladder and for everything else that people are told: about
     20 is something to read, 30 to 40 something to look at soon, and from 50 on it is for now.
@@ -124,13 +125,23 @@ class Alert:
     case_reference: str
     reason: str
     due_at: int
-    audience: tuple[str, ...]
     level: int
     link: str
+    waiting: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """What one audience is told at once: at least one line, and as many as there is to tell, the loudest first.
+    `level` is the highest of them."""
+
+    audience: tuple[str, ...]
+    level: int
+    lines: tuple[AlertLine, ...]
 
 
 class Notifier(Protocol):
-    """A way to alert people. Raises if the alert was not delivered; it is then tried again."""
+    """A way to alert people. Raises if the alert was not delivered; it is then tried again, with all its lines."""
 
     def notify(self, alert: Alert) -> None: ...
 

@@ -13,18 +13,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from msgspec.structs import asdict
-
 from kz_compliance_sdk.domain import change, holding
 from kz_compliance_sdk.domain.change import LEASE_S, Change, EndpointState, OutboxMessage, Write, cases_after
 from kz_compliance_sdk.domain.content import Looked
 from kz_compliance_sdk.domain.messages import (
     BY_HAND,
     ENFORCER,
-    NOTIFIER,
     REGULATOR,
     Respondent,
-    alert_in,
     is_superseded,
     item_of,
     moved,
@@ -34,9 +30,7 @@ from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.user_notices import MESSENGER, Telling
 from kz_compliance_sdk.errors import LeaseLost, NotFound, StoreDamaged, StoreError, kind_and_place
 from kz_compliance_sdk.ports import (
-    Alert,
     Asks,
-    Delivered,
     Effect,
     Enforcer,
     Failed,
@@ -57,6 +51,7 @@ from kz_compliance_sdk.services.outcomes import (
     WITH_BREAKER,
     ContentChanged,
     Outcomes,
+    Result,
     Superseded,
     Unusable,
     attempt_of,
@@ -65,6 +60,7 @@ from kz_compliance_sdk.services.outcomes import (
     tell_tries,
     told,
 )
+from kz_compliance_sdk.services.paging import Paging
 from kz_compliance_sdk.services.telling import is_wanted, user_notice_of
 
 _PROBE_AMONG = 16
@@ -99,10 +95,11 @@ class Ways:
     can_tell: Callable[[], bool] = lambda: True
 
     def endpoints(self) -> list[str]:
-        """What this process can send to. Messages for a channel without an adapter are taken too, so that it shows."""
+        """What this process can send to, one message at a time. Messages for a channel without an adapter are taken
+        too, so that it shows."""
         ways = [ENFORCER] if self.can_enforce() else []
         ways += [MESSENGER] if self.messenger is not None and self.can_tell() else []
-        return list(dict.fromkeys((*ways, REGULATOR, BY_HAND, *self.regulators, NOTIFIER)))
+        return list(dict.fromkeys((*ways, REGULATOR, BY_HAND, *self.regulators)))
 
 
 @dataclass(slots=True)
@@ -131,12 +128,19 @@ class Delivery:
         random: Callable[[], float],
         spawn: Callable[[Callable[[], Any]], Future[Any]],
         telling: Telling,
+        collect_s: int,
         in_flight: int = 8,
         telemetry: Telemetry | None = None,
     ) -> None:
         self._store, self._platform, self._respondent, self._ways = store, platform_id, respondent, ways
         self._outcomes = Outcomes(policy, respondent, telling, random)
         self._clock, self._spawn, self.in_flight, self._telemetry = clock, spawn, in_flight, telemetry
+        self.paging = Paging(
+            *(store, platform_id, ways.notifier, ways.link, self._outcomes, self._recorded),
+            clock=clock,
+            collect_s=collect_s,
+            telemetry=telemetry,
+        )
 
     def can_tell_users(self) -> bool:
         """Whether this process has a way to the platform's users."""
@@ -146,14 +150,17 @@ class Delivery:
 
     def drain_once(self) -> Drained:
         """Lease what is due, up to `in_flight` for each endpoint, and deliver it side by side."""
-        messages = self.lease(self.in_flight)
-        futures = [self._spawn(partial(self.deliver, message)) for message in messages]
-        settled = sum(bool(future.result()) for future in futures)
-        return Drained(len(messages), settled, len(messages) - settled)
+        messages, groups = self.lease(self.in_flight), self.paging.lease(self.in_flight)
+        futures = [
+            *(self._spawn(partial(self.deliver, message)) for message in messages),
+            *(self._spawn(partial(self.paging.tell, pages)) for pages in groups),
+        ]
+        leased, settled = len(messages) + sum(map(len, groups)), sum(future.result() for future in futures)
+        return Drained(leased, settled, leased - settled)
 
     def lease(self, limit: int, busy: Mapping[str, int] = _NONE_BUSY) -> list[OutboxMessage]:
-        """Take due messages for LEASE_S seconds: for each endpoint the most urgent, up to `limit` less those calls that
-        are `busy` already. An open breaker lets one message through as its probe."""
+        """Take due messages but alerts for LEASE_S seconds: for each endpoint the most urgent, up to `limit` less those
+        calls that are `busy` already. An open breaker lets one message through as its probe."""
         left: set[str] = set()
         while True:
             taken = self._store.submit(self._platform, lambda tx: self._lease(tx, limit, busy)).result()
@@ -208,15 +215,7 @@ class Delivery:
             lost = self._outcomes.lost(tx, message, LEASE_S)
             taken.writes += lost
             taken.touched |= cases_after(lost).keys()
-        leased = message.but(
-            state="leased",
-            lease_token=message.lease_token + 1,
-            lease_expires_at=now + LEASE_S,
-            next_attempt_at=now + LEASE_S,
-            attempts=message.attempts + 1,
-            # A lease that ran out was held by somebody who may have sent it.
-            maybe_arrived=message.maybe_arrived or message.state == "leased",
-        )
+        leased = message.in_hand(now)
         taken.writes += moved(message, leased, tx.stamp())
         taken.leased.append(leased)
         return True
@@ -281,7 +280,12 @@ class Delivery:
             _log.error("message %s: %s", message.id, result.what)
         if begun:
             message = message.but(maybe_arrived=True)
-        takes = goes_on()
+        return self._recorded(message, result, started, was, takes=goes_on())
+
+    def _recorded(
+        self, message: OutboxMessage, result: Result, started: int, was: OutboxMessage, *, takes: bool = False
+    ) -> tuple[bool, OutboxMessage | None]:
+        """Record what came of a call: whether the message is settled, and the next one in hand if it `takes` one."""
 
         def record(tx: Tx) -> tuple[Change, tuple[bool, OutboxMessage | None]]:
             writes, settled = self._outcomes.record(tx, message, result, started, was=was)
@@ -337,9 +341,6 @@ class Delivery:
             return self._other_content(message, effect) or enforcer.enforce(effect)
         if message.endpoint == MESSENGER and self._ways.messenger is not None:
             return self._ways.messenger.tell(user_notice_of(message))
-        if message.endpoint == NOTIFIER:
-            self._ways.notifier.notify(self._alert(message))
-            return Delivered("notified", self._clock(), b"")
         regulator = self._ways.regulators.get(message.endpoint)
         if regulator is None:
             return RetryAt(f"no regulator is configured for the channel {message.endpoint!r}")
@@ -368,11 +369,6 @@ class Delivery:
             return is_superseded(self._store.queries(self._platform).case(message.case_id).chain, message)
         except NotFound:
             return False
-
-    def _alert(self, message: OutboxMessage) -> Alert:
-        said = alert_in(message)
-        link = self._ways.link(said.case_reference) if message.case_id else ""
-        return Alert(**asdict(said), link=link)
 
 
 def _what_stands(regulator: Regulator, message: OutboxMessage, refused: Rejected) -> object:

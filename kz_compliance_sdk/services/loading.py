@@ -393,10 +393,11 @@ def case_file_of(queries: Queries, case_id: str, now: int) -> CaseFile:
 _AGAIN_S = 3600
 
 
-def _is_told(until: str, now: int) -> bool:
-    """Whether people have been told within the hour: whatever else somebody has written there keeps nobody silent."""
+def is_until(until: str, now: int, most_s: int) -> bool:
+    """Whether that time is still to come, and no more than `most_s` seconds from `now`: whatever else somebody has
+    written there keeps nobody silent."""
     try:
-        return now < int(until) <= now + _AGAIN_S
+        return now < int(until) <= now + most_s
     except ValueError:
         return False
 
@@ -422,7 +423,7 @@ def alerts(tx: Tx, platform_id: str, also: Iterable[str] = ()) -> Change:
 def paged_hourly(tx: Tx, platform_id: str, about: str, reason: str, level: int) -> Change:
     """An alert to lead and head, unless they had the same within the hour."""
     told = f"{reason}.{about}"
-    if _is_told(tx.known(CursorMoved, told).cursor, tx.now):
+    if is_until(tx.known(CursorMoved, told).cursor, tx.now, _AGAIN_S):
         return ()
     return (
         CursorMoved(platform_id, told, str(tx.now + _AGAIN_S), tx.now),

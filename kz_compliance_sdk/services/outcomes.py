@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from kz_compliance_sdk.domain import arrivals, change, holding
@@ -13,9 +13,12 @@ from kz_compliance_sdk.domain.change import (
     LONGEST_PAUSE_S,
     Attempt,
     Change,
+    CursorMoved,
     EndpointState,
+    Leased,
     OutboxMessage,
     Write,
+    count_in,
     is_refused_for_good,
     next_attempt_at,
 )
@@ -23,7 +26,17 @@ from kz_compliance_sdk.domain.content import Looked, content_changed
 from kz_compliance_sdk.domain.events.base import AS_READ, Audience, Happened
 from kz_compliance_sdk.domain.fold import object_in
 from kz_compliance_sdk.domain.ledger import encoded
-from kz_compliance_sdk.domain.messages import ENFORCER, NOTIFIER, REGULATOR, Respondent, item_of, moved, notify, stuck
+from kz_compliance_sdk.domain.messages import (
+    ENFORCER,
+    FOR_NOW,
+    NOTIFIER,
+    REGULATOR,
+    Respondent,
+    item_of,
+    moved,
+    notify,
+    stuck,
+)
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.user_notices import MESSENGER, Telling
 from kz_compliance_sdk.domain.values import stream_of_message
@@ -194,6 +207,28 @@ class Outcomes:
         writes = [*tell_try(tx, attempt, settles=settled), *writes]
         return with_tally(tx, told_where_whole(tx, writes)), settled
 
+    def alerted(
+        self,
+        tx: Tx,
+        pages: Sequence[OutboxMessage],
+        result: Result,
+        started: int,
+        again_at: int,
+        *,
+        of_call: bool,
+    ) -> tuple[Change, int]:
+        """What a call changes that was to tell people of these alerts, and how many it settles: all of them or none,
+        which are tried again at `again_at` (UTC seconds). `of_call` says that the endpoint is told of it by this."""
+        now, stamp = tx.now, tx.stamp(SYSTEM)
+        settled, writes = isinstance(result, Delivered), self._endpoint(tx, pages[0], result, stamp) if of_call else []
+        for page in pages:
+            after = page.but(lease_expires_at=None, state="queued", next_attempt_at=again_at)
+            if settled:
+                after = after.but(state="done", maybe_arrived=False, settled_at=now)
+            attempt = attempt_of(page, started, now, *told(result))
+            writes += [*tell_try(tx, attempt, settles=settled), *moved(page, after, stamp), attempt]
+        return told_where_whole(tx, writes), len(pages) if settled else 0
+
     def unrecorded(
         self, tx: Tx, message: OutboxMessage, what: str, started: int, *, was: OutboxMessage | None = None
     ) -> tuple[Change, bool]:
@@ -286,9 +321,12 @@ class Outcomes:
                     return list(late), again
                 return self._interim(case, stamp), again
 
+    def again_at(self, message: OutboxMessage, now: int) -> int:
+        """When a message that is tried now (UTC seconds) is tried again, if it has to be. Chance has a part in it."""
+        return next_attempt_at(now, message.attempts, message.deadline_at, self._random())
+
     def _later(self, message: OutboxMessage, now: int) -> OutboxMessage:
-        at = next_attempt_at(now, message.attempts, message.deadline_at, self._random())
-        return message.but(state="queued", next_attempt_at=at)
+        return message.but(state="queued", next_attempt_at=self.again_at(message, now))
 
     def _again(self, message: OutboxMessage, result: Result, now: int) -> OutboxMessage:
         again = self._later(message, now)
@@ -333,15 +371,53 @@ class Outcomes:
         refused = isinstance(result, Rejected) and not result.final
         if not refused and not isinstance(result, RetryAt | Unknown):
             after = change.succeeded(state, stamp.at)
-            return [] if after is state else [after]
+            return [] if after is state else [after, *_over(tx, message, stamp)]
         # What the other side says of one message may speak of people; the state of the way to it is told everywhere.
         what = result.code if isinstance(result, Rejected) else told(result)[1]
         writes: list[Write] = [change.failed(state, stamp.at, what, message.deadline_at)]
-        if refused and state.failures + 1 == change.OPENS_AFTER:
+        opens = state.failures + 1 == change.OPENS_AFTER
+        if opens and message.endpoint == REGULATOR:
+            writes.append(CursorMoved(message.platform_id, FAILING, str(stamp.at), stamp.at))
+        if refused and opens:
             # It does not pass by itself: somebody must look at addresses and keys.
             about = message.endpoint
             writes.append(notify(message.platform_id, about, f"{about}_refuses", ("lead",), 50, stamp, key=message.id))
         return writes
+
+
+# ------------------------------------------------------------------------------------------------------------- outage
+# An outage of the regulator is told once for all cases, and once when it is over.
+
+
+FAILING = "regulator.failing"
+"""The cursor that says since when nothing reaches the regulator, and whether people were told."""
+TELL_AFTER_S = 900
+"""How long nothing may reach the regulator before people are told, in seconds. Not verified."""
+_WHO_MUST_KNOW = ("lead", "head")
+
+
+def tell_outage(tx: Tx, platform_id: str) -> tuple[Change, bool]:
+    """Tell people, once, that nothing has reached the regulator for TELL_AFTER_S seconds."""
+    since, _, told = tx.known(CursorMoved, FAILING).cursor.partition(" ")
+    if not since or told or tx.now - count_in(since) < TELL_AFTER_S:
+        return (), False
+    alert = _of_outage(tx, platform_id, "regulator_unreachable", since, FOR_NOW)
+    return (CursorMoved(platform_id, FAILING, f"{since} told", tx.now), alert), True
+
+
+def _over(tx: Tx, message: OutboxMessage, stamp: Stamp) -> Change:
+    since, _, told = tx.known(CursorMoved, FAILING).cursor.partition(" ")
+    if message.endpoint != REGULATOR or not since:
+        return ()
+    ended = CursorMoved(message.platform_id, FAILING, "", stamp.at)
+    return (ended, _of_outage(tx, message.platform_id, "regulator_reachable", since, 30)) if told else (ended,)
+
+
+def _of_outage(tx: Tx, platform_id: str, reason: str, since: str, level: int) -> Happened:
+    leaving = (one.message for one in tx.noted(Leased))
+    waiting = sum(one.endpoint == REGULATOR and one.kind == "report" for one in leaving)
+    about, stamp = (platform_id, REGULATOR, reason, _WHO_MUST_KNOW, level), tx.stamp()
+    return notify(*about, stamp, key=since, since=count_in(since), waiting=waiting)
 
 
 def _unusable(

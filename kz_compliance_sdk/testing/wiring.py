@@ -104,6 +104,7 @@ def sandbox_fields(store: Path, *, profile: Profile, intake_url: str, regulator_
         "allow_test_keys": True,
         "undo_window_s": 0,
         "store": {"path": str(store)},
+        "notifier": {"collect_s": 0},
         "regulator": {"url": regulator_url},
         "signing_key": {"key_id": own.key_id, "algorithm": own.algorithm, "secret": _text(own.material)},
         "keys": [keys.key_settings(regulator)],

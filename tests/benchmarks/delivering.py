@@ -138,6 +138,7 @@ def carry_out(base: Path) -> float:
             random=lambda: 0.5,
             spawn=pool.submit,
             telling=Telling(policy.users),
+            collect_s=0,
             in_flight=IN_FLIGHT,
         )
         started, settled = time.process_time(), 0

@@ -133,7 +133,7 @@ def test_people_are_alerted_once_where_a_clock_runs(office: Scene) -> None:
 
     def alerted() -> int:
         office.settle()
-        return sum(one.reason == "books_differ" for one in office.told)
+        return sum(line.reason == "books_differ" for one in office.told for line in one.lines)
 
     office.regulator.alter("other_receipt", office.key(closed))
     office.differences()

@@ -31,7 +31,7 @@ def alerts(tmp_path: Path, clock: FrozenClock) -> Iterator[list[str]]:
     env = replace(Env.system(), clock=clock, monotonic=clock.monotonic, boot=clock.boot)
     desk = ComplianceDesk(given, env=env, create=True)
     told: list[str] = []
-    desk.on_alert(lambda alert: told.append(alert.reason))
+    desk.on_alert(lambda alert: told.extend(line.reason for line in alert.lines))
     worker = Worker(desk, poll=False)
     thread = threading.Thread(target=worker.run)
     thread.start()

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from kz_compliance_sdk.domain.case import CaseState
-from kz_compliance_sdk.domain.change import Attempt
+from kz_compliance_sdk.domain.change import Attempt, EndpointState
 from kz_compliance_sdk.ports import Delivered, Failed, InForce
 from tests.controls.ways import (
     DELIVERY,
     DUE_PROCESS,
+    OF_CLOCK,
     OF_DELIVERY,
     OVERVIEW,
     RELIABILITY,
@@ -51,6 +53,29 @@ def _alone(_real: Any) -> Any:
     return lambda *_: ("", 0)
 
 
+def _opened_before(real: Any) -> Any:
+    """An hour that is open was opened before whatever is due."""
+
+    def hour(paging: Any, tx: Any, audience: Any) -> Any:
+        found = real(paging, tx, audience)
+        return replace(found, at=1) if found.at else found
+
+    return hour
+
+
+def _each_counts(real: Any) -> Any:
+    """A call that fails is as many failures as it has lines."""
+
+    def failures(one: Any, pages: Any) -> Any:
+        return replace(one, failures=one.failures * len(pages)) if isinstance(one, EndpointState) else one
+
+    def alerted(outcomes: Any, tx: Any, pages: Any, *given: Any, **named: Any) -> Any:
+        writes, settled = real(outcomes, tx, pages, *given, **named)
+        return tuple(failures(one, pages) for one in writes), settled
+
+    return alerted
+
+
 def _parked_at_once(real: Any) -> Any:
     def again(outcomes: Any, message: Any, result: Any, now: int) -> Any:
         return message.but(state="parked") if isinstance(result, Failed) else real(outcomes, message, result, now)
@@ -58,7 +83,51 @@ def _parked_at_once(real: Any) -> Any:
     return again
 
 
+PAGING = "tests/delivery/test_paging.py::"
+
 CONTROLS: tuple[Control, ...] = (
+    Control(
+        "what is for now waits for the hour",
+        "what is for now never waits: whatever is of level 50 or more leaves at once",
+        OF_CLOCK,
+        gives("services.paging.Paging._is_urgent", what=False),
+        f"{PAGING}test_what_people_must_see_to_now_is_never_held",
+    ),
+    Control(
+        "news of a decided case waits",
+        "what people or an authority did is for now in a decided case too",
+        OF_CLOCK,
+        is_now("services.paging._OF_MACHINERY", (object,)),
+        f"{PAGING}test_news_of_people_to_a_decided_case_does_not_wait",
+    ),
+    Control(
+        "an alert for each case",
+        "what becomes due for the same people within an hour, and can wait, leaves with its end, as one",
+        OF_CLOCK,
+        gives("services.paging.Paging._can_wait", what=False),
+        f"{PAGING}test_where_all_is_decided_and_the_regulator_is_late_the_steps_wait",
+    ),
+    Control(
+        "what was due is put off by another worker",
+        "the first alert to an audience leaves at once",
+        OF_CLOCK,
+        instead("services.paging.Paging._hour", made=_opened_before),
+        f"{PAGING}test_two_workers_tell_nothing_twice_and_hold_nothing_that_was_due",
+    ),
+    Control(
+        "each alert of a failed call counts",
+        "a call that fails counts once, and all of its alerts are tried again at once",
+        OF_DELIVERY,
+        instead("services.outcomes.Outcomes.alerted", made=_each_counts),
+        f"{PAGING}test_what_could_not_be_told_is_told_again_together_and_counts_once",
+    ),
+    Control(
+        "an outage in silence",
+        "when nothing has reached the regulator for 15 minutes the lead and the head are alerted once",
+        OF_DELIVERY,
+        gives("services.deadlines.tell_outage", what=((), False)),
+        f"{PAGING}test_an_outage_of_the_regulator_is_told_once_and_so_is_its_end",
+    ),
     Control(
         "a failure is in force",
         "a report that says so is queued only when the platform has answered `in force since`",

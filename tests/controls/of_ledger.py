@@ -384,7 +384,7 @@ CONTROLS: tuple[Control, ...] = (
         "whoever is said to know is not told",
         "nobody is kept from being told of a broken chain",
         RELIABILITY,
-        gives("services.loading._is_told", what=True),
+        gives("services.loading.is_until", what=True),
         f"{_ATTACKS}test_nobody_is_kept_from_being_told_of_a_broken_chain",
     ),
     Control(

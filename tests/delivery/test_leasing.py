@@ -10,7 +10,7 @@ import pytest
 
 from kz_compliance_sdk.domain import change
 from kz_compliance_sdk.domain.change import LEASE_S, EndpointState, OutboxMessage, Write
-from kz_compliance_sdk.domain.messages import BY_HAND, ENFORCER, NOTIFIER, REGULATOR
+from kz_compliance_sdk.domain.messages import BY_HAND, ENFORCER, REGULATOR
 from kz_compliance_sdk.domain.user_notices import MESSENGER
 from kz_compliance_sdk.ports import EffectResult, Failed, Pending, RetryAt, Sent, Unknown
 from kz_compliance_sdk.services.delivery import Drained
@@ -102,13 +102,13 @@ def test_a_pass_says_what_it_came_to(host: Host) -> None:
 
 def test_a_process_sends_to_what_it_has_a_way_to(host: Host) -> None:
     ways = host.delivery._ways
-    assert ways.endpoints() == [ENFORCER, MESSENGER, REGULATOR, BY_HAND, NOTIFIER]
+    assert ways.endpoints() == [ENFORCER, MESSENGER, REGULATOR, BY_HAND]
     assert host.delivery.can_tell_users()
     for none in (replace(ways, messenger=None), replace(ways, can_tell=lambda: False)):
-        assert none.endpoints() == [ENFORCER, REGULATOR, BY_HAND, NOTIFIER]
-    assert replace(ways, can_enforce=lambda: False).endpoints() == [MESSENGER, REGULATOR, BY_HAND, NOTIFIER]
+        assert none.endpoints() == [ENFORCER, REGULATOR, BY_HAND]
+    assert replace(ways, can_enforce=lambda: False).endpoints() == [MESSENGER, REGULATOR, BY_HAND]
     other = replace(ways, regulators={"other": host.world.regulator})
-    assert other.endpoints() == [ENFORCER, MESSENGER, REGULATOR, BY_HAND, "other", NOTIFIER]
+    assert other.endpoints() == [ENFORCER, MESSENGER, REGULATOR, BY_HAND, "other"]
     host.delivery._ways = replace(ways, messenger=None)
     assert not host.delivery.can_tell_users()
 

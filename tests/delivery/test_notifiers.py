@@ -16,14 +16,15 @@ from kz_compliance_sdk.domain.arrivals import flag, quarantine
 from kz_compliance_sdk.domain.notice import UnreadableNotice
 from kz_compliance_sdk.domain.policy import kz_policy
 from kz_compliance_sdk.errors import ComplianceError, ConfigError
-from kz_compliance_sdk.ports import Alert, Env
+from kz_compliance_sdk.ports import Alert, AlertLine, Env
 from kz_compliance_sdk.wire.signature import Key, KeyRing, SigningKey, verify
 from tests.case_makers import POLICY, arrival, messages, opened, stamp
 from tests.conftest import NOON
 
 SECRET = SigningKey("pager", "hmac-sha256", b"a secret that both sides hold: 32+ bytes")
 URL = "https://pager.example/hook"
-ALERT = Alert("case-1", "unclaimed", NOON + 3600, ("moderator", "lead"), 2, "https://desk.example/cases/case-1")
+LINE = AlertLine("case-1", "unclaimed", NOON + 3600, 2, "https://desk.example/cases/case-1")
+ALERT = Alert(("moderator", "lead"), 2, (LINE,))
 
 
 class Pager:
@@ -51,10 +52,12 @@ class Told:
 
 
 def test_the_body_holds_exactly_the_fields_of_an_alert() -> None:
-    body = json.loads(alert_bytes(ALERT))
+    body = json.loads(alert_bytes(replace(ALERT, lines=(LINE, replace(LINE, case_reference="case-2")))))
     assert set(body) == {field.name for field in fields(Alert)}
-    assert body["due_at"] == "2026-11-24T08:00:00Z"
     assert body["audience"] == ["moderator", "lead"]
+    assert [set(line) for line in body["lines"]] == [{field.name for field in fields(AlertLine)}] * 2
+    assert [line["case_reference"] for line in body["lines"]] == ["case-1", "case-2"]
+    assert body["lines"][0]["due_at"] == "2026-11-24T08:00:00Z"
 
 
 def test_the_log_gets_one_line_that_grows_louder_with_the_level(caplog: pytest.LogCaptureFixture) -> None:
@@ -64,7 +67,7 @@ def test_the_log_gets_one_line_that_grows_louder_with_the_level(caplog: pytest.L
     assert [record.levelname for record in caplog.records] == ["WARNING", "CRITICAL"]
     assert caplog.records[0].getMessage() == (
         "alert case_reference=case-1 reason=unclaimed due_at=2026-11-24T08:00:00Z audience=moderator,lead level=2 "
-        "link=https://desk.example/cases/case-1"
+        "link=https://desk.example/cases/case-1 waiting=0"
     )
 
 
@@ -89,7 +92,7 @@ def test_the_log_calls_critical_what_is_for_now_and_nothing_else(caplog: pytest.
     }
     assert case.state == "quarantined"
     for level in (ladder | told).values():
-        LogNotifier().notify(replace(ALERT, level=level))
+        LogNotifier().notify(replace(ALERT, lines=(replace(LINE, level=level),)))
     loud = {name for name, record in zip(ladder | told, caplog.records, strict=True) if record.levelname == "CRITICAL"}
     assert loud == {"before_30m", "due", "overdue", "quarantine.schema"}
 

@@ -128,7 +128,9 @@ def test_a_restored_store_tells_the_regulator_nothing_twice(scene: Scene, tmp_pa
     assert scene.books() == dict.fromkeys(scene.notices, (1, 1))
     # Of these the regulator held what the copy did not know: a person compares.
     _, *told_in_between, _ = before
-    assert {alert.case_reference for alert in scene.told if "recorded" in alert.reason} == set(told_in_between)
+    assert {line.case_reference for alert in scene.told for line in alert.lines if "recorded" in line.reason} == set(
+        told_in_between
+    )
 
 
 def test_by_ids_of_chance_it_tells_them_again(scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

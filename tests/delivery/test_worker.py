@@ -58,7 +58,7 @@ class Scene:
         )
         env = replace(Env.system(), clock=self.clock, monotonic=self.clock.monotonic, boot=self.clock.boot)
         self.desk = ComplianceDesk(given, enforcer=self.enforcer, regulator=self.feed, env=env, create=True)
-        self.desk.on_alert(lambda alert: self.alerts.append(alert.reason))
+        self.desk.on_alert(lambda alert: self.alerts.extend(line.reason for line in alert.lines))
         self.worker, self.rounds = Worker(self.desk, poll=False), 0
         rest = self.worker._rest
 

@@ -34,7 +34,7 @@ from kz_compliance_sdk.domain.decision import Proposal
 from kz_compliance_sdk.domain.notice import Item, Notice
 from kz_compliance_sdk.errors import ComplianceError
 from kz_compliance_sdk.faces.asgi import asgi_app
-from kz_compliance_sdk.ports import Alert, Effect, EffectResult, Failed, InForce
+from kz_compliance_sdk.ports import Alert, AlertLine, Effect, EffectResult, Failed, InForce
 from kz_compliance_sdk.services.letters import Proof
 from kz_compliance_sdk.testing import builders
 from kz_compliance_sdk.testing.frozen import FrozenClock, frozen_env
@@ -464,7 +464,8 @@ def test_the_search_finds_what_leaks(run: Run) -> None:
     finally:
         root.removeHandler(handler)
     assert {one.split()[0] for one in found_in({"log": handler.text})} == {"handle", "thrown", "iin"}
-    alert = Alert("case", PLANTED["reporter"], 0, ("lead",), 10, f"https://desk.example/{PLANTED['slug']}")
+    line = AlertLine("case", PLANTED["reporter"], 0, 10, f"https://desk.example/{PLANTED['slug']}")
+    alert = Alert(("lead",), 10, (line,))
     assert {one.split()[0] for one in found_in({"alert": alert_bytes(alert)})} == {"reporter", "slug"}
     url = f"GET /users/{quote(PLANTED['reporter'])} HTTP/1.1".encode()
     assert found_in({"url": url, "digest": hashlib.sha256(PLANTED["phone"].encode()).hexdigest().encode()}) == [

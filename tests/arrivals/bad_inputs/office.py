@@ -73,6 +73,7 @@ def settings(path: Path, **overrides: Any) -> Settings:
         "platform_id": PLATFORM,
         "public_url": ORIGIN,
         "hosts": BASE["platform_hosts"],
+        "notifier": {"collect_s": 0},
         "keys": [
             hmac_key("valid", not_after=for_ever),
             hmac_key("old_key_in_grace", not_after=NOW + 23 * HOUR),
@@ -131,7 +132,7 @@ class Office:
         self.alerts: list[str] = []
         self.aio = AsyncComplianceDesk(settings(path, **overrides), regulator=self.feed, env=env, create=True)
         self.desk = self.aio.blocking
-        self.desk.on_alert(lambda alert: self.alerts.append(alert.reason))
+        self.desk.on_alert(lambda alert: self.alerts.extend(line.reason for line in alert.lines))
         self.app = asgi_app(self.aio)
 
     def push(self, request: Request) -> Answer:

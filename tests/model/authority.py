@@ -99,7 +99,7 @@ def _settle_after_cancel(office: Office, case: Case, before: str, received: int)
         case.void_reports()
         return
     if "decided" in states:
-        case.state = "decided"
+        case.state = "lifting" if before == "lifting" else "decided"
         return
     if before in ENDED:
         case.fired |= steps_until(case, received)  # of a letter the time runs from its receipt

@@ -197,7 +197,9 @@ def quarantine(
 def admit(case: Case, notice: Notice, arrival: Arrival, policy: Policy, stamp: Stamp) -> tuple[Change, Case]:
     """A usable message for a notice that so far was only in quarantine: it inherits the earlier receipt."""
     times = _times(notice, case.received_at, case.escalates_from, policy)
-    times["watch_at"] += case.clock_shift_s
+    # By the same times the ladder goes on where it is: what fired in quarantine does not fire again.
+    goes_on = (times["due_at"], times["requested_due_at"]) == (case.due_at, None)
+    watch = case.watch_at if goes_on else times["watch_at"] + case.clock_shift_s
     flags, items = tuple(dict.fromkeys((*case.flags, *arrival.flags))), _items(notice)
     said = events.Admitted(
         **_told(notice, arrival, (), items, flags, policy, stamp),
@@ -211,7 +213,7 @@ def admit(case: Case, notice: Notice, arrival: Arrival, policy: Policy, stamp: S
         named=items,
         message=arrival.message,
         reference_number=notice.reference_number,
-        watch_at=times["watch_at"],
+        watch_at=watch,
     )
 
 

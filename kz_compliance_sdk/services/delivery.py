@@ -295,9 +295,7 @@ class Delivery:
         try:
             return self._store.submit(self._platform, record, Asks(case_id=message.case_id)).result()
         except LeaseLost:
-            # Somebody else took it over, and their result stands. What became of this attempt is told all the same.
-            late = attempt_of(message, started, self._clock(), *told(result))
-            return self._at_least(message, partial(self._outcomes.late, attempt=late)), None
+            return self._late(message, result, started), None
         except StoreError as error:
             _log.warning("message %s: its result could not be recorded: %s", message.id, error.code)
             if not isinstance(error, StoreDamaged):
@@ -305,10 +303,20 @@ class Delivery:
             what = error.code
         except Exception as error:  # noqa: BLE001  what cannot be recorded must not be tried again in silence
             what = kind_and_place(error)
-            _log.error("message %s: its result could not be recorded: %s", message.id, what)
-        what = f"{told(result)[0]}; then {what}"
-        unrecorded = partial(self._outcomes.unrecorded, message=message, what=what, started=started, was=was)
-        return self._at_least(message, unrecorded), None
+        unrecorded = partial(
+            self._outcomes.unrecorded, message=message, what=f"{told(result)[0]}; then {what}", started=started, was=was
+        )
+        try:
+            settled = self._at_least(message, unrecorded)
+        except LeaseLost:  # and whoever has it now moved the case on
+            return self._late(message, result, started), None
+        _log.error("message %s: its result could not be recorded: %s", message.id, what)
+        return settled, None
+
+    def _late(self, message: OutboxMessage, result: Result, started: int) -> bool:
+        """Somebody else took it over, and their result stands. What became of this attempt is told all the same."""
+        late = attempt_of(message, started, self._clock(), *told(result))
+        return self._at_least(message, partial(self._outcomes.late, attempt=late))
 
     def _following(self, tx: Tx, message: OutboxMessage) -> tuple[Change, OutboxMessage | None]:
         """What is taken behind a message that is settled, if it is of another case. It must not keep what was settled
@@ -326,6 +334,8 @@ class Delivery:
     def _at_least(self, message: OutboxMessage, work: Callable[[Tx], tuple[Change, bool]]) -> bool:
         try:
             return self._store.submit(self._platform, work).result()
+        except LeaseLost:
+            raise
         except Exception as error:  # noqa: BLE001  its lease runs out, and then it shows as lost
             _log.error("message %s: its attempt could not be recorded: %s", message.id, kind_and_place(error))
             return False

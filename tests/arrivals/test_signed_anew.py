@@ -18,6 +18,7 @@ from kz_compliance_sdk.testing.keys import regulator_signing_key
 from kz_compliance_sdk.wire.signature import sign
 from kz_compliance_sdk.wire.v1 import MessageData
 from tests.case_makers import proposal, refusal
+from tests.driver import HOUR, Driver
 from tests.scene import HEAD, LEAD, LEGAL, PROFILE, Host, World, signed
 
 NOTICE = builders.notice(1)
@@ -129,3 +130,17 @@ def _erase(world: World, host: Host, case_id: str) -> None:
     host.take(LEGAL, case_id, commands.AskErasure("subject_request"))
     host.take(HEAD, case_id, commands.Erase())
     world.clock.advance(1)
+
+
+def test_what_fired_in_quarantine_does_not_fire_again_once_its_notice_can_be_used(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
+    office.break_off(1)
+    office.wait(HOUR + 1)
+    office.watch()
+    case = office.issue(1)
+    office.wait(60)
+    office.watch()
+    assert office.history(case).count("escalated") == 1
+    office.wait(12 * HOUR)
+    office.watch()
+    assert office.history(case).count("escalated") == 2

@@ -193,6 +193,21 @@ def test_a_call_that_comes_back_after_its_lease_still_says_what_became_of_it(hos
     assert host.case(notice_id).state is CaseState.DECIDED
 
 
+def test_a_call_that_comes_back_once_another_has_finished_says_so_too(
+    host: Host, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The case went on meanwhile: that is no fault of the attempt."""
+    notice_id = decided(host)
+    (late,) = [message for message in host.delivery.lease(8) if message.kind == "enforce"]
+    host.world.clock.advance(LEASE_S)
+    host.drain()
+    assert host.case(notice_id).state is CaseState.CLOSED
+    assert not host.delivery.deliver(late)
+    assert sorted(a.result for a in attempts(host, notice_id, "enforce")) == ["in_force", "in_force"]
+    assert "could not be recorded" not in caplog.text
+    host.check_chains()
+
+
 # -------------------------------------------------------------------------------------------------- the breaker
 
 

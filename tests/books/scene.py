@@ -115,7 +115,7 @@ def alter(of: Scene, how: Alteration, notice_id: str, chance: random.Random) -> 
     if how in ("forget_sanction", "invent_sanction"):
         name = f"X-{notice_id}"
         if how == "forget_sanction":
-            name = chance.choice(books.sanctions).sanction_id
+            name = chance.choice([one.sanction_id for one in books.sanctions if not one.sanction_id.startswith("X-")])
         regulator.alter(how, name)
         return ("sanction_not_there" if how == "forget_sanction" else "sanction_not_here"), "", name
     key = chance.choice(record.recorded).key

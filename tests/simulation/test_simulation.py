@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from tests.simulation.confirming import confirmed
 from tests.simulation.run import PLANTED, planted, play, shrunk
 from tests.simulation.world import KINDS
 
@@ -49,3 +52,12 @@ def test_a_seed_that_fails_is_made_smaller() -> None:
     name = "signatures unchecked"
     with planted(name):
         assert shrunk(play(PLANTED[name])).struck == {"forge"}
+
+
+@pytest.mark.slow
+def test_of_so_many_decisions_the_regulator_holds_exactly_one_confirmation_each(tmp_path: Path) -> None:
+    """Three replies in ten are lost, and workers die at one point in a hundred."""
+    final, broken, struck = confirmed(tmp_path, 100, 1)
+    assert broken == []
+    assert len(final) == len(set(final)) == 100
+    assert struck == {"cut", "crash", "sleep"}

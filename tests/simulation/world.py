@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import heapq
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -68,8 +68,16 @@ class Event:
 class Simulation:
     """One seed: its heap, its hosts, its world. `log` tells what happened, `broken` which promises were."""
 
-    def __init__(self, folder: Path, seed: int, kinds: frozenset[str] = KINDS, hosts: int = 2) -> None:
-        self.seed, self.kinds, self.chance = seed, kinds, random.Random(f"simulation {seed}")
+    def __init__(
+        self,
+        folder: Path,
+        seed: int,
+        kinds: frozenset[str] = KINDS,
+        hosts: int = 2,
+        rates: Mapping[Kind, float] = RATES,
+    ) -> None:
+        self.seed, self.kinds, self.rates = seed, kinds, rates
+        self.chance = random.Random(f"simulation {seed}")
         self._heap: list[Event] = []
         self.log: list[str] = []
         self.broken: list[str] = []
@@ -90,7 +98,7 @@ class Simulation:
 
     def strikes(self, kind: Kind) -> bool:
         """Whether a fault strikes here. What is switched off draws all the same, so that the rest stays as it was."""
-        hit = self.chance.random() < RATES[kind] and kind in self.kinds
+        hit = self.chance.random() < self.rates[kind] and kind in self.kinds
         if hit:
             self.struck.add(kind)
         return hit

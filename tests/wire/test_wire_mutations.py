@@ -13,45 +13,15 @@ from kz_compliance_sdk.wire.signature import (
     KeyRing,
     verify,
 )
-from tests.wire.golden.keys import BODY, GOLDEN, NOW, REQUESTS, RING, TARGET, Headers
-
-
-def _mutant(rng: random.Random, name: str) -> tuple[str, str, Headers, bytes]:
-    """A request of which one signed part is another than the golden one."""
-    headers, body, method, target = list(GOLDEN[name]), bytearray(BODY), "POST", TARGET
-    part = rng.choice(["body", "header", "header", "header", "target"] if name == "rfc9421" else ["body", "header"])
-    if part == "body":
-        place = rng.randrange(len(body))
-        body[place : rng.choice([place, place + 1, len(body)])] = bytes([body[place] ^ (1 << rng.randrange(8))])
-    elif part == "target":
-        method, target = rng.choice([("PATCH", TARGET), ("POST", _edited(rng, TARGET))])
-    else:
-        place = rng.randrange(len(headers))
-        header, value = headers[place]
-        headers[place] = (header, _edited(rng, value))
-    return method, target, headers, bytes(body)
-
-
-def _edited(rng: random.Random, text: str) -> str:
-    edited = text
-    while edited == text:
-        place = rng.randrange(len(text))
-        letter = chr(rng.choice([rng.randrange(32, 127), rng.randrange(0, 0x250), 0xD800, 0x661]))
-        edited = rng.choice(
-            [
-                text[:place] + text[place + 1 :],
-                text[:place] + letter + text[place:],
-                text[:place] + letter + text[place + 1 :],
-            ]
-        )
-    return edited
+from tests.wire.golden.keys import BODY, GOLDEN, NOW, REQUESTS, RING, TARGET
+from tests.wire.mutated import answers, mutant
 
 
 def _survivors(name: str, count: int) -> int:
     rng = random.Random(f"{name} 2026-11-24")
     survivors = 0
     for _ in range(count):
-        method, target, headers, body = _mutant(rng, name)
+        method, target, headers, body = mutant(rng, name)
         try:
             verify(RING, method, target, headers, body, NOW)
             survivors += 1
@@ -77,3 +47,12 @@ def test_the_control_without_verification_lets_mutants_through(name: str, monkey
     if name.endswith("v1a"):
         monkeypatch.setattr(KeyRing, "public_key", lambda self, key_id: Believer())
     assert _survivors(name, 300) > 0
+
+
+def test_nothing_that_was_changed_is_queued_or_comes_to_a_fault_of_ours() -> None:
+    rng = random.Random("2026-12-02")
+    found = answers(mutant(rng, rng.choice(REQUESTS)) for _ in range(1_000))
+    assert found.total() == 1_000
+    assert [answer for answer in found if answer == "queued" or answer.startswith("5")] == []
+    whole = answers(("POST", TARGET, list(GOLDEN[name]), BODY) for name in REQUESTS)
+    assert whole == {"queued": len(REQUESTS)}, "the control"

@@ -425,10 +425,10 @@ class ComplianceDesk(Groups):
         this all the time, a few cases at once. `progress` is told how many cases were looked at."""
         return Sweep(self.store, self.platform_id, self.policy, self.respondent, self.env.monotonic).all(progress)
 
-    def reconcile(self, progress: Callable[[int, int], None] | None = None) -> Reconciled:
+    def reconcile(self, progress: Callable[[int, int], None] = lambda _n, _of: None) -> Reconciled:
         """Compare our books with the regulator's; what arrived there and not here is taken in. The worker does this
-        once a day. `progress` is told how many notices of how many were compared. Raises ConfigError where no regulator
-        is configured that shows its books, RegulatorError and StoreError."""
+        once a day. `progress` is told how many notices of how many were compared, and ends it by what it raises. Raises
+        ConfigError where no regulator is configured that shows its books, RegulatorError and StoreError."""
         if not isinstance(self.regulator, Books):
             raise ConfigError(
                 "no regulator is configured that shows its books.",

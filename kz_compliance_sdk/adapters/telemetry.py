@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 from weakref import WeakSet
 
 from kz_compliance_sdk.domain.metrics import HAPPENING, PLATFORM, STANDING, Metric, Operation, Reading
-from kz_compliance_sdk.errors import ConfigError, StoreError
+from kz_compliance_sdk.errors import ConfigError, StoreError, kind_and_place
 from kz_compliance_sdk.ports.telemetry import Ended
 
 if TYPE_CHECKING:
@@ -48,6 +48,8 @@ class Telemetry:
         self._read: Callable[[], Sequence[Reading]] | None = None
         self._readings: tuple[float, Sequence[Reading]] | None = None
         self._reading, self._opening = Lock(), Lock()
+        self._registry: CollectorRegistry | None = None
+        self._has_failed = False
         if open_telemetry is not None:
             self._sinks.append(open_telemetry)
             open_telemetry.watched.add(self)
@@ -65,10 +67,11 @@ class Telemetry:
             return self._readings[1]
 
     def _anew(self) -> Sequence[Reading]:
-        if self._read is None:
+        read = self._read
+        if read is None:
             return ()
         try:
-            return self._read()
+            return read()
         except StoreError as error:
             _log.warning("the figures of the store cannot be read: %s", error.code)
             return ()
@@ -78,13 +81,20 @@ class Telemetry:
         if not self._sinks:
             return None
         started, monotonic, metric = self._monotonic(), self._monotonic, operation.metric
-        leave = self._otel.enter(operation, case) if self._otel is not None else None
+        leave = None
+        try:
+            leave = self._otel.enter(operation, case) if self._otel is not None else None
+        except Exception as error:  # noqa: BLE001  a host's own processor of spans
+            self._failed(error)
 
         def ended(**labels: str) -> None:
             values = metric.closed(labels)
             self._tell(metric, monotonic() - started, values)
             if leave is not None:
-                leave(values)
+                try:
+                    leave(values)
+                except Exception as error:  # noqa: BLE001  as above
+                    self._failed(error)
 
         return ended
 
@@ -94,21 +104,31 @@ class Telemetry:
             self._tell(metric, value, metric.closed(labels))
 
     def _tell(self, metric: Metric, value: float, values: tuple[str, ...]) -> None:
-        tells = self._tells.get((metric.name, values))
-        if tells is None:
-            with self._opening:
-                tells = [sink.of(metric, (self.platform_id, *values)) for sink in self._sinks]
-                self._tells[metric.name, values] = tells
-        for one in tells:
-            one(value)
+        try:
+            tells = self._tells.get((metric.name, values))
+            if tells is None:
+                with self._opening:
+                    tells = [sink.of(metric, (self.platform_id, *values)) for sink in self._sinks]
+                    self._tells[metric.name, values] = tells
+            for one in tells:
+                one(value)
+        except Exception as error:  # noqa: BLE001  nothing that is told of may fail by it
+            self._failed(error)
+
+    def _failed(self, error: Exception) -> None:
+        if not self._has_failed:
+            self._has_failed = True
+            _log.error("figures and spans cannot be told: %s", kind_and_place(error))
 
     def prometheus(self) -> CollectorRegistry:
-        """A registry of its own with every figure, those that happen from now on. Raises ConfigError."""
-        registry, sink = _prometheus(self)
+        """A registry with every figure, those that happen from the first call on; the same at each. Raises
+        ConfigError."""
         with self._opening:
-            self._sinks.append(sink)
-            self._tells.clear()
-        return registry
+            if self._registry is None:
+                self._registry, sink = _prometheus(self)
+                self._sinks.append(sink)
+                self._tells.clear()
+            return self._registry
 
 
 # -------------------------------------------------------------------------------------------------------- OpenTelemetry

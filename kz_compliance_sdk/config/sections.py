@@ -287,7 +287,8 @@ class RegulatorSettings(Section):
     feed_enabled: Flag = Field(default=True, description="Whether the worker reads the regulator's feed (needs `url`).")
     poll_interval_s: Seconds = Field(default=30, description="Seconds between two readings of the feed.")
     reconcile_every_s: Annotated[int, Field(ge=0, le=30 * 86_400)] = Field(
-        default=86_400, description="Seconds between two comparisons with the regulator's books; 0 for none by itself."
+        default=86_400,
+        description="Seconds between two comparisons with the regulator's books, looked for once an hour; 0 for none.",
     )
     # A delivery is leased for 120 seconds and may need two calls: a look-up, then the message.
     total_s: Annotated[Seconds, Field(le=50)] = Field(

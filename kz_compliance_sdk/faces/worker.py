@@ -7,6 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -26,7 +27,7 @@ from kz_compliance_sdk.services.sweep import Sweep
 _log = logging.getLogger("kz_compliance_sdk.worker")
 CHECKPOINT_LOOK_S = 60
 """How often the worker looks whether a checkpoint is due, or one was not kept yet, in seconds."""
-BOOKS_LOOK_S = 600
+BOOKS_LOOK_S = 3600
 """How often the worker looks whether the books are to be compared, in seconds."""
 STUCK_S = 3
 """How long a worker that is to end waits for the store to take a write, in seconds."""
@@ -42,6 +43,10 @@ class _Call:
     until: float
     hangs: bool = False
     future: Future[Any] = field(default_factory=Future)
+
+
+class _Stopped(Exception):
+    """What is under way ends where it is: it is begun anew by whoever comes next."""
 
 
 class Worker:
@@ -208,7 +213,12 @@ class Worker:
         desk = self._desk
         last = desk.store.submit(desk.platform_id, lambda tx: ((), tx.known(Heartbeat, BOOKS).at)).result()
         if desk.store.now() - last >= desk.settings.regulator.reconcile_every_s:
-            desk.reconcile()
+            with suppress(_Stopped):
+                desk.reconcile(self._until_stopped)
+
+    def _until_stopped(self, _n: int, _of: int) -> None:
+        if self._stop.is_set():
+            raise _Stopped
 
     def _poll_all(self) -> None:
         while not self._stop.is_set() and self._desk.poll().has_more:

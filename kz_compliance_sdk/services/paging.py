@@ -36,8 +36,6 @@ _OF_MACHINERY = (
     office.Escalated,
     delivery.Stuck,
     delivery.MeasureFailed,
-    delivery.AnswerUnusable,
-    delivery.Rejected,
     delivery.InterimOffered,
 )
 """What is told of a case because something in it is late or fails. One outage does that to all cases at once."""
@@ -134,14 +132,16 @@ class Paging:
         return not self._is_urgent(tx, page)
 
     def _is_urgent(self, tx: Tx, page: OutboxMessage) -> bool:
-        """Whether people must see to it now. A case of which all is decided, and only the machinery or the regulator is
-        late, can wait: there is an alert of its own for that."""
+        """Whether people must see to it now. A case of which all is decided, and nothing waits for a person to deliver
+        it or to try it again, can wait: only the machinery or the regulator is late."""
         said = alert_in(page)
         if said.level < FOR_NOW or not page.case_id:
             return said.level >= FOR_NOW
         chain = stream_in(tx, page.case_id)
         owed = chain.case.messages.get(page.id) if chain.fault is None else None
         if owed is None or chain.case.state in _WAITS_FOR_PEOPLE:
+            return True
+        if any(one.state in ("waiting", "parked") for one in chain.case.messages.values()):
             return True
         return not isinstance(chain.at(owed.seq).event, _OF_MACHINERY)
 

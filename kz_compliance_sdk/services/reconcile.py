@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, Literal
 
-from kz_compliance_sdk.domain.change import Change, CursorMoved, Heartbeat, OutboxMessage, count_in, happenings
+from kz_compliance_sdk.domain.change import Change, CursorMoved, Heartbeat, OutboxMessage, Write, count_in, happenings
 from kz_compliance_sdk.domain.messages import BY_HAND, notify
 from kz_compliance_sdk.domain.received import SANCTIONS, sanctions_in
 from kz_compliance_sdk.domain.report import Receipt
@@ -99,19 +99,19 @@ class Reconciler:
         self._store, self._intake, self._books = store, intake, books
         self._platform, self._signed_for = platform_id, signed_for
 
-    def run(self, progress: Callable[[int, int], None] | None = None) -> Reconciled:
+    def run(self, progress: Callable[[int, int], None] = lambda _n, _of: None) -> Reconciled:
         """Read the whole feed, take in what is missing, compare, and alert people where a clock runs on a difference
-        that they were not told of. `progress` is told how many notices of how many were compared.
+        that they were not told of. `progress` is told how many notices of how many were compared, 0 of 0 for each page
+        of the feed; what it raises ends the comparison, and nobody is told of anything.
 
         Raises RegulatorError, StoreError."""
-        messages, missing = self._feed()
+        messages, missing = self._feed(progress)
         queries, now = self._store.queries(self._platform), self._store.now()
         ours = _by_notice(queries, queries.case_ids(), now)
         found = list(missing)
         for n, (notice_id, cases) in enumerate(ours.items(), 1):
             found += self._of_notice(queries, notice_id, cases, now)
-            if progress is not None:
-                progress(n, len(ours))
+            progress(n, len(ours))
         found += self._of_sanctions(queries)
         differences = tuple(sorted(found, key=lambda one: (one.code, one.notice_id, one.about)))
         self._store.submit(self._platform, lambda tx: (self._told(tx, differences), None)).result()
@@ -119,7 +119,7 @@ class Reconciler:
 
     # ------------------------------------------------------------------------------------------------------- the feed
 
-    def _feed(self) -> tuple[int, list[Difference]]:
+    def _feed(self, progress: Callable[[int, int], None]) -> tuple[int, list[Difference]]:
         """How many messages the feed holds, and those that had not come here although it was read further."""
 
         def read_so_far(tx: Tx) -> tuple[Change, int]:
@@ -137,6 +137,7 @@ class Reconciler:
                     missing.append(_missing(entry.body))
             if not page.has_more or page.next_cursor in (None, after):
                 return many, missing
+            progress(0, 0)
             after = page.next_cursor or ""
 
     def _taken(self, pending: Pending) -> bool:
@@ -170,20 +171,31 @@ class Reconciler:
             yield Difference("sanction_not_there", about=sanction, what="sanction")
 
     def _told(self, tx: Tx, differences: Iterable[Difference]) -> Change:
-        running = sorted(f"{one.code} {one.notice_id} {one.about}" for one in differences if one.runs)
-        digest = hashlib.sha256("\n".join(running).encode()).hexdigest() if running else ""
-        beat = Heartbeat(self._platform, BOOKS, tx.now)
-        if tx.known(CursorMoved, BOOKS).cursor == digest:
-            return (beat,)
-        moved = CursorMoved(self._platform, BOOKS, digest, tx.now)
-        alert = notify(self._platform, BOOKS, "books_differ", ("lead", "head"), 60, tx.stamp(), key=digest)
-        return (beat, moved, alert) if running else (beat, moved)
+        running = sorted(_digest(one) for one in differences if one.runs)
+        known = tx.known(CursorMoved, BOOKS).cursor.split()
+        writes: list[Write] = [Heartbeat(self._platform, BOOKS, tx.now)]
+        if running != known:
+            writes.append(CursorMoved(self._platform, BOOKS, " ".join(running), tx.now))
+        if not set(running) <= set(known):
+            key = " ".join(running)
+            writes.append(notify(self._platform, BOOKS, "books_differ", ("lead", "head"), 60, tx.stamp(), key=key))
+        return tuple(writes)
+
+
+def _digest(one: Difference) -> str:
+    return hashlib.sha256(f"{one.code}\n{one.notice_id}\n{one.about}".encode()).hexdigest()[:16]
 
 
 def _missing(body: bytes) -> Difference:
-    said = json.loads(body)
-    notice_id = said["data"].get("notice_id", "")
-    return Difference("not_received", notice_id, said["id"], said["type"], runs=True)
+    """Named by what it says of itself, as far as that can be read: it may be one that cannot be used."""
+    try:
+        said = json.loads(body)
+        data = said["data"] if isinstance(said["data"], dict) else {}
+        notice_id, about, what = data.get("notice_id"), said.get("id"), said.get("type")
+    except (ValueError, KeyError, TypeError, RecursionError):
+        notice_id = about = what = None
+    read = [one if isinstance(one, str) else "" for one in (notice_id, about, what)]
+    return Difference("not_received", read[0], read[1] or hashlib.sha256(body).hexdigest(), read[2], runs=True)
 
 
 def _by_notice(queries: Queries, case_ids: Iterable[str], now: int) -> dict[str, list[_Ours]]:
@@ -236,6 +248,11 @@ def _compared(notice_id: str, cases: list[_Ours], held: Held | None) -> list[Dif
 
 
 def _is_of(receipt: Receipt, message: OutboxMessage) -> bool:
-    """Whether it is the receipt in hand, for the bytes that were sent."""
-    in_hand = json.loads(message.receipt) if message.receipt else {}
-    return in_hand.get("receipt_id") == receipt.receipt_id and receipt.covers(message.id, message.body)
+    """Whether it is the receipt in hand, for the bytes that were sent. What a regulator of one's own gave may be no
+    document: then the bytes alone are compared."""
+    try:
+        in_hand = json.loads(message.receipt)
+    except ValueError:
+        in_hand = None
+    is_ours = not isinstance(in_hand, dict) or in_hand.get("receipt_id") == receipt.receipt_id
+    return is_ours and receipt.covers(message.id, message.body)

@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -146,15 +147,18 @@ def test_people_are_alerted_once_where_a_clock_runs(office: Scene) -> None:
     office.regulator.alter("invent_sanction", "S-new")
     office.differences()
     assert alerted() == 2
+    office.regulator.alter("forget_sanction", "S-new")
+    office.differences()
+    assert alerted() == 2, "that one is gone is nothing new"
 
 
 def test_a_worker_compares_once_a_day(office: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     compared: list[int] = []
     reconcile = office.desk.reconcile
 
-    def counted() -> None:
+    def counted(*given: Any) -> None:
         compared.append(office.clock())
-        reconcile()
+        reconcile(*given)
 
     monkeypatch.setattr(office.desk, "reconcile", counted)
     workers = [Worker(office.desk), Worker(office.desk)]
@@ -164,6 +168,40 @@ def test_a_worker_compares_once_a_day(office: Scene, monkeypatch: pytest.MonkeyP
         for worker in workers:
             worker._compare_books()
     assert compared == [began, began + DAY_S]
+
+
+def test_a_worker_that_is_stopped_ends_in_the_midst_of_comparing(
+    office: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for n in range(1, 6):
+        office.issue(n)
+    office.settle()
+    worker, asked = Worker(office.desk), list[str]()
+    held = office.desk.regulator.held  # type: ignore[union-attr]
+
+    def counted(notice_id: str) -> Any:
+        asked.append(notice_id)
+        worker.stop()
+        return held(notice_id)
+
+    monkeypatch.setattr(office.desk.regulator, "held", counted)
+    worker._compare_books()
+    assert len(asked) == 1
+    monkeypatch.undo()
+    assert office.differences() == set()
+
+
+def test_what_cannot_be_used_is_named_all_the_same(office: Scene) -> None:
+    office.issue(1)
+    office.settle()
+    books = office.regulator.books
+    first = books.feed[0]
+    odd = [b"not json", b"{}", b"[]", b'{"data":[]}', b'{"id":5,"data":{"notice_id":5}}']
+    for n, body in enumerate(odd):
+        books.feed.insert(0, replace(first, id=f"odd-{n}", body=body, sequence=first.sequence))
+    found = office.found()
+    assert [one.code for one in found] == ["not_received"] * len(odd)
+    assert office.differences() == set()
 
 
 def test_books_that_cannot_be_read_are_no_difference(office: Scene) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from kz_compliance_sdk.domain.change import LEASE_S, LONGEST_PAUSE_S, OPENS_AFTER, EndpointState
 from kz_compliance_sdk.domain.messages import NOTIFIER
+from kz_compliance_sdk.ports import InForce
 from kz_compliance_sdk.services import paging
 from kz_compliance_sdk.services.outcomes import TELL_AFTER_S
 from tests.delivery import three_days
@@ -191,6 +192,29 @@ def test_where_all_is_decided_and_the_regulator_is_late_the_steps_wait(tmp_path:
         Counter({"due.before_30m": 1}),
         Counter({"due.before_30m": 2, "due.due": 3}),
     ]
+
+
+def test_the_steps_of_what_waits_for_a_person_to_deliver_it_do_not_wait(tmp_path: Path) -> None:
+    office = office_of(tmp_path)
+    for n in (1, 2, 3):
+        case = office.enter(M1, n)
+        office.authenticate(LEAD, case)
+        office.decide(case, "none")
+        office.wait(600)
+    for_hours(office, 26, every_s=60)
+    told = [reasons for reasons in sent(office) if "due.before_30m" in reasons]
+    assert told == [("due.before_30m",)] * 3
+
+
+def test_what_was_parked_does_not_wait(tmp_path: Path) -> None:
+    office = office_of(tmp_path)
+    for n in (1, 2):
+        case = office.issue(n)
+        office.platform.faults.append(lambda _effect: InForce(1))
+        office.decide(case)
+        office.wait(60)
+        works(office)
+    assert sum("answer_unusable" in reasons for reasons in sent(office)) == 2
 
 
 def test_news_of_people_to_a_decided_case_does_not_wait(tmp_path: Path) -> None:

@@ -6,15 +6,16 @@ import inspect
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 from unittest import mock
 
 import pytest
 from opentelemetry import metrics as metrics_api
 from opentelemetry import trace
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
@@ -23,7 +24,7 @@ from prometheus_client import generate_latest
 from kz_compliance_sdk import assembly
 from kz_compliance_sdk.adapters import telemetry as adapter
 from kz_compliance_sdk.adapters.sql.sqlite import store_error
-from kz_compliance_sdk.adapters.telemetry import OpenTelemetry
+from kz_compliance_sdk.adapters.telemetry import OpenTelemetry, Telemetry
 from kz_compliance_sdk.domain import metrics
 from kz_compliance_sdk.domain.change import EndpointState, Heartbeat
 from kz_compliance_sdk.domain.metrics import COMMAND, EVENTS, METRICS, OPERATIONS, RECEIVE, Metric
@@ -334,10 +335,36 @@ def test_an_api_that_is_too_old_is_named_and_left_alone(caplog: pytest.LogCaptur
     assert adapter.open_telemetry() is not None
 
 
-def test_a_missing_extra_is_named(watched: Watched) -> None:
+def test_a_missing_extra_is_named() -> None:
     with mock.patch.dict(sys.modules, {"prometheus_client": None}), pytest.raises(ConfigError, match="prometheus") as e:
-        watched.desk.metrics()
+        Telemetry("social", time.monotonic).prometheus()
     assert "kz-compliance-sdk[prometheus]" in str(e.value)
+
+
+def test_whoever_asks_twice_for_the_registry_gets_the_same(watched: Watched) -> None:
+    assert watched.desk.metrics() is watched.registry
+
+
+class Broken(SpanProcessor):
+    """A host's own processor of spans, with a fault."""
+
+    def on_start(self, span: Any, parent_context: Any = None) -> None:
+        raise RuntimeError("begins")
+
+    def on_end(self, span: Any) -> None:
+        raise RuntimeError("ends")
+
+
+def test_a_listener_that_raises_fails_nothing_and_is_told_of_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    watched = Watched(tmp_path, processor=Broken())
+    try:
+        case = a_day(watched)
+        assert watched.case(case)["state"] == "closed"
+    finally:
+        watched.stop()
+    assert caplog.text.count("figures and spans cannot be told: RuntimeError") == 1
 
 
 def test_a_store_that_cannot_be_read_takes_only_its_own_figures_away(watched: Watched) -> None:

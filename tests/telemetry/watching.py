@@ -9,7 +9,7 @@ from unittest import mock
 
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader, NumberDataPoint
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from prometheus_client import generate_latest
@@ -25,10 +25,10 @@ Labels = frozenset[tuple[str, str]]
 class Watched(Driver):
     """A driver whose desk is watched on both ways. The platform is in every label, and left out here."""
 
-    def __init__(self, folder: Path, **policy: Any) -> None:
+    def __init__(self, folder: Path, processor: SpanProcessor | None = None, **policy: Any) -> None:
         self.spans, self.reader = InMemorySpanExporter(), InMemoryMetricReader()
         traces = TracerProvider()
-        traces.add_span_processor(SimpleSpanProcessor(self.spans))
+        traces.add_span_processor(processor or SimpleSpanProcessor(self.spans))
         self.tracer = traces.get_tracer("test")
         self._meters = MeterProvider([self.reader])
         super().__init__(folder, **policy)

@@ -323,9 +323,8 @@ class SqliteTransaction:
         self._lock.release()
         self.ledger.committed()
         self._forget()
-        if self._ended is not None:
-            self._ended(outcome="done")
-            self._tell()
+        self._end("done")
+        self._tell()
 
     def rollback(self) -> None:
         try:
@@ -337,8 +336,7 @@ class SqliteTransaction:
         finally:
             self._lock.release()
             self._forget()
-            if self._ended is not None:
-                self._ended(outcome="rolled_back")
+            self._end("rolled_back")
 
     def _forget(self) -> None:
         """No word that was opened outlives its transaction."""
@@ -354,6 +352,11 @@ class SqliteTransaction:
         if landed:
             self._tell()
         return landed
+
+    def _end(self, outcome: str) -> None:
+        ended, self._ended = self._ended, None
+        if ended is not None:
+            ended(outcome=outcome)
 
     def _tell(self) -> None:
         """What became durable, to whoever listens."""

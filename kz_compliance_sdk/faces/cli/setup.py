@@ -278,7 +278,9 @@ def reconcile(session: Session) -> Answer:
     taken in. The worker does this once a day (`regulator.reconcile_every_s`), and alerts people where a clock runs.
     """
     with session.desk() as desk, working() as tell:
-        found = desk.reconcile(lambda n, of: tell(f"comparing ... {n:,} of {of:,} notices") if n % 100 == 0 else None)
+        found = desk.reconcile(
+            lambda n, of: tell(f"comparing ... {n:,} of {of:,} notices") if n and n % 100 == 0 else None
+        )
     rows = [fields(one, "code notice:notice_id about what case:case_id runs remedy") for one in found.differences]
     document = Document(fields(found, "messages notices"), differences=rows)
     return Answer(document, views.reconciled, FOUND if rows else OK)

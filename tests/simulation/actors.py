@@ -49,7 +49,7 @@ class Actors:
     """All who act in one seed, until `ends_at`."""
 
     def __init__(self, of: Simulation, notices: int, hours: float) -> None:
-        self.of, self.known, self.ends_at = of, Known(), hours * HOUR
+        self.of, self.known, self.ends_at, self.leased = of, Known(), hours * HOUR, 0
         for number in range(1, notices + 1):
             of.after(of.seconds(0, self.ends_at / 2), "issue", partial(self._issue, number))
         for number in range(len(of.hosts)):
@@ -253,6 +253,7 @@ class Actors:
             asleep = self.of.seconds(130, 15 * MINUTE) if self.of.strikes("sleep") else self.of.seconds(0, 20)
             self.of.after(asleep, f"deliver {message.kind}", partial(self._deliver, number, message), number)
         groups = host.delivery.paging.lease(most)
+        self.leased += len(messages) + len(groups)
         for pages in groups:
             self.of.after(self.of.seconds(0, 20), "tell", partial(self._tell, number, pages), number)
         return f"{fired} {len(messages)} {len(groups)}"
@@ -268,11 +269,12 @@ class Actors:
         self.of.kinds = frozenset()
         self.of.regulator.down_until = 0.0
         self.of.run(self.of.now + HOUR)
-        for _ in range(40):
+        for _ in range(1_000):
+            leased = self.leased
             for number in range(len(self.of.hosts)):
                 self.of.after(1, f"work {number}", partial(self._work, number))
             self.of.run(self.of.now + 3 * MINUTE)
-            if not self._owed():
+            if self.leased == leased and not self._owed():
                 return
 
     def _owed(self) -> list[OutboxMessage]:

@@ -56,19 +56,16 @@ def shrunk(failed: Played) -> Played:
 PLANTED: Final = {
     "an answer before the commit": 1,
     "signatures unchecked": 1,
-    "what came early is forgotten": 1,
-    "a step comes again": 1,
-    "an expired lease honoured": 1,
-    "any token is good": 1,
+    "what came early is forgotten": 43,
+    "any token is good": 13,
     "the last case first": 1,
     "the proposer approves": 1,
     "sent again without a look": 1,
     "an id for each try": 1,
-    "a fallen order lifts nothing: withdrawn": 1,
+    "a failure is in force": 1,
+    "a fallen order lifts nothing: withdrawn": 10,
     "any receipt closes": 1,
-    "no order for an object": 1,
-    "a refusal is dropped": 1,
-    "what was cancelled is decided all the same": 1,
+    "a repeat gets another answer": 1,
 }
 """Controls that the simulation catches, and the first seed that does."""
 

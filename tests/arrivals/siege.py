@@ -53,7 +53,7 @@ class Seen:
 
 
 @contextlib.contextmanager
-def served(folder: Path, descriptors: int) -> Iterator[tuple[int, Seen]]:
+def served(folder: Path, descriptors: int, *options: str) -> Iterator[tuple[int, Seen]]:
     """`kz-compliance serve` as a process that may open so many files; its port, and what is found out when it ends."""
     port, seen = free_port(), Seen()
     key = keys.regulator_key(PROFILE)
@@ -89,6 +89,7 @@ not_after = 2099-01-01T00:00:00Z
         "--create",
         "--port",
         str(port),
+        *options,
     ]
 
     def few() -> None:
@@ -211,14 +212,15 @@ async def honest(port: int, count: int, every_s: float, seen: Seen) -> None:
         await asyncio.sleep(due - time.monotonic())
         due += every_s
         began = time.monotonic()
-        while (came := await _tried(port, number)) not in ("200", "202"):
+        while (came := await tried(port, number)) not in ("200", "202"):
             seen.tries[came] += 1
             await asyncio.sleep(0.02)
         seen.tries[came] += 1
         seen.took_ms.append(1_000 * (time.monotonic() - began))
 
 
-async def _tried(port: int, number: int) -> str:
+async def tried(port: int, number: int) -> str:
+    """The status of an honest notice, or the name of what became of it."""
     try:
         async with asyncio.timeout(10):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import logging
 import os
@@ -12,18 +13,22 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Final
 
 import pytest
 
+from kz_compliance_sdk.adapters.troubles import Troubles
+from kz_compliance_sdk.config.sections import LimitSettings
 from kz_compliance_sdk.errors import ConfigError
 from kz_compliance_sdk.faces.cli import machinery, server
 from kz_compliance_sdk.faces.cli.server import Server
+from tests.arrivals import siege
 from tests.arrivals.bad_inputs.office import Office, Offices
 from tests.arrivals.bad_inputs.requests import Request, envelope, signed
-from tests.arrivals.bad_inputs.sockets import Line, asked, head, served, served_alone
+from tests.arrivals.bad_inputs.sockets import Line, asked, head, listening, served, served_alone
 from tests.arrivals.siege import besieged
-from tests.waiting import comes
+from tests.waiting import comes, free_port
 
 READ_S: Final = 1
 MOST: Final = 16
@@ -208,9 +213,47 @@ def test_garbage_is_a_problem_and_no_line_of_the_log(port: int, caplog: pytest.L
     with Line(port) as line:
         line.send(b"\0\1\2\r\n\r\n")
         assert line.answer().code == "http_malformed"
-    # Its parser would leave the body to another protocol.
-    assert asked(port, message(), "connection: upgrade", "upgrade: h2c").code == "http_malformed"
     assert caplog.records == []
+
+
+@pytest.mark.parametrize("to", ["h2c", "websocket"])
+def test_an_upgrade_that_is_offered_is_ignored(to: str, port: int, caplog: pytest.LogCaptureFixture) -> None:
+    offer = ("connection: upgrade", f"upgrade: {to}")
+    request, other = message(1), message(2)
+    start = head(other, *offer, "transfer-encoding: chunked", length=None)
+    with Line(port) as line:
+        line.send(head(request, *offer), request.body, start[:-30])
+        assert line.answer().status == 202
+        line.send(start[-30:], chunked(other.body))
+        assert line.answer().status == 202
+        line.send(GET, "\r\n".join(("host: s", *offer, "", "")).encode())
+        assert line.answer().status == 200
+    assert caplog.records == []
+
+
+def test_behind_an_upgrade_no_message_hides(port: int, office: Office) -> None:
+    """An offer makes no body of a coding that has no end."""
+    hidden = message()
+    offered = "host: s\r\nconnection: upgrade\r\nupgrade: h2c\r\ntransfer-encoding: gzip\r\n\r\n"
+    with Line(port) as line:
+        line.send(b"POST /notices HTTP/1.1\r\n", offered.encode(), head(hidden), hidden.body)
+        assert (line.answer().code, line.is_closed()) == ("http_malformed", True)
+    assert office.inbox() == []
+
+
+def test_offers_that_do_not_wait_for_an_answer_end_the_line(port: int, caplog: pytest.LogCaptureFixture) -> None:
+    with Line(port) as line:
+        line.send((GET + b"host: s\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n") * 2_000)
+        assert line.answer().status == 200
+        assert line.is_closed()
+    assert caplog.records == []
+
+
+def test_a_tunnel_is_refused(port: int) -> None:
+    with Line(port) as line:
+        line.send(b"CONNECT s:443 HTTP/1.1\r\nhost: s\r\n\r\n")
+        answer = line.answer()
+        assert (answer.status, answer.code, line.is_closed()) == (400, "http_malformed", True)
 
 
 # ------------------------------------------------------------------------------------------------------- too many
@@ -291,6 +334,33 @@ def test_people_are_told_once_an_hour(office: Office) -> None:
     office.desk.store.submit("social", lambda _tx: ((), None)).result()
     office.desk.deliver()
     assert office.alerts == ["connections_full"]
+
+
+def test_while_it_is_full_people_are_to_be_told_each_minute(office: Office, pages: list[str]) -> None:
+    """The one time may be the one at which the store could open no file."""
+    now = [0.0]
+    troubles = Troubles(logging.getLogger(LOG), lambda: now[0])
+    with listening() as listener:
+        full = Server(office.app, listener, LimitSettings(), troubles, lambda: pages.append("full"))
+        full._loop = SimpleNamespace(time=lambda: now[0])  # type: ignore[assignment]
+        for now[0] in range(0, 10 * 60, 20):
+            full._tell("EMFILE")
+    assert len(pages) == 10
+
+
+def test_idle_sockets_at_the_metrics_take_no_descriptor_of_intake(tmp_path: Path) -> None:
+    metrics = free_port()
+    few = 128
+    with (
+        siege.served(tmp_path, few, "--metrics-port", str(metrics)) as (port, _),
+        ExitStack() as open_lines,
+    ):
+        for _ in range(few):
+            open_lines.enter_context(Line(metrics))
+        assert asyncio.run(siege.tried(port, 1)) == "202"
+        with Line(metrics) as scrape:
+            scrape.send(b"GET /metrics HTTP/1.1\r\nhost: s\r\n\r\n")
+            assert scrape.answer().status == 200
 
 
 @pytest.mark.slow(takes_s=30)

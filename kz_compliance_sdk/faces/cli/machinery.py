@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from importlib.util import find_spec
+from threading import Thread
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from kz_compliance_sdk.adapters.troubles import Troubles
@@ -95,7 +96,8 @@ def serve(
 
 
 def _page_full(desk: ComplianceDesk) -> None:
-    """Tell people that connections cannot be taken as they come, once an hour. The log says it at once."""
+    """Tell people that connections cannot be taken as they come, if the last hour did not. What the store cannot take
+    now is told when this is called again."""
     from kz_compliance_sdk.services.loading import paged_hourly
 
     with suppress(StoreError):
@@ -140,12 +142,13 @@ def _metrics(session: Session, desk: ComplianceDesk, host: str, port: int | None
         yield
         return
     registry = desk.metrics()
-    from prometheus_client import start_http_server
+    from kz_compliance_sdk.faces.cli.metrics import MetricsServer
 
     try:
-        server, _ = start_http_server(port, host, registry)
+        server = MetricsServer(host, port, registry)
     except OSError as error:
         raise _taken(host, port, error.strerror, "--metrics-port") from None
+    Thread(target=server.serve_forever, daemon=True).start()
     session.tell(f"Metrics at {_url(server.server_address)}/metrics")
     try:
         yield

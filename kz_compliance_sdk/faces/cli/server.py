@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import math
 import os
 import resource
 import socket
@@ -18,6 +19,7 @@ from heapq import nsmallest
 from http import HTTPStatus
 from typing import Any, Final
 
+import httptools
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -34,12 +36,15 @@ MOST_HEAD: Final = 65_536
 RESERVE: Final = 32
 """Descriptors that no connection takes."""
 _FEWEST: Final = 128
+PAGE_S: Final = 60
+"""How often to page while connections cannot be taken as they come."""
 CALM_S: Final = 60
 """How long connections must have been taken as they came before the log says that all is well again."""
 _PART: Final = "taking connections"
 _MALFORMED: Final = refused(400, "http_malformed", "This is not HTTP/1.1.")
 _HOST: Final = refused(400, "http_malformed", "A request of HTTP/1.1 has exactly one Host.")
-_UPGRADE: Final = refused(400, "http_malformed", "Send no Upgrade: nothing but HTTP/1.1 is spoken here.")
+_TUNNEL: Final = refused(400, "http_malformed", "Send no CONNECT: nothing is tunnelled here.")
+_UPGRADE: Final = refused(400, "http_malformed", "Offer no upgrade before what was asked first is answered.")
 _NO_LENGTH: Final = refused(411, "length_required", "Send a Content-Length.")
 _HEAD: Final = refused(431, "headers", f"A head ends before {MOST_HEAD} bytes.")
 _FULL: Final = unavailable(StoreError("too many connections are open.", code="too_many_connections"))
@@ -109,12 +114,29 @@ class Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         was_in_head = self._in_head
-        super().data_received(data)
+        self._unset_keepalive_if_required()
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as offered:
+            self._ignore_upgrade(data[offered.args[0] :])
+        except httptools.HttpParserError:
+            self.send_400_response("")
         if was_in_head and self._in_head:
             self._head += len(data)
             if self._head > MOST_HEAD:
                 self._refusal = _HEAD
                 self.send_400_response("")
+
+    def _ignore_upgrade(self, rest: bytes) -> None:
+        """As RFC 9110 allows. The parser leaves the body to another protocol, so it begins anew without the offer."""
+        version = self.parser.get_http_version().encode()
+        lines = [self.parser.get_method() + b" " + self.url + b" HTTP/" + version]
+        lines += [name + b": " + value for name, value in self.headers if name != b"upgrade"]
+        self.parser = httptools.HttpRequestParser(self)
+        self.data_received(b"\r\n".join([*lines, b"", rest]))
+
+    def _should_upgrade(self) -> bool:
+        return True  # then uvicorn leaves such a head alone
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -127,10 +149,15 @@ class Connection(HttpToolsProtocol):
             self._refusal = _HOST
         elif self.parser.get_method() == b"POST" and not _LENGTHS.intersection(named):
             self._refusal = _NO_LENGTH
-        elif self.parser.should_upgrade():
+        elif self.parser.get_method() == b"CONNECT":
+            self._refusal = _TUNNEL
+        elif self.parser.should_upgrade() and self._is_answering:
+            # Or each of many in one piece would begin anew within the one before.
             self._refusal = _UPGRADE
         if self._refusal is not _MALFORMED:
             raise ValueError("the head says enough")
+        if self.parser.should_upgrade():
+            return
         super().on_headers_complete()
         # What comes behind the body is no part of the head that was checked.
         self.headers = _NOWHERE  # type: ignore[assignment]
@@ -166,7 +193,8 @@ class Server(uvicorn.Server):
     """Serves an application on a socket that listens, until `should_exit`.
 
     It accepts by itself: what is under uvicorn resets every newcomer, and says nothing, once no descriptor is left.
-    `page` is called when connections cannot be taken as they come, at most once in a minute; the log says so too.
+    `page` is called when connections cannot be taken as they come, and again each minute that this lasts; the log says
+    so once.
     """
 
     def __init__(
@@ -198,6 +226,7 @@ class Server(uvicorn.Server):
         self._opening: set[asyncio.Task[Any]] = set()
         self._is_listening = False
         self._full_at: float | None = None
+        self._paged_at = -math.inf
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=[])
@@ -278,6 +307,7 @@ class Server(uvicorn.Server):
 
     def _tell(self, cause: str) -> None:
         self._troubles.met(_PART, cause)
-        if self._full_at is None:
-            self._page()
         self._full_at = self._loop.time()
+        if self._full_at - self._paged_at >= PAGE_S:
+            self._paged_at = self._full_at
+            self._page()

@@ -51,7 +51,7 @@ def test_a_regulator_that_is_down_and_comes_back_is_told_by_its_cause(
     over_http(office, NOBODY, NOBODY)
     monkeypatch.setenv("KZ_COMPLIANCE_REGULATOR__ATTEMPTS", "1")
     monkeypatch.setenv("KZ_COMPLIANCE_WORKER__HEARTBEAT_S", "1")
-    with ComplianceDesk(Settings.load(office.config)) as desk:
+    with ComplianceDesk(Settings.load(office.config), create=True) as desk:
         down = EndpointState(desk.platform_id, "regulator", 3, 0, 0, "connect_error")
         desk.store.submit(desk.platform_id, lambda _tx: ((down,), None)).result()
         told = worked(desk, caplog, lambda: "poll fails" in caplog.text and "the way to" in caplog.text)
@@ -64,7 +64,7 @@ def test_a_store_that_refuses_is_told_once_with_its_words(
     office: Office, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("KZ_COMPLIANCE_WORKER__IDLE_S", "0.05")
-    with ComplianceDesk(Settings.load(office.config)) as desk:
+    with ComplianceDesk(Settings.load(office.config), create=True) as desk:
         calls: list[int] = []
 
         def full(_limit: int, *_more: Any) -> Any:

@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from importlib.util import find_spec
 from threading import Thread
@@ -72,13 +72,13 @@ def serve(
 
     log = _log_to_stderr(log_level)
     desk = AsyncComplianceDesk(settings, create=create)
-    with desk.blocking, _listening(host, port) as listener:
+    with ExitStack() as open_ones:
+        open_ones.enter_context(desk.blocking)
         troubles = Troubles(log, desk.blocking.env.monotonic)
         app = with_outages_told(asgi_app(desk), troubles)
-        server = Server(
-            with_inspection(app, desk.blocking, host) if inspect else app,
-            *(listener, settings.limits, troubles, partial(_page_full, desk.blocking)),
-        )
+        app = with_inspection(app, desk.blocking, host) if inspect else app
+        listener = open_ones.enter_context(_listening(host, port))
+        server = Server(app, listener, settings.limits, troubles, partial(_page_full, desk.blocking))
 
         def stop(_number: int, _frame: Any) -> None:
             # Also raised before uvicorn listens to signals, and by it once it has stopped: the desk is closed after it.

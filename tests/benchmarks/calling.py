@@ -150,7 +150,7 @@ async def _spent(kind: str, path: str, requests: Sequence[Request]) -> float:
         app: Any = bare()
     else:
         store: Any = {"unstored": apps.BeginsNothing, "decided": apps.KeepsNothing}.get(kind, lambda: None)()
-        desk = AsyncComplianceDesk(apps.settings(_PORT, path), store=store)
+        desk = AsyncComplianceDesk(apps.settings(_PORT, path), store=store, create=True)
         app = asgi_app(desk)
     await requests[0].sent_to(app)  # what is made once is made
     started = time.process_time()

@@ -209,7 +209,7 @@ class Counting:
 def deliver(path: Path, count: int, port: int) -> float:
     """Seconds until every report has its receipt and every record of it is durable."""
     configured = apps.settings(9, str(path), port)
-    plain = ComplianceDesk(configured)
+    plain = ComplianceDesk(configured, create=True)
     assert plain.regulator is not None
     counting = Counting(plain.regulator, count)
     with plain, ComplianceDesk(configured, regulator=counting) as desk:

@@ -19,7 +19,7 @@ import anyio
 import anyio.to_thread
 
 from kz_compliance_sdk.config import Settings
-from kz_compliance_sdk.desk import ComplianceDesk
+from kz_compliance_sdk.desk import ComplianceDesk, Receiving
 from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.commands import Command
 from kz_compliance_sdk.errors import StoreError
@@ -225,19 +225,22 @@ class AsyncComplianceDesk(AsyncGroups):
             loop = asyncio.get_running_loop()
         except RuntimeError:
             return await self._threads.run(self.blocking.receive, method, target, headers, body)
+        one: Receiving | None = None
         try:
             if profile_of(headers) == "rfc9421":
                 # A curve operation takes longer than a hop, and lets go of the interpreter meanwhile.
-                answer = await self._threads.run(self.blocking.receive_soon, method, target, headers, body)
+                one = await self._threads.run(self.blocking.receiving, method, target, headers, body)
             else:
-                answer = self.blocking.receive_soon(method, target, headers, body)
-            if isinstance(answer, Response):
-                return answer
-            if self._bridge is None or self._bridge[0] is not loop:
-                self._bridge = (loop, CommitBridge(loop, self.blocking.settings.limits.commit_timeout_s))
-            return await self._bridge[1].awaited(answer)
+                one = self.blocking.receiving(method, target, headers, body)
+            answer = one.answer if isinstance(one.answer, Response) else await self._stored(loop, one.answer)
         except Exception as error:  # noqa: BLE001  a sender gets an answer, whatever it sent
-            return unavailable(error)
+            answer = unavailable(error)
+        return answer if one is None else one.told(answer)
+
+    async def _stored(self, loop: asyncio.AbstractEventLoop, future: Future[Response]) -> Response:
+        if self._bridge is None or self._bridge[0] is not loop:
+            self._bridge = (loop, CommitBridge(loop, self.blocking.settings.limits.commit_timeout_s))
+        return await self._bridge[1].awaited(future)
 
     @property
     def can_look(self) -> bool:

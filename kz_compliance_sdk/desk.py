@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -244,6 +244,15 @@ class Groups(Parts):
         return assembly.transparency(self.settings, self.store, self.policy)
 
 
+@dataclass(frozen=True, slots=True)
+class Receiving:
+    """A pushed message: its answer, or the future of what must first become durable; `told` gives on whatever is
+    answered in the end, and tells of it who watches."""
+
+    answer: Response | Future[Response]
+    told: Callable[[Response], Response]
+
+
 class ComplianceDesk(Groups):
     """Answers the notices that one platform receives. Blocking; safe to share between threads.
 
@@ -262,31 +271,31 @@ class ComplianceDesk(Groups):
 
         `target` is the raw target of the request line, header names are in lower case.
         """
+        one = self.receiving(method, target, headers, body)
         try:
-            answer = self.receive_soon(method, target, headers, body)
-            if isinstance(answer, Response):
-                return answer
-            return answer.result(self.settings.limits.commit_timeout_s)
+            waits_s = self.settings.limits.commit_timeout_s
+            answer = one.answer if isinstance(one.answer, Response) else one.answer.result(waits_s)
         except TimeoutError:
-            return unavailable(StoreError("the write is taking too long.", code="storage_busy"))
+            answer = unavailable(StoreError("the write is taking too long.", code="storage_busy"))
         except Exception as error:  # noqa: BLE001  a sender gets an answer, whatever it sent
-            return unavailable(error)
+            answer = unavailable(error)
+        return one.told(answer)
 
-    def receive_soon(self, method: str, target: str, headers: Headers, body: bytes) -> Response | Future[Response]:
-        """As `receive`, but returns the future of what must first become durable. Whatever it raises, the message was
-        not stored: answer with `unavailable`."""
-        ended = self.telemetry.begin(RECEIVE)
-        pending = self.intake.receive(method, target, headers, body)
-        if not isinstance(pending, Pending):
-            self._flush_refusals()
-            return _answered(ended, NO_MESSAGE, pending)
+    def receiving(self, method: str, target: str, headers: Headers, body: bytes) -> Receiving:
+        """As `receive`, but does not wait for what must first become durable. Never raises."""
+        ended, kind = self.telemetry.begin(RECEIVE), NO_MESSAGE
+        answer: Response | Future[Response]
         try:
-            answer = self.store.submit(self.platform_id, pending.work, pending.asks)
-        except StoreError as error:
-            return _answered(ended, pending.kind, unavailable(error))
-        if ended is not None:
-            answer.add_done_callback(partial(_stored, ended, pending.kind))
-        return answer
+            pending = self.intake.receive(method, target, headers, body)
+            if isinstance(pending, Pending):
+                kind = pending.kind
+                answer = self.store.submit(self.platform_id, pending.work, pending.asks)
+            else:
+                self._flush_refusals()
+                answer = pending
+        except Exception as error:  # noqa: BLE001  as above
+            answer = unavailable(error)
+        return Receiving(answer, partial(_answered, ended, kind))
 
     def refuse_early(self, method: str, headers: Headers, length: int) -> Response | None:
         """The answer to a message that is refused by its head alone, before its body is read; None if it is not."""
@@ -552,9 +561,3 @@ def _answered(ended: Ended | None, kind: str, answer: Response) -> Response:
     if ended is not None:
         ended(message=kind, status=str(answer.status))
     return answer
-
-
-def _stored(ended: Ended, kind: str, answer: Future[Response]) -> None:
-    failed = answer.exception()
-    # What failed is answered with 503, whatever it was.
-    ended(message=kind, status="503" if failed is not None else str(answer.result().status))

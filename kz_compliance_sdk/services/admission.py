@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal, cast
 from urllib.parse import unquote, urlsplit
 
@@ -124,7 +124,11 @@ class Admission:
     def _quarantine(self, tx: Tx, arrival: Arrival, unusable: UnreadableNotice, status: int) -> tuple[Change, Response]:
         notice_id = unusable.notice_id or f"~{arrival.body_sha256[:32]}"
         authority = unusable.authority_id or arrival.sender
-        taken = [c.quarantine_no for c in tx.cases_of_notice(notice_id) if c.authority_id == authority]
+        try:
+            taken = [c.quarantine_no for c in tx.cases_of_notice(notice_id) if c.authority_id == authority]
+        except StoreDamaged as error:  # it is a case of its own, for nothing can be said of that of its notice
+            tx.unreadable.append(error.reference or notice_id)
+            unusable, taken = replace(unusable, notice_id=""), []
         stamp = tx.stamp()
         arrival = arrival.but(received_at=_clock(arrival, tx))
         # The same bytes under two message ids are two messages.

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from kz_compliance_sdk.domain.change import Change, CursorMoved, Heartbeat, Write, count_in
 from kz_compliance_sdk.domain.messages import notify
-from kz_compliance_sdk.errors import RegulatorError, StoreError, kind_and_place
+from kz_compliance_sdk.errors import RegulatorError, StoreDamaged, StoreError, kind_and_place
 from kz_compliance_sdk.ports import FeedPage, Future, Regulator, Store, Tx
 from kz_compliance_sdk.services.admission import Response
 from kz_compliance_sdk.services.health import FEED_FAILS
@@ -216,8 +216,12 @@ def stored(store: Store, platform_id: str, pending: Pending, future: Future[T]) 
     nor hold back what comes behind it."""
     try:
         return future.result()
-    except StoreError:
-        raise
+    except StoreError as error:
+        # A case that cannot be read holds up what is said about it, and nothing else.
+        if not isinstance(error, StoreDamaged):
+            raise
+        _log.error("an entry of the feed is about what cannot be read and is set aside: %s", error.reference)
+        return store.submit(platform_id, pending.aside).result()
     except Exception as error:  # noqa: BLE001  whatever it is, the feed must not end here for good
         _log.error("an entry of the feed could not be taken in and is set aside: %s", kind_and_place(error))
         return store.submit(platform_id, pending.aside).result()

@@ -15,6 +15,7 @@ from kz_compliance_sdk.domain.change import Change, CursorMoved, Heartbeat, Outb
 from kz_compliance_sdk.domain.messages import BY_HAND, notify
 from kz_compliance_sdk.domain.received import SANCTIONS, sanctions_in
 from kz_compliance_sdk.domain.report import Receipt
+from kz_compliance_sdk.errors import StoreDamaged
 from kz_compliance_sdk.ports import Books, Held, Queries, Store, Tx
 from kz_compliance_sdk.services.intake import Intake, Pending
 from kz_compliance_sdk.services.polling import SEQUENCE, fetched, stored
@@ -87,7 +88,7 @@ class _Ours:
 
     case_id: str
     revision: int
-    is_theirs: bool
+    by_interface: bool
     runs: bool
     messages: Mapping[str, OutboxMessage]
 
@@ -145,7 +146,10 @@ class Reconciler:
         sent it."""
 
         def take(tx: Tx) -> tuple[Change, bool]:
-            change, _ = pending.work(tx)
+            try:
+                change, _ = pending.work(tx)
+            except StoreDamaged:  # about a case that cannot be read: whether it came, nobody can say
+                return (), False
             is_new = bool(happenings(change))
             return change if is_new else (), is_new
 
@@ -202,15 +206,18 @@ def _by_notice(queries: Queries, case_ids: Iterable[str], now: int) -> dict[str,
     """Our side of the books: the cases of each notice, but those that ended long ago or whose words are erased."""
     found: defaultdict[str, list[_Ours]] = defaultdict(list)
     for case_id in case_ids:
-        held = queries.records(case_id)
-        case = held.case
-        ended = case.closed_at is not None and case.closed_at < now - LOOKBACK_S
-        if ended or case.erased_at is not None or case.notice_id.startswith("~"):
+        try:
+            case = queries.case(case_id)
+            ended = case.closed_at is not None and case.closed_at < now - LOOKBACK_S
+            if ended or case.erased_at is not None or case.notice_id.startswith("~"):
+                continue
+            held = queries.records(case_id)
+        except StoreDamaged:  # the audit names it, and people are told: it says nothing that could be compared
             continue
         told = {one.id: one for one in held.messages if one.kind in _TOLD and one.endpoint != BY_HAND}
-        is_theirs = case.source != "typed" and not case.quarantine_no
-        revision = case.revision if is_theirs else 0
-        found[case.notice_id].append(_Ours(case_id, revision, is_theirs, case.closed_at is None, told))
+        by_interface = case.source != "typed" and not case.quarantine_no
+        revision = case.revision if by_interface else 0
+        found[case.notice_id].append(_Ours(case_id, revision, by_interface, case.closed_at is None, told))
     return dict(found)
 
 
@@ -219,14 +226,14 @@ _TOLD: Final = ("acknowledgement", "clarification", "report")
 
 def _compared(notice_id: str, cases: list[_Ours], held: Held | None) -> list[Difference]:
     """Where the two sides differ about a notice."""
-    case = next((one for one in cases if one.is_theirs), cases[0])
+    case = next((one for one in cases if one.by_interface), cases[0])
     runs = any(one.runs for one in cases)
 
     def differs(code: Code, about: str = "", what: str = "") -> Difference:
         return Difference(code, notice_id, about, what, case.case_id, runs)
 
     if held is None:
-        return [differs("notice_not_there")] if case.is_theirs else []
+        return [differs("notice_not_there")] if case.by_interface else []
     found: list[Difference] = []
     if case.revision and held.revision != case.revision:
         code: Code = "revision_not_here" if held.revision > case.revision else "revision_not_there"

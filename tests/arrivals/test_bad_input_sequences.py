@@ -154,7 +154,7 @@ def test_a_full_queue_says_so_and_loses_nothing(offices: Offices) -> None:
         first = office.desk.store.submit("social", hold)
         assert held.wait(30)
         request = signed(message())
-        waiting = office.desk.receive_soon("POST", "/notices", request.headers, request.body)
+        waiting = office.desk.receiving("POST", "/notices", request.headers, request.body).answer
         answer = office.push(signed(message("msg_b", "B")))
         expected = DIFFERENCES["Q043", "pushed"]
         assert (answer.status, frozenset({answer.code})) == (expected.status, expected.codes)

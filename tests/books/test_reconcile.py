@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from kz_compliance_sdk.testing import builders
 from kz_compliance_sdk.testing.mock_regulator.books import Alteration
 from kz_compliance_sdk.testing.office import Office
 from tests.books.scene import OF_ALL, Scene, alter, campaign, scene
+from tests.unguarded import unguard
 
 DAY_S = 86_400
 
@@ -202,6 +205,50 @@ def test_what_cannot_be_used_is_named_all_the_same(office: Scene) -> None:
     found = office.found()
     assert [one.code for one in found] == ["not_received"] * len(odd)
     assert office.differences() == set()
+
+
+def break_chain(office: Scene, notice_id: str) -> None:
+    """Let somebody change an event of a case in the database."""
+    case = office.case(notice_id)
+    with closing(choose_driver().module.connect(office.desk.settings.store.path, isolation_level=None)) as raw:
+        unguard(raw)
+        raw.execute(
+            "UPDATE events SET content = x'00' WHERE seq = 2 AND stream = (SELECT n FROM streams WHERE name = ?)",
+            (f"case/{case}",),
+        )
+
+
+def test_a_case_whose_chain_is_broken_holds_up_no_other(office: Scene) -> None:
+    """What can be said of it the audit says: nothing of it can be compared."""
+    broken, other = office.issue(1), office.issue(2)
+    office.settle()
+    key = office.key(other)
+    break_chain(office, broken)
+    assert office.differences() == set()
+    office.regulator.alter("other_receipt", key)
+    assert {one.notice_id for one in office.found()} == {other}
+
+
+def test_the_feed_does_not_end_at_a_message_about_a_case_whose_chain_is_broken(office: Scene) -> None:
+    broken = office.issue(1, decide=False)
+    office.settle()
+    break_chain(office, broken)
+    office.regulator.amend(builders.notice(1, revision=2, category="illegal_gambling", expert_group_decision=None))
+    later = office.issue(2)
+    assert office.desk.case(office.case(later)).state == "decided"
+    (aside,) = office.desk.cases(state="quarantined").cases
+    office.settle()
+    assert {"quarantine.intake_fault", "case_unreadable"} <= {
+        one.reason for alert in office.told for one in alert.lines
+    }
+    assert office.desk.case_file(aside.id).inbox[0].body.count(broken.encode()) > 0, "it is not lost"
+
+
+def test_every_difference_stands_in_the_operators_page() -> None:
+    page = (Path(__file__).parents[2] / "docs/operations.md").read_text(encoding="utf-8")
+    table = page.partition("| Difference | Means |")[2].partition("\n\n")[0]
+    named = "".join(row.split(" | ")[0] for row in table.splitlines())
+    assert sorted(re.findall(r"`(\w+)`", named)) == sorted(REMEDIES)
 
 
 def test_books_that_cannot_be_read_are_no_difference(office: Scene) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import re
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, get_args
 from unittest import mock
@@ -25,12 +27,14 @@ from kz_compliance_sdk import assembly
 from kz_compliance_sdk.adapters import telemetry as adapter
 from kz_compliance_sdk.adapters.sql.sqlite import store_error
 from kz_compliance_sdk.adapters.telemetry import OpenTelemetry, Telemetry
+from kz_compliance_sdk.aio import AsyncComplianceDesk
 from kz_compliance_sdk.domain import metrics
 from kz_compliance_sdk.domain.change import EndpointState, Heartbeat
 from kz_compliance_sdk.domain.metrics import COMMAND, EVENTS, METRICS, OPERATIONS, RECEIVE, Metric
 from kz_compliance_sdk.errors import ConfigError, NotAllowed, StoreError
 from kz_compliance_sdk.faces.wsgi import wsgi_app
 from kz_compliance_sdk.services import deadlines, health, outcomes
+from kz_compliance_sdk.services.admission import Response
 from kz_compliance_sdk.services.deadlines import STEPPED
 from kz_compliance_sdk.services.reconcile import BOOKS
 from kz_compliance_sdk.services.sweep import SWEEPER
@@ -333,6 +337,27 @@ def test_an_api_that_is_too_old_is_named_and_left_alone(caplog: pytest.LogCaptur
         assert adapter.open_telemetry() is None
     assert "older than 1.30" in caplog.text
     assert adapter.open_telemetry() is not None
+
+
+@pytest.mark.parametrize("awaited", [False, True], ids=["blocking", "awaited"])
+def test_what_is_told_of_an_answer_is_what_the_sender_got(
+    watched: Watched, awaited: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The write takes too long, and lands when nobody waits for it any more."""
+    late: Future[Response] = Future()
+    monkeypatch.setattr(watched.desk.store, "submit", lambda *_: late)
+    settings = watched.desk.settings
+    limits = settings.limits.model_copy(update={"commit_timeout_s": 0.01})
+    monkeypatch.setattr(watched.desk, "settings", settings.model_copy(update={"limits": limits}))
+    if awaited:
+        desk = AsyncComplianceDesk(settings, store=watched.desk.store, env=watched.desk.env)
+        monkeypatch.setattr(desk, "blocking", watched.desk)
+        monkeypatch.setattr(watched.desk, "receive", lambda *given: asyncio.run(desk.receive(*given)))
+    assert watched.push("notice.issued", watched.notice(1))["status"] == 503
+    wanted = {by(message="notice.issued", status="503"): 1}
+    assert watched.told()[RECEIVE.metric.name] == wanted
+    late.set_result(Response(202, (), b""))
+    assert watched.told()[RECEIVE.metric.name] == wanted
 
 
 def test_a_missing_extra_is_named() -> None:

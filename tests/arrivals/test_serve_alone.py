@@ -73,6 +73,7 @@ def chunked(*parts: bytes, trailers: bytes = b"") -> bytes:
 # ------------------------------------------------------------------------------------------------------- deadlines
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("begun", [HALF, HALF[:1], head(message())[:-2]])
 def test_a_head_that_does_not_end_is_given_up(begun: bytes, port: int) -> None:
     with Line(port) as line:
@@ -80,6 +81,7 @@ def test_a_head_that_does_not_end_is_given_up(begun: bytes, port: int) -> None:
         assert (line.answer().status, line.is_closed()) == (408, True)
 
 
+@pytest.mark.slow
 def test_a_head_that_comes_byte_by_byte_is_given_up_as_well(port: int) -> None:
     with Line(port) as line:
         line.send(HALF)
@@ -89,6 +91,7 @@ def test_a_head_that_comes_byte_by_byte_is_given_up_as_well(port: int) -> None:
         assert line.answer().code == "timeout"
 
 
+@pytest.mark.slow
 def test_a_second_head_on_the_same_line_has_its_deadline_too(port: int) -> None:
     request = message()
     with Line(port) as line:
@@ -98,6 +101,7 @@ def test_a_second_head_on_the_same_line_has_its_deadline_too(port: int) -> None:
         assert line.answer().status == 408
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sent", [b"", b"\r\n"])
 def test_who_says_nothing_is_hung_up_on_without_a_word(sent: bytes, port: int) -> None:
     with Line(port) as line:
@@ -105,6 +109,7 @@ def test_who_says_nothing_is_hung_up_on_without_a_word(sent: bytes, port: int) -
         assert line.is_closed()
 
 
+@pytest.mark.slow
 def test_who_drips_on_after_the_answer_is_hung_up_on(port: int) -> None:
     request = message()
     with Line(port) as line:
@@ -115,6 +120,7 @@ def test_who_drips_on_after_the_answer_is_hung_up_on(port: int) -> None:
             time.sleep(0.05)
 
 
+@pytest.mark.slow
 def test_control_uvicorn_alone_waits_for_a_head_and_lets_drip_on(office: Office) -> None:
     with served(office.app, "httptools") as port, Line(port) as line, Line(port) as dripping:
         line.send(HALF)
@@ -288,6 +294,7 @@ def test_slow_bodies_and_idle_lines_make_room_as_well(patient: int) -> None:
         assert asked(patient, message()).status == 202
 
 
+@pytest.mark.slow
 def test_control_without_room_a_notice_waits_for_the_deadline(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Server, "_make_room", lambda _server: False)
     request = message()
@@ -302,6 +309,7 @@ def test_control_without_room_a_notice_waits_for_the_deadline(port: int, monkeyp
             assert late.answer().status == 202
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("call", ["os.dup", "socket.socket.accept"])
 def test_without_a_descriptor_it_says_so_and_goes_on(
     call: str, patient: int, pages: list[str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
@@ -348,6 +356,7 @@ def test_while_it_is_full_people_are_to_be_told_each_minute(office: Office, page
     assert len(pages) == 10
 
 
+@pytest.mark.slow
 def test_idle_sockets_at_the_metrics_take_no_descriptor_of_intake(tmp_path: Path) -> None:
     metrics = free_port()
     few = 128

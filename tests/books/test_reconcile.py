@@ -68,6 +68,7 @@ def test_each_difference_is_named_with_a_remedy(office: Scene, how: Alteration) 
     assert one.case_id == (office.case(notice) if one.notice_id else "")
 
 
+@pytest.mark.slow
 def test_books_altered_in_many_ways_are_told_apart(tmp_path: Path) -> None:
     wanted, found = campaign(tmp_path, 20, 14, 1, lambda _text: None)
     assert found == wanted

@@ -83,6 +83,7 @@ def test_a_value_under_a_key_that_is_not_allowed_never_shows(key: str, odd: str)
     assert (_SECRET in seen[0]) == (key in ALLOWED_KEYS and odd == "")
 
 
+@pytest.mark.slow
 def test_without_a_configuration_of_the_host_nothing_is_printed() -> None:
     program = "from kz_compliance_sdk.adapters.notifiers import logger; logger.critical('alert', level=5)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)

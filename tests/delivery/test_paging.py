@@ -194,6 +194,7 @@ def test_where_all_is_decided_and_the_regulator_is_late_the_steps_wait(tmp_path:
     ]
 
 
+@pytest.mark.slow
 def test_the_steps_of_what_waits_for_a_person_to_deliver_it_do_not_wait(tmp_path: Path) -> None:
     office = office_of(tmp_path)
     for n in (1, 2, 3):
@@ -390,11 +391,12 @@ def test_a_short_outage_is_not_told(tmp_path: Path) -> None:
     assert office.desk.case(office.cases(state="closed")[0]["case"]).state == "closed"
 
 
-@pytest.mark.parametrize("many", [8, pytest.param(400, marks=pytest.mark.slow(takes_s=120))])
-def test_three_days_without_the_regulator(tmp_path: Path, many: int) -> None:
+@pytest.mark.slow(takes_s=120)
+def test_three_days_without_the_regulator(tmp_path: Path) -> None:
     """Each report is recorded once, all within an hour of the regulator's return, and people get one alert for each
     audience and hour; before, each line was one."""
-    came = three_days.without_the_regulator(tmp_path, many, every_s=60 if many > 100 else 600)
+    many = 400
+    came = three_days.without_the_regulator(tmp_path, many)
     assert came.alerts.keys() == {("moderator",), PAGED, EVERYBODY, ("lead", "head")}
     assert all(count <= 73 for count in came.alerts.values())
     # Each case is told of in five steps until its term is over, and then once an hour.

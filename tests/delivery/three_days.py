@@ -60,8 +60,8 @@ class Came:
     open_cases: int
 
 
-def without_the_regulator(folder: Path, many: int, every_s: int) -> Came:
-    """So many cases, one after the other on the first day, with a round of the worker every `every_s` seconds on the
+def without_the_regulator(folder: Path, many: int) -> Came:
+    """So many cases, one after the other on the first day, with a round of the worker every minute on the
     others."""
     office = Driver(folder, collect_s=HOUR)
     goes_down(office)
@@ -69,7 +69,7 @@ def without_the_regulator(folder: Path, many: int, every_s: int) -> Came:
         office.decide(office.issue(n))
         office.wait(DAY // many)
         works(office)
-    for_hours(office, 48, every_s=every_s)
+    for_hours(office, 48)
     alerts, told = Counter(alert.audience for alert in office.pager.sent), list(office.pager.alerts)
     assert office.regulator.books == {}
     comes_back(office)
@@ -90,4 +90,4 @@ def without_the_regulator(folder: Path, many: int, every_s: int) -> Came:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as _folder:
-        print(without_the_regulator(Path(_folder), int(sys.argv[1]), 60))
+        print(without_the_regulator(Path(_folder), int(sys.argv[1])))

@@ -15,6 +15,7 @@ from kz_compliance_sdk.domain.words import LANGUAGES
 from kz_compliance_sdk.ports import Told
 from tests.evidence.scene import HEAD, LEAD, Scene, full, opened, scene
 
+pytestmark = pytest.mark.slow
 MOST_SHEETS = 5
 PX_OF_MM = 96 / 25.4
 # Each word of a cell that stands on more than one line, but for what has no word in it: addresses and digests.

@@ -118,6 +118,7 @@ def test_what_was_published_is_in_the_chain(series: Series) -> None:
     assert chains[0].words(chains[0].stream, [(1, "report")]) == {(1, "report"): report_json(report)}
 
 
+@pytest.mark.slow
 def test_a_report_is_read_back_from_its_document() -> None:
     for report in (a_report(random_tallies(1, 90)), a_report([]), a_report([a_tally()], draft=True)):
         assert read_report(report_json(report)) == report
@@ -160,6 +161,7 @@ def test_lines_for_lumen_tell_no_change_that_no_revision_told(series: Series) ->
         list(series.figures.lumen(LEAD, first))
 
 
+@pytest.mark.slow
 def test_lines_of_one_version_of_a_period_leave_and_of_no_other(tmp_path: Path) -> None:
     """Two lines of one demand, told apart by its case, would show what changed about it: of a category whose count of
     refusals changed by two, and is hidden for that, which these two are."""

@@ -198,6 +198,7 @@ def test_a_count_that_follows_is_noticed() -> None:
     assert determined(equations(plain), plain)
 
 
+@pytest.mark.slow
 def test_the_document_is_what_its_schema_says() -> None:
     Draft202012Validator.check_schema(document_schema())
     checker = Draft202012Validator(document_schema())

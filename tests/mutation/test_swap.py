@@ -14,6 +14,7 @@ import pytest
 from tests.mutation.mutants import Mutant, mutants
 from tests.mutation.swap import NothingToSwap, caches, loaded, swap
 
+pytestmark = pytest.mark.slow
 SOURCE = """
 from functools import cache, wraps
 

@@ -41,6 +41,7 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lived]:
         yield made, log
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", encoded("x").keys())
 def test_the_search_finds_each_kind_in_each_encoding(encoding: str) -> None:
     """Wherever in other bytes it begins. The control: what is not there is not found."""

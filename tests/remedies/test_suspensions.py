@@ -215,6 +215,7 @@ def test_the_ladder_stands_still_and_goes_on_with_what_was_left(scene: Scene) ->
     scene.host.check_chains()
 
 
+@pytest.mark.slow
 def test_without_a_suspension_the_same_hours_are_overdue(scene: Scene) -> None:
     """The control of the test before."""
     scene.hours(118)

@@ -464,6 +464,7 @@ def test_a_look_at_the_files_holds_up_no_other_writer(lane: SqliteStore, open_st
         looking.close()
 
 
+@pytest.mark.slow
 def test_of_two_who_decide_one_case_at_once_one_wins(lane: SqliteStore) -> None:
     """500 pairs with one lease between them, from two threads: never two decisions, never none."""
     notices = {n: a_notice(seed=n, category="election_rules") for n in range(1, 501)}

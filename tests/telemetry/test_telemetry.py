@@ -316,6 +316,7 @@ def test_without_a_listener_nothing_is_made_up(tmp_path: Path) -> None:
     d.stop()
 
 
+@pytest.mark.slow
 def test_an_import_of_the_desk_loads_neither() -> None:
     """It must stay fast; and a desk whose program does not use OpenTelemetry does not load it either."""
     code = (

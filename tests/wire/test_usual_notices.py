@@ -12,6 +12,7 @@ import pytest
 from kz_compliance_sdk.errors import Unreadable
 from kz_compliance_sdk.testing import builders
 from kz_compliance_sdk.wire import v1
+from tests.chance import examples
 from tests.wire.golden import make
 
 _LONG = "https://social.example/" + "a" * 2_040
@@ -93,7 +94,7 @@ def _bodies() -> list[bytes]:
         for _ in range(rng.randint(1, 3)):
             mutant[rng.randrange(len(mutant))] = rng.choice(b'{}[]",:\\u0e9-.\xff\xed\x00d8abc\n#*')
         bodies.append(bytes(mutant))
-    return bodies
+    return rng.sample(bodies, examples(len(bodies)))
 
 
 def test_the_usual_notice_is_read_without_the_strict_reader(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,4 +121,4 @@ def test_the_control_that_looks_at_no_text_says_something_else(monkeypatch: pyte
     found = [_outcome(one) for one in bodies]
     monkeypatch.setattr(v1, "_usual", lambda _form, _value: None)
     differ = [was for body, was in zip(bodies, found, strict=True) if _outcome(body) != was]
-    assert len(differ) > 500
+    assert len(differ) > len(bodies) / 20

@@ -636,14 +636,18 @@ def feed_page(reply: Reply, after: str) -> FeedPage:
     )
 
 
+_LOOK = "Look at regulator.url and its keys: kz-compliance doctor. Nothing is lost: it is read again."
+
+
 def feed_error(reason: str) -> RegulatorError:
     """The error that leaves the cursor where it is."""
-    return RegulatorError(f"the feed could not be read: {reason}", maybe_sent=False, code=reason.partition(":")[0])
+    told = f"the feed could not be read: {reason}. {_LOOK}"
+    return RegulatorError(told, maybe_sent=False, code=reason.partition(":")[0])
 
 
 def books_error(reason: str) -> RegulatorError:
     """What the regulator holds could not be seen, or is not proved to be its word."""
-    return RegulatorError(f"the regulator's books could not be read: {reason}", maybe_sent=False, code=reason)
+    return RegulatorError(f"the regulator's books could not be read: {reason}. {_LOOK}", maybe_sent=False, code=reason)
 
 
 def _feed_messages(entries: Sequence[FeedEntry | None]) -> tuple[FeedMessage, ...]:

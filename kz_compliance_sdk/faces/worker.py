@@ -74,10 +74,17 @@ class Worker:
 
     def run(self) -> None:
         """Work until `stop` is called."""
-        settings = self._desk.settings
-        idle_s = settings.worker.idle_s
         letting_go = threading.Thread(target=self._let_go, daemon=True, name="kz-compliance-end")
         letting_go.start()
+        try:
+            self._work()
+        finally:
+            self._stop.set()
+            self._ended.set()
+            letting_go.join()
+
+    def _work(self) -> None:
+        settings = self._desk.settings
         while not self._stop.is_set():
             self._look_at_clock()
             self._every("watch", settings.worker.watch_interval_s, self._desk.watch)
@@ -93,10 +100,8 @@ class Worker:
             if self._deliver:
                 self._guarded("reading the outbox", self._start_deliveries)
                 self._guarded("alerting people", self._start_alerts)
-            self._rest(idle_s)
+            self._rest(settings.worker.idle_s)
         self._finish()
-        self._ended.set()
-        letting_go.join()
 
     def _let_go(self) -> None:
         """Once it is to end, and as long as it has not: look whether the store takes a write. Where it takes none, such

@@ -376,7 +376,8 @@ class Outcomes:
         what = result.code if isinstance(result, Rejected) else told(result)[1]
         writes: list[Write] = [change.failed(state, stamp.at, what, message.deadline_at)]
         opens = state.failures + 1 == change.OPENS_AFTER
-        if opens and message.endpoint == REGULATOR:
+        is_open = state.failures + 1 >= change.OPENS_AFTER
+        if is_open and message.endpoint == REGULATOR and not tx.known(CursorMoved, FAILING).cursor:
             writes.append(CursorMoved(message.platform_id, FAILING, str(stamp.at), stamp.at))
         if refused and opens:
             # It does not pass by itself: somebody must look at addresses and keys.
@@ -401,7 +402,7 @@ def tell_outage(tx: Tx, platform_id: str) -> tuple[Change, bool]:
     since, _, told = tx.known(CursorMoved, FAILING).cursor.partition(" ")
     if not since or told or tx.now - count_in(since) < TELL_AFTER_S:
         return (), False
-    alert = _of_outage(tx, platform_id, "regulator_unreachable", since, FOR_NOW)
+    alert = _of_outage(tx, platform_id, "regulator_unreachable", since, level=FOR_NOW)
     return (CursorMoved(platform_id, FAILING, f"{since} told", tx.now), alert), True
 
 
@@ -410,14 +411,16 @@ def _over(tx: Tx, message: OutboxMessage, stamp: Stamp) -> Change:
     if message.endpoint != REGULATOR or not since:
         return ()
     ended = CursorMoved(message.platform_id, FAILING, "", stamp.at)
-    return (ended, _of_outage(tx, message.platform_id, "regulator_reachable", since, 30)) if told else (ended,)
+    return (ended, _of_outage(tx, message.platform_id, "regulator_reachable", since, level=30)) if told else (ended,)
 
 
-def _of_outage(tx: Tx, platform_id: str, reason: str, since: str, level: int) -> Happened:
+def _of_outage(tx: Tx, platform_id: str, reason: str, since: str, *, level: int) -> Happened:
     leaving = (one.message for one in tx.noted(Leased))
     waiting = sum(one.endpoint == REGULATOR and one.kind == "report" for one in leaving)
-    about, stamp = (platform_id, REGULATOR, reason, _WHO_MUST_KNOW, level), tx.stamp()
-    return notify(*about, stamp, key=since, since=count_in(since), waiting=waiting)
+    since_at = count_in(since)
+    return notify(
+        platform_id, REGULATOR, reason, _WHO_MUST_KNOW, level, tx.stamp(), key=since, since=since_at, waiting=waiting
+    )
 
 
 def _unusable(

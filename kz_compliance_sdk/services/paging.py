@@ -47,7 +47,7 @@ Audience = tuple[str, ...]
 
 class Paging:
     """Alerts the people of one platform. `collect_s` is how long an hour is, in seconds: what can wait leaves once in
-    so many; with 0 each round tells what is due. `alone` records what came of a call for one message."""
+    so many; with 0 each round tells what is due. `record_one` records what came of a call for one message."""
 
     def __init__(
         self,
@@ -56,14 +56,14 @@ class Paging:
         notifier: Notifier,
         link: Callable[[str], str],
         outcomes: Outcomes,
-        alone: Callable[[OutboxMessage, Result, int, OutboxMessage], tuple[bool, object]],
+        record_one: Callable[[OutboxMessage, Result, int, OutboxMessage], tuple[bool, object]],
         *,
         clock: Callable[[], int],
         collect_s: int,
         telemetry: Telemetry | None = None,
     ) -> None:
         self._store, self._platform, self._notifier, self._link = store, platform_id, notifier, link
-        self._outcomes, self._alone, self._clock, self._collect_s = outcomes, alone, clock, collect_s
+        self._outcomes, self._record_one, self._clock, self._collect_s = outcomes, record_one, clock, collect_s
         self._telemetry = telemetry
 
     # -------------------------------------------------------------------------------------------------- leasing
@@ -175,7 +175,7 @@ class Paging:
             return self._store.submit(self._platform, record, asks).result()
         except Exception as error:  # noqa: BLE001  one that somebody else took over must not hold up the others
             _log.warning("%d alerts are recorded one by one: %s", len(pages), kind_and_place(error))
-        return sum(self._alone(one, result, started, one)[0] for one in pages)
+        return sum(self._record_one(one, result, started, one)[0] for one in pages)
 
     def _alert(self, pages: Pages) -> Alert:
         said = sorted(map(self._line, pages), key=lambda line: -line.level)

@@ -257,4 +257,8 @@ def test_receiver_and_worker_show_their_figures_on_ports_of_their_own(office: Of
         )
         assert again.returncode == 3
         assert "--metrics-port" in again.stderr
+        elsewhere = [*again.args[:-1], "0", "--metrics-host", "192.0.2.1"]  # no machine has this address
+        again = subprocess.run(elsewhere, cwd=office.folder, capture_output=True, text=True, check=False)
+        assert again.returncode == 3
+        assert "--metrics-host" in again.stderr
         assert stopped(receiver)[0] == stopped(worker)[0] == 0

@@ -88,7 +88,7 @@ PAGING = "tests/delivery/test_paging.py::"
 CONTROLS: tuple[Control, ...] = (
     Control(
         "what is for now waits for the hour",
-        "what is for now never waits: whatever is of level 50 or more leaves at once",
+        "what is for now, level 50 or more, leaves at once where people can do something about it",
         OF_CLOCK,
         gives("services.paging.Paging._is_urgent", what=False),
         f"{PAGING}test_what_people_must_see_to_now_is_never_held",

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kz_compliance_sdk.domain.change import LEASE_S, LONGEST_PAUSE_S, OPENS_AFTER, EndpointState
+from kz_compliance_sdk.domain.change import LEASE_S, LONGEST_PAUSE_S, OPENS_AFTER, CursorMoved, EndpointState
 from kz_compliance_sdk.domain.messages import NOTIFIER
 from kz_compliance_sdk.ports import InForce
 from kz_compliance_sdk.services import paging
@@ -378,6 +378,18 @@ def test_an_outage_of_the_regulator_is_told_once_and_so_is_its_end(tmp_path: Pat
     for_hours(office, 1)
     assert [reason for reason, *_ in told_of_outage(office)][2:] == ["regulator_unreachable"]
     assert office.faults() == []
+
+
+def test_an_outage_that_nobody_noted_the_beginning_of_is_told_all_the_same(tmp_path: Path) -> None:
+    """As one that was under way when a release came that tells of it."""
+    office = office_of(tmp_path)
+    goes_down(office)
+    office.decide(office.issue(1))
+    for_hours(office, 0.2)
+    began = CursorMoved(office.desk.platform_id, "regulator.failing", "", office.clock())
+    office.desk.store.submit(office.desk.platform_id, lambda _tx: ((began,), None)).result()
+    for_hours(office, 3)
+    assert [reason for reason, *_ in told_of_outage(office)] == ["regulator_unreachable"]
 
 
 def test_a_short_outage_is_not_told(tmp_path: Path) -> None:

@@ -203,6 +203,16 @@ def test_a_thread_goes_on_with_what_is_due_behind_its_message(scene: Scene) -> N
     assert platform.begun == MEASURES
 
 
+def test_a_worker_that_cannot_go_on_leaves_no_thread_behind(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(_seconds: float) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(scene.worker, "_rest", fails)
+    with pytest.raises(MemoryError):
+        scene.worker.run()
+    assert [one.name for one in threading.enumerate() if one.name == "kz-compliance-end"] == []
+
+
 def test_a_thread_takes_nothing_more_once_the_worker_is_stopped(scene: Scene) -> None:
     one_by_one(scene, platform := Counting(scene.clock, scene.worker.stop))
     assert platform.begun == 1

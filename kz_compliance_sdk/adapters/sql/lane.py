@@ -136,12 +136,13 @@ class WriterLane:
             thread.join(STUCK_S)
             if not thread.is_alive():
                 return True
-        left = list(self._under_way)
+        _fail(list(self._under_way), CommitUnknown("the store was closed while this was being written."))
+        left: list[Job] = []
         with suppress(Empty):
             while True:
                 if (job := self._jobs.get_nowait()) is not None:
                     left.append(job)
-        _fail(left, StoreError("the store was closed while a write waited.", code="storage_busy"))
+        _fail(left, StoreError("the store was closed while this waited to be written.", code="storage_busy"))
         return False
 
     def _run(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import json
 import logging
@@ -130,7 +131,7 @@ def _listening(host: str, port: int) -> Any:
         listener.listen(2048)
     except OSError as error:
         listener.close()
-        raise _taken(host, port, error.strerror) from None
+        raise _taken(host, port, error) from None
     listener.set_inheritable(True)
     return listener
 
@@ -147,7 +148,7 @@ def _metrics(session: Session, desk: ComplianceDesk, host: str, port: int | None
     try:
         server = MetricsServer(host, port, registry)
     except OSError as error:
-        raise _taken(host, port, error.strerror, "--metrics-port") from None
+        raise _taken(host, port, error, "--metrics-") from None
     Thread(target=server.serve_forever, daemon=True).start()
     session.tell(f"Metrics at {_url(server.server_address)}/metrics")
     try:
@@ -157,11 +158,12 @@ def _metrics(session: Session, desk: ComplianceDesk, host: str, port: int | None
         server.server_close()
 
 
-def _taken(host: str, port: int, why: str | None, option: str = "--port") -> ConfigError:
+def _taken(host: str, port: int, error: OSError, options: str = "--") -> ConfigError:
+    of_port = error.errno in (errno.EADDRINUSE, errno.EACCES)
     return ConfigError(
-        f"{host} port {port} cannot be listened on: {why}.",
-        field=option,
-        remedy="Choose another port, or stop what listens there.",
+        f"{host} port {port} cannot be listened on: {error.strerror}.",
+        field=f"{options}{'port' if of_port else 'host'}",
+        remedy="Choose another port, or stop what listens there." if of_port else "Name an address of this machine.",
     )
 
 
@@ -320,7 +322,7 @@ def mock_regulator(
         serve(own, lambda url: session.tell(f"The mock regulator is at {url} and pushes to {own.intake_url}"))
     except OSError as error:
         # Not the error's own text, in which asyncio repeats the address.
-        raise _taken(host, port, os.strerror(error.errno or 0)) from None
+        raise _taken(host, port, OSError(error.errno, os.strerror(error.errno or 0))) from None
     return None
 
 

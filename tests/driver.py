@@ -33,7 +33,7 @@ from kz_compliance_sdk.domain.report import Question, Statement
 from kz_compliance_sdk.domain.running_time import clock_of
 from kz_compliance_sdk.domain.values import LocalText
 from kz_compliance_sdk.errors import NotFound
-from kz_compliance_sdk.faces.cli.documents import appeal_row, case_document, case_row, rendered
+from kz_compliance_sdk.faces.documents import appeal_row, case_document, case_row, rendered
 from kz_compliance_sdk.ports import Failed, Rejected, RetryAt
 from kz_compliance_sdk.services.letters import Proof
 from kz_compliance_sdk.testing import builders

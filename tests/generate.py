@@ -27,6 +27,7 @@ from kz_compliance_sdk.domain.flags import FLAG_MEANINGS
 from kz_compliance_sdk.domain.policy import kz_policy
 from kz_compliance_sdk.domain.transitions import TRANSITIONS, Transition
 from kz_compliance_sdk.transparency.figures import FIGURES
+from tests.api.pages import api_page
 from tests.catalogues import compiled_files, tables
 from tests.cli.cli_pages import cli_page, exit_codes_page
 from tests.command_pages import command_names, commands_page
@@ -302,6 +303,7 @@ GENERATED: Mapping[str, Callable[[], str | bytes]] = {
     "docs/contract/inspection.schema.json": inspection_page,
     "docs/contract/transparency-report.schema.json": transparency_schema,
     "docs/promises.md": promises_page,
+    "docs/reference/api.md": api_page,
     "docs/reference/cli.md": cli_page,
     "docs/reference/commands.md": commands_page,
     "kz_compliance_sdk/domain/commands/__init__.py": command_names,

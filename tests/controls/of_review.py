@@ -376,4 +376,11 @@ CONTROLS: tuple[Control, ...] = (
         ),
         f"{REVIEW}test_what_can_never_be_lifted_is_not_reported_as_restored",
     ),
+    Control(
+        "scopes unchecked",
+        "who may see the cases of some categories or authorities sees, claims and decides no other",
+        "guides/api.md",
+        gives("faces.dashboard.access.Person.sees", what=True),
+        "tests/api/test_api.py::test_who_is_scoped_sees_and_gets_no_other_case",
+    ),
 )

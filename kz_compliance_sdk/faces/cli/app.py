@@ -15,9 +15,9 @@ from typer.core import TyperGroup
 
 from kz_compliance_sdk.errors import ComplianceError, ConfigError, InvalidInput, StoreError
 from kz_compliance_sdk.faces.cli import command, exits, screen
-from kz_compliance_sdk.faces.cli.documents import fields
 from kz_compliance_sdk.faces.cli.exits import INTERRUPTED, NO_READER, UNEXPECTED, USAGE, exit_code
 from kz_compliance_sdk.faces.cli.session import Session
+from kz_compliance_sdk.faces.documents import fields
 
 PROGRAM = "kz-compliance"
 _EPILOG = "Exit codes and the settings: docs/reference. Not legal advice."

@@ -19,11 +19,12 @@ from typer.models import OptionInfo
 
 from kz_compliance_sdk.domain.forms import CAME, RECEIVED, SEALED, Field
 from kz_compliance_sdk.errors import LeaseLost
-from kz_compliance_sdk.faces.cli import documents, screen
-from kz_compliance_sdk.faces.cli.documents import Document
+from kz_compliance_sdk.faces import documents
+from kz_compliance_sdk.faces.cli import screen
 from kz_compliance_sdk.faces.cli.exits import OK
 from kz_compliance_sdk.faces.cli.handed_in import edited, received_at, words_in
 from kz_compliance_sdk.faces.cli.session import Acting, CaseArgument, Json, Session, by_option, wrong
+from kz_compliance_sdk.faces.documents import Document
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.domain.commands.base import Command

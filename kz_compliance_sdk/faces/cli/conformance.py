@@ -15,10 +15,10 @@ from kz_compliance_sdk.domain.values import instant_text
 from kz_compliance_sdk.errors import RegulatorError
 from kz_compliance_sdk.faces.cli import screen
 from kz_compliance_sdk.faces.cli.command import Answer, Option, command, conformance
-from kz_compliance_sdk.faces.cli.documents import Document
 from kz_compliance_sdk.faces.cli.exits import FOUND, OK
 from kz_compliance_sdk.faces.cli.session import Session, at_file, wrong
 from kz_compliance_sdk.faces.cli.views import Shown, listing, table, told
+from kz_compliance_sdk.faces.documents import Document
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.config import Settings

@@ -34,8 +34,8 @@ from kz_compliance_sdk.errors import ComplianceError
 from kz_compliance_sdk.faces.cli import screen
 from kz_compliance_sdk.faces.cli.command import Answer
 from kz_compliance_sdk.faces.cli.demo_stage import UNDO_S, Stage, Stuck, show_end
-from kz_compliance_sdk.faces.cli.documents import Document, fields
 from kz_compliance_sdk.faces.cli.session import Session
+from kz_compliance_sdk.faces.documents import Document, fields
 from kz_compliance_sdk.ports import Env
 from kz_compliance_sdk.services.letters import Proof
 from kz_compliance_sdk.testing import agreement, builders

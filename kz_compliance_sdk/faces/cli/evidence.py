@@ -10,7 +10,6 @@ from kz_compliance_sdk.domain.forms import SEALED
 from kz_compliance_sdk.errors import ConfigError
 from kz_compliance_sdk.faces.cli import views
 from kz_compliance_sdk.faces.cli.command import Answer, Argument, Option, Said, audit, cases, command, evidence
-from kz_compliance_sdk.faces.cli.documents import Document, fields
 from kz_compliance_sdk.faces.cli.exits import FOUND, NOT_PROVABLE, OK
 from kz_compliance_sdk.faces.cli.screen import counting, echo, write_document
 from kz_compliance_sdk.faces.cli.session import (
@@ -22,6 +21,7 @@ from kz_compliance_sdk.faces.cli.session import (
     read_bytes,
     wrong,
 )
+from kz_compliance_sdk.faces.documents import Document, fields
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from importlib.util import find_spec
+from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -20,9 +21,9 @@ from kz_compliance_sdk.adapters.troubles import Troubles
 from kz_compliance_sdk.errors import ComplianceError, ConfigError, StoreError
 from kz_compliance_sdk.faces.cli import SELDOM, screen
 from kz_compliance_sdk.faces.cli.command import Answer, ContentOption, Option, command, root
-from kz_compliance_sdk.faces.cli.documents import Document
 from kz_compliance_sdk.faces.cli.exits import OK, exit_code
-from kz_compliance_sdk.faces.cli.session import Session, install, load, refuse_directory, refuse_missing
+from kz_compliance_sdk.faces.cli.session import Session, install, load, refuse_directory, refuse_missing, wrong
+from kz_compliance_sdk.faces.documents import Document
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.config import Settings
@@ -44,6 +45,7 @@ MetricsPort = Annotated[
     Option("--metrics-port", min=0, max=65_535, help="Show /metrics to Prometheus on this port; 0 takes a free one."),
 ]
 MetricsHost = Annotated[str, Option("--metrics-host", help="The address of /metrics.")]
+TokensFile = Annotated[Path, Option("--tokens", metavar="FILE", help="The TOML file of the tokens.")]
 
 
 @command(root, "serve", as_json=False)
@@ -170,6 +172,75 @@ def _taken(host: str, port: int, error: OSError, options: str = "--") -> ConfigE
 def _url(address: tuple[Any, ...]) -> str:
     host, port = address[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+@command(root, "api", as_json=False)
+def api(
+    session: Session,
+    tokens: TokensFile = Path("tokens.toml"),
+    host: Annotated[str, Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, Option(min=0, max=65_535, help="The port; 0 takes a free one.")] = 8090,
+    content: ContentOption = None,
+    log_level: LogLevel = "info",
+) -> None:
+    """Offer the office's work on cases over HTTP, as JSON, until SIGINT or SIGTERM. Make the tokens with api-token.
+
+    All operations are described at /openapi.json. Put TLS before it where it is not for this machine alone.
+    """
+    for module, extra in (("uvicorn", "web"), ("starlette", "api")):
+        if find_spec(module) is None:
+            raise install(module, extra)
+    import uvicorn
+
+    from kz_compliance_sdk.aio import AsyncComplianceDesk
+    from kz_compliance_sdk.faces.dashboard import Tokens, api_app
+
+    settings = session.settings()
+    refuse_directory(settings)
+    refuse_missing(settings)
+    _log_to_stderr(log_level)
+    desk = AsyncComplianceDesk(settings, content=load("--content", content))
+    with ExitStack() as open_ones:
+        open_ones.enter_context(desk.blocking)
+        app = api_app(desk, Tokens(tokens, desk.blocking.env.clock))
+        listener = open_ones.enter_context(_listening(host, port))
+        # A stream of events does not end by itself.
+        server = uvicorn.Server(
+            uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=5)
+        )
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda _number, _frame: setattr(server, "should_exit", True))
+        session.tell(f"The API is at {_url(listener.getsockname())}, described at /openapi.json")
+        server.run([listener])
+    session.tell("Stopped.")
+
+
+@command(root, "api-token")
+def api_token(
+    session: Session,
+    actor: Annotated[str, Option(help="The id of the person who works with it.")],
+    role: Annotated[list[str], Option(help="moderator, lead, legal or head; several times for several.")],
+    tokens: TokensFile = Path("tokens.toml"),
+    days: Annotated[int, Option(min=1, max=366, help="How many days it is good for.")] = 90,
+    category: Annotated[list[str] | None, Option(help="See cases of this category alone; may be repeated.")] = None,
+    authority: Annotated[list[str] | None, Option(help="See cases of this authority alone; may be repeated.")] = None,
+) -> Answer:
+    """Make a token for the API. It is shown once: the file holds its digest. Take its lines out to end it."""
+    from kz_compliance_sdk.domain.actor import STAFF
+    from kz_compliance_sdk.faces.dashboard.access import add_token
+    from kz_compliance_sdk.ports import Env
+
+    if unknown := sorted(set(role) - STAFF.names):
+        raise wrong("--role", f"there is no role {unknown[0]}.", f"Use: {', '.join(sorted(STAFF.names))}.")
+    env = Env.system()
+    expires_at = env.clock() + days * 86_400
+    made = add_token(
+        tokens, actor, role, expires_at, entropy=env.entropy, categories=category or (), authorities=authority or ()
+    )
+    document = Document(token=made, actor=actor, roles=sorted(role), expires_at=expires_at)
+    return Answer(
+        document, f"{made}\nGood for {days} days; its digest is in {tokens.absolute()}. It is shown this once."
+    )
 
 
 @command(root, "worker")

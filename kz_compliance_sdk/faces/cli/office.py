@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from kz_compliance_sdk.errors import IllegalMove, NotFound
-from kz_compliance_sdk.faces.cli import documents, views
+from kz_compliance_sdk.faces import documents
+from kz_compliance_sdk.faces.cli import views
 from kz_compliance_sdk.faces.cli.command import (
     Answer,
     Came,
@@ -22,10 +23,10 @@ from kz_compliance_sdk.faces.cli.command import (
     step,
     token_of,
 )
-from kz_compliance_sdk.faces.cli.documents import Document
 from kz_compliance_sdk.faces.cli.handed_in import HandedIn, notice_choices, notice_skeleton, read_document
 from kz_compliance_sdk.faces.cli.screen import both, echo, show_template
 from kz_compliance_sdk.faces.cli.session import Acting, CaseArgument, Session, case_id_of, new_file, wrong
+from kz_compliance_sdk.faces.documents import Document
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.desk import ComplianceDesk

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Final, get_args
 from kz_compliance_sdk.domain.forms import BACK, SEALED
 from kz_compliance_sdk.domain.transitions import CaseState
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput, NotAllowed, NotFound, StoreError
-from kz_compliance_sdk.faces.cli import documents, views
+from kz_compliance_sdk.faces import documents
+from kz_compliance_sdk.faces.cli import views
 from kz_compliance_sdk.faces.cli.command import (
     Answer,
     Argument,
@@ -24,7 +25,6 @@ from kz_compliance_sdk.faces.cli.command import (
     step,
     token_of,
 )
-from kz_compliance_sdk.faces.cli.documents import Document
 from kz_compliance_sdk.faces.cli.handed_in import (
     filled_in,
     legal_check_choices,
@@ -35,6 +35,7 @@ from kz_compliance_sdk.faces.cli.handed_in import (
 )
 from kz_compliance_sdk.faces.cli.screen import show_template
 from kz_compliance_sdk.faces.cli.session import Acting, CaseArgument, Session, case_id_of, load, system_user, wrong
+from kz_compliance_sdk.faces.documents import Document
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.desk import ComplianceDesk

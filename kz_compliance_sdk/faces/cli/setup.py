@@ -11,10 +11,10 @@ from kz_compliance_sdk.errors import ConfigError
 from kz_compliance_sdk.faces.cli import views
 from kz_compliance_sdk.faces.cli.command import Answer, Argument, Option, command, config, db, root
 from kz_compliance_sdk.faces.cli.doctor import connection, examine, schema_status
-from kz_compliance_sdk.faces.cli.documents import Document, fields
 from kz_compliance_sdk.faces.cli.exits import FOUND, OK
 from kz_compliance_sdk.faces.cli.screen import counting, echo, working
 from kz_compliance_sdk.faces.cli.session import Session, at_file, refuse_directory, refuse_missing
+from kz_compliance_sdk.faces.documents import Document, fields
 
 _TELL_EVERY = 10_000
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from kz_compliance_sdk.errors import Conflict, StoreError
 from kz_compliance_sdk.faces.cli import views
 from kz_compliance_sdk.faces.cli.command import Answer, Option, command, root
-from kz_compliance_sdk.faces.cli.documents import Document
 from kz_compliance_sdk.faces.cli.screen import counting
 from kz_compliance_sdk.faces.cli.session import Session, at_file, wrong
+from kz_compliance_sdk.faces.documents import Document
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.transparency.report import Period

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from kz_compliance_sdk.domain.fold import AppealState
 from kz_compliance_sdk.domain.forms import APPEAL, FOUND
-from kz_compliance_sdk.faces.cli import documents, screen, views
+from kz_compliance_sdk.faces import documents
+from kz_compliance_sdk.faces.cli import screen, views
 from kz_compliance_sdk.faces.cli.command import (
     Answer,
     Argument,
@@ -21,9 +22,9 @@ from kz_compliance_sdk.faces.cli.command import (
     shows,
     step,
 )
-from kz_compliance_sdk.faces.cli.documents import Document
 from kz_compliance_sdk.faces.cli.handed_in import HandedIn, read_document
 from kz_compliance_sdk.faces.cli.session import Acting, Session, new_file
+from kz_compliance_sdk.faces.documents import Document
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.domain.appeals import Appeal, Reversal

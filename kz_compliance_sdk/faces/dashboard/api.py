@@ -1,0 +1,428 @@
+"""The JSON API: what the command line offers for a case, over HTTP, for whoever signs in.
+
+Its steps are made from the classes of the commands, so that a new command is here as well. Documents are those of
+`--json`: a field may be added, none changes or goes. A refusal is a problem (RFC 9457) with a code. Nothing but a POST
+changes a case.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import PydanticCustomError
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from kz_compliance_sdk.aio import AsyncComplianceDesk
+from kz_compliance_sdk.domain.actor import STAFF
+from kz_compliance_sdk.domain.case import Case
+from kz_compliance_sdk.domain.checkpoints import LogLine
+from kz_compliance_sdk.domain.commands import KINDS, Command
+from kz_compliance_sdk.domain.commands.base import LEASE
+from kz_compliance_sdk.domain.commands.review import Decided, Lease
+from kz_compliance_sdk.domain.values import parse_instant
+from kz_compliance_sdk.errors import (
+    ComplianceError,
+    ConfigError,
+    Conflict,
+    IllegalMove,
+    InvalidInput,
+    LeaseLost,
+    NotAllowed,
+    NotFound,
+    StoreError,
+)
+from kz_compliance_sdk.faces import documents
+from kz_compliance_sdk.faces.dashboard.access import Person, SignIn
+from kz_compliance_sdk.faces.documents import Document
+from kz_compliance_sdk.wire.v1 import PROBLEM_MEDIA_TYPE, Problem, problem_bytes
+
+MOST_BODY: Final = 1_048_576
+"""Bytes of the largest body that is read."""
+LOOK_EVERY_S: Final = 1.0
+"""How often a stream of events looks for more, in seconds."""
+_STATUS: Final[Mapping[type[ComplianceError], int]] = {
+    NotFound: 404,
+    NotAllowed: 403,
+    InvalidInput: 422,
+    IllegalMove: 409,
+    LeaseLost: 409,
+    Conflict: 409,
+    ConfigError: 501,
+    StoreError: 503,
+}
+_HEADERS: Final = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
+_FILTERS: Final = ("state", "category", "authority", "notice", "cursor")
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A request of somebody who is known."""
+
+    desk: AsyncComplianceDesk
+    person: Person
+    request: Request
+
+    async def case(self) -> Case:
+        """The case of the path. Raises NotFound, also for one that is not for this person."""
+        case_id = str(self.request.path_params["case"])
+        case = await self.desk.case(case_id)
+        if not self.person.sees(case):
+            raise NotFound("there is no such case on this platform.", reference=case_id)
+        return case
+
+    async def body(self) -> Any:
+        """What was sent. Raises InvalidInput."""
+        parts, size = [], 0
+        async for part in self.request.stream():
+            parts.append(part)
+            size += len(part)
+            if size > MOST_BODY:
+                raise InvalidInput("the body is too large.", field="", remedy=f"Send at most {MOST_BODY:,} bytes.")
+        try:
+            given = json.loads(b"".join(parts) or b"{}")
+        except (ValueError, RecursionError):
+            given = None
+        if not isinstance(given, dict):
+            raise InvalidInput("the body is no JSON object.", field="", remedy="Send an object, also an empty one.")
+        return given
+
+
+Answering = Callable[[_Asked], Awaitable[Document | Response]]
+
+
+def api_app(desk: AsyncComplianceDesk, sign_in: SignIn) -> Starlette:
+    """The API of one desk as an ASGI app: mount it in the office's own, or serve it alone. `sign_in` says who asks; the
+    description of all operations is at `/openapi.json`, for anybody."""
+
+    async def described(_request: Request) -> Response:
+        return JSONResponse(openapi(), headers=_HEADERS)
+
+    served = [Route(one.path, _served(desk, sign_in, one.answer), methods=[one.method]) for one in OPERATIONS]
+    routes = [Route("/openapi.json", described, methods=["GET"]), *served]
+    return Starlette(routes=routes, exception_handlers={HTTPException: _unknown})
+
+
+def _served(desk: AsyncComplianceDesk, sign_in: SignIn, answer: Answering) -> Callable[[Request], Awaitable[Response]]:
+    async def serve(request: Request) -> Response:
+        person = sign_in({name.lower(): value for name, value in request.headers.items()})
+        if person is None:
+            told = "Nobody is known by this. Send Authorization: Bearer TOKEN."
+            return _problem(401, "not_signed_in", told, {"www-authenticate": "Bearer"})
+        try:
+            made = await answer(_Asked(desk, person, request))
+        except ClientDisconnect:
+            return Response(status_code=400)
+        except ComplianceError as error:
+            return _refused(error)
+        return made if isinstance(made, Response) else JSONResponse(documents.rendered(made), headers=_HEADERS)
+
+    return serve
+
+
+def _refused(error: ComplianceError) -> Response:
+    status = next((_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS), 500)
+    field = getattr(error, "field", None)
+    more = {"retry-after": "1"} if status == 503 else {}
+    return _problem(status, error.code, str(error), more, field=field, instance=error.reference)
+
+
+def _problem(status: int, code: str, detail: str, more: Mapping[str, str], **where: str | None) -> Response:
+    body = problem_bytes(Problem.of(code, status, detail, **where))
+    return Response(body, status, {**_HEADERS, **more}, PROBLEM_MEDIA_TYPE)
+
+
+async def _unknown(_request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    words = {404: ("not_found", "There is nothing here."), 405: ("method", "There is no such method here.")}
+    return _problem(status, *words.get(status, ("error", "This cannot be done.")), {})
+
+
+# ------------------------------------------------------------------------------------------------------------ reading
+
+
+async def _me(asked: _Asked) -> Document:
+    who, person = asked.person.actor, asked.person
+    return Document(
+        actor=who.id,
+        roles=sorted(who.roles),
+        categories=sorted(person.categories),
+        authorities=sorted(person.authorities),
+        platform=asked.desk.blocking.platform_id,
+    )
+
+
+async def _health(asked: _Asked) -> Document:
+    STAFF.check(asked.person.actor, "see the health")
+    return Document(await asked.desk.health_document())
+
+
+async def _cases(asked: _Asked) -> Document:
+    """A page of cases, most urgent first. Where a person sees a part of them a page may be short of `limit`."""
+    STAFF.check(asked.person.actor, "see the cases")
+    query = asked.request.query_params
+    if unknown := sorted(set(query) - {*_FILTERS, "overdue", "limit"}):
+        raise InvalidInput("there is no such filter.", field=unknown[0], remedy=f"Use: {', '.join(_FILTERS)}, overdue.")
+    state, category, authority, notice, cursor = (query.get(name) for name in _FILTERS)
+    limit = query.get("limit", "50")
+    page = await asked.desk.cases(
+        state=state,
+        category=category,
+        authority_id=authority,
+        notice_id=notice,
+        overdue=query.get("overdue") == "true",
+        cursor=cursor,
+        limit=int(limit) if limit.isascii() and limit.isdigit() else 0,
+    )
+    now = asked.desk.blocking.store.now()
+    shown = [documents.listed(case, now) for case in page.cases if asked.person.sees(case)]
+    return Document(cases=shown, next_cursor=page.next_cursor)
+
+
+async def _case(asked: _Asked) -> Document:
+    """The whole of a case. That this person looked at it is recorded."""
+    STAFF.check(asked.person.actor, "see a case")
+    case, desk = await asked.case(), asked.desk
+    await desk.record_view(asked.person.actor, case.id)
+    file = await desk.case_file(case.id)
+    try:
+        notice, gaps = await desk.notice(case.id), documents.gaps(await desk.care.gaps(case.id))
+    except NotFound:
+        notice, gaps = None, []
+    return Document(documents.case_document(file, notice), gaps=gaps)
+
+
+async def _events(asked: _Asked) -> Response:
+    """What happens to the cases from now on, or from behind `Last-Event-ID`, as server-sent events without any word."""
+    STAFF.check(asked.person.actor, "see the events")
+    queries = asked.desk.blocking.store.queries(asked.desk.blocking.platform_id)
+    given = asked.request.headers.get("last-event-id", "")
+    if given and not (given.isascii() and given.isdigit() and len(given) < 19):
+        raise InvalidInput("it is no number.", field="last-event-id", remedy="Send the id of the last event.")
+
+    def behind(after: int) -> list[LogLine]:
+        return [line for line in queries.log_lines(after) if line is not None]
+
+    async def told() -> AsyncIterator[bytes]:
+        lines = [] if given else await asyncio.to_thread(behind, 0)
+        last = int(given) if given else max((line.n for line in lines), default=0)
+        yield b"retry: 1000\n\n"
+        while True:
+            for line in await asyncio.to_thread(behind, last):
+                last = line.n
+                if (told := await _event(asked, line)) is not None:
+                    yield told
+            await asyncio.sleep(LOOK_EVERY_S)
+            yield b": \n\n"  # or a proxy takes the line for dead
+
+    return StreamingResponse(told(), headers=_HEADERS, media_type="text/event-stream")
+
+
+async def _event(asked: _Asked, line: LogLine) -> bytes | None:
+    """One event of a case that this person sees."""
+    kind, _, case_id = line.stream.partition("/")
+    if kind != "case":
+        return None
+    try:
+        case = await asked.desk.case(case_id)
+    except ComplianceError:
+        return None  # of one that cannot be read people are told otherwise
+    if not asked.person.sees(case):
+        return None
+    data = {"case": case.id, "seq": line.seq, "state": str(case.state)}
+    return f"id: {line.n}\nevent: case\ndata: {json.dumps(data)}\n\n".encode()
+
+
+# -------------------------------------------------------------------------------------------------------------- steps
+
+
+async def _claim(asked: _Asked) -> Document | Response:
+    """Take the most urgent free case, or the one named; 204 if nothing is free."""
+    given = await asked.body()
+    if unknown := sorted(set(given) - {"case", "category"}):
+        raise InvalidInput("there is no such field.", field=unknown[0], remedy="Use: case, category.")
+    case_id, category, person = given.get("case"), given.get("category"), asked.person
+    if not all(one is None or isinstance(one, str) for one in (case_id, category)):
+        raise InvalidInput("it is no text.", field="case", remedy="Give a text, or leave it out.")
+    if case_id is not None and not person.sees(await asked.desk.case(case_id)):
+        raise NotFound("there is no such case on this platform.", reference=case_id)
+    if case_id is None and (person.categories or person.authorities):
+        category, case_id = await _most_urgent(asked, category)
+        if case_id is None:
+            return Response(status_code=204, headers=_HEADERS)
+    lease = await asked.desk.claim(person.actor, category=category, case_id=case_id)
+    if lease is None:
+        return Response(status_code=204, headers=_HEADERS)
+    return documents.lease(lease, asked.desk.blocking.store.now())
+
+
+async def _most_urgent(asked: _Asked, category: str | None) -> tuple[None, str | None]:
+    """The first free case that this person sees."""
+    cursor = None
+    while True:
+        page = await asked.desk.cases(state="queued", category=category, cursor=cursor, limit=200)
+        for case in page.cases:
+            if asked.person.sees(case):
+                return None, case.id
+        if (cursor := page.next_cursor) is None:
+            return None, None
+
+
+def _taking(kind: type[Command[Any]]) -> Answering:
+    async def take(asked: _Asked) -> Document:
+        # Before the case: who may not take a step learns nothing of what is there.
+        if kind.may is not LEASE:
+            kind.may.check(asked.person.actor, kind.step)
+        command = _made(kind, await asked.body())
+        case = await asked.case()
+        return await _outcome(asked, case.id, await asked.desk.take(asked.person.actor, case.id, command))
+
+    take.__doc__ = kind.__doc__
+    return take
+
+
+async def _outcome(asked: _Asked, case_id: str, outcome: Any) -> Document:
+    desk, now = asked.desk, asked.desk.blocking.store.now()
+    if isinstance(outcome, Decided):
+        return documents.decided(outcome, await desk.case_file(case_id), desk.blocking.policy.undo_window_s)
+    if isinstance(outcome, Lease):
+        return documents.lease(outcome, now)
+    return Document(case=documents.listed(outcome if isinstance(outcome, Case) else await desk.case(case_id), now))
+
+
+@cache
+def _form(kind: type[Command[Any]]) -> TypeAdapter[Command[Any]]:
+    return TypeAdapter(kind)
+
+
+def _made(kind: type[Command[Any]], given: dict[str, Any]) -> Command[Any]:
+    """The command that a body says. A time is RFC 3339 text. Raises InvalidInput naming the field."""
+    form = kind.form()
+    known = set(_schema(kind)[0].get("properties", {}))
+    if unknown := sorted(set(given) - known):
+        allowed = ", ".join(sorted(known)) or "none"
+        raise InvalidInput("there is no such field.", field=unknown[0], remedy=f"The fields are: {allowed}.")
+    held = dict(given)
+    for name, value in given.items():
+        if name in form and form[name][1].is_time and value is not None:
+            held[name] = _time(name, value)
+    try:
+        return _form(kind).validate_json(json.dumps(held), strict=True)
+    except ValidationError as error:
+        found = [
+            InvalidInput(f"{one['msg']}.", field=".".join(map(str, one["loc"])), remedy="See /openapi.json.")
+            for one in error.errors(include_input=False, include_url=False)
+        ]
+        raise InvalidInput.together(*found) from None
+
+
+def _time(name: str, value: Any) -> int:
+    try:
+        return parse_instant(value if isinstance(value, str) else "")
+    except PydanticCustomError:
+        raise InvalidInput("it is no time.", field=name, remedy="Give RFC 3339 text: 2026-11-24T07:00:00Z.") from None
+
+
+# -------------------------------------------------------------------------------------------------------- description
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One thing that can be asked: where, who may, and what it takes."""
+
+    method: str
+    path: str
+    answer: Answering
+    name: str
+    roles: frozenset[str]
+    kind: type[Command[Any]] | None = None
+
+    @property
+    def text(self) -> str:
+        """What it does."""
+        return " ".join((self.answer.__doc__ or self.name).split())
+
+
+OPERATIONS: Final = (
+    Operation("GET", "/me", _me, "me", frozenset()),
+    Operation("GET", "/health", _health, "health", STAFF.names),
+    Operation("GET", "/cases", _cases, "cases", STAFF.names),
+    Operation("GET", "/cases/{case}", _case, "case", STAFF.names),
+    Operation("GET", "/events", _events, "events", STAFF.names),
+    Operation("POST", "/claims", _claim, "claim", STAFF.names),
+    *(
+        Operation(
+            "POST",
+            f"/cases/{{case}}/{'' if kind.group == 'cases' else f'{kind.group}/'}{kind.name}",
+            _taking(kind),
+            kind.__name__,
+            kind.may.names,
+            kind,
+        )
+        for kind in KINDS
+    ),
+)
+"""All of them. Who has none of the `roles` is refused; where there are none, whoever is signed in may, or holds the
+lease."""
+
+
+@cache
+def _schema(kind: type[Command[Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The form of a command as JSON Schema, and what it refers to."""
+    schema = _form(kind).json_schema(ref_template="#/components/schemas/{model}")
+    shared = schema.pop("$defs", {})
+    form = kind.form()
+    for name, told in schema.get("properties", {}).items():
+        if name not in form:
+            continue
+        if form[name][1].is_time:
+            optional = "anyOf" in told
+            told.clear()
+            told |= {"type": ["string", "null"] if optional else "string", "format": "date-time"}
+        told["description"] = form[name][1].help
+    schema["additionalProperties"] = False
+    return schema, shared
+
+
+@cache
+def openapi() -> dict[str, Any]:
+    """The description of all operations, as OpenAPI 3.1 has it."""
+    paths: dict[str, dict[str, Any]] = {}
+    shared: dict[str, Any] = {}
+    of_any_shape = {"schema": {"type": "object"}}
+    refused = {"description": "A problem (RFC 9457).", "content": {PROBLEM_MEDIA_TYPE: of_any_shape}}
+    answered = {"description": "The document.", "content": {"application/json": of_any_shape}}
+    for one in OPERATIONS:
+        told: dict[str, Any] = {
+            "operationId": one.name,
+            "summary": one.text,
+            "x-roles": sorted(one.roles),
+            "responses": {"200": answered, "4XX": refused, "503": refused},
+        }
+        if "{case}" in one.path:
+            told["parameters"] = [{"name": "case", "in": "path", "required": True, "schema": {"type": "string"}}]
+        if one.path == "/cases":
+            names = (*_FILTERS, "overdue", "limit")
+            told["parameters"] = [{"name": name, "in": "query", "schema": {"type": "string"}} for name in names]
+        if one.kind is not None:
+            schema, more = _schema(one.kind)
+            shared |= more
+            needed = bool(schema.get("required"))
+            told["requestBody"] = {"required": needed, "content": {"application/json": {"schema": schema}}}
+        paths.setdefault(one.path, {})[one.method.lower()] = told
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "kz-compliance", "version": "1", "description": (__doc__ or "").strip()},
+        "paths": paths,
+        "components": {"schemas": shared, "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
+        "security": [{"token": []}],
+    }

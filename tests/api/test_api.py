@@ -1,0 +1,330 @@
+"""The JSON API: every operation for every role, a case from its notice to its receipt, and who sees what."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from openapi_spec_validator import validate
+from starlette.routing import Route
+from starlette.testclient import TestClient
+
+from kz_compliance_sdk import ComplianceDesk, Settings
+from kz_compliance_sdk.aio import AsyncComplianceDesk
+from kz_compliance_sdk.domain.actor import STAFF
+from kz_compliance_sdk.domain.commands import KINDS
+from kz_compliance_sdk.faces.dashboard import Tokens, api_app
+from kz_compliance_sdk.faces.dashboard.access import add_token
+from kz_compliance_sdk.faces.dashboard.api import MOST_BODY, OPERATIONS, Operation, openapi
+from tests.case_makers import measure, proposal
+from tests.docs.blocks import DOCS, write_files
+from tests.docs.site import settings_file
+from tests.driver import DAY, Driver
+
+ROLES = sorted(STAFF.names)
+NO_CASE = "KZC-0000-0000"
+
+
+class Api:
+    """The API of a driver's desk, and tokens of its people."""
+
+    def __init__(self, folder: Path, **of: Any) -> None:
+        self.office = Driver(folder, **of)
+        self.file = folder / "tokens.toml"
+        self.made = 0
+        self.token("nobody", "moderator")
+        desk = self.office.desk
+        self.desk = AsyncComplianceDesk(desk.settings, store=desk.store, env=desk.env)
+        self.app = api_app(self.desk, Tokens(self.file, self.office.clock))
+        self.client = TestClient(self.app)
+
+    def token(self, actor: str, *roles: str, days: int = 30, **scope: Any) -> str:
+        self.made += 1
+        until = self.office.clock() + days * DAY
+        return add_token(self.file, actor, roles, until, entropy=lambda size: self.made.to_bytes(size), **scope)
+
+    def ask(self, token: str, method: str, path: str, body: Any = None, **more: Any) -> Any:
+        headers = {"authorization": f"Bearer {token}", **more.pop("headers", {})} if token else {}
+        return self.client.request(method, path, headers=headers, json=body, **more)
+
+
+@pytest.fixture
+def api(tmp_path: Path) -> Iterator[Api]:
+    one = Api(tmp_path)
+    yield one
+    one.office.stop()
+
+
+# -------------------------------------------------------------------------------------------------------- description
+
+
+def test_the_description_is_valid_and_names_every_command() -> None:
+    said = openapi()
+    validate(said)
+    named = {one["operationId"] for path in said["paths"].values() for one in path.values()}
+    assert {kind.__name__ for kind in KINDS} <= named
+
+
+def test_the_description_is_for_anybody_and_holds_no_case(api: Api) -> None:
+    api.office.issue()
+    answer = api.ask("", "GET", "/openapi.json")
+    assert answer.status_code == 200
+    assert "gambling" not in json.dumps(answer.json()["paths"]["/cases/{case}"])
+
+
+def test_every_route_stands_among_the_operations(api: Api) -> None:
+    routes = {route.path for route in api.app.routes if isinstance(route, Route)}
+    assert routes == {one.path for one in OPERATIONS} | {"/openapi.json"}
+    assert len(routes) == len(api.app.routes)
+
+
+# --------------------------------------------------------------------------------------------------------- who may what
+
+
+def called(api: Api, token: str, one: Operation, case: str) -> Any:
+    return api.ask(token, one.method, one.path.replace("{case}", case), {} if one.method == "POST" else None)
+
+
+ASKED = [one for one in OPERATIONS if one.path != "/events"]
+
+
+@pytest.mark.parametrize("one", ASKED, ids=lambda one: one.name)
+def test_whoever_has_no_token_is_told_nothing(api: Api, one: Operation) -> None:
+    case = api.office.issue()
+    for token in ("", "kzc_" + "0" * 64, "x" * 5_000):
+        answer = called(api, token, one, case)
+        assert answer.status_code == 401
+        assert answer.json()["code"] == "not_signed_in"
+        assert answer.headers["www-authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize("role", [*ROLES, ""])
+@pytest.mark.parametrize("one", ASKED, ids=lambda one: one.name)
+def test_each_operation_is_for_its_roles(api: Api, one: Operation, role: str) -> None:
+    token = api.token("p", *([role] if role else []))
+    answer = called(api, token, one, NO_CASE)
+    refused = bool(one.roles) and role not in one.roles
+    if one.kind is not None and one.kind.may.never_head and role == "head":
+        refused = True
+    assert (answer.status_code == 403) == refused, answer.text
+    if not refused and "{case}" in one.path:
+        # What is missing in the form is told before it is looked whether the case is there.
+        assert answer.status_code in (404, 422)
+
+
+def test_a_case_of_another_platform_is_not_there(api: Api, tmp_path: Path) -> None:
+    case = api.office.issue()
+    other = Api(tmp_path, platform="another")
+    token = other.token("p", *ROLES)
+    for one in ASKED:
+        if "{case}" in one.path and not (one.kind and one.kind.form()):
+            assert called(other, token, one, case).status_code == 404, one.name
+            assert called(api, token, one, case).status_code != 404, one.name
+    other.office.stop()
+
+
+# ------------------------------------------------------------------------------------------------------------ the work
+
+
+def test_a_case_goes_from_its_notice_to_its_receipt(api: Api) -> None:
+    api.office.issue(category="election_rules")
+    one, other = api.token("aigerim", "moderator"), api.token("daniyar", "legal")
+    lease = api.ask(one, "POST", "/claims", {}).json()["lease"]
+    case = lease["case"]["case"]
+    held = api.ask(one, "GET", f"/cases/{case}").json()
+    said = proposal(*(measure(item["item_id"]) for item in held["item_states"])).model_dump(mode="json")
+    made = api.ask(one, "POST", f"/cases/{case}/decide", {"token": lease["token"], "proposal": said})
+    assert made.status_code == 200, made.text
+    assert made.json()["needs_approval"]
+    own = api.ask(api.token("aigerim", "legal"), "POST", f"/cases/{case}/approve", {"digest": made.json()["digest"]})
+    assert own.status_code == 403
+    done = api.ask(other, "POST", f"/cases/{case}/approve", {"digest": made.json()["digest"]})
+    assert done.status_code == 200, done.text
+    api.office.deliver()
+    shown = api.ask(other, "GET", f"/cases/{case}").json()
+    assert (shown["state"], shown["decisions"][0]["approved_by"]) == ("closed", "daniyar")
+    assert [event["actor"] for event in shown["audit"] if event["kind"] == "viewed"] == ["aigerim", "daniyar"]
+    assert api.ask(one, "POST", "/claims", {}).status_code == 204
+    assert api.office.faults() == []
+
+
+def test_a_page_leads_on_to_the_next(api: Api) -> None:
+    names = {api.office.issue(n) for n in range(1, 6)}
+    token, seen, cursor = api.token("p", "lead"), list[str](), None
+    while True:
+        query = {"limit": "2"} | ({"cursor": cursor} if cursor else {})
+        page = api.ask(token, "GET", "/cases", params=query).json()
+        seen += [case["case"] for case in page["cases"]]
+        if (cursor := page["next_cursor"]) is None:
+            break
+    assert set(seen) == names
+    assert len(seen) == len(names)
+
+
+def test_who_is_scoped_sees_and_gets_no_other_case(tmp_path: Path) -> None:
+    api = Api(tmp_path)
+    mine = api.office.issue(1, category="election_rules")
+    other = api.office.issue(2)
+    token = api.token("p", *ROLES, categories=("election_rules",))
+    assert [case["case"] for case in api.ask(token, "GET", "/cases").json()["cases"]] == [mine]
+    for one in ASKED:
+        if "{case}" in one.path and not (one.kind and one.kind.form()):
+            assert called(api, token, one, other).status_code == 404, one.name
+    assert api.ask(token, "POST", "/claims", {"case": other}).status_code == 404
+    assert api.ask(token, "POST", "/claims", {}).json()["lease"]["case"]["case"] == mine
+    assert api.ask(token, "POST", "/claims", {}).status_code == 204
+    assert api.office.case(other)["lease"] is None
+    api.office.stop()
+
+
+def test_what_is_wrong_is_named(api: Api) -> None:
+    case, token = api.office.issue(), api.token("p", *ROLES)
+    wrong: list[tuple[str, Any, str]] = [
+        ("note", {"text": 5}, "text"),
+        ("note", {"text": "a", "more": 1}, "more"),
+        ("note", {}, "text"),
+        ("hold", {"reasons": "a", "until": "tomorrow"}, "until"),
+        ("hold", {"reasons": "a", "until": 5}, "until"),
+        ("renew", {"token": "1"}, "token"),
+        ("decide", {"token": 1, "proposal": {"items": [{}]}}, "proposal.items.0.item_id"),
+    ]
+    for name, body, field in wrong:
+        answer = api.ask(token, "POST", f"/cases/{case}/{name}", body)
+        assert answer.status_code == 422, (name, answer.text)
+        assert answer.json()["field"] == field
+        assert answer.headers["content-type"] == "application/problem+json"
+    for body in (b"{", b"[]", b"\xff", b"[" * 100_000, b" " * (MOST_BODY + 1)):
+        answer = api.ask(token, "POST", f"/cases/{case}/note", content=body)
+        assert answer.status_code == 422
+    assert api.ask(token, "GET", "/cases", params={"limit": "x"}).status_code == 422
+    assert api.ask(token, "GET", "/cases", params={"stat": "x"}).json()["field"] == "stat"
+    assert api.ask(token, "GET", "/nothing").json()["code"] == "not_found"
+    assert api.ask(token, "GET", f"/cases/{case}/note").status_code == 405
+
+
+def test_a_time_is_text(api: Api) -> None:
+    case, token = api.office.issue(), api.token("p", "legal")
+    body = {"reasons": "a court looks at it", "until": "2027-01-01T05:00:00+05:00"}
+    assert api.ask(token, "POST", f"/cases/{case}/hold", body).status_code == 200
+
+
+def test_what_came_too_late_is_a_conflict(api: Api) -> None:
+    case, token = api.office.issue(), api.token("p", "moderator")
+    answer = api.ask(token, "POST", f"/cases/{case}/release", {"token": 7})
+    assert (answer.status_code, answer.json()["code"]) == (409, "lease_lost")
+
+
+def test_the_guide_mounts_in_an_app_that_knows_its_people(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KZ_COMPLIANCE_CONFIG", str(settings_file(tmp_path)))
+    monkeypatch.syspath_prepend(tmp_path)
+    write_files(DOCS / "guides" / "api.md", tmp_path)
+    given = Settings.load()
+    ComplianceDesk(given, create=True).close()
+    office = importlib.import_module("office")
+    try:
+        client = TestClient(office.app)
+        assert client.get("/office/me").status_code == 401
+        assert client.get("/office/me", headers={"x-signed-in-as": "aigerim"}).json()["roles"] == ["moderator"]
+        assert client.get("/office/cases", headers={"x-signed-in-as": "aigerim"}).json()["cases"] == []
+    finally:
+        office.desk.blocking.close()
+        sys.modules.pop("office")
+
+
+# -------------------------------------------------------------------------------------------------------------- tokens
+
+
+def test_a_token_ends_with_its_time(api: Api) -> None:
+    token = api.token("p", "lead", days=1)
+    api.office.wait(DAY - 1)
+    assert api.ask(token, "GET", "/me").json()["roles"] == ["lead"]
+    api.office.wait(1)
+    assert api.ask(token, "GET", "/me").status_code == 401
+
+
+def test_who_is_taken_out_of_the_file_is_out_at_once(api: Api) -> None:
+    token, kept = api.token("p", "lead"), api.file.read_text(encoding="utf-8")
+    assert api.ask(token, "GET", "/me").status_code == 200
+    api.file.write_text(kept.rpartition("[[tokens]]")[0], encoding="utf-8")
+    assert api.ask(token, "GET", "/me").status_code == 401
+    api.file.write_text(kept, encoding="utf-8")
+    assert api.ask(token, "GET", "/me").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "broken", ["", "no toml", "[[tokens]]\nsha256 = '0'\n", "[[tokens]]\nactor = 1\n", None], ids=str
+)
+def test_a_file_that_cannot_be_read_lets_nobody_in(api: Api, broken: str | None) -> None:
+    token = api.token("p", "lead")
+    assert api.ask(token, "GET", "/me").status_code == 200
+    if broken is None:
+        api.file.unlink()
+    else:
+        api.file.write_text(broken, encoding="utf-8")
+    assert api.ask(token, "GET", "/me").status_code == 401
+
+
+def test_the_file_is_for_its_account_alone_and_holds_no_token(api: Api) -> None:
+    token = api.token('p"\n[[tokens]]', "lead", categories=("a\\b",), authorities=("z",))
+    assert api.file.stat().st_mode & 0o777 == 0o600
+    assert token not in api.file.read_text(encoding="utf-8")
+    said = api.ask(token, "GET", "/me").json()
+    assert (said["actor"], said["categories"], said["authorities"]) == ('p"\n[[tokens]]', ["a\\b"], ["z"])
+
+
+# -------------------------------------------------------------------------------------------------------------- events
+
+
+def test_events_come_in_their_order_and_again_from_the_last(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kz_compliance_sdk.faces.dashboard.api.LOOK_EVERY_S", 0.01)
+    first = api.office.issue(1)
+    token = api.token("p", "lead", categories=("illegal_gambling",))
+
+    def happens() -> None:
+        api.office.issue(2, category="election_rules")
+        api.office.issue(3)
+
+    seen = anyio.run(_events, api, token, "", happens, 1)
+    assert len(seen) == 1
+    last = api.office.cases(notice_id=api.office.notice(3)["notice_id"])[0]["case"]
+    assert json.loads(seen[0][1]) == {"case": last, "seq": json.loads(seen[0][1])["seq"], "state": "queued"}
+    again = anyio.run(_events, api, token, "0", lambda: None, 2)
+    assert json.loads(again[0][1])["case"] == first
+    numbers = [number for number, _ in again]
+    assert numbers == sorted(numbers)
+
+
+async def _events(api: Api, token: str, after: str, happens: Any, many: int) -> list[tuple[int, str]]:
+    """So many events of the stream; `happens` once it has begun."""
+    found: list[tuple[int, str]] = []
+    ended = anyio.Event()
+    headers = [(b"authorization", f"Bearer {token}".encode())]
+    headers += [(b"last-event-id", after.encode())] if after else []
+    scope = {"type": "http", "method": "GET", "path": "/events", "headers": headers, "query_string": b""}
+    asked = iter([{"type": "http.request", "body": b"", "more_body": False}])
+
+    async def receive() -> Any:
+        if (one := next(asked, None)) is not None:
+            return one
+        await ended.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        for line in message.get("body", b"").decode().split("\n\n"):
+            if line.startswith("retry"):
+                happens()
+            if line.startswith("id: "):
+                number, _, data = line.split("\n")
+                found.append((int(number[4:]), data[6:]))
+        if len(found) >= many:
+            ended.set()
+
+    with anyio.fail_after(60):
+        await api.app({**scope, "asgi": {"version": "3.0"}}, receive, send)
+    return found[:many]

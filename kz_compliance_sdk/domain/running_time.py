@@ -159,18 +159,13 @@ def clock_of(case: Case, messages: Iterable[OutboxMessage], now: int) -> ClockVi
     """The clocks at `now` (UTC seconds). `messages` are the case's own; the last receipt of a report ends the second
     clock once the case is closed."""
     final = [message.settled_at for message in messages if message.kind == "report" and message.state == "done"]
-    return clock_reported(case, final[-1] if final else None, now)
-
-
-def clock_reported(case: Case, reported_at: int | None, now: int) -> ClockView:
-    """As `clock_of`, where the last receipt of a report came at `reported_at` (UTC seconds), None if none did."""
     return clock_view(
         received_at=case.received_at,
         due_at=case.due_at,
         now=now,
         requested_due_at=case.requested_due_at,
         decided_at=case.decided_at,
-        receipt_at=reported_at if case.closed_at is not None else None,
+        receipt_at=final[-1] if final and case.closed_at is not None else None,
         pauses=pauses_of(case),
     )
 

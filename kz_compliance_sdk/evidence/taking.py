@@ -22,7 +22,7 @@ from kz_compliance_sdk.domain.review_policy import Form
 from kz_compliance_sdk.domain.values import Json, canonical, document_in
 from kz_compliance_sdk.domain.words import LANGUAGES, Words, words
 from kz_compliance_sdk.errors import InvalidInput, NotFound
-from kz_compliance_sdk.evidence.dossier import Contents, contents, handed_on
+from kz_compliance_sdk.evidence.dossier import FORMAT, Contents, contents, handed_on
 from kz_compliance_sdk.evidence.page import rendered
 from kz_compliance_sdk.ports import Store, Tx
 from kz_compliance_sdk.wire.signature import SigningKey
@@ -100,7 +100,6 @@ class Evidence:
 # The same contents give the same bytes on every machine: files are stored and not compressed, in order, with one time.
 
 
-FORMAT: Final = "kz-compliance/evidence/v2"
 MANIFEST: Final = "manifest.json"
 SIGNATURE: Final = "manifest.sig.json"
 SIGNED: Final = b"kz-compliance/evidence-manifest/v1\n"
@@ -162,11 +161,7 @@ def manifest(contents: Contents, lang: str, signed_by: Json, software: str, file
             "format": FORMAT,
             "form": contents.form,
             "lang": lang,
-            "platform_id": case["case"]["platform_id"],
-            "case_id": case["case"]["id"],
-            "made_at": case["made_at"],
-            "audit_head": case["audit"]["head"],
-            "audit_length": case["audit"]["length"],
+            **{name: case[name] for name in ("platform_id", "case_id", "made_at", "audit_head", "audit_length")},
             "software": software,
             "signed_by": signed_by,
             "targets": dict(contents.targets),
@@ -197,8 +192,8 @@ def _readme(contents: Contents, say: Words, key_id: str | None) -> str:
     return say(
         "readme",
         "text",
-        platform=case["case"]["platform_id"],
-        case=case["case"]["id"],
+        platform=case["platform_id"],
+        case=case["case_id"],
         made_at=case["made_at"],
         form=say("page", contents.form),
         proves=say("readme", contents.form).strip(),

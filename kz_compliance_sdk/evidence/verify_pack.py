@@ -39,8 +39,8 @@ from kz_compliance_sdk.domain.messages import BY_HAND
 from kz_compliance_sdk.domain.policy import Policy, is_of_its_version
 from kz_compliance_sdk.domain.values import canonical, stream_of
 from kz_compliance_sdk.errors import ComplianceError, InvalidInput, NotAuthentic
-from kz_compliance_sdk.evidence.dossier import CLEARED, contents, differences, handed_on
-from kz_compliance_sdk.evidence.taking import FORMAT, MANIFEST, SIGNATURE, SIGNED, documents, manifest, zipped
+from kz_compliance_sdk.evidence.dossier import CLEARED, FORMAT, contents, differences, handed_on
+from kz_compliance_sdk.evidence.taking import MANIFEST, SIGNATURE, SIGNED, documents, manifest, zipped
 from kz_compliance_sdk.wire.signature import Key, KeyRing, verify, verify_response
 
 MAX_PACK: Final = 256 * 2**20

@@ -140,6 +140,11 @@ def document(pack: bytes, path: str) -> Any:
     return json.loads(opened(pack)[path])
 
 
+def facts(pack: bytes, *kinds: str) -> list[dict[str, Any]]:
+    """What `case.json` says of each event of these kinds, with what the event says beside it."""
+    return [{**on["data"], **on} for on in document(pack, "case.json")["events"] if on["kind"] in kinds]
+
+
 def events(pack: bytes) -> list[dict[str, Any]]:
     """The content of each event of a pack, with what its line has beside it."""
     lines = [json.loads(line) for line in opened(pack)["events.jsonl"].splitlines()]

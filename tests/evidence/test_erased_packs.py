@@ -17,8 +17,8 @@ from tests.evidence.scene import (
     VICTIM,
     Scene,
     codes,
-    document,
     edited,
+    facts,
     full,
     opened,
     signed_anew,
@@ -45,8 +45,8 @@ def test_the_pack_of_an_erased_case_verifies_with_both_and_says_that_it_was_eras
     assert [codes(pack) for pack in packs] == [[], []]
     assert [(code, said.splitlines()[0]) for code, said in independent(*packs)] == [(0, "OK")] * len(FORMS)
     for pack in packs:
-        (received,) = document(pack, "case.json")["received"]
-        assert (received["body"]["file"], received["profile"]) == (None, "rfc9421")
+        (came,) = facts(pack, "opened")
+        assert (came["words"]["message"], came["came"]["profile"]) == (None, "rfc9421")
         page = opened(pack)["report.html"].decode()
         assert "Personal data erased" in page
 
@@ -88,36 +88,35 @@ def test_what_asked_for_a_second_person_outlives_the_words_of_the_decision(at: S
     )
     at.office.decide("none", case_id=case_id, approved_by=at.office.lead)
     at.outbox.settle()
-    before = [document(pack, "case.json")["decisions"][0]["second_person"] for pack in _packs(at, case_id)]
+    before = [facts(pack, "proposed")[0]["rules"] for pack in _packs(at, case_id)]
     at.desk.take(LEAD, case_id, commands.AskErasure("subject_request"))
     at.desk.take(HEAD, case_id, commands.Erase())
-    after = [document(pack, "case.json")["decisions"][0] for pack in _packs(at, case_id)]
-    assert [one.get("body", {}).get("file") for one in after] == [None, None]
-    assert [one["second_person"] for one in after] == before
-    assert [one["rules"] for one in before] == [["instruction_recorded"]] * len(FORMS)
+    after = [facts(pack, "proposed")[0] for pack in _packs(at, case_id)]
+    assert [one["words"] for one in after] == [{"proposal": None}] * len(FORMS)
+    assert [one["rules"] for one in after] == before == [["instruction_recorded"]] * len(FORMS)
 
 
 def test_the_digest_of_a_decision_goes_with_its_words(at: Scene) -> None:
     case_id = at.case(decided=False)
     at.office.decide("none", case_id=case_id)
     at.outbox.settle()
-    (before,) = document(full(at, case_id), "case.json")["decisions"]
+    (before,) = facts(full(at, case_id), "proposed")
     at.desk.take(LEAD, case_id, commands.AskErasure("subject_request"))
     at.desk.take(HEAD, case_id, commands.Erase())
-    (after,) = document(full(at, case_id), "case.json")["decisions"]
-    assert len(before["digest"]) == 64
-    assert after["digest"] is None
+    (after,) = facts(full(at, case_id), "proposed")
+    assert len(before["words"]["proposal"]["sha256"]) == 64
+    assert after["words"] == {"proposal": None}
 
 
 def test_what_is_missing_without_an_erasure_or_after_one_is_found_by_both(at: Scene, independent: Any) -> None:
-    """The control: an insider with the right key takes the report and its receipt out and says that they are gone."""
+    """The control: an insider with the right key takes the report out and says that it is gone."""
     case_id = at.case()
     whole = _packs(at, case_id)
 
     def emptied(data: bytes) -> bytes:
         case = json.loads(data)
         for message in case["messages"]:
-            message["body"], message["receipt"] = {"file": None, "size": None, "sha256": None}, None
+            message["body"] = None
         return written(case)
 
     def erased_before(data: bytes) -> bytes:
@@ -129,6 +128,6 @@ def test_what_is_missing_without_an_erasure_or_after_one_is_found_by_both(at: Sc
     for pack, (code, said) in zip(gone, found, strict=False):
         assert codes(pack) == ["told"]
         assert code == 1
-        assert "told: report of event" in said
+        assert "told: messages" in said
     assert [codes(pack) for pack in early] == [["chain"], ["chain"]]
     assert all(code == 1 and "hash: event 1 " in said for code, said in found[len(gone) :])

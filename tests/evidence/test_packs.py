@@ -16,7 +16,7 @@ import pytest
 from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.ledger import LedgerKey
-from kz_compliance_sdk.domain.values import canonical, instant_text, object_stream
+from kz_compliance_sdk.domain.values import canonical, object_stream
 from kz_compliance_sdk.errors import StoreDamaged
 from kz_compliance_sdk.evidence.dossier import is_plain_receipt
 from kz_compliance_sdk.evidence.verify_pack import verified
@@ -33,6 +33,7 @@ from tests.evidence.scene import (
     codes,
     document,
     events,
+    facts,
     full,
     opened,
     scene,
@@ -54,7 +55,7 @@ def test_the_full_form_holds_every_byte_of_the_case(at: Scene) -> None:
     held = at.desk.store.queries(at.desk.platform_id).records(case_id)
     kept = set(files.values())
     assert {row.body for row in held.inbox} | {row.proof for row in held.inbox} <= kept
-    assert {message.body for message in held.messages} <= kept
+    assert {message.body for message in held.messages if message.kind != "page"} <= kept
     assert {message.receipt for message in held.messages if message.receipt} <= kept
     lines = [json.loads(line) for line in files["events.jsonl"].splitlines()]
     assert [(line["content"].encode(), line["people"].encode(), line["hash"]) for line in lines] == [
@@ -67,9 +68,8 @@ def test_the_full_form_holds_every_byte_of_the_case(at: Scene) -> None:
     assert {"message", "proposal", "body", "receipt", "signature", "reason"} <= {name for _, name in told}
     case = json.loads(files["case.json"])
     assert {message["state"] for message in case["messages"]} == {"done", "owed"}
-    assert case["received"][0]["profile"] == "rfc9421"
-    assert {"viewed", "disclosed"} <= {json.loads(line["content"])["kind"] for line in lines}
-    assert case["clock"] == {"due_at": case["case"]["due_at"], "late": False}
+    assert case["events"][0]["data"]["came"]["profile"] == "rfc9421"
+    assert {"viewed", "disclosed"} <= {on["kind"] for on in case["events"]}
 
 
 def test_the_redacted_form_names_nobody(at: Scene) -> None:
@@ -98,13 +98,12 @@ def test_a_letter_names_neither_its_typist_nor_its_carrier_in_the_redacted_form(
         for name in (*OFFICE_PEOPLE[:1], LEAD.id, HEAD.id, "Planted"):
             assert name.encode() not in redacted
             assert name.encode() in whole
-        told = document(redacted, "case.json")
-        (letter,) = [one for one in told["messages"] if one["kind"] == "report"]
-        assert letter["receipt"] == {"file": None, "size": None, "sha256": None}
+        (letter,) = facts(redacted, "receipt")
+        assert letter["words"] == {"by_hand": None}
         (receipt,) = [one.receipt for one in at.desk.case_file(case.id).messages if one.receipt]
         assert hashlib.sha256(receipt).hexdigest().encode() not in redacted
         assert verified(whole, None).problems == []
-        assert told["received"][0]["entered_by"] == "person-1"
+        assert facts(redacted, "opened")[0]["by"] == "person-1"
         assert verified(redacted, None).problems == []
 
 
@@ -117,7 +116,7 @@ def test_a_person_has_one_number_in_a_pack(at: Scene) -> None:
     assert {("claimed", 1), ("proposed", 1), ("viewed", 1), ("viewed", 2), ("disclosed", 3)} <= who
     page = opened(pack)["report.html"].decode()
     assert [f"<td>лицо {number}</td>" in page for number in (1, 2, 3, 4)] == [True, True, True, False]
-    assert document(pack, "case.json")["decisions"][0]["proposed_by"] == "person-1"
+    assert facts(pack, "proposed")[0]["by"] == "person-1"
 
 
 def test_a_quarantined_message_makes_a_pack(at: Scene) -> None:
@@ -126,8 +125,8 @@ def test_a_quarantined_message_makes_a_pack(at: Scene) -> None:
     assert push.answers
     (case,) = at.desk.cases(state="quarantined").cases
     files = opened(full(at, case.id))
-    assert b"planted" in files["received/001.body"]
-    assert json.loads(files["case.json"])["notice"] is None
+    assert b"planted" in files["parts/001.message"]
+    assert json.loads(files["case.json"])["items"] == []
     assert b"planted" not in at.desk.evidence(HEAD, case.id)
 
 
@@ -147,11 +146,11 @@ def test_a_store_that_was_tampered_with_says_so_in_the_pack(at: Scene) -> None:
     folder = _tampered(at, "UPDATE parts SET bytes = zeroblob(60) WHERE name = 'proposal'")
     with scene(folder) as again:
         pack = full(again, case_id, "en")
-        (fault,) = document(pack, "case.json")["audit"]["faults"]
-        assert fault["what"] == "proposal"
-        assert f"{fault['seq']}: proposal" in opened(pack)["report.html"].decode()
+        (proposed,) = facts(pack, "proposed")
+        assert proposed["words"] == {"proposal": None}
+        assert f"{proposed['event']}: proposal" in opened(pack)["report.html"].decode()
         assert [problem.code for problem in verified(pack, None).problems] == ["part"]
-        assert document(again.desk.evidence(HEAD, case_id), "case.json")["audit"]["faults"] == []
+        assert ": proposal<" not in opened(again.desk.evidence(HEAD, case_id, lang="en"))["report.html"].decode()
 
 
 def test_a_pack_says_whether_a_ledger_key_proves_its_events(at: Scene, tmp_path: Path) -> None:
@@ -161,8 +160,7 @@ def test_a_pack_says_whether_a_ledger_key_proves_its_events(at: Scene, tmp_path:
     with scene(tmp_path / "keyed", privacy={"ledger_key": base64.b64encode(secret).decode()}) as keyed:
         whole = full(keyed, keyed.case(decided=False), "en")
     key = LedgerKey(secret)
-    assert document(bare, "case.json")["audit"]["ledger_keys"] == []
-    assert document(whole, "case.json")["audit"]["ledger_keys"] == [key.id.hex()]
+    assert [key.id.hex() in opened(pack)["report.html"].decode() for pack in (bare, whole)] == [False, True]
     assert [(line["mac"], line["key_id"]) for line in events(whole)] == [
         (key.mac(bytes.fromhex(line["hash"])).hex(), key.id.hex()) for line in events(whole)
     ]
@@ -179,9 +177,10 @@ def test_what_said_nothing_new_is_in_the_pack_as_it_was_answered(at: Scene) -> N
     assert at.regulator.push_body(json.dumps({**json.loads(row.body), "id": "again"}).encode()).answers
     pack = full(at, case_id)
     case = document(pack, "case.json")
-    assert [one["status"] for one in case["received"]] == [202, 200]
+    came = [on["data"]["came"] for on in case["events"] if "came" in on["data"]]
+    assert [one.get("status", 202) for one in came] == [202, 200]
     assert codes(pack) == []
-    case["received"][1]["status"] = 202
+    came[1]["status"] = 202
     assert codes(signed_anew({**opened(pack), "case.json": written(case)})) == ["told"]
 
 
@@ -262,79 +261,56 @@ def test_two_persons_are_two_numbers_in_the_redacted_form(at: Scene) -> None:
     pack = at.desk.evidence(MODERATOR, case_id)
     told = {event["kind"]: event["by"] for event in events(pack)}
     assert (told["proposed"], told["approved"]) == ([1, 1], [2, 2])
-    (decision,) = document(pack, "case.json")["decisions"]
-    assert (decision["proposed_by"], decision["approved_by"]) == ("person-1", "person-2")
+    assert [one["by"] for one in facts(pack, "proposed", "approved")] == ["person-1", "person-2"]
     assert verified(pack, None).problems == []
-
-
-def _as_told(value: Any) -> Any:
-    """What a pack says of a value that stands in the store."""
-    return value or None if isinstance(value, str) else list(value) if isinstance(value, tuple) else value
 
 
 def test_a_pack_says_of_the_case_what_the_store_says_of_it(at: Scene) -> None:
     case_id = at.case()
-    told, held = document(full(at, case_id), "case.json"), at.desk.case_file(case_id)
-    times = {"received_at", "due_at", "requested_due_at", "decided_at", "closed_at", "lift_due_at"}
-    assert told["case"].pop("policy") == at.desk.policy.version
-    last = told["case"].pop("since")
-    assert (events(full(at, case_id))[last - 1]["kind"], held.case.state) == ("receipt", "closed")
-    for name, value in told["case"].items():
-        stored = getattr(held.case, name)
-        assert value == (stored and instant_text(stored) if name in times else _as_told(stored)), name
+    pack = full(at, case_id)
+    told, held = document(pack, "case.json"), at.desk.case_file(case_id)
+    assert (told["platform_id"], told["case_id"], told["state"]) == (held.case.platform_id, case_id, held.case.state)
+    assert (told["events"][told["since"] - 1]["kind"], held.case.state) == ("receipt", "closed")
+    (opened_,), (proposed,), (decided,) = (facts(pack, kind) for kind in ("opened", "proposed", "decided"))
+    assert (opened_["received_at"], opened_["due_at"]) == (held.case.received_at, held.case.due_at)
+    assert (opened_["authority"], opened_["notice"]) == (held.case.authority_id, held.case.notice_id)
+    assert (opened_["policy"], decided["at"]) == (at.desk.policy.version, held.case.decided_at)
     for shown, item in zip(told["items"], held.case.items, strict=True):
-        at_text = instant_text(item.effective_at)
-        assert shown.pop("item") == item.number
-        assert shown.pop("preserve_until") == instant_text(item.preserve_until or 0)
-        assert (shown.pop("fell"), shown.pop("since") > 0) == (None, True)
-        for name, value in shown.items():
-            assert value == (at_text if name == "effective_at" else _as_told(getattr(item, name))), name
-    (shown,), (row,) = told["received"], held.inbox
-    for name in ("type", "sender", "message_id", "source", "exit", "status"):
-        assert shown[name] == getattr(row, name)
-    assert shown["received_at"] == instant_text(row.received_at)
+        assert (shown["item"], shown["state"], shown["decision"]) == (item.number, item.status, item.decision_version)
+        (in_force,) = [on for on in facts(pack, "measure_in_force") if on["item"] == item.number]
+        assert (shown["since"], in_force["at_platform"]) == (in_force["event"], item.effective_at)
+    (row,), came = held.inbox, opened_["came"]
     proof = json.loads(row.proof)
-    assert (shown["key_id"], shown["profile"]) == (proof["key_id"], "rfc9421")
-    assert shown["signed_at"] == instant_text(proof["signed_at"])
-    (shown,), (decision,), (check,) = told["decisions"], held.decisions.values(), held.legal_checks
-    for name in ("version", "digest", "proposed_by", "approved_by"):
-        assert shown[name] == (getattr(decision, name) or None)
-    proposed = json.loads(decision.body)["proposal"]
-    assert [
-        {name: item[name] for name in said} for item, said in zip(shown["items"], proposed["items"], strict=True)
-    ] == (proposed["items"])
-    assert shown["legal_check"] == check.answers
-    assert (shown["proposed_at"], shown["revision"]) == (instant_text(decision.proposed_at), held.case.revision)
-
-
-EXACT = ("body", "receipt", "receipt_proof")
+    assert (came["sender"], came["source"], came["profile"]) == (row.sender, row.source, "rfc9421")
+    assert (came["key_id"], came["signed_at"]) == (proof["key_id"], proof["signed_at"])
+    (decision,), (check,) = held.decisions.values(), held.legal_checks
+    assert (proposed["decision"], proposed["by"], proposed["at"]) == (1, decision.proposed_by, decision.proposed_at)
+    assert opened(pack)[proposed["words"]["proposal"]["file"]] == decision.body
+    assert facts(pack, "legally_checked")[0]["answers"] == check.answers
 
 
 def test_a_pack_says_of_each_message_what_the_case_holds_of_it(at: Scene) -> None:
     case_id = at.case()
-    held = {message.id: message for message in at.desk.case_file(case_id).messages}
-    files = opened(full(at, case_id))
-    told = json.loads(files["case.json"])["messages"]
+    held = {message.id: message for message in at.desk.case_file(case_id).messages if message.kind != "page"}
+    pack = full(at, case_id)
+    files, told = opened(pack), document(pack, "case.json")["messages"]
     assert len(told) == len(held) > 3
-    assert all(one.keys() == told[0].keys() for one in told)
-    assert {name for message in held.values() for name in EXACT if getattr(message, name)} == set(EXACT)
-    for number, one in enumerate(told, start=1):
-        message = held[one["id"]]
-        assert (one["number"], one["kind"], one["endpoint"], one["state"]) == (
-            number, message.kind, message.endpoint, {"queued": "owed"}.get(message.state, message.state),
-        )  # fmt: skip
-        for name in EXACT:
-            data = getattr(message, name)
-            if data:
-                assert files[one[name]["file"]] == data
-                assert (one[name]["size"], one[name]["sha256"]) == (len(data), hashlib.sha256(data).hexdigest())
-        assert one["item_id"] == (message.item_id or None)
-        assert one["created_at"] == instant_text(message.created_at)
+    receipts = {on["message"]: on["words"] for on in facts(pack, "receipt")}
+    assert len(receipts) > 1
+    for one in told:
+        message = held[one["message"]]
+        assert (one["kind"], one["state"]) == (message.kind, {"queued": "owed"}.get(message.state, message.state))
+        assert (files[one["body"]["file"]], one["body"]["size"]) == (message.body, len(message.body))
+        assert one["body"]["sha256"] == hashlib.sha256(message.body).hexdigest()
+        assert str(one["item"] or "") == message.item_id
+        if message.receipt:
+            kept = receipts[one["message"]]
+            assert files[kept["receipt"]["file"]] == message.receipt
+            assert files[kept["signature"]["file"]] == message.receipt_proof
         tried = at.desk.case_file(case_id).attempts.get(message.id, ())
-        assert one["tries"] == len(tried)
-        assert one["begun_at"] == (instant_text(tried[0].started_at) if tried else None)
-        assert one["settled_at"] == (instant_text(message.settled_at) if message.settled_at else None)
-    assert {one["item_id"] for one in told} == {None, "1", "2"}
+        begun = [on["at"] for on in facts(pack, "begun") if on["message"] == message.id]
+        assert begun == [tries.started_at for tries in tried]
+    assert {one["item"] for one in told} == {0, 1, 2}
 
 
 @pytest.mark.parametrize(
@@ -358,8 +334,8 @@ def test_a_pack_of_fifty_items_and_two_hundred_events_holds_everything(at: Scene
     at.looked_at(case_id, until=199)
     pack = full(at, case_id)
     case = document(pack, "case.json")
-    assert len(case["items"]) == len(case["decisions"][0]["items"]) == 50
+    assert len(case["items"]) == len(facts(pack, "proposed")[0]["items"]) == 50
     assert len([one for one in case["messages"] if one["kind"] == "enforce"]) == 50
-    assert case["audit"]["length"] >= 200
+    assert case["audit_length"] >= 200
     assert opened(pack)["report.html"].count(b"<tr>") > 350
     assert verified(pack, None).problems == []

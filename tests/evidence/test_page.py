@@ -38,7 +38,7 @@ from kz_compliance_sdk.domain.fold import (
     UserNoticeStatus,
 )
 from kz_compliance_sdk.domain.notice import AuthorityType, NoticeKind, RequestedAction
-from kz_compliance_sdk.domain.policy import kz_policy
+from kz_compliance_sdk.domain.policy import Policy, kz_policy
 from kz_compliance_sdk.domain.report import Ground, Outcome, RefusalCode
 from kz_compliance_sdk.domain.transitions import CaseState
 from kz_compliance_sdk.domain.words import LANGUAGES, Lang, provision, words
@@ -236,7 +236,8 @@ def test_the_redacted_form_names_law_and_authority_before_anything_is_decided(tm
             story = pack["report.html"].decode().partition('id="items"')[0]
             assert str(escape(provision("online_platforms/9", words(lang, "cases")))) in story
             assert said in story
-            assert json.loads(pack["case.json"])["notice"]["legal_basis"] == ["online_platforms/9"]
+            first = json.loads(pack["case.json"])["events"][0]
+            assert first["data"]["demanded"]["legal_basis"] == ["online_platforms/9"]
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
@@ -259,7 +260,8 @@ def test_a_term_that_nobody_has_verified_is_not_called_one_by_law(at: Scene, lan
     texts = (story[name].partition(":")[0] for name in ("term_unverified", "term_verified"))
     unverified, verified_ = (str(escape(text)) for text in texts)
     pack = opened(at.desk.evidence(HEAD, case_id, lang=lang))
-    source = json.loads(pack["case.json"])["term"]["source"]
+    policy, first = Policy.model_validate_json(pack["policy.json"]), json.loads(pack["case.json"])["events"][0]["data"]
+    source = policy.term(first["kind"], first["category"]).source.model_dump()
     assert not source["verified"]
     page = pack["report.html"].decode()
     assert f"<p>{unverified}:" in page

@@ -5,22 +5,21 @@ from __future__ import annotations
 
 import json
 from html import unescape
-from typing import Any
 
 import pytest
 
 from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.actor import SYSTEM, Actor
-from kz_compliance_sdk.domain.values import instant_text, message_id
+from kz_compliance_sdk.domain.values import message_id
 from kz_compliance_sdk.domain.words import LANGUAGES
 from kz_compliance_sdk.evidence.verify_pack import verified
 from kz_compliance_sdk.ports import Told
 from tests.catalogues import tables
-from tests.evidence.scene import HEAD, LEAD, OFFICE_PEOPLE, USER, Scene, document, full, opened
+from tests.evidence.scene import HEAD, LEAD, OFFICE_PEOPLE, USER, Scene, document, facts, full, opened
 from tests.variants import variants
 
 LAWYER = Actor("marat.lawyer", frozenset({"legal"}), account="marat.account")
-LISTS = ("contests", "suspensions", "instructions", "user_notices", "appeals", "holds")
+KINDS = ("contest_recorded", "suspended", "instructed", "user_notice_owed", "appealed", "held")
 WORDS = (
     "Planted Court",
     "PLANTED-7",
@@ -63,21 +62,16 @@ def pressed(at: Scene) -> tuple[Scene, str]:
     return at, case_id
 
 
-def told(pack: bytes) -> dict[str, Any]:
-    found: dict[str, Any] = document(pack, "case.json")
-    return found
-
-
 def test_the_redacted_form_tells_that_and_when_and_not_what_was_said(pressed: tuple[Scene, str]) -> None:
     at, case_id = pressed
     pack = at.desk.evidence(HEAD, case_id)
-    found = told(pack)
-    assert {name: len(found[name]) for name in LISTS} == {**dict.fromkeys(LISTS, 1), "user_notices": 3}
-    assert found["appeals"][0]["state"] == "upheld"
-    assert {one["state"] for one in found["user_notices"]} == {"sent"}
-    assert found["suspensions"][0]["confirmed_by"].startswith("person-")
-    assert found["held_until"]
-    assert not found["erased_at"]
+    assert {kind: len(facts(pack, kind)) for kind in KINDS} == {**dict.fromkeys(KINDS, 1), "user_notice_owed": 3}
+    assert len(facts(pack, "appeal_upheld")) == 1
+    told = [one["state"] for one in document(pack, "case.json")["messages"] if one["kind"] == "user_notice"]
+    assert (told, len(facts(pack, "user_told"))) == (["done"] * 3, 3)
+    assert facts(pack, "suspension_confirmed")[0]["by"].startswith("person-")
+    assert facts(pack, "held")[0]["until"]
+    assert {kept for one in facts(pack, *KINDS) for kept in one["words"].values()} == {None}
     inside = json.dumps([text.decode("utf-8", "replace") for text in opened(pack).values()])
     names = [
         *OFFICE_PEOPLE,
@@ -109,32 +103,34 @@ def test_it_says_when_each_came_and_what_became_of_it(pressed: tuple[Scene, str]
     at, case_id = pressed
     at.clock.advance(60)
     at.desk.take(LEAD, case_id, commands.SettleContest(1, "rejected", at.clock(), "planted words of the court"))
-    found, now = told(full(at, case_id)), instant_text(at.clock() - 60)
-    held = at.desk.case_file(case_id)
-    (contest,), (suspension,), (appeal,) = found["contests"], found["suspensions"], found["appeals"]
-    assert (contest["number"], contest["filed_at"], contest["recorded_by"]) == (1, now, LEAD.id)
-    assert (contest["result"], contest["result_at"]) == ("rejected", instant_text(at.clock()))
-    assert (suspension["number"], suspension["from_at"], suspension["ended_at"]) == (1, now, None)
-    assert (suspension["recorded_by"], suspension["confirmed_by"]) == (LEAD.id, LAWYER.id)
-    assert suspension["until_at"] == instant_text(at.clock() + 3540)
-    assert (appeal["item_id"], appeal["received_at"], appeal["decision_version"]) == ("1", now, 1)
-    assert (appeal["decided_by"], appeal["decided_at"]) == (LAWYER.id, now)
-    (filed,) = at.desk.appeals.list(appeal["state"]).appeals
-    assert appeal["due_at"] == instant_text(filed.due_at)
+    pack, now, held = full(at, case_id), at.clock() - 60, at.desk.case_file(case_id)
+    (contest,), (settled,) = facts(pack, "contest_recorded"), facts(pack, "contest_settled")
+    assert (contest["contest"], contest["filed_at"], contest["by"]) == (1, now, LEAD.id)
+    assert (settled["contest"], settled["result"], settled["result_at"]) == (1, "rejected", at.clock())
+    (suspension,), (confirmed,) = facts(pack, "suspended"), facts(pack, "suspension_confirmed")
+    assert (suspension["suspension"], suspension["from_at"], suspension["by"]) == (1, now, LEAD.id)
+    assert (confirmed["by"], facts(pack, "suspension_ended")) == (LAWYER.id, [])
+    assert suspension["until_at"] == at.clock() + 3540
+    (appeal,), (upheld,) = facts(pack, "appealed"), facts(pack, "appeal_upheld")
+    assert (appeal["item"], appeal["received_at"], appeal["decision"]) == (1, now, 1)
+    assert (upheld["appeal"], upheld["by"], upheld["at"]) == (1, LAWYER.id, now)
+    (filed,) = at.desk.appeals.list("upheld").appeals
+    assert appeal["due_at"] == filed.due_at
     rows = {(row.item_id, row.kind): row for row in held.user_notices}
-    for one in found["user_notices"]:
-        row = rows[one["item_id"], one["kind"]]
-        assert (one["state"], one["decision_version"], one["basis"]) == (row.state, 1, None)
-        assert (one["due_at"], one["sent_at"]) == (now, now)
+    sent = {one["message"]: one["at_platform"] for one in facts(pack, "user_told")}
+    told = {one["event"]: one["message"] for one in document(pack, "case.json")["messages"]}
+    for one in facts(pack, "user_notice_owed"):
+        row = rows[str(one["item"]), one["notice"]]
+        assert (row.state, row.decision_version, row.basis) == ("sent", 1, one.get("basis", ""))
+        assert (one["due_at"], sent[told[one["event"]]]) == (now, now)
 
 
 def test_the_full_form_holds_the_words(pressed: tuple[Scene, str]) -> None:
     at, case_id = pressed
     pack = full(at, case_id)
-    found = told(pack)
-    said = json.dumps([found[name] for name in LISTS], ensure_ascii=False)
-    assert [word for word in WORDS if word not in said] == []
-    assert found["appeals"][0]["reference"] == "PLANTED-9"
+    kept = [part["file"] for one in facts(pack, *KINDS) for part in one["words"].values()]
+    said = " ".join(opened(pack)[path].decode() for path in kept)
+    assert [word for word in (*WORDS, "PLANTED-9") if word not in said] == []
     assert verified(pack, None).problems == []
 
 

@@ -30,7 +30,7 @@ def shown(office: Driver, case: str) -> dict[str, Any]:
         said = json.loads(pack.read("case.json"))
         for one in said["messages"]:
             one["bytes"] = pack.read(one["body"]["file"]) if one["body"]["file"] else b""
-    return {**said, "made_at": "", "audit": None}
+    return {**said, "made_at": ""}
 
 
 _OWED = (

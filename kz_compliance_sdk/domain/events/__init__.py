@@ -14,7 +14,7 @@ from kz_compliance_sdk.domain.events import arrivals, delivery, office, privacy,
 from kz_compliance_sdk.domain.events.base import Event
 from kz_compliance_sdk.domain.ledger import Readers, Stamped
 
-__all__ = ["KINDS", "READERS", "texts_in"]
+__all__ = ["KINDS", "READERS", "is_text", "texts_in"]
 
 
 def _of(module: ModuleType) -> list[type[Event]]:
@@ -38,6 +38,11 @@ _DOCUMENTS: Final = frozenset(
 """Parts that are no text of a person of the office: documents of their own, and what came from outside."""
 
 
+def is_text(kind: str, name: str) -> bool:
+    """Whether a part of an event holds what a person of the office wrote."""
+    return not {name, f"{kind}.{name}"} & _DOCUMENTS
+
+
 def texts_in(on: Stamped) -> list[str]:
     """The names of the parts of an event that hold what a person of the office wrote."""
-    return [name for name in on.event.parts if not {name, f"{on.kind}.{name}"} & _DOCUMENTS]
+    return [name for name in on.event.parts if is_text(on.kind, name)]

@@ -1,0 +1,97 @@
+"""Packs of cases that went many ways: none is called false, and of none can `case.json` say anything else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kz_compliance_sdk.domain.events import KINDS, arrivals, office
+from kz_compliance_sdk.domain.events.base import ObjectEvent
+from kz_compliance_sdk.domain.fold import Chain
+from kz_compliance_sdk.evidence.verify_pack import read_key, verified
+from kz_compliance_sdk.ports import Failed, InForce, Told
+from tests.driver import DAY, HEAD, LEAD, M1, Driver
+from tests.evidence.scene import opened, public_text, signed_anew
+from tests.evidence.test_forged_packs import changed, places
+from tests.evidence.varied import left_behind, packs_of
+from tests.model.play import play
+from tests.walks.test_every_move import detours, walk
+
+# What happens in streams that are not of a case.
+ELSEWHERE = {
+    *(arrivals.Sanctioned, arrivals.Lodged, arrivals.Joined, office.ClockSeen, office.LedgerKeyRetired),
+    *(office.Published, office.LinesTaken, office.FiguresTaken, office.Alerted, office.Checkpointed, office.HandedOut),
+}
+
+
+def _rarely(folder: Path) -> None:
+    """What neither a walk nor a model comes to."""
+    desk = Driver(folder, name="rarely.sqlite3", preservation_s=DAY)
+    case = desk.issue(items=2)
+    desk.note(M1, case)
+    desk.platform.faults += [lambda _effect: InForce(0)]
+    desk.messenger.faults += [lambda _notice: Told(0)]
+    desk.decide(case, "remove")
+    desk.deliver()
+    for _ in range(9):
+        desk.wait(DAY)
+        desk.deliver()
+        desk.watch()
+    desk.cancel(case, "withdrawn")
+    desk.platform.faults = [lambda _effect: Failed("gone", permanent=True)] * 9
+    desk.wait(DAY)
+    desk.deliver()
+    desk.record_copy_deleted(LEAD, case)
+    desk.view(HEAD, case)
+    desk.stop()
+
+
+@pytest.fixture(scope="module")
+def chains(tmp_path_factory: pytest.TempPathFactory) -> Sequence[Chain]:
+    folder = tmp_path_factory.mktemp("varied")
+    with left_behind() as found:
+        _rarely(folder)
+        detours(folder)
+        for seed in (100, 103):
+            walk(folder, seed)
+        for seed in range(1000, 1120):
+            play(seed, 25)
+    return found
+
+
+@pytest.mark.slow(takes_s=120)
+@pytest.mark.timeout(900)
+@pytest.mark.usefixtures("remembering")
+def test_no_true_pack_is_called_false(chains: Sequence[Chain], independent: Any) -> None:
+    """In no form, by neither; among the cases is every kind of event that a case can have."""
+    kinds = {name for name, kind in KINDS.items() if not issubclass(kind, ObjectEvent) and kind not in ELSEWHERE}
+    assert kinds - {on.kind for chain in chains for on in chain.events} == set()
+    assert len(chains) > 300
+    public = read_key(public_text().encode())
+    packs = [pack for chain in chains for pack in packs_of(chain)]
+    found = zip(packs, independent(*packs), strict=True)
+    false = [(said, verified(pack, public).problems) for pack, (code, said) in found if code]
+    assert false == []
+    assert [problems for pack in packs[::10] if (problems := verified(pack, public).problems)] == []
+
+
+@pytest.mark.slow(takes_s=180)
+@pytest.mark.timeout(900)
+@pytest.mark.usefixtures("remembering")
+def test_each_value_of_the_case_is_held_whatever_happened_in_it(chains: Sequence[Chain], independent: Any) -> None:
+    """As in `test_forged_packs`, over cases in which between them every kind of event stands."""
+    seen, passed, many = set[str](), [], 0
+    for n, chain in enumerate(sorted(chains, key=lambda chain: len(chain.events))):
+        if {on.kind for on in chain.events} <= seen:
+            continue
+        seen |= {on.kind for on in chain.events}
+        files = opened(packs_of(chain)[n % 2])
+        where = places(files)
+        found = independent(*(signed_anew(changed(files, path)) for path in where))
+        passed += [(path, said) for path, (code, said) in zip(where, found, strict=True) if code == 0]
+        many += len(where)
+    assert passed == []
+    assert many > 3_000

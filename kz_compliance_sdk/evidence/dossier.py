@@ -104,9 +104,9 @@ def contents(chain: Chain, form: Form, policy: Policy | None) -> Contents:
     """What the pack of this form says of a chain that was handed on. `policy` is the one of which the case speaks, None
     where it is not at hand.
 
-    `case.json` is what happened, each event as the chain has it, with the name of who acted and the place of its words;
-    and what that comes to: the states of the case, of its items and of what it owed, each with the event `since` which
-    it has been so. The rest of what the page says follows from these.
+    The document of the case is what happened, each event as the chain has it, with the name of who acted and the place
+    of its words; and what that comes to: the states of the case, of its items and of what it owed, each with the event
+    `since` which it has been so. The rest of what the page says follows from these.
     """
     case, events, since = chain.stream.case, chain.events, _since(chain)
     made_at = max((on.at for on in events if isinstance(on.event, Disclosed)), default=0)

@@ -403,11 +403,11 @@ def test_a_short_outage_is_not_told(tmp_path: Path) -> None:
     assert office.desk.case(office.cases(state="closed")[0]["case"]).state == "closed"
 
 
-@pytest.mark.slow(takes_s=120)
+@pytest.mark.slow(takes_s=40)
 def test_three_days_without_the_regulator(tmp_path: Path) -> None:
     """Each report is recorded once, all within an hour of the regulator's return, and people get one alert for each
     audience and hour; before, each line was one."""
-    many = 400
+    many = 100
     came = three_days.without_the_regulator(tmp_path, many)
     assert came.alerts.keys() == {("moderator",), PAGED, EVERYBODY, ("lead", "head")}
     assert all(count <= 73 for count in came.alerts.values())

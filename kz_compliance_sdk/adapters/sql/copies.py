@@ -15,6 +15,7 @@ from sqlalchemy import Connection, NullPool, create_engine
 from kz_compliance_sdk.adapters.sql import migrate
 from kz_compliance_sdk.adapters.sql.files import USERS, Record, held, refuse_other_files
 from kz_compliance_sdk.adapters.sql.keys import MasterKeys
+from kz_compliance_sdk.adapters.sql.place import refuse_place
 from kz_compliance_sdk.adapters.sql.rewrapping import check_ledger_keys, check_master_keys
 from kz_compliance_sdk.adapters.sql.sqlite import (
     APPLICATION_ID,
@@ -24,7 +25,6 @@ from kz_compliance_sdk.adapters.sql.sqlite import (
     left_behind,
     new_file,
     open_connection,
-    refuse_network_file_system,
     store_error,
 )
 from kz_compliance_sdk.domain.ledger import LedgerKeys
@@ -56,7 +56,7 @@ def back_up(driver: Driver, path: str, target: str, progress: Progress) -> int:
         except driver.module.Error as error:
             if str(error) == "interrupted":  # by Ctrl-C, while it told of its progress
                 raise KeyboardInterrupt from error
-            raise store_error(error) from error
+            raise store_error(error, path) from error
         return Path(new).stat().st_size
 
 
@@ -103,14 +103,12 @@ def restore(
     Raises StoreUnusable, and nothing was changed, while a process has the store open, if the copy is damaged or the
     keys do not open it, and if files that were put aside before lie in the way.
     """
-    refuse_network_file_system(Path(path))
+    refuse_place(path)
     with opened(driver, copy) as connection:
         if faults := faults_of_file(connection):
             raise StoreUnusable(f"{copy} is damaged: {faults[0]}. Take an earlier copy.", code="store_damaged")
         check_master_keys(connection, keys)
         check_ledger_keys(connection, ledger_keys)
-    if not Path(path).absolute().parent.is_dir():
-        raise StoreUnusable(f"the folder of the store's file does not exist: {Path(path).parent}. Create it.")
     with held(path) as lock, closing(FileLock(path, USERS)) as users:
         if not users.try_alone():
             raise StoreUnusable(

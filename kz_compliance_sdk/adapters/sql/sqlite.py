@@ -19,6 +19,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from kz_compliance_sdk.adapters.sql.place import SHARING, unusable
 from kz_compliance_sdk.errors import StoreDamaged, StoreError, StoreUnusable
 
 BUSY_TIMEOUT_MS = 5_000
@@ -32,9 +33,6 @@ OVERWRITE_IN_PLACE = "PRAGMA secure_delete = FAST"
 APPLICATION_ID = 0x4B5A4353
 """Stands in the header of each of our files, so that no other program's database is taken for one."""
 _OLDEST = (3, 37, 0)
-_NETWORK = frozenset(
-    ("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "lustre", "fuse.sshfs", "fuse.s3fs")
-)
 
 
 def wal_is_safe(version: tuple[int, ...]) -> bool:
@@ -78,37 +76,6 @@ def choose_driver() -> Driver:
     if not found:
         raise StoreUnusable("no SQLite of version 3.37 or later is available: install pysqlite3>=0.6.1.")
     return next((driver for driver in found if driver.wal), found[0])
-
-
-def refuse_network_file_system(path: Path) -> None:
-    """SQLite's locks do not hold on a network share, so such a place is refused. Raises StoreUnusable."""
-    try:
-        mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return
-    place = str(path.resolve().parent)
-    best, kind = "", ""
-    for line in mounts.splitlines():
-        before, _, after = line.partition(" - ")
-        fields = before.split()
-        if len(fields) < 5 or not after:
-            continue
-        point = fields[4].replace("\\040", " ")
-        inside = place == point or place.startswith(point.rstrip("/") + "/")
-        if inside and len(point) >= len(best):
-            best, kind = point, after.split()[0]
-    if kind in _NETWORK:
-        raise StoreUnusable(
-            f"the store's file lies on a network file system ({kind} at {best}), where SQLite's locks do not hold. "
-            "Put it on a local disk."
-        )
-
-
-SHARING = (
-    "Where several accounts share the store, its folder and files belong to a group of theirs: chmod 2770 the folder, "
-    "chmod 660 the files (docs/operations.md)."
-)
-"""What lets another account in."""
 
 
 def mode_of_files(path: str) -> int:
@@ -243,8 +210,9 @@ def _ask(driver: Driver, connection: Any, *pragmas: str) -> Any:
     return row
 
 
-def store_error(error: BaseException) -> StoreError:
-    """What the driver refused, in this library's words. Nothing was written."""
+def store_error(error: BaseException, path: str = "") -> StoreError:
+    """What the driver refused, in this library's words; of a file that this account cannot use, which it is. Nothing
+    was written."""
     text = str(error)
     if "full" in text:
         return StoreError(f"the disk is full: {text}. Nothing was written; free some space.", code="storage_full")
@@ -253,6 +221,8 @@ def store_error(error: BaseException) -> StoreError:
             f"another program holds the database: {text}. Nothing was written; try again.", code="storage_busy"
         )
     if "readonly" in text or "unable to open" in text:
+        if path and (named := unusable(path)):
+            return named
         return StoreUnusable(
             f"the store's file cannot be used: {text}. Nothing was written; store.path must name a file that this "
             f"account may write to, in a folder in which it may write. {SHARING}"

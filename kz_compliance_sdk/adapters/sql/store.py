@@ -20,6 +20,7 @@ from kz_compliance_sdk.adapters.sql import schema
 from kz_compliance_sdk.adapters.sql.files import Files, held
 from kz_compliance_sdk.adapters.sql.keys import MasterKeys
 from kz_compliance_sdk.adapters.sql.lane import Job, WriterLane
+from kz_compliance_sdk.adapters.sql.place import refuse_place, refuse_without_locks
 from kz_compliance_sdk.adapters.sql.queries import SqlQueries
 from kz_compliance_sdk.adapters.sql.rewrapping import check_ledger_keys, check_master_keys, truncate_log
 from kz_compliance_sdk.adapters.sql.schema import new_store
@@ -27,13 +28,13 @@ from kz_compliance_sdk.adapters.sql.sqlite import (
     APPLICATION_ID,
     CACHE_MIB,
     Driver,
+    FileLock,
     choose_driver,
     configure,
     connect,
     left_behind,
     new_file,
     open_connection,
-    refuse_network_file_system,
     store_error,
 )
 from kz_compliance_sdk.adapters.sql.statements import sqlite_statements
@@ -138,9 +139,7 @@ class SqliteStore:
         self._env, self.keys, self.ledger_keys = env, keys or MasterKeys(), ledger_keys
         self.driver = driver or choose_driver()
         self._cache_mib, self.telemetry = cache_mib, telemetry
-        refuse_network_file_system(Path(self.path))
-        if not Path(self.path).parent.is_dir():
-            raise StoreUnusable(f"the folder of the store's file does not exist: {Path(self.path).parent}. Create it.")
+        refuse_place(self.path)
         self._files = Files(self.driver, self.path)
         self.engine = open_engine(self.driver, self.path, self._files.check)
         try:
@@ -149,7 +148,7 @@ class SqliteStore:
             with self._files.leaving():
                 self.engine.dispose()
             if isinstance(error, DBAPIError | self.driver.module.Error):
-                raise store_error(getattr(error, "orig", None) or error) from error
+                raise store_error(getattr(error, "orig", None) or error, self.path) from error
             raise
         self.statements = sqlite_statements()
         self._lane = WriterLane(self._open_transaction, most_waiting=most_waiting, threaded=threaded)
@@ -163,6 +162,8 @@ class SqliteStore:
                 "create=True of a desk.",
                 code="store_missing",
             )
+        FileLock(self.path).close()  # its file is there from here on
+        refuse_without_locks(f"{self.path}.lane")
         with held(self.path) as lock:
             self._files.enter(lock)
             if not is_there():

@@ -116,7 +116,7 @@ class SqliteTransaction:
         try:
             self._connection = open_connection(self._driver, self._path, self._cache_mib)
         except self._error as error:
-            raise store_error(error) from error
+            raise store_error(error, self._path) from error
         self._files.check()
         self._cursor = self._connection.cursor()
 
@@ -157,7 +157,7 @@ class SqliteTransaction:
             self._lock.release()
 
     def _refused(self, error: Exception) -> StoreError:
-        failure = store_error(error)
+        failure = store_error(error, self._path)
         self._files.note(self._lock, failure)
         return failure
 

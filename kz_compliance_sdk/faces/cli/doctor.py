@@ -276,12 +276,13 @@ def connection(settings: Settings) -> Iterator[Connection]:
     from sqlalchemy.exc import DBAPIError
 
     from kz_compliance_sdk.adapters.sql.files import refuse_other_files
-    from kz_compliance_sdk.adapters.sql.sqlite import choose_driver, refuse_network_file_system, store_error
+    from kz_compliance_sdk.adapters.sql.place import refuse_place
+    from kz_compliance_sdk.adapters.sql.sqlite import choose_driver, store_error
     from kz_compliance_sdk.adapters.sql.store import open_engine
 
     refuse_missing(settings)
     path = settings.store.path.absolute()
-    refuse_network_file_system(path)
+    refuse_place(str(path))
     driver = choose_driver()
     refuse_other_files(str(path), wal=driver.wal)
     engine = open_engine(driver, str(path))

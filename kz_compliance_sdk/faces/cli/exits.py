@@ -80,7 +80,7 @@ def _of_file(error: OSError) -> ComplianceError:
     # The locks lie beside the database.
     store = where.endswith((".lane", ".open"))
     if store:
-        from kz_compliance_sdk.adapters.sql.sqlite import SHARING
+        from kz_compliance_sdk.adapters.sql.place import SHARING
 
         folder = os.path.dirname(where)  # noqa: PTH120  it is text
         remedy = f"Give this account the right to write in {folder}, or choose another place. {SHARING}"
@@ -89,7 +89,8 @@ def _of_file(error: OSError) -> ComplianceError:
 
 def _of_database(error: Exception) -> ComplianceError:
     text = str(error)
-    from kz_compliance_sdk.adapters.sql.sqlite import SHARING, store_error
+    from kz_compliance_sdk.adapters.sql.place import SHARING
+    from kz_compliance_sdk.adapters.sql.sqlite import store_error
 
     if "unable to open" in text or "readonly" in text:
         return ConfigError(

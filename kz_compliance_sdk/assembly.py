@@ -145,9 +145,11 @@ def master_keys(settings: Settings) -> MasterKeys:
     return MasterKeys(keys, next(iter(keys), ""))
 
 
-def open_store(settings: Settings, env: Env, telemetry: Telemetry | None = None, *, create: bool) -> SqliteStore:
-    """The store that is configured; somebody is paged if the log of those who ran last is gone. Raises StoreUnusable,
-    StoreError."""
+def open_store(
+    settings: Settings, env: Env, telemetry: Telemetry | None = None, *, create: bool, accept: bool = False
+) -> SqliteStore:
+    """The store that is configured; with `accept` also one that lacks what was acknowledged, and somebody is paged.
+    Raises StoreUnusable, StoreError."""
     store = SqliteStore(
         settings.store.path,
         env,
@@ -155,11 +157,13 @@ def open_store(settings: Settings, env: Env, telemetry: Telemetry | None = None,
         cache_mib=settings.store.cache_mib,
         upgrade=settings.store.upgrade_on_start,
         create=create,
+        accept=accept,
+        mark=settings.store.mark,
         keys=master_keys(settings),
         ledger_keys=settings.privacy.ledger_keys(),
         telemetry=telemetry,
     )
-    if store.lost_log:
+    if store.missing:
         alert = notify(settings.platform_id, "store", "log_lost", ("lead", "head"), 60, Stamp(store.now(), SYSTEM))
         store.submit(settings.platform_id, lambda _tx: ((alert,), None)).result()
     return store

@@ -203,6 +203,11 @@ class StoreSettings(Section):
         default=Path("kz-compliance.sqlite3"),
         description="The SQLite file. The default lies in the working directory: name a place of its own.",
     )
+    mark: PlaceOnDisk | None = Field(
+        default=None,
+        description="The file that notes how far the store has committed: `path` and `.mark`, if none is named. On "
+        "another disk it also tells of a whole folder that was put back to an older state.",
+    )
     cache_mib: Annotated[Whole, Field(le=4096)] = Field(
         default=12, description="Page cache of each connection, in MiB."
     )

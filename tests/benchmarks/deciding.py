@@ -94,6 +94,7 @@ def filled(path: Path, count: int, *, acknowledged: bool = False, items: int = 3
 def _copy(base: Path, name: str) -> Path:
     """A fresh copy under one name, so that the disk's cache treats every round alike."""
     path = base.with_name(f"{name}.sqlite3")
+    path.with_name(f"{path.name}.mark").unlink(missing_ok=True)
     for suffix in ("-wal", "-shm"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
         assert not base.with_name(base.name + suffix).exists(), "the base file was not closed properly"

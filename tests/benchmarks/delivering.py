@@ -175,7 +175,7 @@ def prepare(path: Path, count: int) -> list[OutboxMessage]:
 
 def _copy(base: Path) -> Path:
     path = base.with_name("round.sqlite3")
-    for suffix in ("-wal", "-shm"):
+    for suffix in ("-wal", "-shm", ".mark"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
     shutil.copyfile(base, path)
     return path

@@ -116,7 +116,7 @@ def test_a_restored_copy_says_what_the_regulator_holds_beyond_it(tmp_path: Path)
         settings = before.desk.settings
         reported = {before.key(second), before.key(third)}
     keys = master_keys(settings), settings.privacy.ledger_keys()
-    copies.restore(choose_driver(), str(copy), str(path), *keys, lambda _done, _of: None)
+    copies.restore(choose_driver(), str(copy), str(path), f"{path}.mark", *keys, lambda _done, _of: None)
     with scene(path, before.clock, before.regulator) as after:
         found = after.found()
         about = {one.about for one in found if one.code == "not_sent_by_us"}

@@ -110,7 +110,7 @@ def _restored(scene: Scene, tmp_path: Path) -> tuple[list[str], list[str]]:
         scene.push()  # nothing was told of this one
         before = [scene.of(one) for one in scene.notices]
     keys = master_keys(scene.settings), scene.settings.privacy.ledger_keys()
-    copies.restore(choose_driver(), str(copy), str(path), *keys, lambda _done, _of: None)
+    copies.restore(choose_driver(), str(copy), str(path), f"{path}.mark", *keys, lambda _done, _of: None)
     scene.clock.advance(3_600)
     with scene.running(seed=2) as outbox:
         scene.desk.poll()

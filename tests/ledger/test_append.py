@@ -425,6 +425,7 @@ def test_no_new_stream_gets_the_number_of_one_that_was_taken_away(tmp_path: Path
     for table in ("streams", "events", "log"):
         outside.run(f"DELETE FROM {table}")  # noqa: S608  its words are left, and their key
     outside.close()
+    Path(f"{store.path}.mark").unlink()
     appended(store, viewed(TWO, 0))
     stream = streams(store, TWO)[TWO].whole()
     assert (stream.number, stream.seq) == (2, 1)

@@ -105,6 +105,7 @@ def test_a_tail_that_was_cut_and_grew_again_is_noticed(tmp_path: Path) -> None:
     path = tmp_path / "desk.sqlite3"
     store = long_store(path)
     from_outside(path, *CUT["a tail that was cut with its log"])
+    Path(f"{path}.mark").unlink()
     other = opened(path)
     appended(other, *(viewed(ONE, 120, actor=None) for _ in range(20)))
     assert one(other).fault is None, "who read nothing before cannot know"
@@ -217,6 +218,7 @@ def test_a_tail_that_was_cut_is_named_by_the_sweep_too(tmp_path: Path) -> None:
     host, case_id, before = long_case(tmp_path)
     cut = (f"DELETE FROM {table} WHERE stream = {before.number} AND seq > 99" for table in LOGGED)
     from_outside(host.world.path, *cut)
+    Path(f"{host.world.path}.mark").unlink()
     assert [swept(host), swept(host)] == [case_id, case_id]
     host.store.close()
 

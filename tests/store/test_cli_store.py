@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.desk import ComplianceDesk
 from kz_compliance_sdk.errors import StoreUnusable
@@ -99,10 +98,23 @@ def test_the_typist_and_how_it_came_stand_in_the_chain(office: Office) -> None:
     assert any("not those that were hashed" in fault["what"] for fault in faults)
 
 
-def test_a_lost_log_pages_somebody(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-    office.ok("db", "upgrade")
-    monkeypatch.setattr(SqliteStore, "lost_log", True)
-    office.document("health", code=4)
+def test_a_store_that_lacks_what_was_acknowledged_is_named_until_it_is_accepted_and_pages(office: Office) -> None:
+    assert "--yes" in office.refused(7, "db", "accept") if office.store.exists() else True
+    first = office.entered(1)
+    older = office.store.read_bytes()
+    assert office.document("db", "accept", "--yes") == {"missing": []}, "the control"
+    office.entered(2)
+    office.store.write_bytes(older)
+    for command in (("health",), ("cases", "list"), ("audit", "verify"), ("worker", "--once")):
+        assert "lacks what was acknowledged" in office.refused(3, *command)
+    (fault,) = office.document("db", "check", code=4)["faults"]
+    assert "are missing" in fault["what"]
+    store = next(one for one in office.document("doctor", code=4)["checks"] if one["name"] == "store")
+    assert (store["status"], "kz-compliance db accept" in store["summary"] + store["remedy"]) == ("fail", True)
+    assert "--yes" in office.refused(7, "db", "accept")
+    (told,) = office.document("db", "accept", "--yes")["missing"]
+    assert told == fault["what"]
+    assert [case["notice_id"] for case in office.document("cases", "list")["cases"]] == [first.notice_id]
     with closing(sqlite3.connect(office.store)) as raw:
         ((content,),) = raw.execute("SELECT content FROM events WHERE kind = 'alerted'").fetchall()
     assert json.loads(content)["data"]["reason"] == "log_lost"

@@ -142,6 +142,8 @@ def test_a_copy_takes_the_place_of_the_store_and_what_was_there_is_put_aside(off
     before = office.store.read_bytes()
     done = office.document("db", "restore", str(copy), "--yes")
     assert held(office) == [first.notice_id]
+    (missing,) = done["missing"]
+    assert "its log ends with line" in missing
     assert done["put_aside"] == [f"{office.store}.old"]
     aside = Path(f"{office.store}.old")
     assert len(aside.read_bytes()) == len(before)
@@ -198,6 +200,7 @@ def test_a_restore_that_was_broken_off_changed_nothing(office: Office) -> None:
             choose_driver(),
             str(copy),
             str(office.store),
+            f"{office.store}.mark",
             master_keys(settings),
             settings.privacy.ledger_keys(),
             interrupted,
@@ -209,6 +212,7 @@ def test_a_restore_that_was_broken_off_changed_nothing(office: Office) -> None:
             choose_driver(),
             str(office.folder / "mistyped"),
             str(office.store),
+            f"{office.store}.mark",
             master_keys(settings),
             settings.privacy.ledger_keys(),
             interrupted,

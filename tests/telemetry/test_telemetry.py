@@ -25,6 +25,8 @@ from prometheus_client import generate_latest
 
 from kz_compliance_sdk import assembly
 from kz_compliance_sdk.adapters import telemetry as adapter
+from kz_compliance_sdk.adapters.sql.files import CUT, MOVED
+from kz_compliance_sdk.adapters.sql.mark import BEHIND
 from kz_compliance_sdk.adapters.sql.sqlite import store_error
 from kz_compliance_sdk.adapters.telemetry import OpenTelemetry, Telemetry
 from kz_compliance_sdk.aio import AsyncComplianceDesk
@@ -295,8 +297,8 @@ def test_the_lists_are_those_of_the_code() -> None:
     reasons = set(re.findall(r'^ +\("(\w+)", ', inspect.getsource(health._attention), re.MULTILINE))
     reasons |= {STEPPED, health.FEED_FAILS}
     assert metrics.LAST_RUN.labels["part"] == {"worker", "poller", deadlines.WATCHER, SWEEPER, BOOKS}
-    faults = {store_error(OSError(text)).code for text in ("full", "busy", "other")} | {"store_moved", "store_cut"}
-    assert metrics.ATTENTION.labels["reason"] == reasons | faults | {"commit_unknown"}
+    faults = {store_error(OSError(text)).code for text in ("full", "busy", "other")} | {MOVED, CUT, BEHIND}
+    assert metrics.ATTENTION.labels["reason"] == reasons | faults | {"commit_unknown", "mark_unwritable"}
 
 
 # ------------------------------------------------------------------------------------------------------- nobody listens

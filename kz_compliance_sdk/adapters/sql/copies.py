@@ -13,8 +13,9 @@ from typing import Any, Final
 from sqlalchemy import Connection, NullPool, create_engine
 
 from kz_compliance_sdk.adapters.sql import migrate
-from kz_compliance_sdk.adapters.sql.files import USERS, Record, held, refuse_other_files
+from kz_compliance_sdk.adapters.sql.files import USERS, Record, held, in_use, refuse_other_files
 from kz_compliance_sdk.adapters.sql.keys import MasterKeys
+from kz_compliance_sdk.adapters.sql.mark import Mark, ends_of
 from kz_compliance_sdk.adapters.sql.place import refuse_place
 from kz_compliance_sdk.adapters.sql.rewrapping import check_ledger_keys, check_master_keys
 from kz_compliance_sdk.adapters.sql.sqlite import (
@@ -96,26 +97,25 @@ def faults_of_file(connection: Connection) -> list[str]:
 
 
 def restore(
-    driver: Driver, copy: str, path: str, keys: MasterKeys, ledger_keys: LedgerKeys, progress: Progress
-) -> list[str]:
-    """Put a copy in the store's place; the names under which the files of before lie now. The copy stays as it is.
+    driver: Driver, copy: str, path: str, mark: str, keys: MasterKeys, ledger_keys: LedgerKeys, progress: Progress
+) -> tuple[list[str], list[str]]:
+    """Put a copy in the store's place; the names under which the files of before lie now, and what the copy lacks of
+    what was acknowledged, a sentence each. The copy stays as it is.
 
     Raises StoreUnusable, and nothing was changed, while a process has the store open, if the copy is damaged or the
     keys do not open it, and if files that were put aside before lie in the way.
     """
-    refuse_place(path)
+    refuse_place(path, mark)
     with opened(driver, copy) as connection:
         if faults := faults_of_file(connection):
             raise StoreUnusable(f"{copy} is damaged: {faults[0]}. Take an earlier copy.", code="store_damaged")
         check_master_keys(connection, keys)
         check_ledger_keys(connection, ledger_keys)
+        ends, missing = ends_of(connection), Mark(mark).missing(connection)
     with held(path) as lock, closing(FileLock(path, USERS)) as users:
         if not users.try_alone():
-            raise StoreUnusable(
-                f"a process has the store {path} open. Stop every receiver and worker, then run this again.",
-                code="store_in_use",
-            )
-        beside = [name for name in left_behind(path) if not name.endswith(".lane")]
+            raise in_use(path)
+        beside = [name for name in left_behind(path, mark) if name not in (mark, f"{path}.lane")]
         aside = [name for name in (path, *beside) if os.path.lexists(name)]
         if there := [name for name in aside if os.path.lexists(f"{name}{OLD}")]:
             raise StoreUnusable(
@@ -127,9 +127,10 @@ def restore(
             while step := source.read(_STEP):
                 stream.write(step)
                 progress(stream.tell(), of)
+        Mark(mark).reset(ends, 0)
         Record.forget(lock)
         users.remove()
-    return [f"{name}{OLD}" for name in aside]
+    return [f"{name}{OLD}" for name in aside], missing
 
 
 def _refuse_missing(path: str) -> None:

@@ -10,12 +10,17 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import struct
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from kz_compliance_sdk.adapters.sql.sqlite import Driver, FileLock, open_connection
+from sqlalchemy import Connection
+
+from kz_compliance_sdk.adapters.sql.mark import Ends, Mark, behind
+from kz_compliance_sdk.adapters.sql.sqlite import OLD, Driver, FileLock, make_file, open_connection
 from kz_compliance_sdk.errors import StoreError, StoreUnusable
 
 MOVED: Final = "store_moved"
@@ -32,8 +37,8 @@ _REMEDIES: Final = {
     (
         CUT,
         WAL,
-    ): "What was acknowledged since the last checkpoint may be gone with it. Stop every process, start again, and "
-    "let the regulator send anew what is missing.",
+    ): "What was acknowledged since the last checkpoint may be gone with it. Stop every process and start again: the "
+    "start says what is missing.",
     (CUT, SHM): "Stop every process and start again: it is made anew then, and nothing is missing.",
 }
 
@@ -165,6 +170,14 @@ def refuse_other_files(path: str, *, wal: bool) -> None:
         lock.close()
 
 
+def in_use(path: str) -> StoreUnusable:
+    """What whoever needs a store alone is told while a process runs."""
+    return StoreUnusable(
+        f"a process has the store {path} open. Stop every receiver and worker, then run this again.",
+        code="store_in_use",
+    )
+
+
 def refuse(names: tuple[str, ...], known: tuple[State, ...]) -> None:
     """Raises StoreUnusable if a file is not the one that is known."""
     if wrong := wrong_of(names, known, tuple(map(state_of, names))):
@@ -185,13 +198,12 @@ _NOTHING = b"\0\0\0\0"
 class Files:
     """The files of one store that this process has open. `enter` comes before SQLite opens them, `settle` after it."""
 
-    def __init__(self, driver: Driver, path: str) -> None:
-        self._driver, self._path = driver, path
+    def __init__(self, driver: Driver, path: str, mark: Mark) -> None:
+        self._driver, self._path, self.mark = driver, path, mark
         self._names = names_of(path, wal=driver.wal)
         self._known: tuple[State, ...] = ()
         self._told: tuple[str, int] | None = None
         self._saved = self._alone = False
-        self.lost_log = False
         self._anchor: Any = None
         self._log = -1
         self._frame = 0
@@ -200,11 +212,14 @@ class Files:
 
     # ------------------------------------------------------------------------------------- coming and going
 
-    def enter(self, lock: FileLock) -> None:
+    def enter(self, lock: FileLock, *, accept: bool) -> None:
         """Join those who have the store open. Raises StoreUnusable if they run with other files than those that lie
-        here now, and if the database is smaller than it was when the last of them ended."""
+        here now, and if the database is smaller than it was when the last of them ended; with `accept` it may be, and
+        nobody else may have it open."""
         self._users = FileLock(self._path, USERS)
         self._alone = self._users.try_alone()
+        if accept and not self._alone:
+            raise in_use(self._path)
         record = Record.of(lock)
         if record is None:
             return
@@ -214,30 +229,28 @@ class Files:
                 raise refusal(self._names, (CUT, 1))  # the others saw a hole in it; it has its size again
             return
         database, was = state_of(self._path), record.states[0]
-        if database[:2] == was[:2]:
-            if database.size < was.size:
-                raise StoreUnusable(
-                    f"the store's file {self._path} was cut off: it has {database.size} bytes, and had {was.size}. "
-                    f"Restore a backup. If this is one, remove {self._path}.lane first.",
-                    code=CUT,
-                )
-            self._tell_lost_log(record, database)
+        if database[:2] == was[:2] and database.size < was.size and not accept:
+            raise StoreUnusable(
+                f"the store's file {self._path} was cut off: it has {database.size} bytes, and had {was.size}. "
+                "Restore a backup. If this is one: kz-compliance db accept.",
+                code=CUT,
+            )
         Record.forget(lock)
 
-    def _tell_lost_log(self, record: Record, database: State) -> None:
-        """Those who ran last were killed, and their log is not what it was although nothing came into the database."""
-        was = record.states[1]
-        if not was.size or database.written_at != record.states[0].written_at:
-            return
-        log = state_of(names_of(self._path, wal=True)[1])
-        if log[:2] != was[:2] or log.size < was.size or record.trouble == CUT:
-            self.lost_log = True
-            _log.critical(
-                "%s%s is not the file that the last processes wrote: what they acknowledged after the last checkpoint "
-                "may be missing. Put it back if you have it; otherwise let the regulator send anew what is missing.",
-                self._path,
-                WAL,
-            )
+    def refuse_behind(self, connection: Connection, now: int, *, accept: bool) -> list[str]:
+        """Hold the mark against what the store holds; what is missing in it, a sentence each. Raises StoreUnusable if
+        anything is, unless whoever opens it was asked to `accept` that and is alone."""
+        missing = self.mark.missing(connection)
+        if missing:
+            log = Path(names_of(self._path, wal=True)[1])
+            if log.exists() and not Path(f"{log}{OLD}").exists():
+                # What SQLite does not take of it would be gone as the last connection closes.
+                os.close(make_file(f"{log}{OLD}"))
+                shutil.copyfile(log, f"{log}{OLD}")
+            if not accept:
+                raise behind(self._path, self.mark.path, missing)
+        self.mark.begin(connection, now, anew=bool(missing))
+        return missing
 
     def settle(self, lock: FileLock) -> None:
         """Note which files SQLite has opened. Raises StoreUnusable if they are not those of the others."""
@@ -357,6 +370,25 @@ class Files:
             raise self._met(lock, wrong)
         self._known, self._told, self._saved = found, None, False
         Record(found, "").keep(lock)
+
+    def refuse_acknowledged(self, lock: FileLock, ends: Ends) -> None:
+        """Before `ends` are committed, under the lock. Raises StoreUnusable if so much was acknowledged already."""
+        try:
+            self.mark.refuse_behind(ends)
+        except StoreUnusable as error:
+            self.note(lock, error)
+            _log.critical("%s", error)
+            raise
+
+    def acknowledge(self, lock: FileLock, ends: Ends, now: int) -> None:
+        """Note in the mark how far the store has committed, under the lock. What is stored is acknowledged also where
+        that cannot be written; it is told."""
+        try:
+            self.mark.keep(ends, now)
+        except OSError as error:
+            what = f"{self.mark.path} cannot be written: {error.strerror}. What goes missing later may not be noticed."
+            self.note(lock, StoreError(what, code="mark_unwritable"))
+            _log.critical("%s", what)
 
     def note(self, lock: FileLock, error: StoreError) -> None:
         """Note why a write failed, under the lock: whoever asks for the health, in any process, must learn of it."""

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 from sqlalchemy import (
@@ -58,7 +58,7 @@ from kz_compliance_sdk.domain.ledger import (
     read,
     seal,
 )
-from kz_compliance_sdk.domain.values import OWING
+from kz_compliance_sdk.domain.values import OWING, instant_text
 from kz_compliance_sdk.errors import ConfigError, Conflict
 
 if TYPE_CHECKING:
@@ -464,6 +464,21 @@ def _link(platform: str, name: str, row: Any) -> Link:
     return Link(platform, name, seq, at, kind.decode("utf-8", "replace"), content, people, hash_, mac, key_id)
 
 
+class End(NamedTuple):
+    """The last line of a platform's log: its number, the number of its stream and its place there, the hash of its
+    event, and when that was."""
+
+    n: int
+    stream: int
+    seq: int
+    hash: bytes
+    at: int
+
+    @property
+    def told(self) -> str:
+        return f"line {self.n} of {instant_text(self.at)}"
+
+
 class Appending(Ledger):
     """The ledger of one writer: a batch of works appends to it, each sees what those before it appended, and `write`
     stores all of it with a statement for each table."""
@@ -484,7 +499,8 @@ class Appending(Ledger):
         """Nothing is appended yet."""
         self.forget()
         self._next_stream = 0
-        self._last: tuple[int, int, bytes] | None = None
+        self.ends: dict[str, End] = {}
+        """By platform the last line of the log that was appended since the beginning."""
         self._forget()
 
     def append(self, happened: Sequence[Happened]) -> list[int]:
@@ -543,11 +559,11 @@ class Appending(Ledger):
 
     def landed(self) -> bool | None:
         """After a commit of unknown outcome: whether the last event that was written stands; None if none was."""
-        if self._last is None:
+        if not self.ends:
             return None
-        number, seq, hash_ = self._last
-        found = self._all(self._s.hash, k_stream=number, k_seq=seq)
-        return bool(found) and found[0][0] == hash_
+        end = next(iter(self.ends.values()))
+        found = self._all(self._s.hash, k_stream=end.stream, k_seq=end.seq)
+        return bool(found) and found[0][0] == end.hash
 
     # ----------------------------------------------------------------------------------------------- appending
 
@@ -630,7 +646,7 @@ class Appending(Ledger):
         )
         n = self._logged[platform] = self.logged(platform) + 1
         self._rows["log"].append((platform, n, number, seq, made.hash))
-        self._last = number, seq, made.hash
+        self.ends[platform] = End(n, number, seq, made.hash, made.at)
         for part in words:
             stored = self._part_keys.made(platform, stream, part.cls)
             if stored is not None:

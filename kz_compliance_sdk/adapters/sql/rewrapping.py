@@ -29,6 +29,7 @@ from kz_compliance_sdk.adapters.sql.files import empty_log, refuse_changed
 from kz_compliance_sdk.adapters.sql.keys import MasterKeys, bare, is_bare
 from kz_compliance_sdk.adapters.sql.ledger import KEYS, events, log, streams
 from kz_compliance_sdk.adapters.sql.ledger import keys as stream_keys
+from kz_compliance_sdk.adapters.sql.mark import platforms
 from kz_compliance_sdk.adapters.sql.sqlite import FileLock
 from kz_compliance_sdk.domain.change import Change, Happened
 from kz_compliance_sdk.domain.events.office import LedgerKeyRetired
@@ -55,7 +56,6 @@ _WRAPPED = (
         join(stream_keys, streams, streams.c.n == stream_keys.c.stream)
     ),
 )
-_NEXT_PLATFORM = select(func.min(streams.c.platform)).where(streams.c.platform > bindparam("after"))
 _LAST_LINE = select(func.max(log.c.n)).where(log.c.platform == bindparam("platform"))
 _LEDGER_KEY_IDS = tuple(
     select(cast(events.c.key_id, LargeBinary))
@@ -96,8 +96,7 @@ def check_ledger_keys(connection: Connection, ledger_keys: LedgerKeys) -> None:
     """Hold the first and the last event of each platform against the ledger keys. Raises StoreUnusable (`ledger_key`)
     for an event whose key is not at hand. What an event is besides, whoever reads it finds out."""
     at_hand = ledger_keys.by_id()
-    platform = ""
-    while platform := connection.scalar(_NEXT_PLATFORM, {"after": platform}) or "":
+    for platform in platforms(connection):
         for key_id in _first_and_last(connection, platform):
             if key_id and key_id not in at_hand:
                 raise StoreUnusable(

@@ -119,15 +119,21 @@ def new_file(path: str, *aside: str) -> Iterator[str]:
         raise
     finally:
         os.close(fd)
+    sync_folder(path)
+
+
+def sync_folder(path: str) -> None:
+    """Bring to the disk that a file lies there."""
     if os.name == "posix":
         folder = os.open(Path(path).absolute().parent, os.O_RDONLY)
         os.fsync(folder)
         os.close(folder)
 
 
-def left_behind(path: str) -> list[str]:
-    """The files of an earlier store beside a path. A lock file that no store was ever opened under is none."""
-    beside = [f"{path}{end}" for end in ("-wal", "-shm", "-journal")]
+def left_behind(path: str, mark: str) -> list[str]:
+    """The files of an earlier store beside a path, and its mark. A lock file that no store was ever opened under is
+    none."""
+    beside = [*(f"{path}{end}" for end in ("-wal", "-shm", "-journal")), mark]
     found = [name for name in beside if Path(name).exists()]
     lane = Path(f"{path}.lane")
     return [*found, str(lane)] if lane.exists() and lane.stat().st_size else found

@@ -20,6 +20,7 @@ from kz_compliance_sdk.adapters.sql import schema
 from kz_compliance_sdk.adapters.sql.files import Files, held
 from kz_compliance_sdk.adapters.sql.keys import MasterKeys
 from kz_compliance_sdk.adapters.sql.lane import Job, WriterLane
+from kz_compliance_sdk.adapters.sql.mark import Mark
 from kz_compliance_sdk.adapters.sql.place import refuse_place, refuse_without_locks
 from kz_compliance_sdk.adapters.sql.queries import SqlQueries
 from kz_compliance_sdk.adapters.sql.rewrapping import check_ledger_keys, check_master_keys, truncate_log
@@ -77,14 +78,14 @@ def open_engine(driver: Driver, path: str, check: Callable[[], None] = lambda: N
     return engine
 
 
-def create_file(driver: Driver, path: str, keys: MasterKeys, *, anew: bool) -> None:
+def create_file(driver: Driver, path: str, mark: str, keys: MasterKeys, *, anew: bool) -> None:
     """Create the store's file with its whole schema, for this account, or the group that shares its folder. Whoever
     calls holds its lock.
 
     It appears at its path when it is complete. Raises StoreUnusable if files of an earlier store lie beside the path:
     with `anew` these are put aside under the ending `.old`.
     """
-    left = left_behind(path)
+    left = left_behind(path, mark)
     if left and not anew:
         raise StoreUnusable(
             f"there is no store at {path}, and files of one lie beside it: {', '.join(left)}. It was moved or deleted. "
@@ -114,7 +115,9 @@ class SqliteStore:
     """The embedded store: one file, any number of processes. Times are UTC seconds of `env.clock`.
 
     `threaded=False` runs every work on the caller's thread, for simulations. Without `create` the file must be there;
-    `anew` creates it although files of an earlier one lie beside its path. `keys` wrap the data keys of the cases,
+    `anew` creates it although files of an earlier one lie beside its path, `accept` goes on with one that lacks what
+    was acknowledged; `mark` is the file that notes how far it came, by default beside it. `keys` wrap the data keys of
+    the cases,
     `ledger_keys` prove what is appended to the ledger, `telemetry` is told of each commit.
     Raises StoreUnusable if the file, its place, its settings or its schema cannot be trusted.
     """
@@ -131,6 +134,8 @@ class SqliteStore:
         upgrade: bool = True,
         create: bool = True,
         anew: bool = False,
+        accept: bool = False,
+        mark: str | Path | None = None,
         keys: MasterKeys | None = None,
         ledger_keys: LedgerKeys = LedgerKeys(),  # noqa: B008  frozen
         telemetry: Telemetry | None = None,
@@ -139,11 +144,13 @@ class SqliteStore:
         self._env, self.keys, self.ledger_keys = env, keys or MasterKeys(), ledger_keys
         self.driver = driver or choose_driver()
         self._cache_mib, self.telemetry = cache_mib, telemetry
-        refuse_place(self.path)
-        self._files = Files(self.driver, self.path)
+        self._files = Files(self.driver, self.path, Mark(str(Path(mark or f"{self.path}.mark").absolute())))
+        refuse_place(self.path, self._files.mark.path)
+        self.missing: list[str] = []
+        """What it lacks of what was acknowledged, where that was accepted."""
         self.engine = open_engine(self.driver, self.path, self._files.check)
         try:
-            self._prepare(create=create, anew=anew, upgrade=upgrade)
+            self._prepare(create=create, anew=anew, accept=accept, upgrade=upgrade)
         except BaseException as error:
             with self._files.leaving():
                 self.engine.dispose()
@@ -153,7 +160,7 @@ class SqliteStore:
         self.statements = sqlite_statements()
         self._lane = WriterLane(self._open_transaction, most_waiting=most_waiting, threaded=threaded)
 
-    def _prepare(self, *, create: bool, anew: bool, upgrade: bool) -> None:
+    def _prepare(self, *, create: bool, anew: bool, accept: bool, upgrade: bool) -> None:
         """Create the file if there is none, and bring its schema up to date."""
         is_there = Path(self.path).exists
         if not create and not is_there():
@@ -165,9 +172,9 @@ class SqliteStore:
         FileLock(self.path).close()  # its file is there from here on
         refuse_without_locks(f"{self.path}.lane")
         with held(self.path) as lock:
-            self._files.enter(lock)
+            self._files.enter(lock, accept=accept)
             if not is_there():
-                create_file(self.driver, self.path, self.keys, anew=anew)
+                create_file(self.driver, self.path, self._files.mark.path, self.keys, anew=anew)
             with self.engine.connect() as connection:
                 if schema.read_revision(connection) != schema.HEAD:
                     # Alembic costs time and memory, and most starts have nothing to upgrade.
@@ -176,19 +183,15 @@ class SqliteStore:
                     migrate.prepare(connection, allowed=upgrade)
                 check_master_keys(connection, self.keys)
                 check_ledger_keys(connection, self.ledger_keys)
+                self.missing = self._files.refuse_behind(connection, self.now(), accept=accept)
             self._files.settle(lock)
             lock.mark()
 
     @property
     def fault(self) -> str:
-        """Why nothing can be written, as a code: `store_moved`, `store_cut`, or what the last write failed for, in
-        whatever process. Empty if nothing is wrong."""
+        """Why nothing can be written, as a code: `store_moved`, `store_cut`, `store_behind`, or what the last write
+        failed for, in whatever process. Empty if nothing is wrong."""
         return self._files.fault
-
-    @property
-    def lost_log(self) -> bool:
-        """Whether those who ran last were killed and their log is gone: what they acknowledged may be missing."""
-        return self._files.lost_log
 
     def _open_transaction(self) -> SqliteTransaction:
         with held(self.path) as lock:

@@ -13,7 +13,7 @@ from itertools import chain
 from typing import Any
 
 from kz_compliance_sdk.adapters.sql import derived, inbox
-from kz_compliance_sdk.adapters.sql.files import Files
+from kz_compliance_sdk.adapters.sql.files import Files, held
 from kz_compliance_sdk.adapters.sql.keys import MasterKeys, PartKeys, PrivateRows
 from kz_compliance_sdk.adapters.sql.lane import ChangeRefused, Job
 from kz_compliance_sdk.adapters.sql.ledger import Appending, Ledger
@@ -151,8 +151,9 @@ class SqliteTransaction:
         """Look at the files while nothing is written. What is wrong with them is told in the log."""
         self._lock.acquire()
         try:
-            with suppress(StoreUnusable):
+            with suppress(StoreUnusable, OSError):
                 self._files.before(self._lock)
+                self._files.mark.flush()
         finally:
             self._lock.release()
 
@@ -311,6 +312,9 @@ class SqliteTransaction:
 
     def commit(self) -> None:
         self.flush()
+        ends = self.ledger.ends
+        if ends:
+            self._files.refuse_acknowledged(self._lock, ends)
         try:
             self._cursor.execute("COMMIT")
         except self._error as error:
@@ -320,6 +324,8 @@ class SqliteTransaction:
             self._files.note(self._lock, failure)
             raise failure from error
         self._files.after(self._lock)
+        if ends:
+            self._files.acknowledge(self._lock, ends, self.now)
         self._lock.release()
         self.ledger.committed()
         self._forget()
@@ -350,6 +356,8 @@ class SqliteTransaction:
         except (self._error, StoreError):
             return None
         if landed:
+            with held(self._path) as lock:
+                self._files.acknowledge(lock, self.ledger.ends, self.now)
             self._tell()
         return landed
 
@@ -366,6 +374,8 @@ class SqliteTransaction:
                 self._telemetry.tell(EVENTS, count, kind=kind)
 
     def close(self) -> None:
+        with suppress(OSError):
+            self._files.mark.flush()
         self._connection.close()
         self._lock.close()
 

@@ -295,6 +295,11 @@ def connection(settings: Settings) -> Iterator[Connection]:
         engine.dispose()
 
 
+def mark_of(settings: Settings) -> str:
+    """The file that notes how far the store has committed."""
+    return str((settings.store.mark or Path(f"{settings.store.path}.mark")).absolute())
+
+
 def schema_status(settings: Settings) -> dict[str, Any]:
     """Where the schema stands. Raises as `connection`, and StoreUnusable for a schema of a later release."""
     from kz_compliance_sdk.adapters.sql import migrate
@@ -316,14 +321,16 @@ def schema_status(settings: Settings) -> dict[str, Any]:
 
 
 def _of_store(settings: Settings, now: int) -> Iterator[Check]:
+    from kz_compliance_sdk.adapters.sql.place import BESIDE
+
     path = settings.store.path.absolute()
     if not path.is_file():
         yield said("store", "missing", path=path)
         return
     opened = _tried("store", lambda: store(settings))
     yield opened
-    beside = [Path(f"{path}{end}") for end in ("-wal", "-shm", "-journal", ".lane", ".open")]
-    kept = [path, *(one for one in beside if one.exists())]
+    beside = [Path(f"{path}{end}") for end in BESIDE]
+    kept = [path, *(one for one in (*beside, Path(mark_of(settings))) if one.exists())]
     yield _tried("permissions", lambda: half_shared(kept) or permissions("the cases", kept))
     yield _tried("lane", lambda: lane(path))
     schema = _tried("schema", lambda: schema_of(settings))
@@ -350,7 +357,11 @@ def _of_store(settings: Settings, now: int) -> Iterator[Check]:
 def store(settings: Settings) -> Check:
     """Whether the settings that acknowledged notices depend on took, read back on a connection of its own."""
 
+    from kz_compliance_sdk.adapters.sql.mark import Mark, behind
+
     with connection(settings) as opened:
+        if missing := Mark(mark_of(settings)).missing(opened):
+            raise behind(str(settings.store.path), mark_of(settings), missing)
         mode, sync = (opened.exec_driver_sql(f"PRAGMA {name}").scalar_one() for name in ("journal_mode", "synchronous"))
         # A look at every page takes minutes on a large file.
         small = settings.store.path.stat().st_size < MOST_SCANNED

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from kz_compliance_sdk.errors import ConfigError
 from kz_compliance_sdk.faces.cli import views
 from kz_compliance_sdk.faces.cli.command import Answer, Argument, Option, command, config, db, root
-from kz_compliance_sdk.faces.cli.doctor import connection, examine, schema_status
+from kz_compliance_sdk.faces.cli.doctor import connection, examine, mark_of, schema_status
 from kz_compliance_sdk.faces.cli.exits import FOUND, OK
 from kz_compliance_sdk.faces.cli.screen import counting, echo, working
 from kz_compliance_sdk.faces.cli.session import Session, at_file, refuse_directory, refuse_missing
@@ -40,6 +40,7 @@ def upgrade(
             Env.system(),
             upgrade=True,
             anew=anew,
+            mark=settings.store.mark,
             keys=master_keys(settings),
             ledger_keys=settings.privacy.ledger_keys(),
         ).close()
@@ -171,16 +172,19 @@ def check(
     copy: Annotated[Path | None, Argument(metavar="[FILE]", help="A copy; without it, the store itself.")] = None,
 ) -> Answer:
     """Look whether a copy, or the store, is whole: its file, the keys that open it, and every chain of its ledger.
+    Of the store also whether it holds all that its mark notes.
 
     A copy is read and not touched: nothing is made beside it, and nothing upgraded. Exit code 4 if anything is wrong.
     """
     from kz_compliance_sdk.adapters.sql import copies, migrate
+    from kz_compliance_sdk.adapters.sql.mark import Mark
     from kz_compliance_sdk.adapters.sql.queries import SqlQueries
     from kz_compliance_sdk.adapters.sql.rewrapping import check_ledger_keys, check_master_keys
     from kz_compliance_sdk.adapters.sql.schema import HEAD, read_revision
     from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
     from kz_compliance_sdk.assembly import master_keys, seal_check
-    from kz_compliance_sdk.evidence.verify_store import verify
+    from kz_compliance_sdk.domain.proofs import Fault
+    from kz_compliance_sdk.evidence.verify_store import NO_CASE, verify
 
     settings = session.settings()
     where = settings.store.path.absolute() if copy is None else copy.absolute()
@@ -200,8 +204,10 @@ def check(
                     queries, settings.platform_id, None, progress,
                     kept=None, check=seal_check(settings.signing()), policy=settings.policy(),
                 )  # fmt: skip
-            faults = [fields(fault, "case:case_id seq what") for fault in verdict.faults]
-            document |= {"checked": verdict.checked, "faults": faults}
+            lacks = Mark(mark_of(settings)).missing(opened) if copy is None else []
+            faults = [*(Fault(NO_CASE, 0, what) for what in lacks), *verdict.faults]
+            told = [fields(fault, "case:case_id seq what") for fault in faults]
+            document |= {"checked": verdict.checked, "faults": told}
     return Answer(document, views.checked_file, FOUND if document["damaged"] or document["faults"] else OK)
 
 
@@ -228,13 +234,33 @@ def restore(
         session.confirm(f"Put {copy} in the place of {path}, which is put aside?", yes=yes)
     with _megabytes("copying") as progress:
         keys = master_keys(settings), settings.privacy.ledger_keys()
-        aside = copies.restore(choose_driver(), str(copy), str(path), *keys, progress)
-    told = [f"{path} is now the copy {copy}."]
+        aside, missing = copies.restore(choose_driver(), str(copy), str(path), mark_of(settings), *keys, progress)
+    told = [f"{path} is now the copy {copy}.", *missing]
     told += [f"Put aside: {', '.join(aside)}. It holds personal data: delete it once it is not needed."] * bool(aside)
     told.append(
         "Next: kz-compliance audit verify, then start the receiver and the worker (docs/operations.md, Restore)."
     )
-    return Answer(Document(path=str(path), put_aside=aside), "\n".join(told))
+    return Answer(Document(path=str(path), put_aside=aside, missing=missing), "\n".join(told))
+
+
+@command(db, "accept")
+def accept(session: Session, yes: Annotated[bool, Option("--yes", help="Do not ask.")] = False) -> Answer:
+    """Go on with a store that lacks what was acknowledged, or is smaller than it was. Stop every process first.
+
+    For after a loss that nothing mends, and a copy that was put in the store's place by hand. What is missing is named
+    once more and people are alerted (log_lost). Afterwards kz-compliance reconcile says what the regulator holds beyond
+    the store; its feed gives the notices again.
+    """
+    from kz_compliance_sdk.assembly import open_store
+    from kz_compliance_sdk.ports import Env
+
+    settings = session.settings()
+    refuse_missing(settings)
+    session.confirm(f"Go on with {settings.store.path.absolute()} as it is, without what it lacks?", yes=yes)
+    with closing(open_store(settings, Env.system(), create=False, accept=True)) as store:
+        missing = store.missing
+    told = [*missing, "Accepted. Next: kz-compliance audit verify, start receiver and worker, kz-compliance reconcile."]
+    return Answer(Document(missing=missing), "\n".join(told) if missing else "Nothing is missing that its mark notes.")
 
 
 @contextmanager

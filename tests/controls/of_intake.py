@@ -67,6 +67,26 @@ CONTROLS: tuple[Control, ...] = (
         )
         for end in ("", "-wal", "-shm")
     ),
+    *(
+        Control(
+            broken,
+            "a store that lacks what was acknowledged is not opened",
+            RELIABILITY,
+            seam,
+            f"{STORE}test_an_older_copy_in_the_place_of_the_store_is_not_opened",
+        )
+        for broken, seam in (
+            ("nobody asks the mark", gives("adapters.sql.mark.Mark.missing", what=[])),
+            ("nobody writes the mark", gives("adapters.sql.mark.Mark.keep")),
+        )
+    ),
+    Control(
+        "locks are taken on trust",
+        "a place in which locks do not hold is refused",
+        RELIABILITY,
+        gives("adapters.sql.store.refuse_without_locks"),
+        f"{STORE}test_where_everybody_gets_a_lock_no_store_is_opened",
+    ),
     Control(
         "signatures unchecked",
         "what is not authentic gets a 401 and leaves nothing but a counter",

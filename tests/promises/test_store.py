@@ -59,6 +59,25 @@ def test_nothing_is_acknowledged_into_a_file_that_is_gone(end: str, tmp_path: Pa
     assert office.push("notice.issued", office.notice(2))["status"] == 503
 
 
+def test_an_older_copy_in_the_place_of_the_store_is_not_opened(tmp_path: Path) -> None:
+    office = Driver(tmp_path)
+    office.issue(1)
+    office.stop()
+    older = office.path.read_bytes()
+    office.start()
+    office.issue(2)
+    office.stop()
+    office.path.write_bytes(older)
+    with refused("store_behind"):
+        office.start()
+
+
+def test_where_everybody_gets_a_lock_no_store_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fcntl.flock", lambda *_: None)
+    with refused("store_unusable"):
+        Driver(tmp_path)
+
+
 def test_two_platforms_see_and_change_only_their_own(tmp_path: Path) -> None:
     office, other = Driver(tmp_path), Driver(tmp_path, platform="another")
     case = office.issue()

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from kz_compliance_sdk.adapters.sql.ledger import End
 from kz_compliance_sdk.adapters.sql.mark import Mark
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
@@ -325,6 +326,16 @@ def test_each_platform_has_its_line_and_each_process_adds_its_own(open_store: Op
     assert {len(line) for line in lines} == {512}
 
 
+def test_a_line_that_was_damaged_leaves_no_older_one_behind(path: Path) -> None:
+    mark = Mark(str(mark_beside(path)))
+    end = End(1, 1, 1, bytes(32), 1_795_500_000)
+    mark.keep({"a": end, "b": end, "c": end}, 0)
+    with mark_beside(path).open("r+b") as file:
+        file.write(b"damaged")
+    mark.keep({"c": end._replace(n=2)}, 0)
+    assert {name: one.n for name, one in mark.read().items()} == {"b": 1, "c": 2}
+
+
 def test_it_lies_where_it_should(open_store: OpenStore, path: Path, tmp_path: Path) -> None:
     elsewhere = tmp_path / "other disk" / "mark"
     elsewhere.parent.mkdir()
@@ -385,11 +396,12 @@ def test_a_mark_that_cannot_be_written_is_told_and_stops_nothing(
     saved(store, 1)
     mark_beside(path).unlink()
     mark_beside(path).mkdir()
-    saved(store, 2)
+    saved(store, 2), saved(store, 3)
     assert store.fault == "mark_unwritable"
-    assert f"{mark_beside(path)} cannot be written" in caplog.text
+    (told,) = caplog.records
+    assert f"{mark_beside(path)} cannot be written" in told.getMessage()
     mark_beside(path).rmdir()
-    saved(store, 3)
+    saved(store, 4)
     assert store.fault == ""
 
 

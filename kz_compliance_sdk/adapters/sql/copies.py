@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import Connection, NullPool, create_engine
+from sqlalchemy.exc import DBAPIError
 
 from kz_compliance_sdk.adapters.sql import migrate
 from kz_compliance_sdk.adapters.sql.files import USERS, Record, held, in_use, refuse_other_files
@@ -47,6 +48,7 @@ def back_up(driver: Driver, path: str, target: str, progress: Progress) -> int:
     _refuse_missing(path)
     if os.path.lexists(target):
         raise StoreUnusable(f"{target} is there already. Name a new file.", code="copy_exists")
+    refuse_place(path)
     refuse_other_files(path, wal=driver.wal)
     with new_file(target) as new:
         of = sum(Path(one).stat().st_size for one in (path, f"{path}-wal") if Path(one).exists())
@@ -91,8 +93,12 @@ def opened(driver: Driver, path: str) -> Iterator[Connection]:
 
 
 def faults_of_file(connection: Connection) -> list[str]:
-    """What SQLite finds damaged in a file, each in its words; of very many the first hundred."""
-    found = connection.exec_driver_sql(f"PRAGMA integrity_check({_MOST_FAULTS})").scalars()
+    """What SQLite finds damaged in a file, each in its words; of very many the first hundred. Where it cannot look any
+    further, that is one."""
+    try:
+        found = connection.exec_driver_sql(f"PRAGMA integrity_check({_MOST_FAULTS})").scalars().all()
+    except DBAPIError as error:
+        return [str(error.orig)]
     return [one for one in found if one != "ok"]
 
 

@@ -203,6 +203,7 @@ class Files:
         self._names = names_of(path, wal=driver.wal)
         self._known: tuple[State, ...] = ()
         self._told: tuple[str, int] | None = None
+        self._said = ""
         self._saved = self._alone = False
         self._anchor: Any = None
         self._log = -1
@@ -376,8 +377,7 @@ class Files:
         try:
             self.mark.refuse_behind(ends)
         except StoreUnusable as error:
-            self.note(lock, error)
-            _log.critical("%s", error)
+            self._tell(lock, error)
             raise
 
     def acknowledge(self, lock: FileLock, ends: Ends, now: int) -> None:
@@ -387,8 +387,15 @@ class Files:
             self.mark.keep(ends, now)
         except OSError as error:
             what = f"{self.mark.path} cannot be written: {error.strerror}. What goes missing later may not be noticed."
-            self.note(lock, StoreError(what, code="mark_unwritable"))
-            _log.critical("%s", what)
+            self._tell(lock, StoreError(what, code="mark_unwritable"))
+        else:
+            self._said = ""
+
+    def _tell(self, lock: FileLock, error: StoreError) -> None:
+        self.note(lock, error)
+        if str(error) != self._said:
+            self._said = str(error)
+            _log.critical("%s", error)
 
     def note(self, lock: FileLock, error: StoreError) -> None:
         """Note why a write failed, under the lock: whoever asks for the health, in any process, must learn of it."""

@@ -29,6 +29,7 @@ BEHIND: Final = "store_behind"
 _log = logging.getLogger("kz_compliance_sdk.store")
 _WIDTH: Final = 512
 """Bytes of a line. A disk writes as many at once, so that none is torn."""
+_FLAGS: Final = os.O_RDWR | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _NEXT_PLATFORM = select(func.min(streams.c.platform)).where(streams.c.platform > bindparam("after"))
 _LAST = (
     select(log.c.n, log.c.stream, log.c.seq, log.c.hash, events.c.at)
@@ -78,7 +79,7 @@ class Mark:
         """What it says. A line that is not as it was written says nothing, nor does a file that cannot be read."""
         try:
             with self._opened() as fd:
-                data = os.pread(fd, os.fstat(fd).st_size, 0)
+                data = os.read(fd, os.fstat(fd).st_size)
         except OSError:
             return {}
         return dict(filter(None, (_read(data[at : at + _WIDTH]) for at in range(0, len(data), _WIDTH))))
@@ -119,7 +120,7 @@ class Mark:
 
     @contextmanager
     def _opened(self) -> Iterator[int]:
-        fd = os.open(self.path, os.O_RDWR | getattr(os, "O_CLOEXEC", 0))
+        fd = os.open(self.path, _FLAGS)
         try:
             yield fd
         finally:
@@ -131,7 +132,9 @@ class Mark:
             sync_folder(self.path)
             self._flushed_at = -1
         with self._opened() as fd:
-            os.pwrite(fd, b"".join(_line(*one) for one in ends.items()), 0)
+            data = b"".join(_line(*one) for one in ends.items())
+            os.write(fd, data)
+            os.ftruncate(fd, len(data))
             self._is_flushed = now != self._flushed_at
             if self._is_flushed:
                 os.fsync(fd)

@@ -211,7 +211,7 @@ def _ask(driver: Driver, connection: Any, *pragmas: str) -> Any:
             row = connection.execute(f"PRAGMA {pragma}").fetchone()
     except driver.module.OperationalError:
         raise  # a lock or the disk: it may pass
-    except driver.module.DatabaseError as error:
+    except (driver.module.DatabaseError, UnicodeDecodeError) as error:  # the latter for a damaged name in its text
         raise StoreUnusable(f"the store's file is damaged, or no database: {error}. Restore a backup.") from error
     return row
 

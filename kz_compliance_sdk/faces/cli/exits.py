@@ -76,15 +76,7 @@ def _of_file(error: OSError) -> ComplianceError:
     why = error.strerror or type(error).__name__
     if error.errno in _FULL:
         return StoreError(f"{where} cannot be written: the disk is full. Free some space.", code="storage_full")
-    remedy = "Correct the path or its permissions."
-    # The locks lie beside the database.
-    store = where.endswith((".lane", ".open"))
-    if store:
-        from kz_compliance_sdk.adapters.sql.place import SHARING
-
-        folder = os.path.dirname(where)  # noqa: PTH120  it is text
-        remedy = f"Give this account the right to write in {folder}, or choose another place. {SHARING}"
-    return ConfigError(f"{where} cannot be used: {why}.", field="store.path" if store else "file", remedy=remedy)
+    return ConfigError(f"{where} cannot be used: {why}.", field="file", remedy="Correct the path or its permissions.")
 
 
 def _of_database(error: Exception) -> ComplianceError:

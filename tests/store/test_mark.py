@@ -416,3 +416,17 @@ def test_a_mark_without_its_store_is_what_is_left_of_one(path: Path, open_store:
     assert str(mark_beside(path)) in refused.value.message
     saved(open_store(anew=True), 1)
     assert Path(f"{mark_beside(path)}.old").exists()
+
+
+def test_nothing_is_upgraded_in_a_store_that_lacks_something(
+    path: Path, open_store: OpenStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = open_store()
+    older = path.read_bytes()
+    saved(store, 1)
+    store.close()
+    path.write_bytes(older)
+    monkeypatch.setattr("kz_compliance_sdk.adapters.sql.schema.read_revision", lambda _connection: "0000")
+    with pytest.raises(StoreUnusable, match="lacks what was acknowledged"):
+        open_store()
+    assert path.read_bytes() == older

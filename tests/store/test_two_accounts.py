@@ -176,7 +176,7 @@ def test_two_accounts_of_one_group_decide_with_four_eyes(
         decided_by_two(shared, step)
         found = modes(shared.folder)
         assert set(found.values()) == {0o660}
-        assert len(found) == (5 if choose_driver().wal else 3)
+        assert len(found) == (6 if choose_driver().wal else 4)
     assert shared.document("cases", "list", "--state", "decided")["cases"]
     assert shared.document("audit", "verify")["intact"] is True
     if ROOT:

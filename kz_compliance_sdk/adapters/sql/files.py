@@ -238,7 +238,7 @@ class Files:
             )
         Record.forget(lock)
 
-    def refuse_behind(self, connection: Connection, now: int, *, accept: bool) -> list[str]:
+    def refuse_behind(self, connection: Connection, *, accept: bool) -> list[str]:
         """Hold the mark against what the store holds; what is missing in it, a sentence each. Raises StoreUnusable if
         anything is, unless whoever opens it was asked to `accept` that and is alone."""
         missing = self.mark.missing(connection)
@@ -250,7 +250,6 @@ class Files:
                 shutil.copyfile(log, f"{log}{OLD}")
             if not accept:
                 raise behind(self._path, self.mark.path, missing)
-        self.mark.begin(connection, now, anew=bool(missing))
         return missing
 
     def settle(self, lock: FileLock) -> None:

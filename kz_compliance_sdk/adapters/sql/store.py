@@ -117,8 +117,7 @@ class SqliteStore:
     `threaded=False` runs every work on the caller's thread, for simulations. Without `create` the file must be there;
     `anew` creates it although files of an earlier one lie beside its path, `accept` goes on with one that lacks what
     was acknowledged; `mark` is the file that notes how far it came, by default beside it. `keys` wrap the data keys of
-    the cases,
-    `ledger_keys` prove what is appended to the ledger, `telemetry` is told of each commit.
+    the cases, `ledger_keys` prove what is appended to the ledger, `telemetry` is told of each commit.
     Raises StoreUnusable if the file, its place, its settings or its schema cannot be trusted.
     """
 
@@ -176,6 +175,8 @@ class SqliteStore:
             if not is_there():
                 create_file(self.driver, self.path, self._files.mark.path, self.keys, anew=anew)
             with self.engine.connect() as connection:
+                # First: what is missing may be put back as long as nothing was written.
+                self.missing = self._files.refuse_behind(connection, accept=accept)
                 if schema.read_revision(connection) != schema.HEAD:
                     # Alembic costs time and memory, and most starts have nothing to upgrade.
                     from kz_compliance_sdk.adapters.sql import migrate
@@ -183,7 +184,7 @@ class SqliteStore:
                     migrate.prepare(connection, allowed=upgrade)
                 check_master_keys(connection, self.keys)
                 check_ledger_keys(connection, self.ledger_keys)
-                self.missing = self._files.refuse_behind(connection, self.now(), accept=accept)
+                self._files.mark.begin(connection, self.now(), anew=bool(self.missing))
             self._files.settle(lock)
             lock.mark()
 

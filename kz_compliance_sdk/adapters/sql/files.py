@@ -386,7 +386,7 @@ class Files:
             self.mark.keep(ends, now)
         except OSError as error:
             what = f"{self.mark.path} cannot be written: {error.strerror}. What goes missing later may not be noticed."
-            self._tell(lock, StoreError(what, code="mark_unwritable"))
+            self._tell(lock, StoreUnusable(what, code="mark_unwritable"))
         else:
             self._said = ""
 

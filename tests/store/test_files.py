@@ -9,7 +9,7 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -24,8 +24,9 @@ from kz_compliance_sdk.domain.change import Change
 from kz_compliance_sdk.errors import StoreError, StoreUnusable
 from kz_compliance_sdk.ports import Env, Tx
 from kz_compliance_sdk.services.health import health_document
+from tests.blank import put_blank
 from tests.case_makers import PLATFORM
-from tests.store.conftest import OpenStore, opening, save, saved
+from tests.store.conftest import OpenStore, opening, raw, save, saved
 
 FILES = "kz_compliance_sdk.adapters.sql.files"
 ENDS = ("", "-wal", "-shm")
@@ -258,6 +259,41 @@ def test_a_database_that_was_cut_off_after_a_kill_is_not_opened_until_somebody_a
     with pytest.raises(StoreUnusable, match=r"Restore a backup.*db accept") as refused:
         _enter(path)
     assert refused.value.code == CUT
+
+
+@pytest.mark.parametrize("taken", ["what the log holds", "more than that"])
+def test_a_power_cut_may_take_what_a_checkpoint_wrote_that_a_reader_held_up(taken: str, path: Path, env: Env) -> None:
+    put_blank(path)
+    size = path.stat().st_size
+    child = os.fork()
+    if not child:
+        with suppress(BaseException):  # no test goes on in this process
+            os._exit(_died_after_a_checkpoint(path, env))
+        os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert path.stat().st_size > size
+    os.truncate(path, size if taken == "what the log holds" else size // 2)
+    if taken == "more than that":
+        with pytest.raises(StoreUnusable, match="Restore a backup"):
+            _enter(path)
+        return
+    with closing(SqliteStore(path, env)) as again:
+        assert len(list(again.queries(PLATFORM).case_ids())) == 21
+        assert raw(again, "PRAGMA integrity_check") == [("ok",)]
+
+
+def _died_after_a_checkpoint(path: Path, env: Env) -> int:
+    """SQLite syncs the database only once a checkpoint got to the end of the log."""
+    store = SqliteStore(path, env, threaded=False)
+    for n in range(1, 20):
+        saved(store, n)
+    with closing(choose_driver().module.connect(path, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM cases").fetchall()
+        saved(store, 20)
+        ((_, frames, done),) = raw(store, "PRAGMA wal_checkpoint(PASSIVE)")
+        saved(store, 21)
+        return 0 if 0 < done < frames else 1
 
 
 # ------------------------------------------------------------------------------------------------------ health

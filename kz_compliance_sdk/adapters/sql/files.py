@@ -13,7 +13,7 @@ import os
 import shutil
 import struct
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -195,6 +195,22 @@ _LOG_HEADER, _FRAME_HEADER = 32, 24
 _NOTHING = b"\0\0\0\0"
 
 
+def _is_in_log(path: str, begin: int, end: int) -> bool:
+    """Whether the log holds every page of the database between two sizes. SQLite syncs what a checkpoint wrote there
+    only once that comes to the end of the log: until then a power cut may take it away."""
+    held, waiting = set[int](), set[int]()
+    with suppress(OSError), open(names_of(path, wal=True)[1], "rb") as log:  # noqa: PTH123
+        header = log.read(_LOG_HEADER)
+        size = max(1, int.from_bytes(header[8:12], "big"))
+        while len(frame := log.read(_FRAME_HEADER)) == _FRAME_HEADER and frame[8:16] == header[16:24]:
+            waiting.add(int.from_bytes(frame[:4], "big"))
+            if any(frame[4:8]):  # a commit
+                held, waiting = held | waiting, set()
+            log.seek(size, os.SEEK_CUR)
+        return held >= set(range(begin // size + 1, end // size + 1))
+    return False
+
+
 class Files:
     """The files of one store that this process has open. `enter` comes before SQLite opens them, `settle` after it."""
 
@@ -230,7 +246,8 @@ class Files:
                 raise refusal(self._names, (CUT, 1))  # the others saw a hole in it; it has its size again
             return
         database, was = state_of(self._path), record.states[0]
-        if database[:2] == was[:2] and database.size < was.size and not accept:
+        is_cut = database[:2] == was[:2] and database.size < was.size
+        if is_cut and not accept and not _is_in_log(self._path, database.size, was.size):
             raise StoreUnusable(
                 f"the store's file {self._path} was cut off: it has {database.size} bytes, and had {was.size}. "
                 "Restore a backup. If this is one: kz-compliance db accept.",

@@ -20,6 +20,12 @@ _KILL, _RACES = "tests/kills/test_kill.py::", "tests/review/test_races.py::"
 
 SLOW: tuple[SlowControl, ...] = (
     SlowControl(
+        "whatever a power cut leaves of the store's files holds all that anybody was told",
+        _RELIABILITY,
+        "a disk does not sync the log, or the database, and says that it did",
+        "tests/store/test_power_cuts.py::test_control_a_disk_that_does_not_sync_what_it_says_it_did_loses_some",
+    ),
+    SlowControl(
         "what is acknowledged is stored, whatever is killed",
         _RELIABILITY,
         "a receiver answers before its commit",

@@ -218,12 +218,13 @@ class Host:
         time.sleep(seconds)
         os.kill(self._process.pid, signal.SIGCONT)
 
-    def kill(self) -> None:
-        """SIGKILL, and wait until nothing is left of it."""
+    def kill(self, number: int = signal.SIGKILL) -> None:
+        """SIGKILL, or another signal that ends it, and wait until nothing is left of it."""
         process, ready, self._process, self._ready = self._process, self._ready, None, None
         if process is not None:
             self.died_by_itself += not process.is_alive()
-            process.kill()
+            if process.is_alive():
+                os.kill(process.pid or 0, number)
             process.join()
             process.close()
         if ready is not None:

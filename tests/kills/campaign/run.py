@@ -117,7 +117,7 @@ def fight(campaign: Campaign, folder: Path) -> Evidence:
     with _staged(campaign, folder) as scene:
         messages = _issued(scene)
         senders = [partial(_send, scene, messages[n::SENDERS], campaign.seed * 100 + n) for n in range(SENDERS)]
-        people = [partial(_decide, scene, Actor(f"moderator-{n}", _MODERATOR)) for n in range(PEOPLE)]
+        people = [partial(decide, scene.desk, scene.end, number) for number in range(PEOPLE)]
         threads = [threading.Thread(target=_guarded, args=(scene, call), daemon=True) for call in (*senders, *people)]
         for thread in threads:
             thread.start()
@@ -239,13 +239,13 @@ def _was_cut(push: Push) -> bool:
     return any(answer.status is None and not answer.error.startswith("Connect") for answer in push.answers)
 
 
-def _decide(scene: _Scene, moderator: Actor) -> None:
-    """Claim, decide, and let the lawyer approve, as long as there is something."""
-    desk = scene.desk
-    while not scene.end.is_set():
+def decide(desk: ComplianceDesk, end: threading.Event, number: int) -> None:
+    """Claim, decide, and let the lawyer approve, as the moderator of this number, until the `end`."""
+    moderator = Actor(f"moderator-{number}", _MODERATOR)
+    while not end.is_set():
         lease = _patiently(partial(desk.claim, moderator))
         if lease is None:
-            scene.end.wait(0.02)
+            end.wait(0.02)
             continue
         case_id, token = lease.case.id, lease.token
         proposal = _proposal(desk.notice(case_id))

@@ -59,6 +59,7 @@ class Actors:
         self._every(5 * MINUTE, HOUR, "approve", self._approve)
         self._every(HOUR, 5 * HOUR, "attack", self._attack)
         self._every(4 * HOUR, 9 * HOUR, "outage", self._outage)
+        of.cut_power(self.ends_at)
 
     def _every(self, least: float, most: float, name: str, call: Callable[[], object]) -> None:
         def once() -> object:

@@ -57,7 +57,7 @@ PLANTED: Final = {
     "an answer before the commit": 1,
     "signatures unchecked": 1,
     "what came early is forgotten": 43,
-    "any token is good": 13,
+    "any token is good": 14,
     "the last case first": 1,
     "the proposer approves": 1,
     "sent again without a look": 1,

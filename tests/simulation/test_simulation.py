@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.simulation import world
 from tests.simulation.confirming import confirmed
 from tests.simulation.run import PLANTED, planted, play, shrunk
 from tests.simulation.world import KINDS
@@ -24,6 +25,14 @@ def test_a_seed_comes_to_the_same_twice() -> None:
     assert one == two
     assert one.digest != other.digest
     assert play(41, kinds=KINDS - {"crash"}).digest != one.digest
+
+
+@pytest.mark.slow
+def test_a_power_cut_that_takes_the_log_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    struck = next(played for played in map(play, SEEDS) if "power" in played.struck)
+    assert struck.faults == ()
+    monkeypatch.setattr(world, "SYNCED", ("", ".lane"))
+    assert play(struck.seed).faults != ()
 
 
 @pytest.mark.slow

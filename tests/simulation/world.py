@@ -37,15 +37,18 @@ from tests.scene import FakePlatform, FakeRegulator, Host, World
 T = TypeVar("T")
 Kind = Literal[
     "drop", "double", "late", "cut", "crash", "sleep", "outage", "platform_fails", "skew", "double_click", "zombie",
-    "forge", "small_batches",
+    "forge", "small_batches", "power",
 ]  # fmt: skip
 KINDS: Final = frozenset(get_args(Kind))
 """The kinds of faults. A seed that fails is played again without each, to see which it takes."""
 RATES: Final[dict[Kind, float]] = {
     "drop": 0.15, "double": 0.1, "late": 0.2, "cut": 0.15, "crash": 0.004, "sleep": 0.06, "outage": 0.3,
     "platform_fails": 0.15, "skew": 1.0, "double_click": 0.15, "zombie": 0.15, "forge": 1.0, "small_batches": 0.3,
+    "power": 0.3,
 }  # fmt: skip
 """How often each strikes where it can."""
+SYNCED: tuple[str, ...] = ("", "-wal", ".lane")
+"""What of the store a power cut leaves: the log too, since each commit syncs it."""
 MINUTE, HOUR = 60, 3600
 
 
@@ -133,7 +136,8 @@ class Simulation:
             came = event.call()
         except Crash as crash:
             came = f"died {crash}"
-            self.die()
+            assert self.acting is not None
+            self.die(self.acting)
         except ComplianceError as error:
             came = error.code
         finally:
@@ -153,18 +157,39 @@ class Simulation:
         clock = self.world.clock
         env = replace(env, clock=lambda: clock() + wrong)
         store = SqliteStore(self.world.path, env, threaded=False, ledger_keys=LedgerKeys())
+        if store.lost_log:
+            self.broken.append("a log is called lost")
         self.hosts[number] = Host(_On(self.world, env), DyingStore(self, store))  # type: ignore[arg-type]
 
-    def die(self) -> None:
-        """The host that acts loses all that is in its memory, and starts again a while later."""
-        number = self.acting
-        assert number is not None
+    def die(self, number: int) -> None:
+        """A host loses all that is in its memory, and starts again a while later."""
         host = self.hosts[number]
         assert host is not None
         self.lives[number] += 1
         self.hosts[number] = None
         host.store.close()
         self.after(self.seconds(5, 20 * MINUTE), "boot", lambda: self.boot(number))
+
+    def cut_power(self, within: float) -> None:
+        """Let the power fail once, in some seeds. Its chance is its own: the other seeds stay as they were."""
+        chance = random.Random(f"power {self.seed}")
+        if chance.random() < self.rates["power"]:
+            at = self.now + chance.uniform(0, within)
+            heapq.heappush(self._heap, Event(at, chance.random(), self._lose_power, "power", None, 0))
+
+    def _lose_power(self) -> None:
+        """All hosts die at once, and of the store is left what was synced."""
+        if "power" not in self.kinds:
+            return
+        self.struck.add("power")
+        files = {end: Path(f"{self.world.path}{end}") for end in SYNCED}
+        left = {end: file.read_bytes() for end, file in files.items() if file.exists()}
+        for number, host in enumerate(self.hosts):
+            if host is not None:
+                self.die(number)
+        for end, content in left.items():
+            files[end].write_bytes(content)
+        self.world.clock.restart()
 
     def on(self, number: int | None = None) -> Host:
         """A host, or whichever chance names, acts from now on. Raises Down if it is not up."""

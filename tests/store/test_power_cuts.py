@@ -15,7 +15,6 @@ from tests.store.power_cuts.recording import STRACE, Cut, Named, Synced, Wrote
 from tests.store.power_cuts.run import Recording, opened, recorded
 from tests.unguarded import unguard
 
-NOTICES = 30
 needs_strace = pytest.mark.skipif(
     STRACE is None or not choose_driver().wal, reason="strace records what is written (apt install strace), to a log"
 )
@@ -23,7 +22,7 @@ needs_strace = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def recording(tmp_path_factory: pytest.TempPathFactory) -> Recording:
-    return recorded(tmp_path_factory.mktemp("recorded"), 1, NOTICES)
+    return recorded(tmp_path_factory.mktemp("recorded"), 1)
 
 
 @pytest.mark.slow(takes_s=60)

@@ -15,7 +15,7 @@ from tests.store.power_cuts.office import day_of
 from tests.store.power_cuts.rebuilding import State, states
 from tests.store.power_cuts.recording import Step, record, steps_of
 
-NOTICES: Final = 60
+NOTICES: Final = 30
 _SHARED: Final = Path("/dev/shm")
 MEMORY: Final = _SHARED if _SHARED.is_dir() else None
 """Where files need not touch a disk; None for where temporary files lie."""

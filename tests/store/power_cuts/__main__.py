@@ -14,7 +14,7 @@ from typing import Final
 
 from tests.store.power_cuts.run import MEMORY, Verdict, opened, recorded
 
-_A_DAY: Final = 2_500
+_A_DAY: Final = 5_000
 _SHOWN: Final = 20
 
 
@@ -26,9 +26,9 @@ def _day(seed: int, many: int, lying: frozenset[str]) -> Verdict:
 def main() -> int:
     """The exit code."""
     reader = argparse.ArgumentParser(prog="python -m tests.store.power_cuts", description=__doc__)
-    reader.add_argument("--states", type=int, default=_A_DAY, help="states that are opened, all different (2500)")
+    reader.add_argument("--states", type=int, default=_A_DAY, help="states that are opened, all different (5000)")
     reader.add_argument(
-        "--seed", type=int, default=1, help="of the first day; each 2,500 states have a day of their own"
+        "--seed", type=int, default=1, help="of the first day; each 5,000 states have a day of their own"
     )
     reader.add_argument("--jobs", type=int, default=1, help="processes side by side (1)")
     reader.add_argument(

@@ -100,6 +100,7 @@ class _Reader:
         self._names: dict[str, int] = {}
         self._gone: dict[str, int] = {}
         self._files = 0
+        self._at: dict[tuple[str, str], int] = {}
 
     def take(self, line: str) -> None:
         found = _LINE.match(line)
@@ -109,7 +110,7 @@ class _Reader:
         if resumed:
             began = self._under_way.pop(process, None)
             if began is not None:
-                self._done(began[0] + rest, began[1])
+                self._done(process, began[0] + rest, began[1])
             return
         if not any(mark in rest for mark in self._marks):
             return
@@ -118,9 +119,9 @@ class _Reader:
         if rest.endswith(_UNFINISHED):
             self._under_way[process] = rest.removesuffix(_UNFINISHED), place
         else:
-            self._done(rest, place)
+            self._done(process, rest, place)
 
-    def _done(self, call: str, place: int) -> None:
+    def _done(self, process: str, call: str, place: int) -> None:
         name = call.partition("(")[0]
         texts = [_bytes(one) for one in _TEXT.findall(call)]
         result = _RESULT.search(call, call.rfind(")"))
@@ -133,6 +134,7 @@ class _Reader:
             return
         if name in ("openat", "open", "creat"):
             self._opened(call, texts[0].decode())
+            self._at[process, result[1]] = 0
         elif name in ("rename", "renameat", "renameat2"):
             self._renamed(*(self._end(text.decode()) for text in texts))
         elif name in ("unlink", "unlinkat"):
@@ -142,7 +144,10 @@ class _Reader:
             self.steps.append(Synced(None, place))
         elif (end := self._end(path)) is not None:
             file = self._gone[end] if on and on[2] else self._names[end]
-            self._changed(name, call, file, texts, int(result[1]), place)
+            if name == "write":
+                self._write(process, call, file, texts[0][: int(result[1])], place)
+            else:
+                self._changed(name, call, file, texts, int(result[1]), place)
 
     def _end(self, path: str) -> str | None:
         """The ending that tells one file of the store from another; None for others, and for the index, which is
@@ -178,6 +183,13 @@ class _Reader:
             else:
                 self._names[end] = file
         self.steps.append(Named(tuple(names.items())))
+
+    def _write(self, process: str, call: str, file: int, data: bytes, place: int) -> None:
+        """Where the thread that opened the file has come to."""
+        number = call[: call.index("<")].removeprefix("write(")
+        at = self._at[process, number]
+        self._at[process, number] = at + len(data)
+        self.steps[place] = Wrote(file, at, data)
 
     def _changed(self, name: str, call: str, file: int, texts: list[bytes], result: int, place: int) -> None:
         numbers = [int(one) for one in re.findall(r", (\d+)", call[call.rfind('"') + 1 :])]

@@ -66,7 +66,7 @@ def recorded(folder: Path, seed: int, notices: int = NOTICES) -> Recording:
 def opened(of: Recording, many: int, seed: int, lying: frozenset[str] = frozenset()) -> Verdict:
     """Open so many different states of a recording, or as many as are found."""
     verdict, seen, chance = Verdict(), set[bytes](), random.Random(f"cuts {seed}")
-    with tempfile.TemporaryDirectory(dir=MEMORY) as place:
+    with tempfile.TemporaryDirectory(prefix="power-cut-", dir=MEMORY) as place:
         folder = Path(place)
         for _ in range(_PASSES):
             for at, state in states(of.steps, many, chance, lying):

@@ -42,6 +42,8 @@ def test_control_a_disk_that_does_not_sync_what_it_says_it_did_loses_some(lying:
     assert len(found.faults) > found.lost
 
 
+_SECOND_PAGE = 4096
+"""Where SQLite's second page begins: the head of a table, of which no byte is free."""
 ALTERED = {
     "a line that somebody knew of": ("DELETE FROM log WHERE n = (SELECT max(n) FROM log)", LOST),
     "another story": ("UPDATE log SET seq = seq + 1000 WHERE n = 1", "another story"),
@@ -60,8 +62,7 @@ def test_control_what_is_not_as_it_was_written_is_seen(what: str, recording: Rec
     lay(State({"": written}, (True, True, True)), store := tmp_path / whole.plan.store.name)
     assert not faults(whole, tmp_path, len(whole.log))
     if what == "a sector":
-        middle = len(written) // 2 // SECTOR * SECTOR
-        store.write_bytes(written[:middle] + b"\xff" * SECTOR + written[middle + SECTOR :])
+        store.write_bytes(written[:_SECOND_PAGE] + b"\xff" * SECTOR + written[_SECOND_PAGE + SECTOR :])
         assert faults(whole, tmp_path, len(whole.log))
         return
     statement, named = ALTERED[what]

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from kz_compliance_sdk.adapters.sql.files import Record, held, state_of
+from kz_compliance_sdk.adapters.sql.mark import BEHIND
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.desk import ComplianceDesk
 from kz_compliance_sdk.domain.events.delivery import Begun
+from kz_compliance_sdk.errors import StoreUnusable
 from kz_compliance_sdk.testing import builders
 from kz_compliance_sdk.testing.keys import regulator_signing_key
 from kz_compliance_sdk.testing.mock_regulator import IssuedMessage
@@ -25,7 +27,7 @@ from tests.store.power_cuts.recording import Step, Told
 
 _ACKNOWLEDGED: Final = re.compile(rb'\{"case_reference":"([0-9a-f-]{36})","due_at":')
 _ID: Final = re.compile(rb"[0-9a-f]{8}-[0-9a-f-]{27}")
-LOST: Final = "of the log are lost"
+LOST: Final = "of the log is lost"
 _INDEX_SIZE: Final = 32_768
 _LOG: Final = "SELECT n, stream, seq, hash FROM log ORDER BY n"
 _LEDGER: Final = {
@@ -130,6 +132,8 @@ def faults(whole: Whole, folder: Path, must: int) -> list[str]:
     try:
         with closing(SqliteStore(plan.store, plan.env(), threaded=False, create=not must)) as store:
             return _compared(whole, store, must)
+    except StoreUnusable as error:
+        return [f"what it says itself {LOST}: {error}" if error.code == BEHIND else f"StoreUnusable: {error}"]
     except Exception as error:  # noqa: BLE001  whatever it is, the store cannot be used
         return [f"{type(error).__name__}: {error}"]
 
@@ -146,7 +150,7 @@ def _compared(whole: Whole, store: SqliteStore, must: int) -> list[str]:
         found = {name: asked(statement) for name, statement in _LEDGER.items()}
         keys = asked(_KEYS)
     if len(log) < must:
-        return [f"{must - len(log)} lines {LOST} that somebody knew of"]
+        return [f"{must - len(log)} lines: what somebody knew {LOST}"]
     if log != whole.log[: len(log)]:
         at = next(
             (n for n, pair in enumerate(zip(log, whole.log, strict=False), 1) if pair[0] != pair[1]), len(whole.log)

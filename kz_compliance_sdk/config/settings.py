@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
@@ -58,6 +59,7 @@ from kz_compliance_sdk.domain.policy.tightening import build, load_toml
 from kz_compliance_sdk.domain.policy.values import UndoWindow
 from kz_compliance_sdk.domain.values import Identifier
 from kz_compliance_sdk.errors import ConfigError
+from kz_compliance_sdk.wire.signature import published
 from kz_compliance_sdk.wire.signature.keyring import Key, KeyRing, Profile, SigningKey
 
 
@@ -86,7 +88,7 @@ class Settings(BaseSettings):
     allow_test_keys: Flag = Field(
         default=False,
         description="Marks a sandbox: published test keys, plain http and an undo window below the policy's are "
-        "accepted. Never in production.",
+        "accepted, and where it names a regulator and no keys, it takes those of the mock. Never in production.",
     )
     store: StoreSettings = Field(default=StoreSettings(), description="Where the cases are kept.")
     regulator: RegulatorSettings = Field(default=RegulatorSettings(), description="The way to the regulator's system.")
@@ -172,6 +174,25 @@ class Settings(BaseSettings):
             return settings
         # Raised out here, so that no context keeps pydantic's error, which holds what was given.
         raise wrong
+
+    @model_validator(mode="before")
+    @classmethod
+    def _speak_to_the_mock(cls, given: Any) -> Any:
+        """Without keys of its own a sandbox that names a regulator takes the published ones, as the mock does."""
+        if not isinstance(given, dict) or given.get("allow_test_keys") is not True:
+            return given
+        regulator, platform_id = given.get("regulator"), given.get("platform_id")
+        url = regulator.get("url") if isinstance(regulator, dict) else getattr(regulator, "url", None)
+        profile = given.get("profile", "rfc9421")
+        if not url or not isinstance(platform_id, str) or profile not in published.ENDS:
+            return given
+        theirs, own = (
+            published.regulator_key(profile, platform_id),
+            published.platform_signing_key(profile, platform_id),
+        )
+        secret = b64encode(own.material).decode()
+        signing_key = {"key_id": own.key_id, "algorithm": own.algorithm, "secret": secret}
+        return {"keys": (published.key_settings(theirs),), "signing_key": signing_key, **given}
 
     @model_validator(mode="after")
     def _hang_together(self) -> Self:

@@ -17,6 +17,8 @@ from kz_compliance_sdk.config.layers import environment, environment_name, leave
 from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.policy import kz_policy
 from kz_compliance_sdk.errors import ConfigError
+from kz_compliance_sdk.testing import builders, keys
+from kz_compliance_sdk.wire.signature import Profile
 from kz_compliance_sdk.wire.signature.keyring import (
     TEST_ED25519_PUBLIC,
     TEST_HMAC_SECRET,
@@ -297,6 +299,27 @@ def test_a_sandbox_accepts_plain_http_and_published_keys() -> None:
         {"PUBLIC_URL": "http://platform:8000"}, allow_test_keys=True, keys=[{**TRUSTED, "public_key": TEST_KEY}, shared]
     )
     assert len(settings.key_ring().keys) == 2
+
+
+@pytest.mark.parametrize("profile", ["rfc9421", "standard-webhooks"])
+def test_a_sandbox_without_keys_speaks_to_the_mock(profile: Profile) -> None:
+    """Both sides of what the mock regulator holds, whatever the platform is called."""
+    settings = load(allow_test_keys=True, profile=profile, regulator={"url": "http://127.0.0.1:8800"})
+    assert settings.key_ring().keys == (keys.regulator_key(profile, platform_id="social"),)
+    assert settings.signing() == keys.platform_signing_key(profile, platform_id="social")
+    assert keys.regulator_key().authorities == builders.AUTHORITIES.keys()
+
+
+def test_nobody_but_a_sandbox_takes_published_keys_and_none_in_place_of_its_own() -> None:
+    """The control: the flag, a regulator's address, and no keys, all three."""
+    url = {"url": "http://127.0.0.1:8800"}
+    with pytest.raises(ConfigError, match="Messages to the regulator are signed"):
+        load(regulator=url)
+    assert load(allow_test_keys=True).keys == ()
+    own = load(allow_test_keys=True, regulator=url, keys=[TRUSTED], signing_key={"key_id": "me", "secret": PRIVATE})
+    assert [key.key_id for key in own.keys] == ["reg-1"]
+    assert own.signing_key is not None
+    assert own.signing_key.key_id == "me"
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.8.9.1", "[::1]"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -49,7 +50,13 @@ if TYPE_CHECKING:
     from kz_compliance_sdk.evidence.taking import Evidence
 
 
-class RegisteredEnforcer:
+class Registered:
+    """What calls the platform, each time within a context that is made for the call."""
+
+    within: Callable[[], AbstractContextManager[object]] = staticmethod(nullcontext)
+
+
+class RegisteredEnforcer(Registered):
     """The platform's enforcer, whole or as two functions."""
 
     def __init__(self, enforcer: Enforcer | None) -> None:
@@ -62,15 +69,17 @@ class RegisteredEnforcer:
     def enforce(self, effect: Effect) -> EffectResult:
         if self.enforce_call is None:
             return Failed("this process has no enforcer: register one with on_enforce")
-        return self.enforce_call(effect)
+        with self.within():
+            return self.enforce_call(effect)
 
     def restore(self, effect: Effect) -> EffectResult:
         if self.restore_call is None:
             return Failed("this process has no enforcer: register one with on_restore")
-        return self.restore_call(effect)
+        with self.within():
+            return self.restore_call(effect)
 
 
-class RegisteredMessenger:
+class RegisteredMessenger(Registered):
     """The platform's way to its users, whole or as one function."""
 
     def __init__(self, messenger: Messenger | None) -> None:
@@ -82,7 +91,8 @@ class RegisteredMessenger:
     def tell(self, notice: UserNotice) -> TellResult:
         if self.call is None:
             return Failed("this process has no messenger: register one with on_tell_user")
-        return self.call(notice)
+        with self.within():
+            return self.call(notice)
 
 
 def telling(settings: Settings) -> Telling:
@@ -91,7 +101,7 @@ def telling(settings: Settings) -> Telling:
     return Telling(settings.policy().users, own.templates(), own.off_because.strip(), own.appeal_url or "")
 
 
-class RegisteredContent:
+class RegisteredContent(Registered):
     """The platform's view of its content, as a port or as a function."""
 
     def __init__(self, content: Content | None) -> None:
@@ -103,7 +113,8 @@ class RegisteredContent:
     def resolve(self, reference: Reference) -> Resolved:
         if self.resolve_call is None:
             raise LookupError("this process has no Content port: register one with on_resolve")
-        return self.resolve_call(reference)
+        with self.within():
+            return self.resolve_call(reference)
 
 
 def transparency(settings: Settings, store: Store, policy: Policy) -> Transparency:

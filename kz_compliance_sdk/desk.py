@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from types import TracebackType
@@ -162,6 +163,12 @@ class Parts:
         """Register a function that alerts people, beside the log. Usable as a decorator."""
         self._alert_calls.append(call)
         return call
+
+    def call_within(self, context: Callable[[], AbstractContextManager[object]]) -> None:
+        """Call enforcer, content and messenger within a context that is made for each call, on the thread that calls,
+        such as Flask's `app.app_context`."""
+        for calls in (self._enforcer, self._content, self._messenger):
+            calls.within = context
 
     # A process that only receives never sends: the ways out are made when they are first used.
 

@@ -230,6 +230,31 @@ def test_templates_escape_whatever_is_put_into_a_page() -> None:
     _hold([*templates, *PACKAGE.rglob("*.py")], unescaped)
 
 
+FRAMEWORKS = frozenset("celery django fastapi flask starlette".split())
+
+
+def frameworks(source: str) -> list[str]:
+    """Return the imports of what a platform runs on. Parsing takes long, and most files name none."""
+    if not any(framework in source.lower() for framework in FRAMEWORKS):
+        return []
+    return [name for name in imported(source) if _covers(FRAMEWORKS, name)]
+
+
+def test_frameworks_are_imported_by_their_adapters_alone() -> None:
+    """Each by its own: who installs one needs no other."""
+    adapters = _files("contrib")
+    assert len(adapters) > 10
+    _hold([file for file in PACKAGE.rglob("*.py") if file not in adapters], frameworks)
+    for file in adapters:
+        own = file.relative_to(PACKAGE / "contrib").parts[0].removesuffix(".py")
+        assert {name.split(".")[0] for name in frameworks(file.read_text(encoding="utf-8"))} <= {own}, file
+
+
+@pytest.mark.parametrize("planted", ["from django.db import models", "def f():\n    import flask"])
+def test_a_planted_framework_is_caught(planted: str) -> None:
+    assert frameworks(planted)
+
+
 WRITERS = frozenset("builtins.print rich.console.Console rich.print sys.stdout.write typer.echo typer.secho".split())
 
 

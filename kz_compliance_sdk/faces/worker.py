@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -71,6 +72,12 @@ class Worker:
     def stop(self) -> None:
         """Finish what is under way, then return from `run`. Safe to call from a signal handler."""
         self._stop.set()
+
+    def serve(self) -> None:
+        """`run` until SIGINT or SIGTERM: for the main thread of a program."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda _number, _frame: self.stop())
+        self.run()
 
     def run(self) -> None:
         """Work until `stop` is called."""

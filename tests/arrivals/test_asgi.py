@@ -9,9 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import django.conf  # type: ignore[import-untyped]
+import django.conf
 import pytest
-from django.core.asgi import get_asgi_application  # type: ignore[import-untyped]
+from django.core.asgi import get_asgi_application
 from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.routing import Mount

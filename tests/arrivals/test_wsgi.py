@@ -13,7 +13,7 @@ from wsgiref.util import setup_testing_defaults
 from wsgiref.validate import validator
 
 import pytest
-from django.core.wsgi import get_wsgi_application  # type: ignore[import-untyped]
+from django.core.wsgi import get_wsgi_application
 
 from kz_compliance_sdk.faces.wsgi import wsgi_app
 from kz_compliance_sdk.services.admission import NOT_AUTHENTIC, Admission

@@ -1,100 +1,158 @@
-"""A Django site made of the guide's own files, driven by Django's test client.
+"""A Django site made of the guide's own files, driven by Django's test client against a mock regulator on a socket.
 
-Run as `python -m tests.docs.drive_django DIR`. Everything of Django and of the guide is imported by name: the former
-has no types, the latter exists only in DIR.
+Run as `python -m tests.docs.drive_django DIR`. Everything of Django and of the guide is imported by name: the former is
+to be configured first, the latter exists only in DIR.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import sys
 import threading
-import time
+from collections.abc import Mapping
 from importlib import import_module
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from tests.docs.site import INTAKE_PATH, proposal, signed_notice
-from tests.waiting import PATIENCE_S
+from tests.docs.first_integration import People, a_regulator
+from tests.docs.site import INTAKE_PATH
+from tests.waiting import comes
 
 
 def _configure(place: Path) -> None:
     sys.path.insert(0, str(place))
+    apps = ["admin", "auth", "contenttypes", "messages", "sessions"]
+    site: dict[str, Any] = {"INSTALLED_APPS": [f"django.contrib.{name}" for name in apps]}
+    exec((place / "site_settings.py").read_text(), site)  # noqa: S102  the guide's own
+    processors = ["django.template.context_processors.request", "django.contrib.auth.context_processors.auth"]
     import_module("django.conf").settings.configure(
         SECRET_KEY="only-for-this-run",
         ALLOWED_HOSTS=["*"],
-        ROOT_URLCONF="site_urls",
+        ROOT_URLCONF="whole_site_urls",
         USE_TZ=True,
         MIDDLEWARE=[
             "django.contrib.sessions.middleware.SessionMiddleware",
             "django.contrib.auth.middleware.AuthenticationMiddleware",
+            "django.contrib.messages.middleware.MessageMiddleware",
         ],
-        INSTALLED_APPS=[
-            "django.contrib.auth",
-            "django.contrib.contenttypes",
-            "django.contrib.sessions",
-            "moderation",
-        ],
+        INSTALLED_APPS=site["INSTALLED_APPS"],
+        KZ_COMPLIANCE=site["KZ_COMPLIANCE"],
         # A file, because the worker's threads have connections of their own.
         DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": str(place / "site.sqlite3")}},
         DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
+        TEMPLATES=[
+            {
+                "BACKEND": "django.template.backends.django.DjangoTemplates",
+                "APP_DIRS": True,
+                "OPTIONS": {"context_processors": [*processors, "django.contrib.messages.context_processors.messages"]},
+            }
+        ],
+    )
+    (place / "whole_site_urls.py").write_text(
+        "from django.contrib import admin\nfrom django.urls import path\n"
+        "from site_urls import urlpatterns as own\nurlpatterns = [*own, path('admin/', admin.site.urls)]\n"
     )
     import_module("django").setup()
 
 
-def _drive() -> dict[str, Any]:
-    auth, call_command = (
-        import_module("django.contrib.auth.models"),
-        import_module("django.core.management").call_command,
-    )
-    call_command("migrate", run_syncdb=True, verbosity=0)
-    desk = import_module("moderation.desk").desk
+def _checks() -> dict[str, list[str]]:
+    """What the checks find, as the guide has it and with one thing wrong."""
+    override = import_module("django.test").override_settings
+    check = import_module("kz_compliance_sdk.contrib.django.checks").check
+    enforcer = {"enforcer": "moderation.enforcement.PlatformEnforcer"}
+    url = "https://social.example/other"
+    wrong: dict[str, dict[str, Any]] = {
+        "as the guide has it": {},
+        "no settings": {"KZ_COMPLIANCE": {**enforcer, "settings": {"platform_id": "no name"}}},
+        "a key that there is not": {"KZ_COMPLIANCE": {**enforcer, "enforcers": "x.y"}},
+        "no such enforcer": {"KZ_COMPLIANCE": {"enforcer": "moderation.enforcement.Nobody"}},
+        "an enforcer without methods": {"KZ_COMPLIANCE": {"enforcer": "collections.OrderedDict"}},
+        "another address": {"KZ_COMPLIANCE": {**enforcer, "settings": {"public_url": url, "intake_path": "/x"}}},
+        "too small": {"DATA_UPLOAD_MAX_MEMORY_SIZE": 1000},
+        "no enforcer": {"KZ_COMPLIANCE": {}},
+    }
+    found = {}
+    for name, settings in wrong.items():
+        with override(**settings):
+            found[name] = [message.id for message in check()]
+    return found
+
+
+def _said(command: str, *given: str) -> str:
+    out = StringIO()
+    import_module("django.core.management").call_command(command, *given, stdout=out)
+    return out.getvalue().strip()
+
+
+def _drive(place: Path) -> dict[str, Any]:
+    auth, client_of = import_module("django.contrib.auth.models"), import_module("django.test").Client
+    _said("migrate", "--run-syncdb", "--verbosity=0")
+    office = import_module("kz_compliance_sdk.contrib.django.office")
     hidden = import_module("moderation.models").HiddenObject.objects.filter(hidden=True)
+    client = client_of()
 
-    client = import_module("django.test").Client()
-    headers, body = signed_notice()
-    sent: dict[str, Any] = {"data": body, "content_type": "application/json"}
-    refused = client.post(INTAKE_PATH, **sent)
-    pushed = client.post(INTAKE_PATH, headers=headers, **sent)
-    again = client.post(INTAKE_PATH, headers=headers, **sent)
+    def raw(method: str, path: str, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
+        kind = headers.get("content-type", "application/octet-stream")
+        answer = client.generic(method, path, body, kind, headers=dict(headers))
+        return answer.status_code, answer.content
 
-    user = auth.User.objects.create_user("aigerim")
-    client.force_login(user)
-    case_id = pushed.json()["case_reference"]
-    path = f"/moderation/cases/{case_id}/proposal"
-    auth.Group.objects.create(name="moderator").user_set.add(user)
-    claimed = client.post("/moderation/claim").json()
-    user.groups.clear()
-    decided = json.dumps(proposal(desk().notice(case_id).model_dump(mode="json")))
-    url = f"{path}?token={claimed['token']}"
-    no_group = client.post(url, data=decided, content_type="application/json")
-    user.groups.add(auth.Group.objects.get(name="moderator"))
-    answer = client.post(url, data=decided, content_type="application/json")
-    pack = client.post(f"/moderation/cases/{case_id}/evidence", {"lang": "kk"})
+    with a_regulator(place, os.environ) as (regulator, notice):
+        (place / "cases.sqlite3").unlink()
+        _said("kz_compliance_upgrade")
+        _said("kz_compliance_upgrade")
+        told: dict[str, Any] = {"checks": _checks()}
+        told["migrations"] = _said("makemigrations", "--check", "--dry-run")
+        people = People(raw, "/kz/moderation")
+        case_id = people.push(notice)
+        told["anonymous"] = raw("GET", "/kz/moderation/cases", {}, b"")[0]
+        user = auth.User.objects.create_user("aigerim")
+        client.force_login(user)
+        auth.Group.objects.create(name="editor").user_set.add(user)
+        status, refused = people.ask("GET", "cases")
+        told["no group"] = [status, refused["code"]]
+        auth.Group.objects.create(name="moderator").user_set.add(user)
+        people.decide(case_id)
+        told["evidence"] = people.pack(case_id)[:2].decode()
 
-    def stop_when_hidden() -> None:
-        give_up = time.monotonic() + PATIENCE_S
-        while not hidden.exists() and time.monotonic() < give_up:
-            time.sleep(0.1)
-        signal.raise_signal(signal.SIGTERM)
+        def stop_when_closed() -> None:
+            desk = office.desk()
+            try:
+                comes(lambda: desk.case(case_id).state == "closed")
+            finally:
+                signal.raise_signal(signal.SIGTERM)
 
-    threading.Thread(target=stop_when_hidden).start()
-    call_command("kz_compliance_worker")
-    desk.cache_clear()
-    health = client.get(f"{INTAKE_PATH}/health").json()
+        threading.Thread(target=stop_when_closed).start()
+        _said("kz_compliance_worker")
+        told["closed"] = regulator.books.notices[notice.notice.notice_id].outcomes()
+        told["hidden"] = hidden.count()
+        told["health"] = json.loads(raw("GET", f"{INTAKE_PATH}/health", {}, b"")[1])["status"]
+        told["admin"] = _admin(case_id, notice.notice.notice_id)
+        chain = office.desk().case_file(case_id).chain
+        told["viewed"] = any(type(stamped.event).__name__ == "Viewed" for stamped in chain.events)
+        told["asgi"] = asyncio.run(_through_asgi())
+        office.desk().close()
+    return told
+
+
+def _admin(case_id: str, notice_id: str) -> dict[str, Any]:
+    """What the admin shows to whoever may see cases, and what it refuses."""
+    models, client = import_module("django.contrib.auth.models"), import_module("django.test").Client()
+    viewer = models.User.objects.create_user("viewer", is_staff=True)
+    client.force_login(viewer)
+    at = "/admin/kz_compliance/case/"
+    nobody = client.get(at).status_code
+    viewer.user_permissions.add(models.Permission.objects.get(codename="view_case"))
     return {
-        "refused": refused.status_code,
-        "pushed": pushed.status_code,
-        "again": again.status_code,
-        "claimed": claimed["case"] == case_id,
-        "no_group": no_group.json()["code"],
-        "state": answer.json()["state"],
-        "evidence": [pack["Content-Type"], pack.content[:2].decode()],
-        "hidden": hidden.count(),
-        "health": health["status"],
-        "asgi": asyncio.run(_through_asgi()),
+        "list": [notice_id in client.get(f"{at}{query}").content.decode() for query in ("", "?state=closed")],
+        "case": "closed" in client.get(f"{at}{case_id}/change/").content.decode(),
+        "add": client.get(f"{at}add/").status_code,
+        "nobody": nobody,
+        "none": client.get(f"{at}none/change/").status_code,
+        "wrong cursor": client.get(f"{at}?cursor=wrong").status_code,
     }
 
 
@@ -137,4 +195,4 @@ async def _through_asgi() -> list[int]:
 
 if __name__ == "__main__":
     _configure(Path(sys.argv[1]))
-    print(json.dumps(_drive()))
+    print(json.dumps(_drive(Path(sys.argv[1]))))

@@ -4,34 +4,47 @@ from __future__ import annotations
 
 import importlib
 import json
+import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from io import BytesIO
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
-from typing import Any
-from uuid import uuid4
+from typing import Annotated, Any
 from zipfile import ZipFile
 
 import pytest
+from celery.signals import worker_process_shutdown
+from fastapi import Depends, FastAPI
 from fastapi.testclient import TestClient
 
 from kz_compliance_sdk import (
     Actor,
+    AsyncComplianceDesk,
     CaseState,
     ComplianceDesk,
+    ComplianceError,
     Effect,
     InForce,
     ItemDecision,
     LegalCheck,
     Proposal,
+    Settings,
     Statement,
     Wording,
 )
+from kz_compliance_sdk.contrib.celery import poll, reconcile
+from kz_compliance_sdk.contrib.fastapi import desk_of, lifespan, on_error
+from kz_compliance_sdk.contrib.flask import desk_of as flask_desk
+from kz_compliance_sdk.errors import StoreError
+from kz_compliance_sdk.testing.mock_regulator import MockRegulator
+from kz_compliance_sdk.testing.signed import SignedNotice
 from tests.docs.blocks import DOCS, ROOT, write_files
-from tests.docs.site import INTAKE_PATH, proposal, settings_file, signed_notice
+from tests.docs.first_integration import People, a_regulator, own_lines, own_settings
+from tests.docs.site import INTAKE_PATH, settings_file, signed_notice
 from tests.waiting import PATIENCE_S, comes
 
 GUIDES = DOCS / "guides"
@@ -107,54 +120,95 @@ def decision(desk: ComplianceDesk, case_id: str) -> Proposal:
     )
 
 
-def test_fastapi_receives_decides_and_carries_out(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pushed, claimed, decided and carried out by the worker in the lifespan, over nothing but HTTP."""
+FRAMEWORKS = ("django", "fastapi", "flask", "celery")
+
+
+@pytest.mark.parametrize("guide", FRAMEWORKS)
+def test_a_first_integration_is_forty_lines_and_ten_settings(guide: str) -> None:
+    """Every line of Python that the guide has its reader write, and every setting; the tests below run them to the end
+    of a case."""
+    page = GUIDES / f"{guide}.md"
+    assert 10 < own_lines(page) <= 40
+    assert 0 < own_settings(page) <= 10
+
+
+def test_lines_and_settings_of_a_guide_are_counted(tmp_path: Path) -> None:
+    """The control: blank lines and other files are left out, tables and lists of tables are looked into."""
+    page = tmp_path / "page.md"
+    toml = "a = 1\nb.c = [1, 2]\n[[keys]]\nx = 1\ny = 2\n[[keys]]\nx = 1\n"
+    site = 'INSTALLED_APPS += ["x"]\n\nKZ_COMPLIANCE = {"enforcer": "x", "actor": "y"}\n'
+    head = '```toml title="kz-compliance.toml"', '```python title="site_settings.py"', "```python"
+    page.write_text("\n".join(f"{kind}\n{text}```\n" for kind, text in zip(head, (toml, site, "x = 1\n"), strict=True)))
+    assert own_lines(page) == 2
+    assert own_settings(page) == 5 + 2
+
+
+@pytest.fixture
+def first(place: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[MockRegulator, SignedNotice]]:
+    environ: dict[str, str] = {}
+    with a_regulator(place, environ) as made:
+        for name, value in environ.items():
+            monkeypatch.setenv(name, value)
+        yield made
+
+
+def reported(regulator: MockRegulator, notice: SignedNotice) -> dict[str, str]:
+    """What the regulator's own books say of each item."""
+    return regulator.books.notices[notice.notice.notice_id].outcomes()
+
+
+def test_fastapi_from_the_notice_to_the_receipt(
+    first: tuple[MockRegulator, SignedNotice], place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pushed, claimed, decided over nothing but HTTP; carried out and reported by the worker in the lifespan."""
+    regulator, notice = first
     who = SimpleNamespace(name="aigerim", roles=["moderator"])
     stand_in(monkeypatch, "my_auth", User=SimpleNamespace, signed_in=lambda: who)
     app = loaded("fastapi", place, "compliance").create_app()
-    headers, body = signed_notice()
     with TestClient(app, base_url="https://elsewhere.example") as client:
-        unsigned = {"content-type": "application/json"}
-        assert client.post(INTAKE_PATH, content=body, headers=unsigned).status_code == 401
-        first = client.post(INTAKE_PATH, content=body, headers=headers)
-        assert first.status_code == 202
-        case_id = first.json()["case_reference"]
-        assert client.post(INTAKE_PATH, content=body, headers=headers).status_code == 200
 
-        assert [row["case"] for row in client.get("/moderation/cases").json()["cases"]] == [case_id]
-        lease = client.post("/moderation/claim").json()
-        assert lease["case"] == case_id
-        assert client.post("/moderation/claim").json() is None
+        def raw(method: str, path: str, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
+            answer = client.request(method, path, headers=headers, content=body)
+            return answer.status_code, answer.content
 
-        path, decided = f"/moderation/cases/{case_id}/proposal", proposal(lease["notice"])
-        lost = client.post(path, params={"token": lease["token"] + 1}, json=decided)
-        assert (lost.status_code, lost.json()["code"]) == (409, "lease_lost")
-        unread = client.post(path, params={"token": lease["token"]}, json={**decided, "text_checked": False})
-        assert (unread.status_code, unread.json()["code"]) == (422, "invalid_input")
-        answer = client.post(path, params={"token": lease["token"]}, json=decided)
-        assert (answer.status_code, answer.json()["state"]) == (200, "decided")
-        clicked = client.post(f"/moderation/cases/{case_id}/evidence", params={"lang": "kk"})
-        assert (clicked.status_code, clicked.headers["content-type"]) == (200, "application/zip")
-        assert clicked.headers["content-disposition"] == f'attachment; filename="{case_id}.zip"'
-        assert {"report.html", "manifest.json"} <= set(ZipFile(BytesIO(clicked.content)).namelist())
-        assert client.get(f"/moderation/cases/{case_id}/evidence").status_code == 405
-        assert client.post(f"/moderation/cases/{uuid4()}/evidence").status_code == 404
-        who.roles = []
-        assert client.post("/moderation/claim").status_code == 403
-        assert client.post(f"/moderation/cases/{case_id}/evidence").status_code == 403
+        people = People(raw, "/moderation")
+        case_id = people.push(notice)
+        people.decide(case_id, malformed=422)
+        comes(lambda: people.state(case_id) == "closed")
+        assert reported(regulator, notice) == {"1": "removed"}
+        assert {"report.html", "manifest.json"} <= set(ZipFile(BytesIO(people.pack(case_id))).namelist())
+        assert client.get(f"{INTAKE_PATH}/health").json()["watcher_last_ran"] is not None
+        described = client.get("/openapi.json").json()
+        assert "ProposalForm" in described["components"]["schemas"]
+        who.roles = ["editor"]
+        assert people.ask("GET", "cases")[0] == 403
 
-        comes(lambda: app.state.enforcer.hidden)
-        assert len(app.state.enforcer.hidden) == 1
-        health = client.get(f"{INTAKE_PATH}/health").json()
-        assert health["watcher_last_ran"] is not None
+
+def test_fastapi_gives_the_desk_to_endpoints_of_ones_own(place: Path, kz_settings: Settings) -> None:
+    """By the dependency, under the lifespan; what they raise explains itself."""
+    desk = AsyncComplianceDesk(kz_settings)
+    app = FastAPI(lifespan=lifespan(desk, worker=False))
+    app.add_exception_handler(ComplianceError, on_error)
+
+    @app.get("/state/{case_id}")
+    async def state(own: Annotated[AsyncComplianceDesk, Depends(desk_of)], case_id: str) -> str:
+        return (await own.case(case_id)).state
+
+    with TestClient(app) as client:
+        answer = client.get("/state/none")
+        assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+        assert not [thread for thread in threading.enumerate() if thread.name == "kz-compliance-worker"]
+    without = FastAPI()
+    without.add_exception_handler(ComplianceError, on_error)
+    without.add_api_route("/desk", lambda own: None, dependencies=[Depends(desk_of)])
+    assert TestClient(without).get("/desk?own=1").json()["field"] == "lifespan"
 
 
 @pytest.mark.slow
-def test_django_receives_decides_and_carries_out(place: Path) -> None:
-    """The same through Django's test client, its users and groups, and the management command, in a fresh process."""
+def test_django_from_the_notice_to_the_receipt(place: Path) -> None:
+    """The same through Django's test client: users and groups, commands, checks and admin, in a fresh process."""
     write_files(GUIDES / "django.md", place)
-    for package in ("moderation", "moderation/management", "moderation/management/commands"):
-        (place / package / "__init__.py").touch()
+    (place / "moderation" / "__init__.py").touch()
     run = subprocess.run(
         [sys.executable, "-W", "error", "-m", "tests.docs.drive_django", str(place)],
         cwd=ROOT,
@@ -165,88 +219,109 @@ def test_django_receives_decides_and_carries_out(place: Path) -> None:
     )
     assert run.returncode == 0, run.stderr
     assert json.loads(run.stdout) == {
-        "refused": 401,
-        "pushed": 202,
-        "again": 200,
-        "claimed": True,
-        "no_group": "not_allowed",
-        "state": "decided",
-        "evidence": ["application/zip", "PK"],
+        "checks": {
+            "as the guide has it": [],
+            "no settings": ["kz_compliance.E001"],
+            "a key that there is not": ["kz_compliance.E001"],
+            "no such enforcer": ["kz_compliance.E001"],
+            "an enforcer without methods": ["kz_compliance.E002"],
+            "another address": ["kz_compliance.E003"],
+            "too small": ["kz_compliance.E004"],
+            "no enforcer": ["kz_compliance.W001"],
+        },
+        "migrations": "No changes detected",
+        "anonymous": 302,
+        "no group": [403, "not_allowed"],
+        "closed": {"1": "removed"},
         "hidden": 1,
+        "evidence": "PK",
         "health": "ok",
+        "admin": {"list": [False, True], "case": True, "add": 403, "nobody": 404, "none": 404, "wrong cursor": 404},
+        "viewed": True,
         "asgi": [200, 404],
     }
 
 
-class FakeFlask:
-    """As much of Flask as the guide uses."""
-
-    def __init__(self, name: str) -> None:
-        self.name, self.extensions = name, dict[str, Any]()
-
-    def wsgi_app(self, _environ: dict[str, Any], start_response: Any) -> list[bytes]:
-        start_response("200 OK", [])
-        return [b"the application itself"]
-
-
-def test_flask_puts_the_receiver_before_the_application(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A notice goes to the receiver and becomes a case; every other request goes to the application."""
-    stand_in(monkeypatch, "flask", Flask=FakeFlask)
-    stand_in(monkeypatch, "my_platform", enforcer=Platform())
+def test_flask_from_the_notice_to_the_receipt(
+    first: tuple[MockRegulator, SignedNotice], place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over Flask's own client; the worker is its command, told to end by a signal."""
+    regulator, notice = first
+    who = SimpleNamespace(name="aigerim", roles=["moderator"])
+    stand_in(monkeypatch, "my_auth", signed_in=lambda: who)
     app = loaded("flask", place, "site_wsgi").create_app()
-    headers, body = signed_notice()
+    app.add_url_rule("/", "own", lambda: f"of {flask_desk().platform_id}")
+    app.add_url_rule("/lost", "lost", lambda: flask_desk().case("none").id)
+    client = app.test_client()
 
-    def call(method: str, path: str, body: bytes = b"") -> tuple[str, bytes]:
-        environ: dict[str, Any] = {
-            "REQUEST_METHOD": method,
-            "SCRIPT_NAME": "",
-            "PATH_INFO": path,
-            "QUERY_STRING": "",
-            "CONTENT_TYPE": "application/json",
-            "CONTENT_LENGTH": str(len(body)),
-            "wsgi.input": BytesIO(body),
-        }
-        environ |= {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in headers.items()}
-        status: list[str] = []
-        answer = b"".join(app.wsgi_app(environ, lambda line, _headers: status.append(line)))
-        return status[0], answer
+    def raw(method: str, path: str, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
+        answer = client.open(path, method=method, headers=dict(headers), data=body)
+        return answer.status_code, answer.data
 
-    with app.extensions["kz_compliance"] as desk:
-        status, answer = call("POST", INTAKE_PATH, body)
-        assert status == "202 Accepted"
-        assert desk.case(json.loads(answer)["case_reference"]).state is CaseState.QUEUED
-        assert call("GET", "/") == ("200 OK", b"the application itself")
+    people = People(raw, "/moderation")
+    case_id = people.push(notice)
+    people.decide(case_id)
+    assert people.pack(case_id)[:2] == b"PK"
+    assert raw("POST", f"/moderation/cases/{case_id}/undo", {"content-type": "text/plain"}, b"{}")[0] == 415
+    assert raw("GET", "/", {}, b"") == (200, b"of social")
+    assert json.loads(raw("GET", "/lost", {}, b"")[1])["code"] == "not_found"
+    who.roles = []
+    assert people.ask("GET", "cases")[0] == 403
+    who.roles = ["head"]
 
+    def stop_when_closed() -> None:
+        comes(lambda: people.state(case_id) == "closed")
+        signal.raise_signal(signal.SIGTERM)
 
-class FakeCelery:
-    """As much of Celery as the guide uses: tasks are called as the functions that they are."""
-
-    def __init__(self, name: str) -> None:
-        self.name, self.conf, self.tasks = name, SimpleNamespace(), dict[str, Any]()
-
-    def task(self, name: str) -> Any:
-        return lambda call: self.tasks.setdefault(name, call)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    watching = threading.Thread(target=stop_when_closed)
+    watching.start()
+    ended = app.test_cli_runner().invoke(args=["kz-worker"])
+    for number, handler in before.items():
+        signal.signal(number, handler)
+    watching.join()
+    assert ended.exit_code == 0, ended.output
+    assert reported(regulator, notice) == {"1": "removed"}
 
 
-def test_celery_tasks_do_what_the_worker_does(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every task of the schedule exists; together they watch, and carry a decision out."""
-    platform = Platform()
-    stand_in(monkeypatch, "celery", Celery=FakeCelery)
-    stand_in(monkeypatch, "my_platform", enforcer=platform)
+def test_celery_from_the_notice_to_the_receipt(first: tuple[MockRegulator, SignedNotice], place: Path) -> None:
+    """The tasks of the schedule, run as Celery runs them, carry a decision out until its receipt is in hand."""
+    regulator, notice = first
     tasks = loaded("celery", place, "compliance_tasks")
-    assert {entry["task"] for entry in tasks.app.conf.beat_schedule.values()} == set(tasks.app.tasks)
-    headers, body = signed_notice()
-    with tasks.desk() as desk:
-        assert desk.receive("POST", INTAKE_PATH, list(headers.items()), body).status == 202
-        lease = desk.claim(MODERATOR)
-        assert lease is not None
-        desk.propose(MODERATOR, lease.case.id, lease.token, decision(desk, lease.case.id))
-        assert tasks.watch() == 0
-        # The measure is carried out; acknowledgement and report wait for a person, as there is no regulator.
-        assert tasks.deliver() == 3
-        assert tasks.poll() == 0
-        assert [verb for verb, _ in platform.done] == ["enforce"]
-        assert desk.health_document()["watcher_last_ran"] is not None
+    app, schedule = tasks.app, tasks.app.conf.beat_schedule
+    assert {entry["task"] for entry in schedule.values()} == {name for name in app.tasks if name.startswith("kz_")}
+    assert all(entry["options"]["expires"] == entry["schedule"] for entry in schedule.values())
+
+    def ran(name: str) -> Any:
+        return app.tasks[f"kz_compliance.{name}"].apply(throw=True).get()
+
+    assert ran("poll") == 1  # the regulator's feed has it as well
+    desk = tasks.desk()
+    assert desk is tasks.desk()
+    assert desk.receive(*notice.request).status == 200
+    (case,) = desk.cases().cases
+    lease = desk.claim(MODERATOR)
+    desk.propose(MODERATOR, case.id, lease.token, decision(desk, case.id))
+    assert ran("watch") == 0
+
+    def closed() -> bool:
+        ran("deliver")
+        return bool(desk.case(case.id).state == "closed")
+
+    comes(closed)
+    assert reported(regulator, notice) == {"1": "removed"}
+    assert (ran("sweep"), ran("reconcile"), ran("checkpoint")) == (1, 0, None)
+    assert desk.health_document()["watcher_last_ran"] is not None
+    worker_process_shutdown.send(None)
+    with pytest.raises(StoreError):
+        desk.claim(MODERATOR)
+
+
+def test_celery_polls_nothing_where_there_is_no_feed(kz_settings: Settings) -> None:
+    """Nor are there books to compare: answers leave by hand."""
+    by_hand = kz_settings.model_copy(update={"regulator": type(kz_settings.regulator)()})
+    with ComplianceDesk(by_hand) as desk:
+        assert (poll(desk), reconcile(desk)) == (0, 0)
 
 
 class Portal:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml  # type: ignore[import-untyped]  # its stubs are another package, for these few calls
+import yaml
 
 from kz_compliance_sdk.testing import pytest_plugin
 from kz_compliance_sdk.testing.broken import BROKEN

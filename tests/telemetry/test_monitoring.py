@@ -10,7 +10,7 @@ from typing import Any
 
 import promql_parser
 import pytest
-import yaml  # type: ignore[import-untyped]  # its stubs are no package of ours
+import yaml
 
 import kz_compliance_sdk
 from kz_compliance_sdk.domain.metrics import ATTENTION, METRICS, OTHER, PLATFORM, Metric

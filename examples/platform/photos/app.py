@@ -1,14 +1,11 @@
 """The application: the photos, and the receiver of notices beside them."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from threading import Thread
 from typing import Annotated
 
-from anyio.to_thread import run_sync
 from fastapi import FastAPI, Header, HTTPException
 
-from kz_compliance_sdk import AsyncComplianceDesk, Env, Regulator, Settings, Worker, asgi_app
+from kz_compliance_sdk import AsyncComplianceDesk, Env, Regulator, Settings, asgi_app
+from kz_compliance_sdk.contrib.fastapi import lifespan
 from photos.content import PhotoEnforcer, Photos
 
 
@@ -21,17 +18,7 @@ def create_app(
     desk.on_enforce(enforcer.enforce)
     desk.on_restore(enforcer.restore)
 
-    @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        worker = Worker(desk.blocking)
-        thread = Thread(target=worker.run, name="kz-compliance-worker")
-        thread.start()
-        yield
-        worker.stop()
-        await run_sync(thread.join)
-        await desk.close()
-
-    app = FastAPI(lifespan=lifespan)
+    app = FastAPI(lifespan=lifespan(desk))
     app.state.desk = desk
     app.mount("/kz", asgi_app(desk))
 

@@ -274,12 +274,9 @@ def worker(
             return _pass(session, desk)
         from kz_compliance_sdk.faces.worker import Worker
 
-        running = Worker(desk)
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda _number, _frame: running.stop())
         session.tell(f"Working for {desk.platform_id} on {desk.settings.store.path}")
         with _metrics(session, desk, metrics_host, metrics_port):
-            running.run()
+            Worker(desk).serve()
     session.tell("Stopped; nothing was left half done.")
     return None
 

@@ -14,13 +14,14 @@ if TYPE_CHECKING:
     from kz_compliance_sdk.config import Settings
     from kz_compliance_sdk.desk import CaseFile, ComplianceDesk
     from kz_compliance_sdk.domain import commands
-    from kz_compliance_sdk.domain.actor import Actor
+    from kz_compliance_sdk.domain.actor import Actor, Role
     from kz_compliance_sdk.domain.appeals import Appeal, Reversal
     from kz_compliance_sdk.domain.case import Case, CaseState
     from kz_compliance_sdk.domain.commands.review import Decided, Lease
-    from kz_compliance_sdk.domain.decision import Decision, ItemDecision, LegalCheck, Proposal, Wording
+    from kz_compliance_sdk.domain.decision import Action, Decision, Finding, ItemDecision, LegalCheck, Proposal, Wording
     from kz_compliance_sdk.domain.notice import Item, Notice
-    from kz_compliance_sdk.domain.report import Question, Receipt, Report, Statement
+    from kz_compliance_sdk.domain.policy import Category
+    from kz_compliance_sdk.domain.report import Ground, Outcome, Question, Receipt, RefusalCode, Report, Statement
     from kz_compliance_sdk.errors import ComplianceError
     from kz_compliance_sdk.faces.asgi import asgi_app
     from kz_compliance_sdk.faces.worker import Worker
@@ -46,7 +47,10 @@ if TYPE_CHECKING:
     from kz_compliance_sdk.services.admission import Response
     from kz_compliance_sdk.services.letters import Proof
 
+    __version__: str
+
 __all__ = [
+    "Action",
     "Actor",
     "Alert",
     "Appeal",
@@ -54,6 +58,7 @@ __all__ = [
     "Case",
     "CaseFile",
     "CaseState",
+    "Category",
     "ComplianceDesk",
     "ComplianceError",
     "Content",
@@ -63,6 +68,8 @@ __all__ = [
     "Enforcer",
     "Env",
     "Failed",
+    "Finding",
+    "Ground",
     "InForce",
     "Item",
     "ItemDecision",
@@ -71,18 +78,21 @@ __all__ = [
     "Messenger",
     "Notice",
     "Notifier",
+    "Outcome",
     "Pending",
     "Proof",
     "Proposal",
     "Question",
     "Receipt",
     "Reference",
+    "RefusalCode",
     "Regulator",
     "Report",
     "Resolved",
     "Response",
     "RetryAt",
     "Reversal",
+    "Role",
     "Settings",
     "Statement",
     "Told",
@@ -101,12 +111,13 @@ _HOME = {
         "config": ("Settings",),
         "desk": ("CaseFile", "ComplianceDesk"),
         "domain.appeals": ("Appeal", "Reversal"),
-        "domain.actor": ("Actor",),
+        "domain.actor": ("Actor", "Role"),
         "domain.case": ("Case", "CaseState"),
         "domain.commands.review": ("Decided", "Lease"),
-        "domain.decision": ("Decision", "ItemDecision", "LegalCheck", "Proposal", "Wording"),
+        "domain.decision": ("Action", "Decision", "Finding", "ItemDecision", "LegalCheck", "Proposal", "Wording"),
         "domain.notice": ("Item", "Notice"),
-        "domain.report": ("Question", "Receipt", "Report", "Statement"),
+        "domain.policy": ("Category",),
+        "domain.report": ("Ground", "Outcome", "Question", "Receipt", "RefusalCode", "Report", "Statement"),
         "errors": ("ComplianceError",),
         "faces.asgi": ("asgi_app",),
         "faces.worker": ("Worker",),
@@ -141,6 +152,8 @@ def __getattr__(name: str) -> Any:
         value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
         globals()[name] = value
         return value
+    if name == "__version__":
+        return import_module("importlib.metadata").version("kz-compliance-sdk")
     if name == "commands":
         return import_module(f"{__name__}.domain.commands")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

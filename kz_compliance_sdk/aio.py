@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import Future
 from functools import cached_property, partial, wraps
 from itertools import islice
@@ -45,7 +45,6 @@ from kz_compliance_sdk.services.intake import Headers
 from kz_compliance_sdk.services.looking import Appeals, Care
 from kz_compliance_sdk.services.privacy import Privacy
 from kz_compliance_sdk.transparency.publication import Transparency
-from kz_compliance_sdk.transparency.report import TransparencyReport
 from kz_compliance_sdk.wire.signature import profile_of
 
 B = TypeVar("B")
@@ -53,7 +52,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
 _THREADS = 8
-_LINES_AT_ONCE = 1000
+_AT_ONCE = 100
 
 
 class Threads:
@@ -92,12 +91,28 @@ def awaited(step: Callable[Concatenate[B, P], T]) -> Callable[Concatenate[Awaite
     return hop
 
 
+def iterated(step: Callable[Concatenate[B, P], Iterator[T]]) -> Callable[Concatenate[Awaited[B], P], AsyncIterator[T]]:
+    """As `awaited`, for a step that gives one thing after the other: so many are fetched on one hop."""
+    name = getattr(step, "__name__")  # noqa: B009  as above
+
+    @wraps(step)
+    async def hops(self: Awaited[B], /, *args: P.args, **kwargs: P.kwargs) -> AsyncIterator[T]:
+        call: Callable[P, Iterator[T]] = getattr(self.blocking, name)
+        given = call(*args, **kwargs)
+        while found := await self._threads.run(list, islice(given, _AT_ONCE)):
+            for one in found:
+                yield one
+
+    return hops
+
+
 class AsyncAppeals(Awaited[Appeals]):
     """Appeals for event loops."""
 
     list = awaited(Appeals.list)
     case_of = awaited(Appeals.case_of)
     show = awaited(Appeals.show)
+    each = iterated(Appeals.each)
 
 
 class AsyncCare(Awaited[Care]):
@@ -131,13 +146,7 @@ class AsyncTransparency(Awaited[Transparency]):
     published = awaited(Transparency.published)
     publish = awaited(Transparency.publish)
     own = awaited(Transparency.own)
-
-    async def lumen(self, actor: Actor, report: TransparencyReport, *, with_urls: bool = False) -> AsyncIterator[bytes]:
-        """See Transparency."""
-        lines = self.blocking.lumen(actor, report, with_urls=with_urls)
-        while found := await self._threads.run(list, islice(lines, _LINES_AT_ONCE)):
-            for line in found:
-                yield line
+    lumen = iterated(Transparency.lumen)
 
 
 class AsyncGroups(Awaited[ComplianceDesk]):
@@ -270,6 +279,7 @@ class AsyncComplianceDesk(AsyncGroups):
     sweep = awaited(ComplianceDesk.sweep)
     reconcile = awaited(ComplianceDesk.reconcile)
     cases = awaited(ComplianceDesk.cases)
+    each_case = iterated(ComplianceDesk.each_case)
     case = awaited(ComplianceDesk.case)
     notice = awaited(ComplianceDesk.notice)
     letters_waiting = awaited(ComplianceDesk.letters_waiting)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.believed import as_made
-from kz_compliance_sdk.domain.case import Case
+from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.domain.change import OutboxMessage
 from kz_compliance_sdk.domain.commands import Command
 from kz_compliance_sdk.domain.commands.review import Decided, Lease
@@ -25,7 +25,7 @@ from kz_compliance_sdk.domain.messages import BY_HAND, REGULATOR, Respondent
 from kz_compliance_sdk.domain.metrics import COMMAND, NO_MESSAGE, RECEIVE
 from kz_compliance_sdk.domain.notice import Item, Notice
 from kz_compliance_sdk.domain.received import SanctionNoted
-from kz_compliance_sdk.errors import ConfigError, Conflict, StoreError
+from kz_compliance_sdk.errors import ConfigError, Conflict, InvalidInput, StoreError
 from kz_compliance_sdk.evidence.checkpoints import Checkpoints
 from kz_compliance_sdk.evidence.taking import Evidence
 from kz_compliance_sdk.evidence.verify_store import AuditVerdict, verify
@@ -467,7 +467,12 @@ class ComplianceDesk(Groups):
         cursor: str | None = None,
         limit: int = 50,
     ) -> Page:
-        """A page of cases, most urgent first. Raises InvalidInput for a cursor or limit that cannot be."""
+        """A page of cases, most urgent first; those that have ended only by their `state`, one of CaseState. Raises
+        InvalidInput for a state, cursor or limit that cannot be."""
+        if state is not None and state not in set(CaseState):
+            raise InvalidInput(
+                f"there is no state {state!r}.", field="state", remedy=f"Use one of: {', '.join(CaseState)}."
+            )
         return self.store.queries(self.platform_id).cases(
             state=state,
             category=category,
@@ -477,6 +482,23 @@ class ComplianceDesk(Groups):
             cursor=cursor,
             limit=limit,
         )
+
+    def each_case(
+        self,
+        *,
+        state: str | None = None,
+        category: str | None = None,
+        authority_id: str | None = None,
+        overdue: bool = False,
+    ) -> Iterator[Case]:
+        """Each case of `cases`, page by page, as long as somebody asks. What changes its place meanwhile may come twice
+        or not at all. Raises as `cases`."""
+        page_of = partial(self.cases, state=state, category=category, authority_id=authority_id, overdue=overdue)
+        page = page_of()
+        yield from page.cases
+        while page.next_cursor is not None:
+            page = page_of(cursor=page.next_cursor)
+            yield from page.cases
 
     def case(self, case_id: str) -> Case:
         """Raises NotFound."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
-from kz_compliance_sdk.errors import NotAllowed
+from kz_compliance_sdk.errors import InvalidInput, NotAllowed
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,13 +17,34 @@ class Actor:
     the person causes names it, and whoever comes in by the account of the first person is no second one
     (`review_policy.py`). `country` is where the host's
     authentication says that the person is (two letters, such as `DE`; empty: it does not say); policy can ask for an
-    approver outside Kazakhstan.
+    approver outside Kazakhstan. Raises InvalidInput for a field of another kind, such as one role that is no set.
     """
 
     id: str
     roles: frozenset[str] = frozenset()
     account: str = ""
     country: str = ""
+
+    def __post_init__(self) -> None:
+        given: Any = self
+        if not (isinstance(given.id, str) and isinstance(given.account, str) and isinstance(given.country, str)):
+            raise InvalidInput(
+                "id, account and country are texts.", field="actor", remedy="Give str(user.pk), or the user's name."
+            )
+        if not (isinstance(given.roles, frozenset) and all(isinstance(role, str) for role in given.roles)):
+            raise InvalidInput(
+                "the roles are a frozenset of names.", field="actor.roles", remedy="Give frozenset({'moderator'})."
+            )
+
+
+def check_actor(actor: object) -> None:
+    """Raises InvalidInput for what is no Actor, such as a name or the host's own user."""
+    if not isinstance(actor, Actor):
+        raise InvalidInput(
+            f"{type(actor).__name__} is no Actor.",
+            field="actor",
+            remedy="Give Actor(id, frozenset(roles)), made of who is signed in.",
+        )
 
 
 SYSTEM = Actor("system", frozenset({"system"}))
@@ -48,7 +69,8 @@ class Roles:
 
     def check(self, actor: Actor, step: str) -> None:
         """Raises NotAllowed unless the actor may take this step, with the code `head` for the head where one person
-        ends something for good."""
+        ends something for good; InvalidInput for what is no Actor."""
+        check_actor(actor)
         if self.allows(actor):
             return
         if not actor.roles & self.names:
@@ -81,3 +103,6 @@ class Stamp:
     at: int
     actor: Actor
     keyed: Callable[..., str] = field(default=_no_key, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        check_actor(self.actor)

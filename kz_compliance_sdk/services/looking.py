@@ -9,14 +9,14 @@ from __future__ import annotations
 import logging
 import re
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
 from kz_compliance_sdk.domain import appeals, content, flags, proposal_checks
 from kz_compliance_sdk.domain.actor import STAFF, Actor
-from kz_compliance_sdk.domain.appeals import AppealFile
+from kz_compliance_sdk.domain.appeals import Appeal, AppealFile
 from kz_compliance_sdk.domain.case import CaseState
 from kz_compliance_sdk.domain.change import Change
 from kz_compliance_sdk.domain.content import Looked, Reference
@@ -110,6 +110,14 @@ class Appeals:
         Raises InvalidInput.
         """
         return self._store.queries(self._platform).appeals(state=state, cursor=cursor, limit=limit)
+
+    def each(self, state: str = "open") -> Iterator[Appeal]:
+        """Each appeal of `list`, page by page, as long as somebody asks. Raises InvalidInput."""
+        page = self.list(state)
+        yield from page.appeals
+        while page.next_cursor is not None:
+            page = self.list(state, page.next_cursor)
+            yield from page.appeals
 
     def case_of(self, appeal_id: str) -> str:
         """The id of the case in which an appeal was made. Raises NotFound."""

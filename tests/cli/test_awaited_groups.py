@@ -92,7 +92,7 @@ class _Recorder:
 
     def _asked(self, name: str, *args: Any, **kwargs: Any) -> Any:
         self.calls.append((name, args, kwargs))
-        return iter(self.answer) if name == "lumen" else self.answer
+        return iter(self.answer) if name in ("lumen", "each", "each_case") else self.answer
 
 
 PAIRS = [(ComplianceDesk, AsyncComplianceDesk)] + [

@@ -304,6 +304,14 @@ def _check_ladder(steps: tuple[Step, ...]) -> tuple[Step, ...]:
 Ladder = Annotated[tuple[Step, ...], AfterValidator(_check_ladder)]
 
 
+Category = Literal[
+    "child_sexual_exploitation", "cyberbullying_of_child", "drugs", "election_rules", "fake_account",
+    "false_information", "fraud", "illegal_gambling", "insult_of_official", "mass_riots", "other", "personal_data",
+    "pornography", "suicide_promotion", "terrorism_extremism", "unsanctioned_assembly", "violence",
+]  # fmt: skip
+"""The categories of the packaged policy. An authority may use a word that is none of them; its case is flagged."""
+
+
 class CategoryPolicy(Value):
     """What a category of content asks for. Political speech always means legal review and a second pair of eyes."""
 

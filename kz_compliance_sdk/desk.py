@@ -14,7 +14,7 @@ from kz_compliance_sdk import assembly
 from kz_compliance_sdk.assembly import RegisteredContent, RegisteredEnforcer, RegisteredMessenger
 from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.domain import commands
-from kz_compliance_sdk.domain.actor import Actor
+from kz_compliance_sdk.domain.actor import Actor, check_actor
 from kz_compliance_sdk.domain.believed import as_made
 from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.domain.change import OutboxMessage
@@ -345,6 +345,8 @@ class ComplianceDesk(Groups):
 
         Beside what the class says it raises NotAllowed for somebody who may not take it, InvalidInput naming the field
         and the remedy, NotFound, and IllegalMove in a state of the case from which it leads nowhere."""
+        if actor is not None:
+            check_actor(actor)
         with told(self.telemetry, COMMAND, command=type(command).__name__):
             outcome = self._taking.take(actor, case_id, command).result()
             command.after(self._taking)
@@ -519,6 +521,7 @@ class ComplianceDesk(Groups):
     def record_view(self, actor: Actor, case_id: str) -> bool:
         """Record that a person looked at a case: call it when you show one. It refuses nobody, and one view stands for
         all of that person's for 15 minutes: False if it did. Raises NotFound."""
+        check_actor(actor)
         return self._evidence.record_view(actor, case_id)
 
     def evidence(self, actor: Actor, case_id: str, *, lang: str = "ru", full: bool = False, reason: str = "") -> bytes:

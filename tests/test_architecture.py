@@ -230,7 +230,7 @@ def test_templates_escape_whatever_is_put_into_a_page() -> None:
     _hold([*templates, *PACKAGE.rglob("*.py")], unescaped)
 
 
-FRAMEWORKS = frozenset("celery django fastapi flask starlette".split())
+FRAMEWORKS = frozenset("celery django fastapi flask".split())
 
 
 def frameworks(source: str) -> list[str]:

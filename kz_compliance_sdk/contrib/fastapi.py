@@ -16,13 +16,14 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from anyio.to_thread import run_sync
-from fastapi import APIRouter, Body, Depends, FastAPI, Query, Request
+from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi import Response as Answer
 
 from kz_compliance_sdk.aio import AsyncComplianceDesk
-from kz_compliance_sdk.contrib.moderation import ROUTES, Form, Route, answered, explained
+from kz_compliance_sdk.contrib.moderation import ROUTES, Route, answered, explained
 from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.errors import ComplianceError, ConfigError
+from kz_compliance_sdk.faces import steps
 from kz_compliance_sdk.faces.worker import Worker
 from kz_compliance_sdk.services.admission import Response
 
@@ -78,34 +79,52 @@ def router(desk: AsyncComplianceDesk, actor: Callable[..., Any]) -> APIRouter:
             _endpoint(route, desk, actor),
             methods=[route.method],
             name=route.name,
+            summary=" ".join((route.kind.__doc__ or "").split()) if route.kind else None,
+            openapi_extra=_described(route),
             response_class=Answer,
         )
     return made
 
 
 def _endpoint(route: Route, desk: AsyncComplianceDesk, actor: Callable[..., Any]) -> Callable[..., Answer]:
-    def endpoint(actor: Actor, form: Form, case_id: UUID | str = "") -> Answer:
-        return _answer(answered(route, desk.blocking, actor, str(case_id), lambda: form))
+    def endpoint(request: Request, actor: Actor, body: bytes, case_id: UUID | str = "") -> Answer:
+        return _answer(answered(route, desk.blocking, actor, str(case_id), request.query_params, body))
 
-    where = Query() if route.sent_in == "query" else Body()
-    default = inspect.Parameter.empty if _is_needed(route.form) or route.sent_in == "query" else route.form()
-    kinds: list[tuple[str, Any, Any]] = [
-        ("actor", Annotated[Actor, Depends(actor)], inspect.Parameter.empty),
-        *([("case_id", UUID, inspect.Parameter.empty)] if "{case_id}" in route.path else []),
-        ("form", Annotated[route.form, where], default),
-    ]
+    kinds: dict[str, Any] = {
+        "request": Request,
+        "actor": Annotated[Actor, Depends(actor)],
+        "body": Annotated[bytes, Depends(_body)],
+    }
+    if "{case_id}" in route.path:
+        kinds["case_id"] = UUID
     # FastAPI reads from the signature what to ask for.
-    vars(endpoint)["__signature__"] = inspect.Signature(
-        [
-            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=default)
-            for name, kind, default in kinds
-        ]
-    )
+    only = inspect.Parameter.KEYWORD_ONLY
+    named = [inspect.Parameter(name, only, annotation=kind) for name, kind in kinds.items()]
+    vars(endpoint)["__signature__"] = inspect.Signature(named)
     return endpoint
 
 
-def _is_needed(form: type[Form]) -> bool:
-    return any(field.is_required() for field in form.model_fields.values())
+async def _body(request: Request) -> bytes:
+    return await request.body()
+
+
+def _described(route: Route) -> dict[str, Any]:
+    """The body of a command, as OpenAPI has it."""
+    if route.kind is None:
+        return {}
+    schema, shared = steps.schema_of(route.kind)
+
+    def whole(told: Any) -> Any:
+        """What is told, with what it refers to in its place: a router can add nothing beside its operations."""
+        if isinstance(told, list):
+            return [whole(one) for one in told]
+        if not isinstance(told, dict):
+            return told
+        if "$ref" in told:
+            return whole(shared[told["$ref"].rpartition("/")[2]])
+        return {name: whole(held) for name, held in told.items()}
+
+    return {"requestBody": {"content": {"application/json": {"schema": whole(schema)}}}}
 
 
 def _answer(given: Response) -> Answer:

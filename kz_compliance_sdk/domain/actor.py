@@ -103,6 +103,3 @@ class Stamp:
     at: int
     actor: Actor
     keyed: Callable[..., str] = field(default=_no_key, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        check_actor(self.actor)

@@ -1,11 +1,10 @@
-"""What the adapters share: one table of steps, errors as people read them, and calls within a context."""
+"""What the adapters share: the operations of the API, errors as problems, and calls within a context."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,7 +12,7 @@ from flask import Flask, current_app
 
 from kz_compliance_sdk import Actor, ComplianceDesk, Effect, InForce, Settings
 from kz_compliance_sdk.contrib.flask import KzCompliance
-from kz_compliance_sdk.contrib.moderation import ROUTES, answered, explained, read_form
+from kz_compliance_sdk.contrib.moderation import ROUTES, answered, explained
 from kz_compliance_sdk.errors import (
     ComplianceError,
     ConfigError,
@@ -23,14 +22,14 @@ from kz_compliance_sdk.errors import (
     LeaseLost,
     NotAllowed,
     NotFound,
-    RegulatorError,
     StoreFull,
-    Unreadable,
 )
-from kz_compliance_sdk.ports import Reference, Told, UserNotice
+from kz_compliance_sdk.faces.dashboard.api import OPERATIONS
+from kz_compliance_sdk.ports import Reference, Resolved, Told, UserNotice
 from kz_compliance_sdk.testing.office import Office
 from kz_compliance_sdk.testing.outbox import CapturedOutbox
 from kz_compliance_sdk.testing.signed import NoticeFactory
+from kz_compliance_sdk.wire.v1 import PROBLEM_MEDIA_TYPE
 
 BY_NAME = {route.name: route for route in ROUTES}
 LEAD = Actor("serik", frozenset({"lead"}))
@@ -38,94 +37,108 @@ LEAD = Actor("serik", frozenset({"lead"}))
 
 def asked(desk: ComplianceDesk, name: str, case_id: str = "", actor: Actor = LEAD, **fields: Any) -> tuple[int, Any]:
     route = BY_NAME[name]
-    sent = json.dumps(fields).encode() if route.sent_in == "body" else fields
-    answer = answered(route, desk, actor, case_id, lambda: read_form(route.form, sent))
-    return answer.status, json.loads(answer.body)
+    query, body = (fields, b"") if route.sent == "query" else ({}, json.dumps(fields).encode())
+    answer = answered(route, desk, actor, case_id, query, body)
+    return answer.status, json.loads(answer.body or b"{}")
 
 
 @pytest.mark.parametrize(
     ("error", "status"),
     [
-        (Unreadable("x.", field="a", remedy="b"), 400),
         (NotAllowed("x."), 403),
         (NotFound("x."), 404),
         (LeaseLost("x."), 409),
         (Conflict("x."), 409),
         (IllegalMove("x."), 409),
-        (InvalidInput("x.", field="a", remedy="b"), 422),
-        (ConfigError("x.", field="a", remedy="b"), 500),
-        (RegulatorError("x.", maybe_sent=False), 502),
+        (InvalidInput("x.", field="a", remedy="Do b."), 422),
+        (ConfigError("x.", field="a", remedy="Do b."), 501),
         (StoreFull("x."), 503),
     ],
 )
-def test_an_error_has_its_status_and_says_what_mends_it(error: ComplianceError, status: int) -> None:
+def test_an_error_is_a_problem_that_says_what_mends_it(error: ComplianceError, status: int) -> None:
     answer = explained(error)
-    told = {"code": error.code, "message": "x."}
-    assert answer.status == status
-    assert json.loads(answer.body) == (told | {"field": "a", "remedy": "b"} if hasattr(error, "field") else told)
-    assert dict(answer.headers)["cache-control"] == "no-store"
+    told = json.loads(answer.body)
+    assert (answer.status, told["status"], told["code"], told["detail"]) == (status, status, error.code, str(error))
+    assert told.get("field") == getattr(error, "field", None)
+    assert dict(answer.headers) == {"content-type": PROBLEM_MEDIA_TYPE, "cache-control": "no-store"}
 
 
-def test_every_step_has_a_name_of_its_own_and_refuses_whoever_has_no_role(kz_desk: ComplianceDesk) -> None:
+def test_every_operation_has_a_name_of_its_own_and_refuses_whoever_has_no_role(kz_desk: ComplianceDesk) -> None:
     assert len(BY_NAME) == len(ROUTES)
     for name in BY_NAME:
         assert asked(kz_desk, name, "none", Actor("guest", frozenset({"editor"})))[0] == 403, name
 
 
+def test_the_addresses_are_those_of_the_api() -> None:
+    """All that the API has for a case, under the same method and path; here are the content and the pack as well."""
+    ours = {(route.method, f"/{route.path}".replace("{case_id}", "{case}")) for route in ROUTES}
+    theirs = {(one.method, one.path) for one in OPERATIONS} - {
+        ("GET", f"/{name}") for name in ("me", "health", "events")
+    }
+    assert ours - theirs == {("POST", "/cases/{case}/look"), ("POST", "/cases/{case}/evidence")}
+    assert theirs - ours == set()
+
+
 def test_the_steps_of_a_second_person(kz_desk: ComplianceDesk, kz_notice: NoticeFactory, kz_office: Office) -> None:
-    """Sent back, proposed once more, approved, taken back; each answers with where the case stands then."""
+    """Sent back, proposed once more, approved, seen; each answers with where the case stands then."""
     kz_notice(category="false_information").send()
     decided = kz_office.propose("remove")
     case_id = decided.case.id
-    back = asked(kz_desk, "send-back", case_id, digest=decided.digest, reasons="Look at the date once more.")
-    assert (back[0], back[1]["state"]) == (200, "queued")
+    back = asked(kz_desk, "SendBack", case_id, digest=decided.digest, reasons="Look at the date once more.")
+    assert (back[0], back[1]["case"]["state"]) == (200, "queued")
     again = kz_office.propose("remove")
-    assert asked(kz_desk, "approve", case_id, digest="0" * 64)[1]["code"] == "conflict"
+    assert asked(kz_desk, "Approve", case_id, digest="0" * 64)[1]["code"] == "conflict"
     legal = Actor("dana", frozenset({"legal"}))
-    status, approved = asked(kz_desk, "approve", case_id, legal, digest=again.digest)
-    assert (status, approved["state"]) == (200, "decided")
-    assert asked(kz_desk, "acknowledge", case_id)[0] == 200
+    status, approved = asked(kz_desk, "Approve", case_id, legal, digest=again.digest)
+    assert (status, approved["case"]["state"], approved["approved_by"]) == (200, "decided", "dana")
+    assert asked(kz_desk, "Acknowledge", case_id)[0] == 200
 
 
 def test_a_case_is_given_back_and_its_content_looked_at(kz_desk: ComplianceDesk, kz_notice: NoticeFactory) -> None:
     kz_notice().send()
-    lease = asked(kz_desk, "claim")[1]
-    assert asked(kz_desk, "look", lease["case"], token=lease["token"])[1]["code"] == "config"
-    seen = SimpleNamespace(available=True, object_id="p", digest="0" * 64, preview="a casino")
-    kz_desk.on_resolve(lambda _reference: seen)  # type: ignore[arg-type, return-value]  # told as a fault
-    (item,) = asked(kz_desk, "look", lease["case"], token=lease["token"])[1]["items"]
-    assert item["fault"]
-    assert asked(kz_desk, "release", lease["case"], token=lease["token"])[1]["state"] == "queued"
+    lease = asked(kz_desk, "claim")[1]["lease"]
+    case_id, token = lease["case"]["case"], lease["token"]
+    assert asked(kz_desk, "look", case_id, token=token)[1]["code"] == "config"
+    kz_desk.on_resolve(lambda _reference: Resolved("p", "0" * 64, available=True, at=kz_desk.store.now()))
+    (item,) = asked(kz_desk, "look", case_id, token=token)[1]["items"]
+    assert (item["object_id"], item["digest"], item["available"]) == ("p", "0" * 64, True)
+    assert asked(kz_desk, "Release", case_id, token=token)[1]["case"]["state"] == "queued"
 
 
 def test_a_case_in_quarantine_is_shown_without_a_notice(kz_desk: ComplianceDesk, kz_notice: NoticeFactory) -> None:
     kz_notice.broken("unknown_type").send()
-    (row,) = asked(kz_desk, "list", state="quarantined")[1]["cases"]
-    status, shown = asked(kz_desk, "show", row["case"])
-    assert (status, shown["notice"], shown["decision"]) == (200, None, None)
+    (row,) = asked(kz_desk, "cases", state="quarantined")[1]["cases"]
+    status, shown = asked(kz_desk, "case", row["case"])
+    assert (status, shown["notice"], shown["gaps"]) == (200, None, [])
 
 
 @pytest.mark.parametrize(
-    ("name", "sent", "field"),
+    ("name", "body", "field"),
     [
         ("claim", b"{", ""),
-        ("claim", b'{"case_id": 7}', "case_id"),
-        ("claim", b'{"casse_id": "x"}', "casse_id"),
-        ("renew", b'{"token": true}', "token"),
-        ("propose", b'{"token": 1, "proposal": {"items": "all"}}', "proposal.items"),
-        ("list", {"limit": "many"}, "limit"),
+        ("claim", b'{"case": 7}', "case"),
+        ("claim", b'{"casse": "secret"}', "casse"),
+        ("Renew", b'{"token": true}', "token"),
+        ("Renew", b"{}", "token"),
+        ("look", b'{"token": "secret"}', "token"),
+        ("Propose", b'{"token": 1, "proposal": {"items": "secret"}}', "proposal.items"),
+        ("Hold", b'{"reasons": "x", "until": "secret"}', "until"),
     ],
 )
-def test_what_is_no_form_is_refused_by_field_and_not_repeated(
-    kz_desk: ComplianceDesk, name: str, sent: Any, field: str
+def test_what_is_no_form_is_a_400_by_field_and_not_repeated(
+    kz_desk: ComplianceDesk, name: str, body: bytes, field: str
 ) -> None:
-    route = BY_NAME[name]
-    answer = answered(route, kz_desk, LEAD, "", lambda: read_form(route.form, sent))
+    answer = answered(BY_NAME[name], kz_desk, LEAD, "", {}, body)
     told = json.loads(answer.body)
-    assert answer.status == 400
-    assert told["field"].removeprefix("$.") == field
-    assert told["remedy"]
-    assert b"many" not in answer.body
+    assert (answer.status, told["status"], told.get("field") or "") == (400, 400, field)
+    assert b"secret" not in answer.body
+
+
+def test_a_filter_that_there_is_not_is_a_400_and_a_word_that_is_none_a_422(kz_desk: ComplianceDesk) -> None:
+    assert asked(kz_desk, "cases", stat="queued")[1]["field"] == "stat"
+    assert asked(kz_desk, "cases", stat="queued")[0] == 400
+    assert asked(kz_desk, "cases", state="quued")[0] == 422
+    assert asked(kz_desk, "evidence", "none", lang="xx")[0] == 422
 
 
 class Calls:

@@ -81,28 +81,27 @@ class People:
     def ask(self, method: str, path: str, body: bytes | dict[str, Any] | None = None) -> tuple[int, dict[str, Any]]:
         sent = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
         status, answer = self._raw(method, f"{self._prefix}/{path}", JSON if body is not None else {}, sent)
-        return status, json.loads(answer)
+        return status, json.loads(answer or b"{}")
 
-    def decide(self, case_id: str, malformed: int = 400) -> None:
-        """Claim and decide, and meet each refusal on the way. `malformed` is how a body that is no form is answered."""
+    def decide(self, case_id: str) -> None:
+        """Claim and decide, and meet each refusal on the way."""
         assert [row["case"] for row in self.ask("GET", "cases?state=queued")[1]["cases"]] == [case_id]
-        _, lease = self.ask("POST", "claim", {})
-        assert lease["case"] == case_id
-        assert self.ask("POST", "claim", {}) == (200, {"case": None})
+        lease = self.ask("POST", "claims", {})[1]["lease"]
+        assert lease["case"]["case"] == case_id
+        assert self.ask("POST", "claims", {})[0] == 204
         of, token = f"cases/{case_id}", lease["token"]
-        decided = {"token": token, "proposal": proposal(lease["notice"])}
-        assert self.ask("POST", f"{of}/renew", {"token": token})[1]["token"] == token
+        decided = {"token": token, "proposal": proposal(self.ask("GET", of)[1]["notice"])}
+        assert self.ask("POST", f"{of}/renew", {"token": token})[1]["lease"]["token"] == token
         for wrong in (b"no JSON", b"[]", {"token": token}, {**decided, "proposal": {"items": 7}}, {**decided, "to": 1}):
-            assert self.ask("POST", f"{of}/propose", wrong)[0] == malformed, wrong
-        lost = self.ask("POST", f"{of}/propose", {**decided, "token": token + 1})
+            status, told = self.ask("POST", f"{of}/decide", wrong)
+            assert (status, told["code"]) == (400, "invalid_input"), wrong
+        lost = self.ask("POST", f"{of}/decide", {**decided, "token": token + 1})
         assert (lost[0], lost[1]["code"]) == (409, "lease_lost")
         unread = {**decided["proposal"], "text_checked": False}
-        status, explained = self.ask("POST", f"{of}/propose", {**decided, "proposal": unread})
-        assert (status, explained["code"], explained["field"]) == (422, "invalid_input", "text_checked")
-        assert explained["remedy"]
-        status, answer = self.ask("POST", f"{of}/propose", decided)
-        assert (status, answer["state"], answer["needs_approval"]) == (200, "decided", False)
-        assert self.ask("GET", of)[1]["decision"]["proposed_by"] == "aigerim"
+        status, told = self.ask("POST", f"{of}/decide", {**decided, "proposal": unread})
+        assert (status, told["code"], told["field"]) == (422, "invalid_input", "text_checked")
+        status, answer = self.ask("POST", f"{of}/decide", decided)
+        assert (status, answer["case"]["state"]) == (200, "decided")
         assert self.ask("GET", f"cases/{uuid4()}")[0] == 404
         assert self.ask("POST", f"{of}/approve", {"digest": answer["digest"]})[0] == 403
 

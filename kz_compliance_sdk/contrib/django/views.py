@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_http_methods
 
 from kz_compliance_sdk.contrib.django.office import acting, desk
-from kz_compliance_sdk.contrib.moderation import Route, answered, document, explained, read_form
+from kz_compliance_sdk.contrib.moderation import Route, answered, explained
 from kz_compliance_sdk.errors import StoreError
 from kz_compliance_sdk.services.admission import Response
 
@@ -28,7 +27,7 @@ def intake(request: HttpRequest) -> HttpResponse:
 def health(_request: HttpRequest) -> HttpResponse:
     """Counts and times, without any case, content or name."""
     try:
-        return _answer(document(200, desk().health_document()))
+        return JsonResponse(desk().health_document())
     except StoreError as error:
         return _answer(explained(error))
 
@@ -39,9 +38,8 @@ def view_of(route: Route) -> Callable[..., HttpResponse]:
     @login_required
     @require_http_methods([route.method])
     def view(request: HttpRequest, case_id: UUID | str = "") -> HttpResponse:
-        sent: Any = request.body if route.sent_in == "body" else request.GET.dict()
-        given = answered(route, desk(), acting(request), str(case_id), lambda: read_form(route.form, sent))
-        return _answer(given)
+        query = {name: str(value) for name, value in request.GET.items()}
+        return _answer(answered(route, desk(), acting(request), str(case_id), query, request.body))
 
     return view
 

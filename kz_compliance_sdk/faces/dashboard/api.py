@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
-from pydantic import TypeAdapter, ValidationError
-from pydantic_core import PydanticCustomError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -28,20 +26,12 @@ from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.checkpoints import LogLine
 from kz_compliance_sdk.domain.commands import KINDS, Command
 from kz_compliance_sdk.domain.commands.base import LEASE
-from kz_compliance_sdk.domain.commands.review import Decided, Lease
-from kz_compliance_sdk.domain.values import parse_instant
 from kz_compliance_sdk.errors import (
     ComplianceError,
-    ConfigError,
-    Conflict,
-    IllegalMove,
     InvalidInput,
-    LeaseLost,
-    NotAllowed,
     NotFound,
-    StoreError,
 )
-from kz_compliance_sdk.faces import documents
+from kz_compliance_sdk.faces import documents, steps
 from kz_compliance_sdk.faces.dashboard.access import Person, SignIn
 from kz_compliance_sdk.faces.documents import Document
 from kz_compliance_sdk.wire.v1 import PROBLEM_MEDIA_TYPE, Problem, problem_bytes
@@ -50,18 +40,7 @@ MOST_BODY: Final = 1_048_576
 """Bytes of the largest body that is read."""
 LOOK_EVERY_S: Final = 1.0
 """How often a stream of events looks for more, in seconds."""
-_STATUS: Final[Mapping[type[ComplianceError], int]] = {
-    NotFound: 404,
-    NotAllowed: 403,
-    InvalidInput: 422,
-    IllegalMove: 409,
-    LeaseLost: 409,
-    Conflict: 409,
-    ConfigError: 501,
-    StoreError: 503,
-}
 _HEADERS: Final = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
-_FILTERS: Final = ("state", "category", "authority", "notice", "cursor")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +67,7 @@ class _Asked:
             size += len(part)
             if size > MOST_BODY:
                 raise InvalidInput("the body is too large.", field="", remedy=f"Send at most {MOST_BODY:,} bytes.")
-        try:
-            given = json.loads(b"".join(parts) or b"{}")
-        except (ValueError, RecursionError):
-            given = None
-        if not isinstance(given, dict):
-            raise InvalidInput("the body is no JSON object.", field="", remedy="Send an object, also an empty one.")
-        return given
+        return steps.object_of(b"".join(parts))
 
 
 Answering = Callable[[_Asked], Awaitable[Document | Response]]
@@ -130,15 +103,16 @@ def _served(desk: AsyncComplianceDesk, sign_in: SignIn, answer: Answering) -> Ca
 
 
 def _refused(error: ComplianceError) -> Response:
-    status = next((_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS), 500)
-    field = getattr(error, "field", None)
-    more = {"retry-after": "1"} if status == 503 else {}
-    return _problem(status, error.code, str(error), more, field=field, instance=error.reference)
+    status, problem = steps.problem_of(error)
+    return _told(status, problem, {"retry-after": "1"} if status == 503 else {})
 
 
-def _problem(status: int, code: str, detail: str, more: Mapping[str, str], **where: str | None) -> Response:
-    body = problem_bytes(Problem.of(code, status, detail, **where))
-    return Response(body, status, {**_HEADERS, **more}, PROBLEM_MEDIA_TYPE)
+def _problem(status: int, code: str, detail: str, more: Mapping[str, str]) -> Response:
+    return _told(status, Problem.of(code, status, detail), more)
+
+
+def _told(status: int, problem: Problem, more: Mapping[str, str]) -> Response:
+    return Response(problem_bytes(problem), status, {**_HEADERS, **more}, PROBLEM_MEDIA_TYPE)
 
 
 async def _unknown(_request: Request, error: Exception) -> Response:
@@ -169,20 +143,7 @@ async def _health(asked: _Asked) -> Document:
 async def _cases(asked: _Asked) -> Document:
     """A page of cases, most urgent first. Where a person sees a part of them a page may be short of `limit`."""
     STAFF.check(asked.person.actor, "see the cases")
-    query = asked.request.query_params
-    if unknown := sorted(set(query) - {*_FILTERS, "overdue", "limit"}):
-        raise InvalidInput("there is no such filter.", field=unknown[0], remedy=f"Use: {', '.join(_FILTERS)}, overdue.")
-    state, category, authority, notice, cursor = (query.get(name) for name in _FILTERS)
-    limit = query.get("limit", "50")
-    page = await asked.desk.cases(
-        state=state,
-        category=category,
-        authority_id=authority,
-        notice_id=notice,
-        overdue=query.get("overdue") == "true",
-        cursor=cursor,
-        limit=int(limit) if limit.isascii() and limit.isdigit() else 0,
-    )
+    page = await asked.desk.cases(**steps.filters_of(asked.request.query_params))
     now = asked.desk.blocking.store.now()
     shown = [documents.listed(case, now) for case in page.cases if asked.person.sees(case)]
     return Document(cases=shown, next_cursor=page.next_cursor)
@@ -193,12 +154,7 @@ async def _case(asked: _Asked) -> Document:
     STAFF.check(asked.person.actor, "see a case")
     case, desk = await asked.case(), asked.desk
     await desk.record_view(asked.person.actor, case.id)
-    file = await desk.case_file(case.id)
-    try:
-        notice, gaps = await desk.notice(case.id), documents.gaps(await desk.care.gaps(case.id))
-    except NotFound:
-        notice, gaps = None, []
-    return Document(documents.case_document(file, notice), gaps=gaps)
+    return await asyncio.to_thread(steps.file_of, desk.blocking, case.id)
 
 
 async def _events(asked: _Asked) -> Response:
@@ -247,12 +203,8 @@ async def _event(asked: _Asked, line: LogLine) -> bytes | None:
 
 async def _claim(asked: _Asked) -> Document | Response:
     """Take the most urgent free case, or the one named; 204 if nothing is free."""
-    given = await asked.body()
-    if unknown := sorted(set(given) - {"case", "category"}):
-        raise InvalidInput("there is no such field.", field=unknown[0], remedy="Use: case, category.")
-    case_id, category, person = given.get("case"), given.get("category"), asked.person
-    if not all(one is None or isinstance(one, str) for one in (case_id, category)):
-        raise InvalidInput("it is no text.", field="case", remedy="Give a text, or leave it out.")
+    case_id, category = steps.claim_of(await asked.body())
+    person = asked.person
     if case_id is not None and not person.sees(await asked.desk.case(case_id)):
         raise NotFound("there is no such case on this platform.", reference=case_id)
     if case_id is None and (person.categories or person.authorities):
@@ -282,54 +234,13 @@ def _taking(kind: type[Command[Any]]) -> Answering:
         # Before the case: who may not take a step learns nothing of what is there.
         if kind.may is not LEASE:
             kind.may.check(asked.person.actor, kind.step)
-        command = _made(kind, await asked.body())
+        command = steps.made(kind, await asked.body())
         case = await asked.case()
-        return await _outcome(asked, case.id, await asked.desk.take(asked.person.actor, case.id, command))
+        outcome = await asked.desk.take(asked.person.actor, case.id, command)
+        return await asyncio.to_thread(steps.outcome_of, asked.desk.blocking, case.id, outcome)
 
     take.__doc__ = kind.__doc__
     return take
-
-
-async def _outcome(asked: _Asked, case_id: str, outcome: Any) -> Document:
-    desk, now = asked.desk, asked.desk.blocking.store.now()
-    if isinstance(outcome, Decided):
-        return documents.decided(outcome, await desk.case_file(case_id), desk.blocking.policy.undo_window_s)
-    if isinstance(outcome, Lease):
-        return documents.lease(outcome, now)
-    return Document(case=documents.listed(outcome if isinstance(outcome, Case) else await desk.case(case_id), now))
-
-
-@cache
-def _form(kind: type[Command[Any]]) -> TypeAdapter[Command[Any]]:
-    return TypeAdapter(kind)
-
-
-def _made(kind: type[Command[Any]], given: dict[str, Any]) -> Command[Any]:
-    """The command that a body says. A time is RFC 3339 text. Raises InvalidInput naming the field."""
-    form = kind.form()
-    known = set(_schema(kind)[0].get("properties", {}))
-    if unknown := sorted(set(given) - known):
-        allowed = ", ".join(sorted(known)) or "none"
-        raise InvalidInput("there is no such field.", field=unknown[0], remedy=f"The fields are: {allowed}.")
-    held = dict(given)
-    for name, value in given.items():
-        if name in form and form[name][1].is_time and value is not None:
-            held[name] = _time(name, value)
-    try:
-        return _form(kind).validate_json(json.dumps(held), strict=True)
-    except ValidationError as error:
-        found = [
-            InvalidInput(f"{one['msg']}.", field=".".join(map(str, one["loc"])), remedy="See /openapi.json.")
-            for one in error.errors(include_input=False, include_url=False)
-        ]
-        raise InvalidInput.together(*found) from None
-
-
-def _time(name: str, value: Any) -> int:
-    try:
-        return parse_instant(value if isinstance(value, str) else "")
-    except PydanticCustomError:
-        raise InvalidInput("it is no time.", field=name, remedy="Give RFC 3339 text: 2026-11-24T07:00:00Z.") from None
 
 
 # -------------------------------------------------------------------------------------------------------- description
@@ -362,7 +273,7 @@ OPERATIONS: Final = (
     *(
         Operation(
             "POST",
-            f"/cases/{{case}}/{'' if kind.group == 'cases' else f'{kind.group}/'}{kind.name}",
+            f"/cases/{{case}}/{steps.path_of(kind)}",
             _taking(kind),
             kind.__name__,
             kind.may.names,
@@ -373,24 +284,6 @@ OPERATIONS: Final = (
 )
 """All of them. Who has none of the `roles` is refused; where there are none, whoever is signed in may, or holds the
 lease."""
-
-
-@cache
-def _schema(kind: type[Command[Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The form of a command as JSON Schema, and what it refers to."""
-    schema = _form(kind).json_schema(ref_template="#/components/schemas/{model}")
-    shared = schema.pop("$defs", {})
-    form = kind.form()
-    for name, told in schema.get("properties", {}).items():
-        if name not in form:
-            continue
-        if form[name][1].is_time:
-            optional = "anyOf" in told
-            told.clear()
-            told |= {"type": ["string", "null"] if optional else "string", "format": "date-time"}
-        told["description"] = form[name][1].help
-    schema["additionalProperties"] = False
-    return schema, shared
 
 
 @cache
@@ -411,10 +304,10 @@ def openapi() -> dict[str, Any]:
         if "{case}" in one.path:
             told["parameters"] = [{"name": "case", "in": "path", "required": True, "schema": {"type": "string"}}]
         if one.path == "/cases":
-            names = (*_FILTERS, "overdue", "limit")
+            names = (*steps.FILTERS, "overdue", "limit")
             told["parameters"] = [{"name": name, "in": "query", "schema": {"type": "string"}} for name in names]
         if one.kind is not None:
-            schema, more = _schema(one.kind)
+            schema, more = steps.schema_of(one.kind)
             shared |= more
             needed = bool(schema.get("required"))
             told["requestBody"] = {"required": needed, "content": {"application/json": {"schema": schema}}}

@@ -1,0 +1,167 @@
+"""What is asked of a case over HTTP, whoever serves it: a body as a command, an outcome as a document, an error as a
+problem. Addresses, fields and documents are the same in the API and in each adapter."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, Final
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import PydanticCustomError
+
+from kz_compliance_sdk.desk import ComplianceDesk
+from kz_compliance_sdk.domain.case import Case
+from kz_compliance_sdk.domain.commands import Command
+from kz_compliance_sdk.domain.commands.review import Decided, Lease
+from kz_compliance_sdk.domain.values import parse_instant
+from kz_compliance_sdk.errors import (
+    ComplianceError,
+    ConfigError,
+    Conflict,
+    IllegalMove,
+    InvalidInput,
+    LeaseLost,
+    NotAllowed,
+    NotFound,
+    StoreError,
+)
+from kz_compliance_sdk.faces import documents
+from kz_compliance_sdk.faces.documents import Document
+from kz_compliance_sdk.wire.v1 import Problem
+
+STATUS: Final[Mapping[type[ComplianceError], int]] = {
+    NotFound: 404,
+    NotAllowed: 403,
+    InvalidInput: 422,
+    IllegalMove: 409,
+    LeaseLost: 409,
+    Conflict: 409,
+    ConfigError: 501,
+    StoreError: 503,
+}
+"""The HTTP status of each error; of any other 500."""
+FILTERS: Final = ("state", "category", "authority", "notice", "cursor")
+
+
+def problem_of(error: ComplianceError) -> tuple[int, Problem]:
+    """The status of an error, and the problem (RFC 9457) that it is."""
+    status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
+    field = getattr(error, "field", None)
+    return status, Problem.of(error.code, status, str(error), field=field, instance=error.reference)
+
+
+def object_of(body: bytes) -> dict[str, Any]:
+    """What a body holds, an empty one nothing. Raises InvalidInput."""
+    try:
+        given = json.loads(body or b"{}")
+    except (ValueError, RecursionError):
+        given = None
+    if not isinstance(given, dict):
+        raise InvalidInput("the body is no JSON object.", field="", remedy="Send an object, also an empty one.")
+    return given
+
+
+def filters_of(query: Mapping[str, str]) -> dict[str, Any]:
+    """The arguments of `desk.cases` that a query says. Raises InvalidInput naming the field."""
+    if unknown := sorted(set(query) - {*FILTERS, "overdue", "limit"}):
+        raise InvalidInput("there is no such filter.", field=unknown[0], remedy=f"Use: {', '.join(FILTERS)}, overdue.")
+    state, category, authority, notice, cursor = (query.get(name) for name in FILTERS)
+    limit = query.get("limit", "50")
+    return {
+        "state": state,
+        "category": category,
+        "authority_id": authority,
+        "notice_id": notice,
+        "overdue": query.get("overdue") == "true",
+        "cursor": cursor,
+        "limit": int(limit) if limit.isascii() and limit.isdigit() else 0,
+    }
+
+
+def claim_of(given: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    """The case and the category that a claim names. Raises InvalidInput naming the field."""
+    if unknown := sorted(set(given) - {"case", "category"}):
+        raise InvalidInput("there is no such field.", field=unknown[0], remedy="Use: case, category.")
+    case_id, category = given.get("case"), given.get("category")
+    if not all(one is None or isinstance(one, str) for one in (case_id, category)):
+        raise InvalidInput("it is no text.", field="case", remedy="Give a text, or leave it out.")
+    return case_id, category
+
+
+def path_of(kind: type[Command[Any]]) -> str:
+    """The address of a command below its case."""
+    return kind.name if kind.group == "cases" else f"{kind.group}/{kind.name}"
+
+
+@cache
+def form_of(kind: type[Command[Any]]) -> TypeAdapter[Command[Any]]:
+    """What reads a command."""
+    return TypeAdapter(kind)
+
+
+def made(kind: type[Command[Any]], given: dict[str, Any]) -> Command[Any]:
+    """The command that a body says. A time is RFC 3339 text. Raises InvalidInput naming the field."""
+    form = kind.form()
+    known = set(schema_of(kind)[0].get("properties", {}))
+    if unknown := sorted(set(given) - known):
+        allowed = ", ".join(sorted(known)) or "none"
+        raise InvalidInput("there is no such field.", field=unknown[0], remedy=f"The fields are: {allowed}.")
+    held = dict(given)
+    for name, value in given.items():
+        if name in form and form[name][1].is_time and value is not None:
+            held[name] = _time(name, value)
+    try:
+        return form_of(kind).validate_json(json.dumps(held), strict=True)
+    except ValidationError as error:
+        found = [
+            InvalidInput(f"{one['msg']}.", field=".".join(map(str, one["loc"])), remedy="See /openapi.json.")
+            for one in error.errors(include_input=False, include_url=False)
+        ]
+        raise InvalidInput.together(*found) from None
+
+
+def _time(name: str, value: Any) -> int:
+    try:
+        return parse_instant(value if isinstance(value, str) else "")
+    except PydanticCustomError:
+        raise InvalidInput("it is no time.", field=name, remedy="Give RFC 3339 text: 2026-11-24T07:00:00Z.") from None
+
+
+@cache
+def schema_of(kind: type[Command[Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The form of a command as JSON Schema, and what it refers to."""
+    schema = form_of(kind).json_schema(ref_template="#/components/schemas/{model}")
+    shared = schema.pop("$defs", {})
+    form = kind.form()
+    for name, told in schema.get("properties", {}).items():
+        if name not in form:
+            continue
+        if form[name][1].is_time:
+            optional = "anyOf" in told
+            told.clear()
+            told |= {"type": ["string", "null"] if optional else "string", "format": "date-time"}
+        told["description"] = form[name][1].help
+    schema["additionalProperties"] = False
+    return schema, shared
+
+
+def outcome_of(desk: ComplianceDesk, case_id: str, outcome: object) -> Document:
+    """What a command returned, as a document."""
+    now = desk.store.now()
+    if isinstance(outcome, Decided):
+        return documents.decided(outcome, desk.case_file(case_id), desk.policy.undo_window_s)
+    if isinstance(outcome, Lease):
+        return documents.lease(outcome, now)
+    return Document(case=documents.listed(outcome if isinstance(outcome, Case) else desk.case(case_id), now))
+
+
+def file_of(desk: ComplianceDesk, case_id: str) -> Document:
+    """The whole of a case."""
+    file = desk.case_file(case_id)
+    try:
+        notice, gaps = desk.notice(case_id), documents.gaps(desk.care.gaps(case_id))
+    except NotFound:
+        notice, gaps = None, []
+    return Document(documents.case_document(file, notice), gaps=gaps)

@@ -94,13 +94,19 @@ def _figures(health: Health, now: int) -> Iterator[tuple[Metric, dict[str, str],
     holds = _attention(health, now)
     for reason in sorted({*metrics.ATTENTION.labels["reason"], *holds}):
         yield metrics.ATTENTION, {"reason": reason}, reason in holds
-    refused = Counter[str]()
-    for one in health.refusals:
-        refused[one.code] += one.count
-    for code, count in refused.items():
+    for code, count in refusals_by_reason(health).items():
         yield metrics.REFUSALS, {"code": code}, count
     swept = next((beat for beat in health.heartbeats if beat.part == SWEEPER), None)
     yield metrics.MENDED, {}, count_in(swept.detail) if swept is not None else 0
+
+
+def refusals_by_reason(health: Health) -> Counter[str]:
+    """How many messages were not authentic, by the reason. For this side alone: whoever sends one may ask for the
+    health document."""
+    refused = Counter[str]()
+    for one in health.refusals:
+        refused[one.code] += one.count
+    return refused
 
 
 def _attention(health: Health, now: int) -> list[str]:

@@ -7,6 +7,7 @@ ways end in `Admission`.
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -33,6 +34,7 @@ from kz_compliance_sdk.wire.codes import remedy_of
 from kz_compliance_sdk.wire.signature import SIGNATURE_HEADERS, KeyRing, Verified, verify
 from kz_compliance_sdk.wire.v1 import Message, MessageType, read_message, unreadable, write_message
 
+_log = logging.getLogger("kz_compliance_sdk.intake")
 Headers = Sequence[tuple[str, str]]
 _KEY_ID = re.compile(r';keyid="([^"\\]{1,128})"')
 _JSON_TYPE = re.compile(r'application/json(?:\s*;\s*charset="?utf-8"?)?', re.IGNORECASE)
@@ -275,8 +277,8 @@ class Intake:
         self._refusals[(named if self._ring.get(named) is not None else "unknown", code)] += 1
 
     def refusals_to_flush(self, *, at_once: bool = False) -> Change:
-        """What was refused since the last call, at most once a minute unless `at_once`: counters, and an alert if a
-        known key was named.
+        """What was refused since the last call, at most once a minute unless `at_once`: a line in the log, counters,
+        and an alert if a known key was named.
 
         A stranger can fill neither the queue nor the pager: unknown keys are only counted.
         """
@@ -287,6 +289,15 @@ class Intake:
         platform = self._admission.platform_id
         counted = tuple(RefusalsCounted(platform, key, code, n, now) for (key, code), n in sorted(refusals.items()))
         known = sorted({key for key, _ in refusals if key != "unknown"})
+        names = {"unknown": "no known key"}
+        reasons = [f"{one.count} by {names.get(one.key_id, one.key_id)}: {one.code}" for one in counted]
+        _log.warning(
+            "messages were not authentic and got 401: %s. Signatures are checked against %s (public_url) and the "
+            "configured keys.",
+            "; ".join(reasons),
+            self._target_uri("/"),
+            extra={"code": "not_authentic"},
+        )
         stamp = Stamp(now, SYSTEM)
         alerts = tuple(
             # Two receivers can come to this in the same second.

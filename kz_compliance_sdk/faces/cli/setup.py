@@ -290,9 +290,12 @@ def doctor(session: Session) -> Answer:
 
 @command(root, "health")
 def health(session: Session) -> Answer:
-    """Say whether the machinery runs: counts, times, endpoints. Exit code 4 if something needs attention."""
+    """Say whether the machinery runs: counts, times, endpoints, and why messages were not authentic. Exit code 4 if
+    something needs attention."""
+    from kz_compliance_sdk.services.health import refusals_by_reason
+
     with session.desk() as desk:
-        document = Document(desk.health_document())
+        document = Document(desk.health_document(), refused=refusals_by_reason(desk.health()))
     return Answer(document, views.health, FOUND if document["attention"] else OK)
 
 

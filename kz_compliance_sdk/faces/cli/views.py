@@ -531,6 +531,7 @@ def health(document: Shown) -> None:
         ),
         {f"{state} cases": str(count) for state, count in document["open_cases"].items()},
         {name: use(way) for name, way in document["endpoints"].items()},
+        {f"401 {reason}": str(count) for reason, count in document["refused"].items()},
     )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import importlib
 import re
+import shlex
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -86,10 +88,25 @@ def test_the_readme_begins_with_the_two_commands_that_a_script_takes_from_it() -
     """The first two `sh` blocks hold one command line each: the demonstration, and the tests."""
     demo, tests = [block.text.strip() for block in blocks(README) if block.language == "sh"][:2]
     assert "\n" not in demo + tests
-    assert demo.startswith("python3 -m venv ")
+    assert demo.startswith("python3 -c 'import sys; ")
+    assert "python3 -m venv " in demo
     assert demo.endswith("kz-compliance demo")
     assert tests.startswith("python3 -m venv ")
     assert tests.endswith("tests.gate --tests")
+
+
+@pytest.mark.parametrize(("version", "says"), [((2, 7), "needs Python 3.11"), ((3, 10, 13), "needs Python 3.11")])
+def test_the_first_command_of_the_readme_names_the_python_that_it_needs(
+    monkeypatch: pytest.MonkeyPatch, version: tuple[int, ...], says: str
+) -> None:
+    """An old one gets no traceback of pip, and one that will do goes on. It is written as each of them reads it."""
+    command = next(block.text for block in blocks(README) if block.language == "sh").partition(" && ")[0]
+    check = shlex.split(command)[2]
+    assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
+    monkeypatch.setattr(sys, "version_info", version)
+    with pytest.raises(SystemExit) as ended:
+        exec(compile(check, "README.md", "exec"), {})  # noqa: S102  our own page
+    assert ended.value.code == says
 
 
 def test_the_first_integration_of_the_readme_takes_a_notice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

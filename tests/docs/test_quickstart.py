@@ -119,9 +119,7 @@ def test_the_quickstart_leads_to_a_closed_case(tmp_path: Path) -> None:
 
 def _try_four_eyes(reader: Reader) -> None:
     """What the page says about a notice that takes two people."""
-    issue = reader.folder / "issue.py"
-    issue.write_text(issue.read_text(encoding="utf-8").replace('"sample": 1', '"sample": 13'), encoding="utf-8")
-    reader.types(".venv/bin/python issue.py")
+    reader.types(".venv/bin/kz-compliance mock issue 13")
     reader.types(".venv/bin/kz-compliance cases claim KZ-2026-0000013")
     decide = ".venv/bin/kz-compliance cases decide KZ-2026-0000013 --file proposal.json --yes"
     reader.types(decide)

@@ -149,6 +149,7 @@ cases = _group("The cases: look, decide, answer.", _Steps)
 appeals = _group("Appeals of affected users: look, receive, decide.", _Steps)
 retention = _group("How long personal data is kept.")
 conformance = _group("Hold an intake or a regulator to the contract.")
+mock = _group("Tell a mock regulator that runs what to do.")
 evidence = _group("Evidence packs: verify one, and publish the key that verifies yours.")
 
 

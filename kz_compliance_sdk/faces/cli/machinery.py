@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from kz_compliance_sdk.adapters.troubles import Troubles
 from kz_compliance_sdk.errors import ComplianceError, ConfigError, StoreError
 from kz_compliance_sdk.faces.cli import SELDOM, screen
-from kz_compliance_sdk.faces.cli.command import Answer, ContentOption, Option, command, root
-from kz_compliance_sdk.faces.cli.exits import OK, exit_code
+from kz_compliance_sdk.faces.cli.command import Answer, Argument, ContentOption, Option, command, mock, root
+from kz_compliance_sdk.faces.cli.exits import FOUND, OK, exit_code
 from kz_compliance_sdk.faces.cli.session import Session, install, load, refuse_directory, refuse_missing, wrong
 from kz_compliance_sdk.faces.documents import Document
 
@@ -352,9 +352,7 @@ def mock_regulator(
 
     It signs with published test keys, so only a platform with allow_test_keys believes it.
     """
-    for module in ("uvicorn", "httptools"):
-        if find_spec(module) is None:
-            raise install(module, "testing")
+    _check_installed()
     from kz_compliance_sdk.testing import keys
     from kz_compliance_sdk.testing.builders import PLATFORM_ID
     from kz_compliance_sdk.testing.mock_regulator import PASSIVE, SCENARIOS, STRICT, MockSettings, serve
@@ -392,6 +390,36 @@ def mock_regulator(
         # Not the error's own text, in which asyncio repeats the address.
         raise _taken(host, port, OSError(error.errno, os.strerror(error.errno or 0))) from None
     return None
+
+
+@command(mock, "issue")
+def issue(
+    session: Session,
+    sample: Annotated[
+        int, Argument(metavar="SAMPLE", min=1, max=9_999, help="Which of the sample notices: 1 to 9,999.")
+    ],
+    url: Annotated[str | None, Option(help="Where it is; by default at regulator.url of the settings.")] = None,
+    push: Annotated[bool, Option("--push/--no-push", help="Push it at once; the feed has it either way.")] = True,
+) -> Answer:
+    """Let a mock regulator issue a sample notice, and push it. Exit code 4 if the receiver did not take it."""
+    _check_installed()
+    from kz_compliance_sdk.testing.mock_regulator import ControlClient
+
+    settings = session.settings() if session.is_configured else None
+    at = url or (settings.regulator.url if settings is not None else None) or "http://127.0.0.1:8800"
+    with closing(ControlClient(at)) as control:
+        told = control.do("issue", sample=sample, push=push)
+    pushed = told["push"]
+    tries = [str(one["status"] or one["error"]) for one in pushed["tries"]] if pushed else []
+    line = f"{told['notice_id']} was issued"
+    line += f" and pushed; the receiver answered {', '.join(tries)}." if pushed else "; the feed has it."
+    return Answer(Document(told), line, OK if not pushed or pushed["was_taken"] else FOUND)
+
+
+def _check_installed() -> None:
+    for module in ("uvicorn", "httptools"):
+        if find_spec(module) is None:
+            raise install(module, "testing")
 
 
 def _platform_key(settings: Settings | None) -> Key:

@@ -25,6 +25,7 @@ from kz_compliance_sdk.domain.messages import BY_HAND, REGULATOR, Respondent
 from kz_compliance_sdk.domain.metrics import COMMAND, NO_MESSAGE, RECEIVE
 from kz_compliance_sdk.domain.notice import Item, Notice
 from kz_compliance_sdk.domain.received import SanctionNoted
+from kz_compliance_sdk.domain.transitions import Waiting
 from kz_compliance_sdk.errors import ConfigError, Conflict, InvalidInput, StoreError
 from kz_compliance_sdk.evidence.checkpoints import Checkpoints
 from kz_compliance_sdk.evidence.taking import Evidence
@@ -466,11 +467,16 @@ class ComplianceDesk(Groups):
         authority_id: str | None = None,
         notice_id: str | None = None,
         overdue: bool = False,
+        due_by: int | None = None,
+        person: str | None = None,
+        waits_for: Waiting | None = None,
         cursor: str | None = None,
         limit: int = 50,
     ) -> Page:
-        """A page of cases, most urgent first; those that have ended only by their `state`, one of CaseState. Raises
-        InvalidInput for a state, cursor or limit that cannot be."""
+        """A page of cases, most urgent first; those that have ended only by their `state`, one of CaseState: those that
+        are `overdue`, or due before `due_by` (UTC seconds), those that a `person` (an id) holds or that are assigned to
+        them, those that wait for a second person or for the authority. Raises InvalidInput for a state, cursor or limit
+        that cannot be."""
         if state is not None and state not in set(CaseState):
             raise InvalidInput(
                 f"there is no state {state!r}.", field="state", remedy=f"Use one of: {', '.join(CaseState)}."
@@ -480,7 +486,9 @@ class ComplianceDesk(Groups):
             category=category,
             authority_id=authority_id,
             notice_id=notice_id,
-            overdue_at=self.store.now() if overdue else None,
+            overdue_at=self.store.now() if overdue else due_by,
+            person=person,
+            waits_for=waits_for,
             cursor=cursor,
             limit=limit,
         )

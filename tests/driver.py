@@ -328,6 +328,14 @@ class Driver:
         """Say that the escalations of a case were seen."""
         self.desk.acknowledge(by.actor, case)
 
+    def take_over(self, by: Person, case: str) -> int:
+        """Take a case out of a colleague's hand; returns the token of the new lease."""
+        return self._take(by, case, commands.TakeOver("they went home")).token
+
+    def assign(self, by: Person, case: str, to: str = "third") -> None:
+        """Say who is to take care of a case."""
+        self._take(by, case, commands.Assign(to))
+
     def note(self, by: Person, case: str) -> None:
         """Keep a note on a case."""
         self._take(by, case, commands.Note("the caller rings again at noon"))
@@ -381,9 +389,9 @@ class Driver:
         )
         self._take(by, case, said)
 
-    def hand_over(self, by: Person, case: str) -> None:
+    def refer_demand(self, by: Person, case: str) -> None:
         """Take a demand for user data out of here."""
-        self._take(by, case, commands.HandOver("it asks who wrote this"))
+        self._take(by, case, commands.ReferDemand("it asks who wrote this"))
 
     def rule_out_demand(self, by: Person, case: str) -> None:
         """Find that it is no demand for user data."""

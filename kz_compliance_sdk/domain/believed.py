@@ -27,7 +27,7 @@ from kz_compliance_sdk.domain.events.base import Event
 from kz_compliance_sdk.domain.events.delivery import Receipt, Tried, UserNoticeOwed
 from kz_compliance_sdk.domain.events.privacy import Erased
 from kz_compliance_sdk.domain.events.remedies import AppealReversed, Suspended
-from kz_compliance_sdk.domain.events.review import Decided, Judged, Proposed
+from kz_compliance_sdk.domain.events.review import Assigned, Decided, Judged, Proposed
 from kz_compliance_sdk.domain.fold import Item, Message, Opens, Stream, Tries, apply
 from kz_compliance_sdk.domain.ledger import Damage, Stamped
 from kz_compliance_sdk.domain.messages import (
@@ -164,6 +164,7 @@ READ: Final[Mapping[type[Event], tuple[str, ...]]] = {
     Quarantined: ("message", "id"),
     Suspended: ("proof_sha256",),
     Decided: (),
+    Assigned: ("to",),
 }
 """The events that tell how a case is worded, and their parts that hold its words."""
 
@@ -177,7 +178,13 @@ def _words_of(stream: Stream, opens: Opens) -> tuple[int, Words]:
     reading, found = Reading(stream.reference), opens(stream, [one for on in telling for one in _wanted(on)])
     for on in telling:
         reading.read(on.event, _read_of(on, found))
-    words = Words(_rests_on(stream, reading, found), reading.reference_number, reading.items(), reading.proofs)
+    words = Words(
+        _rests_on(stream, reading, found),
+        reading.reference_number,
+        reading.items(),
+        reading.proofs,
+        reading.assigned_to,
+    )
     return telling[-1].seq if telling else 0, words
 
 
@@ -218,7 +225,8 @@ def _words_left(stream: Stream, opens: Opens) -> Words:
         except StoreDamaged:
             reading.lose(on.event)
     message = _rests_on(stream, reading, found)
-    return Words(message, reading.reference_number, _items_left(stream, opens, reading), reading.proofs)
+    items = _items_left(stream, opens, reading)
+    return Words(message, reading.reference_number, items, reading.proofs, reading.assigned_to)
 
 
 def _items_left(stream: Stream, opens: Opens, reading: Reading) -> dict[int, ItemState]:
@@ -286,10 +294,13 @@ class Reading:
         self.clarified: set[int] = set()
         self.objects: dict[int, Named] = {}
         self.proofs: dict[int, str] = {}
+        self.assigned_to = ""
 
     def read(self, event: Event, words: Mapping[str, bytes]) -> None:
         if isinstance(event, Suspended):
             self.proofs[event.suspension] = words["proof_sha256"].decode()
+        elif isinstance(event, Assigned):
+            self.assigned_to = words.get("to", b"").decode()
         elif isinstance(event, Decided):
             self.objects |= {one.item: self.named[one.item] for one in event.items if one.item in self.named}
         elif isinstance(event, _NOTICE):

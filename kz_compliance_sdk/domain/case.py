@@ -90,7 +90,8 @@ class Case(_Reading, frozen=True, eq=False):
     again (`clock_steps.py`). `erased_at` is when its personal data was destroyed, `held_until` until when a legal hold
     keeps it, `erasure_asked` who asked for its erasure before the end of retention, and on which ground. `pages`,
     `questions`, `appeals` and `named` count the alerts, questions, appeals and items that it ever had: what leaves is
-    named by these numbers. `version` counts the events of its chain as it was read, and `head` is the hash of
+    named by these numbers. `assigned_to` is the id of the person who is to take care of it, empty where anybody may.
+    `version` counts the events of its chain as it was read, and `head` is the hash of
     the last of them (hex): no row holds them. `chain` is the fold of which it is the reading, and `roster` who
     its numbers stand for.
     """
@@ -129,6 +130,7 @@ class Case(_Reading, frozen=True, eq=False):
     lift_due_at: int | None = None
     closed_at: int | None = None
     entered_by: str = ""
+    assigned_to: str = ""
     was_claimed: bool = False
     interim_items: int = 0
     flags: tuple[str, ...] = ()
@@ -182,12 +184,13 @@ class Case(_Reading, frozen=True, eq=False):
 
 class Words(Struct, frozen=True, gc=False):
     """What a case says beyond its fold: the message that it rests on, its authority's number, each item by its number
-    as it is named, and what proves each suspension. What was erased is not there."""
+    as it is named, what proves each suspension, and who is to take care of it. What was erased is not there."""
 
     message: tuple[str, str, str] = ("", "", "")
     reference_number: str = ""
     items: Mapping[int, ItemState] = field(default_factory=dict)
     proofs: Mapping[int, str] = field(default_factory=dict)
+    assigned_to: str = ""
 
 
 _NOT_PLANNED: dict[str, None] = {"watch_at": None, "running_watch_at": None}
@@ -226,6 +229,7 @@ def told(case: fold.Case, roster: Roster, words: Words) -> dict[str, Any]:
         "lift_due_at": case.lift_due_at or None,
         "closed_at": case.closed_at or None,
         "entered_by": name_of(case.typist[0]),
+        "assigned_to": words.assigned_to,
         "was_claimed": case.was_claimed,
         "interim_items": case.interim,
         "flags": tuple(dict.fromkeys(_flag(flag, case, words) for flag in case.flags)),
@@ -367,12 +371,13 @@ def moved(
     message: tuple[str, str, str] | None = None,
     reference_number: str | None = None,
     proofs: Mapping[int, str] | None = None,
+    assigned_to: str | None = None,
     **planned: Any,
 ) -> Case:
     """The case as a step leaves it: what these events make of it, with the words that they bring: items by their
-    number, the message that it rests on from now on, its number with the authority, what proves a suspension. Of what
-    no event tells, `planned` says what changes. Without a verb its state stays as it is. Raises IllegalMove if the
-    table has no such row."""
+    number, the message that it rests on from now on, its number with the authority, what proves a suspension, who is to
+    take care of it. Of what no event tells, `planned` says what changes. Without a verb its state stays as it is.
+    Raises IllegalMove if the table has no such row."""
     if verb is not None and case.state not in SOURCES.get(verb, ()):
         raise _illegal(case, verb)
     roster = case.roster.copy()
@@ -385,6 +390,7 @@ def moved(
         case.reference_number if reference_number is None else reference_number,
         {item.number: item for item in (*case.items, *named)},
         {**{one.number: one.proof_sha256 for one in case.suspensions}, **(proofs or {})},
+        case.assigned_to if assigned_to is None else assigned_to,
     )
     said = told(chain, roster, words if not chain.erased_at else Words())
     return case.but(**{**planned, **said, "version": case.version, "head": case.head})

@@ -108,6 +108,9 @@ FLAG_MEANINGS: Final[Mapping[str, str]] = MappingProxyType(
 )
 """What each flag tells a moderator. A case in quarantine has the code of its refusal as a flag instead."""
 
+UNVOUCHED: Final = ("amendment_unverified", "cancellation_unverified", "answer_unverified", "suspension_unconfirmed")
+"""They stand with a case until a second person has vouched for what the first one recorded."""
+
 UNREADABLE: Final = "case_unreadable"
 """Stands in lists only, with a case whose private part does not open."""
 

@@ -290,7 +290,8 @@ class Case(Struct, gc=False):
     `clock_shift` seconds the ladder is later on the host's clock than on these times, because that clock was set while
     the case ran; the steps in `unsure` fired on it before their time. `letters` are those that wait, by the keyed
     digest of their bytes. `took` says which event tells of a message, the last one where several do, by the keyed
-    digests of its sender and id, and of its bytes. Suspensions were looked at `looked_at` last. `named` is the highest
+    digests of its sender and id, and of its bytes. Suspensions were looked at `looked_at` last. Whoever is
+    to take care of it is known by the keyed digest `whose`, empty where anybody may. `named` is the highest
     number that an item ever had. Times are UTC seconds, 0 where there is none."""
 
     platform: str
@@ -328,6 +329,7 @@ class Case(Struct, gc=False):
     sequence: int = 0
     token: int = 0
     was_claimed: bool = False
+    whose: str = ""
     interim: int = 0
     clock_shift: int = 0
     lease: Lease | None = None

@@ -568,7 +568,7 @@ def _retention(event: privacy.Erased, case: Case, on: Stamped, _known: Known) ->
 def _numbers(event: Event, case: Case, _on: Stamped, _known: Known) -> str:
     """What is counted goes on by one; a revision never goes back."""
     match event:
-        case review.Claimed(token=said):
+        case review.Claimed(token=said) | review.TakenOver(token=said):
             following = case.token + 1
         case review.Proposed(decision=said):
             following = case.decision + 1
@@ -642,7 +642,8 @@ LAWS: Final = (
     Law(
         "numbers",
         (
-            *(review.Claimed, review.Proposed, review.LegallyChecked, delivery.Reported, arrivals.Amended),
+            *(review.Claimed, review.TakenOver, review.Proposed, review.LegallyChecked),
+            *(delivery.Reported, arrivals.Amended),
             *(remedies.Appealed, remedies.AppealReversed, remedies.ContestRecorded, remedies.Suspended),
         ),
         _numbers,

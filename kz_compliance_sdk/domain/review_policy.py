@@ -7,12 +7,13 @@ behind it. Where it is not known, the id alone decides.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Literal
 
 from kz_compliance_sdk.domain.actor import STAFF, Actor, Stamp, roles
 from kz_compliance_sdk.domain.case import Case, CaseState, happened
 from kz_compliance_sdk.domain.change import Change
+from kz_compliance_sdk.domain.clock import local
 from kz_compliance_sdk.domain.decision import Decision
 from kz_compliance_sdk.domain.events import office, review
 from kz_compliance_sdk.domain.flags import USER_DATA_DEMAND, codes
@@ -97,8 +98,33 @@ def check_claimer(case: Case, actor: Actor) -> None:
 def claim(case: Case, *, lease_s: int, stamp: Stamp) -> tuple[Change, Case]:
     """Give the case to the moderator for `lease_s` seconds, under a token that is higher than any before."""
     check_claimer(case, stamp.actor)
+    if case.lease_owner:
+        raise IllegalMove(held_by(case, stamp.actor), reference=case.id)
     token, expires = case.lease_token + 1, stamp.at + lease_s
     return step(case, "claim", happened(case, review.Claimed(token=token, until=expires), stamp))
+
+
+def held_by(case: Case, actor: Actor) -> str:
+    """Who has the case in hand, and what somebody else can do about it."""
+    until = f"until {local(case.lease_expires_at or 0)}"
+    if case.lease_owner == actor.id:
+        return f"you hold this case already, {until}: go on with it, renew or release it."
+    return (
+        f"{case.lease_owner} holds this case {until}. Then it is free again; before that they release it, or somebody "
+        f"with the role lead or legal takes it over, with reasons: kz-compliance cases take-over {case.id}"
+    )
+
+
+def take_over(case: Case, reasons: str, *, lease_s: int, stamp: Stamp) -> tuple[Change, Case]:
+    """Give the case that a colleague holds to who takes it out of their hand: their token is worth nothing any more."""
+    check_claimer(case, stamp.actor)
+    taken = review.TakenOver(token=case.lease_token + 1, until=stamp.at + lease_s)
+    return step(case, "take_over", happened(case, taken, stamp, {"reasons": reasons}))
+
+
+def whose(person: str, keyed: Callable[..., str]) -> str:
+    """By what the cases of a person are found that were assigned to them."""
+    return keyed("assigned", person)
 
 
 def expire(case: Case, *, stamp: Stamp) -> Change:

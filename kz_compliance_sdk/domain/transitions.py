@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Literal
 
 
 class CaseState(StrEnum):
@@ -57,6 +58,7 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition(_S.QUARANTINED, "settle_quarantine", _S.CLOSED, "a person settled it, with reasons"),
     Transition(_S.QUEUED, "claim", _S.CLAIMED, "a moderator took the most urgent free case"),
     Transition(_S.CLAIMED, "renew", _S.CLAIMED, "the moderator is still at it"),
+    Transition(_S.CLAIMED, "take_over", _S.CLAIMED, "a lead or a lawyer took it out of a colleague's hand"),
     Transition(_S.CLAIMED, "release", _S.QUEUED, "the moderator gave it back"),
     Transition(_S.CLAIMED, "expire", _S.QUEUED, "the lease ran out"),
     *_each(UNDECIDED, "look", None, "what the content is now was recorded"),
@@ -230,6 +232,9 @@ TRANSITIONS: tuple[Transition, ...] = (
 )
 
 _MOVES = frozenset((row.source, row.verb, row.target) for row in TRANSITIONS)
+Waiting = Literal["second_person", "authority"]
+"""For whom a case waits: for somebody else to approve what was proposed or to vouch for what was recorded, or for the
+authority's answer or receipt."""
 ENDED = frozenset({_S.CLOSED, _S.CANCELLED})
 
 

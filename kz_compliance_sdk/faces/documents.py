@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _CASE = (
     "case:id notice_id revision authority_id reference_number state kind category source authenticity channel level "
-    "flags items open_items lease clock closed_at _decided"
+    "flags items open_items assigned_to? lease clock closed_at _decided"
 )
 _ITEM = "item_id status object_key action ground? scope measure? effective_at? preserve_until? order_fell:fell?"
 _CONTEST = "contest:number filed_at recorded_by result? result_at _said"
@@ -115,11 +115,26 @@ def case_document(file: CaseFile, notice: Notice | None) -> Document:
         messages=[message(one, file.attempts.get(one.id, ())) for one in file.messages],
         contests=_remedies(file, case.contests, file.chain.stream.case.contests, _CONTEST),
         suspensions=_remedies(file, case.suspensions, file.chain.stream.case.suspensions, _SUSPENSION),
+        notes=notes(file),
         escalations=[fields(fired, "step fired_at level audience") for fired in file.escalations],
         user_notices=[user_notice(row) for row in file.user_notices],
         audit=[_event(file.chain, on) for on in file.chain.events],
         audit_head=file.chain.stream.head.hex(),
     )
+
+
+def notes(file: CaseFile) -> list[Document]:
+    """What people left for whoever works on the case next, as far as it was not erased."""
+    from kz_compliance_sdk.domain.events.office import NoteKept
+
+    kept = ((on, file.chain.said(on.seq).get("text")) for on in file.chain.events if isinstance(on.event, NoteKept))
+    return [fields(on, "at by text", by=on.who.id if on.who else "", text=text) for on, text in kept if text]
+
+
+def handed_on(found: Iterable[tuple[CaseFile, str | None]], now: int) -> Document:
+    """What the next shift must know of these cases, and for whom each waits, if it does."""
+    rows = [Document(listed(file.case, now), waits_for=waits, notes=notes(file)) for file, waits in found]
+    return Document(at=now, cases=rows)
 
 
 def _remedies(

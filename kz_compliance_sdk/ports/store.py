@@ -26,6 +26,7 @@ from kz_compliance_sdk.domain.change import (
 from kz_compliance_sdk.domain.checkpoints import Checkpoint, LogLine
 from kz_compliance_sdk.domain.fold import Chain, Stream, Tally
 from kz_compliance_sdk.domain.proofs import Records
+from kz_compliance_sdk.domain.transitions import Waiting
 
 T = TypeVar("T")
 Noted = TypeVar("Noted", EndpointState, Heartbeat, CursorMoved)
@@ -109,8 +110,9 @@ class Tx(Known, Protocol):
     def cases_of_notice(self, notice_id: str) -> list[Case]:
         """Every case of that notice id: of each authority, and quarantined bodies that seem to speak of it."""
 
-    def claimable(self, *, category: str | None = None, without_flag: str = "") -> Case | None:
-        """The most urgent free case that nobody else in this transaction has been given, and that has not this flag."""
+    def claimable(self, may_take: Callable[[Case], bool], *, category: str | None = None) -> Case | None:
+        """The most urgent free case that nobody else in this transaction has been given, of those that the asker
+        `may_take`."""
 
     def found(self, after: str, limit: int) -> list[Found]:
         """The cases in the order in which they came, and then the alerts of none and the messages that no case took by
@@ -256,11 +258,14 @@ class Queries(Known, FigureSource, Protocol):
         notice_id: str | None = None,
         body_sha256: str | None = None,
         overdue_at: int | None = None,
+        person: str | None = None,
+        waits_for: Waiting | None = None,
         cursor: str | None = None,
         limit: int = 50,
     ) -> Page:
         """Running cases, most urgent first; for the state of an ended one, those that ended last first; all of a notice
-        at once. `body_sha256` is that of a message of the case: no index serves it."""
+        at once. Of a `person` are the cases that they hold or that are assigned to them. `body_sha256` is that of a
+        message of the case: no index serves it."""
 
     def case_ids(self, *, ended_by: int | None = None) -> Iterable[str]:
         """The ids of all cases; or of those with personal data that ended by then (UTC seconds), the first ones first.

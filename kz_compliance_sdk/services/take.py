@@ -116,8 +116,11 @@ class Taking:
     def claim(self, actor: Actor, *, category: str | None = None, case_id: str | None = None) -> Future[Lease | None]:
         """The most urgent free case, or the one named; None if nothing is free. Leases that ran out come back first."""
         STAFF.check(actor, "claim")
-        # What only a lawyer takes must not stand in everybody else's way.
-        without = "" if "legal" in actor.roles else USER_DATA_DEMAND
+
+        def may_take(one: Case) -> bool:
+            """What only a lawyer takes, or one person, must not stand in everybody else's way."""
+            is_open = "legal" in actor.roles or USER_DATA_DEMAND not in one.flags
+            return is_open and one.assigned_to in ("", actor.id)
 
         def work(tx: Tx) -> tuple[Change, Lease | None]:
             writes, freed = self._expired(tx)
@@ -125,9 +128,9 @@ class Taking:
             if case_id is not None:
                 case = next((one for one in freed if one.id == case_id), None) or tx.case(case_id)
             else:
-                case = tx.claimable(category=category, without_flag=without)
+                case = tx.claimable(may_take, category=category)
                 free = [case] if case is not None else []
-                free += [one for one in freed if category in (None, one.category) and without not in one.flags]
+                free += [one for one in freed if category in (None, one.category) and may_take(one)]
                 case = min(free, key=lambda one: (one.urgent_at, one.id), default=None)
             if case is None:
                 return writes, None

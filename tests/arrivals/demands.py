@@ -67,5 +67,5 @@ def pressed_while_it_is_lifted(host: Host) -> None:
 def goes_to_a_lawyer(host: Host) -> None:
     """From each state in which nothing is decided, out of here and back among the others."""
     for seed, state in enumerate(UNDECIDED, 1):
-        host.take(LEGAL, marked_later(host, state, seed).id, commands.HandOver("filed elsewhere"))
+        host.take(LEGAL, marked_later(host, state, seed).id, commands.ReferDemand("filed elsewhere"))
         host.take(LEGAL, marked_later(host, state, seed + 10).id, commands.RuleOutDemand("it names no user"))

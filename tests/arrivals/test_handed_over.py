@@ -17,7 +17,7 @@ def test_a_question_that_waits_to_leave_stays(tmp_path: Path, handed_over: bool)
     host = Host(World(tmp_path / "desk.sqlite3"))
     case = marked_later(host, CaseState.AWAITING_ANSWER, 1)
     if handed_over:
-        assert host.take(LEGAL, case.id, commands.HandOver("filed with counsel")).state is CaseState.CLOSED
+        assert host.take(LEGAL, case.id, commands.ReferDemand("filed with counsel")).state is CaseState.CLOSED
     host.drain()
     left = {one.kind: one.state for one in host.records(case.id).messages if one.kind != "page"}
     control = {"acknowledgement": "done", "clarification": "done"}

@@ -124,6 +124,6 @@ def test_a_question_before_an_amendment_that_voided_it_is_not_counted_when_the_c
 
 def test_a_question_that_a_lawyer_took_back_with_the_demand_is_not_counted(host: Host) -> None:
     case_id = marked_later(host, CaseState.AWAITING_ANSWER, 1).id
-    host.take(LEGAL, case_id, commands.HandOver("a lawyer answers it"))
+    host.take(LEGAL, case_id, commands.ReferDemand("a lawyer answers it"))
     assert question(host, case_id).state == "void"
     assert clarified(host, case_id) == "not_asked"

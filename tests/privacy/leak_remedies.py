@@ -142,7 +142,7 @@ def refusals(desk: ComplianceDesk, now: int, case_id: str) -> Iterator[str]:
     calls: tuple[Callable[[], object], ...] = (
         lambda: desk.take(_LEAD, case_id, filed),
         lambda: desk.take(_HEAD, case_id, told),
-        lambda: desk.take(_LAWYER, case_id, commands.HandOver(PLANTED["said"])),
+        lambda: desk.take(_LAWYER, case_id, commands.ReferDemand(PLANTED["said"])),
         lambda: desk.take(_LAWYER, case_id, commands.DelayUserNotices(now - 1, PLANTED["law"], PLANTED["silence"])),
         lambda: desk.take(SYSTEM, case_id, commands.ReceiveAppeal("7", PLANTED["appealed"], now, "T-9")),
         lambda: desk.take(SYSTEM, case_id, commands.ReceiveAppeal("1", "words", now, PLANTED["appealed"])),

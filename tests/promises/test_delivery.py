@@ -250,7 +250,7 @@ def test_a_report_that_was_worded_before_does_not_leave_after_a_demand_was_hande
     office.wait(HOUR)
     office.deliver()
     office.claim(LEGAL, case)
-    office.hand_over(LEGAL, case)
+    office.refer_demand(LEGAL, case)
     office.regulator.faults.clear()
     office.wait(HOUR)
     office.deliver()

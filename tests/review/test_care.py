@@ -43,7 +43,7 @@ def test_a_demand_for_user_data_is_acknowledged_paged_handed_over_and_never_answ
     assert lease is not None
     with pytest.raises(NotAllowed):
         host.take(LEGAL, case.id, commands.Propose(lease.token, proposal(measure("1"))))
-    ended = host.take(LEGAL, case.id, commands.HandOver("filed under 12"))
+    ended = host.take(LEGAL, case.id, commands.ReferDemand("filed under 12"))
     assert ended.state is CaseState.CLOSED
     host.drain()
     told = [kind for kind, _, _ in host.world.regulator.books.values()]
@@ -55,7 +55,7 @@ def test_a_demand_for_user_data_is_acknowledged_paged_handed_over_and_never_answ
 def test_a_demand_that_falls_after_it_was_handed_over_changes_nothing(host: Host) -> None:
     notice = demand(a_notice(items=2))
     host.push(notice, "m-1")
-    host.take(LEGAL, host.case(notice.notice_id).id, commands.HandOver("filed under 12"))
+    host.take(LEGAL, host.case(notice.notice_id).id, commands.ReferDemand("filed under 12"))
     for number, items in enumerate((("1",), None), 2):
         assert host.push(builders.cancellation(notice, "withdrawn", items), f"m-{number}").status == 202
         assert host.case(notice.notice_id).state is CaseState.CLOSED

@@ -150,8 +150,8 @@ def test_a_demand_for_user_data_goes_to_a_lawyer(office: Office) -> None:
         "notices", "enter", "--file", file, "--received-at", moments_ago(), "--how", office.words("letter"), "--yes"
     )
     assert "lawyer" in office.refused(6, "cases", "claim", notice.notice_id)
-    office.refused(6, "cases", "hand-over", notice.notice_id, "--reasons", office.words("filed"))
+    office.refused(6, "cases", "refer-demand", notice.notice_id, "--reasons", office.words("filed"))
     office.refused(6, "cases", "rule-out-demand", notice.notice_id, "--reasons", office.words("filed"))
-    office.ok("cases", "hand-over", notice.notice_id, "--reasons", office.words("filed"), user="daniyar")
+    office.ok("cases", "refer-demand", notice.notice_id, "--reasons", office.words("filed"), user="daniyar")
     assert shown(office, notice)["state"] == "closed"
     office.refused(7, "cases", "rule-out-demand", notice.notice_id, "--reasons", office.words("late"), user="daniyar")

@@ -215,7 +215,7 @@ def test_a_lease_is_kept_given_back_and_lost(office: Office) -> None:
     notice = office.claimed()
     lease = office.document("cases", "renew", notice.notice_id)["lease"]
     assert lease["case"]["lease"] == {"owner": "aigerim", "token": lease["token"], "expires_at": lease["expires_at"]}
-    assert "aigerim holds it" in office.refused(8, "cases", "release", notice.notice_id, user="daniyar")
+    assert "aigerim holds this case" in office.refused(8, "cases", "release", notice.notice_id, user="daniyar")
     office.refused(8, "cases", "release", notice.notice_id, "--token", "99")
     office.ok("cases", "release", notice.notice_id)
     assert "nobody holds it" in office.refused(8, "cases", "renew", notice.notice_id)

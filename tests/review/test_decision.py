@@ -334,7 +334,7 @@ def test_each_step_takes_a_role(kind: type[commands.Command[Any]]) -> None:
 def test_the_head_of_the_office_may_propose_and_ends_nothing() -> None:
     """The head can be pressed in person: what the head proposes takes a second person (test_duress.py)."""
     head = Actor("root", STAFF.names)
-    final = (commands.Approve, commands.DecideAppeal, commands.HandOver, commands.SettleQuarantine)
+    final = (commands.Approve, commands.DecideAppeal, commands.ReferDemand, commands.SettleQuarantine)
     assert not [kind for kind in final if kind.may.allows(head)]
     only = Actor("head", frozenset({HEAD}))
     ends = (*final, commands.SendBack, commands.Undo, commands.Reopen, commands.RuleOutDemand, commands.WithdrawAppeal)

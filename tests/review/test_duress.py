@@ -245,7 +245,7 @@ def test_not_even_a_lawyer_answers_it_here() -> None:
 
 
 def test_handing_it_over_ends_the_case_and_tells_nobody_outside() -> None:
-    change, case = taken(demand(), commands.HandOver("filed under 12"), stamp(T0, LEGAL))
+    change, case = taken(demand(), commands.ReferDemand("filed under 12"), stamp(T0, LEGAL))
     assert (case.state, case.closed_at, case.watch_at) == (CaseState.CLOSED, T0, None)
     assert messages(change) == []
     assert [item.status for item in case.items] == ["stopped"]
@@ -254,11 +254,11 @@ def test_handing_it_over_ends_the_case_and_tells_nobody_outside() -> None:
 def test_handing_it_over_leaves_what_an_earlier_decision_put_in_force() -> None:
     standing = ItemState("1", 1, status="open", measure="remove", object_key="url:x")
     for holds, status in (((("url:x", 1),), "in_force"), ((), "stopped")):
-        _, case = taken(demand(items=(standing,)), commands.HandOver("filed"), stamp(T0, LEGAL), holds=holds)
+        _, case = taken(demand(items=(standing,)), commands.ReferDemand("filed"), stamp(T0, LEGAL), holds=holds)
         assert [item.status for item in case.items] == [status]
     pending = ItemState("1", 1, status="lifting", measure="remove", object_key="url:x")
     with pytest.raises(IllegalMove, match="under way"):
-        taken(demand(items=(pending,)), commands.HandOver("filed"), stamp(T0, LEGAL))
+        taken(demand(items=(pending,)), commands.ReferDemand("filed"), stamp(T0, LEGAL))
 
 
 def test_a_lawyer_can_say_that_it_is_none_and_then_two_decide() -> None:
@@ -272,10 +272,10 @@ def test_an_effect_in_flight_holds_the_hand_over_up() -> None:
     given = context(notice)
     change, _, _ = deciding.propose(claimed(opened(notice)), 1, proposal(measure("1")), given, stamp=stamp(T0, M1))
     with pytest.raises(IllegalMove, match="under way"):
-        taken(demand(), commands.HandOver("filed"), stamp(T0, LEGAL), messages=messages(change, "enforce"))
+        taken(demand(), commands.ReferDemand("filed"), stamp(T0, LEGAL), messages=messages(change, "enforce"))
 
 
-@pytest.mark.parametrize("step", [commands.HandOver, commands.RuleOutDemand])
+@pytest.mark.parametrize("step", [commands.ReferDemand, commands.RuleOutDemand])
 def test_both_take_a_lawyer_reasons_and_a_demand(step: Any) -> None:
     for actor in (M2, LEAD, HEAD):
         with pytest.raises(NotAllowed):
@@ -290,7 +290,7 @@ def test_a_head_who_is_a_lawyer_as_well_hands_nothing_over_alone() -> None:
     """It ends the case, and nobody looks at it after that. Whom a lawyer lets go on is decided by two."""
     both = Actor("both", frozenset({"head", "legal"}))
     with pytest.raises(NotAllowed, match="never decides alone") as refused:
-        taken(demand(), commands.HandOver("filed under 12"), stamp(T0, both))
+        taken(demand(), commands.ReferDemand("filed under 12"), stamp(T0, both))
     assert refused.value.code == "head"
     _, case = taken(demand(), commands.RuleOutDemand("it names no user"), stamp(T0, both))
     assert proposed(M1, flags=case.flags)[0].state is CaseState.IN_APPROVAL

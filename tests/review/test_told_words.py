@@ -79,7 +79,7 @@ def test_the_office() -> None:
     assert told(change) == {
         "given_by": "an official", "unit": "unit 3", "channel": "by phone", "said": "remove it now",
     }  # fmt: skip
-    change, _ = taken(of_demand, commands.HandOver("filed under 12"), stamp(T0, LEGAL))
+    change, _ = taken(of_demand, commands.ReferDemand("filed under 12"), stamp(T0, LEGAL))
     assert told(change) == {"reasons": "filed under 12"}
     change, _ = taken(of_demand, commands.RuleOutDemand("it names no user"), stamp(T0, LEGAL))
     assert told(change) == {"reasons": "it names no user"}

@@ -139,7 +139,7 @@ def test_a_platform_sees_and_changes_only_its_own(store: SqliteStore) -> None:
         queries.records(case.id)
     with pytest.raises(NotFound):
         store.submit("third", lambda tx: ((), tx.case(case.id))).result(10)
-    assert store.submit("third", lambda tx: ((), tx.claimable())).result(10) is None
+    assert store.submit("third", lambda tx: ((), tx.claimable(lambda _one: True))).result(10) is None
     assert store.queries("other").case(case.id).platform_id == "other"
 
 
@@ -318,7 +318,7 @@ def test_a_claim_that_is_refused_leaves_its_case_to_the_next(lane: SqliteStore) 
     saved(lane)
 
     def refuse(tx: Tx) -> tuple[Change, None]:
-        case = tx.claimable()
+        case = tx.claimable(lambda _one: True)
         assert case is not None
         raise NotAllowed("nobody may.")
 

@@ -152,7 +152,7 @@ def test_a_change_that_cannot_be_written_is_nobody_elses_fault(lane: SqliteStore
 
     def reader(tx: Tx) -> tuple[Change, None]:
         if read == "what is free to claim":
-            tx.claimable()
+            tx.claimable(lambda _one: True)
             return (), None
         return (alert("innocent"),), None
 

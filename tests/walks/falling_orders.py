@@ -31,7 +31,9 @@ def _half_done(host: Host) -> Notice:
 def falls_while_claimed(host: Host) -> None:
     """While a moderator holds what came back."""
     notice = _half_done(host)
-    assert host.taking.claim(M1).result() is not None
+    lease = host.taking.claim(M1).result()
+    assert lease is not None
+    host.take(LEAD, lease.case.id, commands.TakeOver("they went home"))
     host.push(builders.cancellation(notice, "withdrawn", ("1",)), "m-2")
 
 

@@ -235,7 +235,7 @@ class Walk:
             lambda: self.host.take(LEAD, case.id, commands.SettleQuarantine("the sender sends it again")),
             lambda: self.host.take(HEAD, case.id, commands.RaiseAlarm("two officials are in the room")),
             lambda: self.host.take(HEAD, case.id, TOLD),
-            lambda: self.host.take(LEGAL, case.id, commands.HandOver("filed elsewhere")),
+            lambda: self.host.take(LEGAL, case.id, commands.ReferDemand("filed elsewhere")),
             lambda: self.host.take(LEGAL, case.id, commands.RuleOutDemand("it names no user")),
             lambda: self.host.take(HEAD, case.id, commands.AnswerByHand()),
             lambda: self._delivered_by_hand(case),

@@ -47,11 +47,14 @@ from kz_compliance_sdk.domain.change import (
     RefusalsCounted,
     count_in,
 )
+from kz_compliance_sdk.domain.flags import UNVOUCHED
 from kz_compliance_sdk.domain.fold import Chain, PlatformObject, Stream, Tally
 from kz_compliance_sdk.domain.holding import believed_objects, names_of
 from kz_compliance_sdk.domain.messages import as_all_owed
 from kz_compliance_sdk.domain.proofs import Records
 from kz_compliance_sdk.domain.received import Opens, repeats_of
+from kz_compliance_sdk.domain.review_policy import whose
+from kz_compliance_sdk.domain.transitions import Waiting
 from kz_compliance_sdk.domain.user_notices import MESSENGER
 from kz_compliance_sdk.domain.values import object_stream, stream_of
 from kz_compliance_sdk.errors import NotFound, StoreDamaged
@@ -158,6 +161,10 @@ T = TypeVar("T")
 _ENDED = ("closed", "cancelled")
 _IDS_AT_ONCE = 1_000
 _IN_HAND = "closed_at IS NULL AND state <> 'queued'"
+_WAITS: dict[Waiting, ColumnElement[bool]] = {
+    "second_person": or_(t.cases.c.state == "in_approval", *map(t.cases.c.flags.contains, UNVOUCHED)),
+    "authority": t.cases.c.state.in_(("awaiting_answer", "enforced", "lifted")),
+}
 MOST_COUNTED = 10_000
 """So far health counts: anybody may ask for it, and it must cost no more where more is open."""
 
@@ -210,6 +217,8 @@ class SqlQueries(FigureReads, CheckpointReads):
         notice_id: str | None = None,
         body_sha256: str | None = None,
         overdue_at: int | None = None,
+        person: str | None = None,
+        waits_for: Waiting | None = None,
         cursor: str | None = None,
         limit: int = 50,
     ) -> Page:
@@ -223,6 +232,10 @@ class SqlQueries(FigureReads, CheckpointReads):
         ]
         if overdue_at is not None:
             filters += [c.due_at < overdue_at, c.urgent_at < overdue_at]
+        if person is not None:
+            filters.append(or_(c.lease_owner == person, c.flags.contains(self._assigned(person))))
+        if waits_for is not None:
+            filters.append(_WAITS[waits_for])
         if body_sha256 is not None:
             filters.append(self._tells_of(body_sha256))
         after = read_cursor(cursor, int) if cursor is not None else None
@@ -248,6 +261,10 @@ class SqlQueries(FigureReads, CheckpointReads):
             found += self._running([*filters, in_hand, *wanted], limit)
         found.sort(key=lambda row: (row[11], row[0]))
         return self._page(found, limit, lambda case: case.urgent_at)
+
+    def _assigned(self, person: str) -> str:
+        with self._moment() as (connection, ledger):
+            return rows.assigned(whose(person, self._keyed(self._private(connection, ledger))))
 
     def _tells_of(self, body_sha256: str) -> ColumnElement[bool]:
         """A case that took a message of these bytes."""

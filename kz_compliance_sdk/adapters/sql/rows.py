@@ -110,8 +110,13 @@ def case_row(stream: Stream) -> tuple[Any, ...]:
         stream.roster.name(lease.person) if lease is not None else "",
         lease.until if lease is not None else None,
         case.erased_at or None,
-        " ".join(case.flags),
+        " ".join((*case.flags, *([assigned(case.whose)] if case.whose else ()))),
     )
+
+
+def assigned(whose: str) -> str:
+    """What stands with the flags of a case that is assigned to the person of this digest."""
+    return f"assigned.{whose}"
 
 
 @readable(t.cases, 2)

@@ -611,7 +611,7 @@ class Shared:
         return self.volumes.counted(platform_id, name, over, most, read)
 
     def next_free(
-        self, platform_id: str, category: str | None, without_flag: str, unreadable: list[str]
+        self, platform_id: str, category: str | None, may_take: Callable[[Case], bool], unreadable: list[str]
     ) -> Case | None:
         """The most urgent free case that no work of this batch has changed. One SELECT serves all claimers: it fetches
         as many as may be asked for, and more where the claimer may take none of these."""
@@ -624,7 +624,7 @@ class Shared:
             while free.cases and f"c{free.cases[-1].id}" in self._tx.keys:
                 free.cases.pop()
             for one in reversed(free.cases):
-                if without_flag not in one.flags and f"c{one.id}" not in self._tx.keys:
+                if may_take(one) and f"c{one.id}" not in self._tx.keys:
                     return one
             if free.were_all:
                 return None

@@ -122,8 +122,8 @@ class View:
         found = self._tx.shared.rows_of_notices(self._platform, [notice_id])
         return self._tx.shared.cases_from(self._platform, found)
 
-    def claimable(self, *, category: str | None = None, without_flag: str = "") -> Case | None:
-        return self._tx.shared.next_free(self._platform, category, without_flag, self._unreadable)
+    def claimable(self, may_take: Callable[[Case], bool], *, category: str | None = None) -> Case | None:
+        return self._tx.shared.next_free(self._platform, category, may_take, self._unreadable)
 
     def found(self, after: str, limit: int) -> list[Found]:
         found = [] if after.startswith((ALERTS, MESSAGES)) else self._cases_found(int(after or 0), limit)

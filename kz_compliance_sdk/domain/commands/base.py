@@ -169,7 +169,7 @@ class Command(ABC, Generic[R]):
             check(value, name)
             if field.is_needed:
                 need(value, name, field.help)
-            if field.is_line and not _is_line(value):
+            if field.is_line and value and not _is_line(value):
                 raise InvalidInput("it is no line of text.", field=name, remedy=_LINE_REMEDY)
             if field.is_time and value is not None and not 0 <= value <= _LATEST:
                 raise InvalidInput("no clock shows this time.", field=name, remedy="Give UTC seconds.")

@@ -70,11 +70,11 @@ class RecordInstruction(
         return withhold(*done, by_one_person, facts, stamp)
 
 
-class HandOver(
+class ReferDemand(
     Command[Case],
     may=roles("legal", never_head=True),
     panel=_PANEL,
-    told="{name} is handed over, and is not answered from here.",
+    told="{name} is referred, and is not answered from here.",
 ):
     """Take a demand for user data out of here, as a lawyer. The case ends, and nothing is reported.
 

@@ -26,8 +26,16 @@ from kz_compliance_sdk.domain.holding import can_report_interim
 from kz_compliance_sdk.domain.messages import clarification, step, with_report, written
 from kz_compliance_sdk.domain.proposal_checks import check_questions
 from kz_compliance_sdk.domain.report import Question
-from kz_compliance_sdk.domain.review_policy import check_answerable, check_lease, need, who_decided
+from kz_compliance_sdk.domain.review_policy import (
+    check_answerable,
+    check_lease,
+    need,
+    take_over,
+    who_decided,
+    whose,
+)
 from kz_compliance_sdk.domain.running_time import replanned, resumed, term_times
+from kz_compliance_sdk.domain.transitions import ENDED
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput
 
 Token = Annotated[int, Field("The token of your lease.")]
@@ -81,6 +89,37 @@ class Release(Command[Case], may=LEASE, panel="Decide", told="{name} is back in 
     def decide(self, case: Case, facts: Facts, stamp: Stamp) -> tuple[Change, Case]:
         check_lease(case, self.token, stamp)
         return step(case, "release", happened(case, review.Released(), stamp))
+
+
+class TakeOver(Command[Lease], may=roles("lead", "legal"), panel="Decide"):
+    """Take a case out of a colleague's hand, with reasons: what they do under their lease is refused from then on.
+
+    To free it for anybody, release it after that. Raises NotAllowed, and IllegalMove for a case that nobody holds.
+    """
+
+    reasons: Annotated[str, words("Say why it cannot wait until its lease runs out.")]
+
+    def decide(self, case: Case, facts: Facts, stamp: Stamp) -> tuple[Change, Lease]:
+        change, after = take_over(case, self.reasons, lease_s=facts.policy.lease_s, stamp=stamp)
+        return change, Lease.of(after)
+
+
+class Assign(Command[Case], may=roles("lead", "legal")):
+    """Say who is to take care of a running case: nobody else is given it as the most urgent free one.
+
+    It stays with that person through every lease, until it is assigned anew. Whoever names it can claim it all the
+    same: the clock waits for nobody. Raises IllegalMove for a case that has ended.
+    """
+
+    to: Annotated[str, Field("The id of that person. Without it the case is anybody's again.", is_line=True)] = ""
+
+    def decide(self, case: Case, facts: Facts, stamp: Stamp) -> tuple[Change, Case]:
+        if case.state in ENDED:
+            raise IllegalMove("it has ended: nobody need take care of it.", reference=case.id)
+        if not self.to:
+            return step(case, None, happened(case, review.Assigned(), stamp), assigned_to="")
+        told = review.Assigned(whose=whose(self.to, stamp.keyed))
+        return step(case, None, happened(case, told, stamp, {"to": self.to}), assigned_to=self.to)
 
 
 class RecordLegalCheck(Command[RecordedCheck], name="check", may=roles("moderator", "lead", "legal")):

@@ -24,6 +24,30 @@ class Claimed(Event, frozen=True, kw_only=True):
         case.lease = Lease(self.token, on.person, on.account, self.until)
 
 
+class TakenOver(Event, frozen=True, kw_only=True):
+    """A lead or a lawyer took the case out of a colleague's hand, under a token that is higher than any before."""
+
+    may = roles("lead", "legal")
+    words = words(reasons="erasable")
+    token: Number
+    until: At
+
+    def apply(self, case: Case, on: Stamped) -> None:
+        case.token, case.lease = self.token, Lease(self.token, on.person, on.account, self.until)
+
+
+class Assigned(Event, frozen=True, kw_only=True):
+    """A person said who is to take care of the case: its part `to`, and `whose`, a digest of that by which the case is
+    found. Without one it is anybody's again."""
+
+    may = roles("lead", "legal")
+    words = words(to="erasable")
+    whose: Keyed = ""
+
+    def apply(self, case: Case, on: Stamped) -> None:
+        case.whose = self.whose
+
+
 class Renewed(Event, frozen=True, kw_only=True):
     """The moderator is still at it."""
 

@@ -155,7 +155,19 @@ _SUBJECTS = "machinery setup review office evidence users transparency conforman
 for _subject in _SUBJECTS.split():
     import_module(f"kz_compliance_sdk.faces.cli.{_subject}")
 app.registered_commands += command.root.registered_commands
-for _group in ("audit", "db", "config", "notices", "cases", "appeals", "retention", "conformance", "evidence", "mock"):
+for _group in (
+    "audit",
+    "db",
+    "config",
+    "notices",
+    "cases",
+    "appeals",
+    "office",
+    "retention",
+    "conformance",
+    "evidence",
+    "mock",
+):
     app.add_typer(getattr(command, _group), name=_group)
 
 

@@ -147,6 +147,7 @@ config = _group("The settings.")
 notices = _group("Notices that no system sent.")
 cases = _group("The cases: look, decide, answer.", _Steps)
 appeals = _group("Appeals of affected users: look, receive, decide.", _Steps)
+office = _group("The office: what passes from shift to shift.", _Steps)
 retention = _group("How long personal data is kept.")
 conformance = _group("Hold an intake or a regulator to the contract.")
 mock = _group("Tell a mock regulator that runs what to do.")
@@ -254,11 +255,13 @@ def _stepping(call: Callable[..., Any], text: str) -> Callable[..., Answer]:
 
 
 class _Telling(Formatter):
-    """A line for people: `:time` is a time, `:count` how many there are."""
+    """A line for people: `:time` is a time, `:count` how many there are, `:person` who, if anybody."""
 
     def format_field(self, value: Any, format_spec: str) -> str:
         if format_spec == "time":
             return screen.both(value)
+        if format_spec == "person":
+            return value or "anybody"
         return str(len(value)) if format_spec == "count" else str(super().format_field(value, format_spec))
 
 
@@ -266,12 +269,12 @@ def token_of(on: Acting, given: int | None) -> int:
     """The token that was given, or that of the lease which the actor holds. Raises LeaseLost if they hold none."""
     if given is not None:
         return given
+    from kz_compliance_sdk.domain.review_policy import held_by
+
     case = on.desk.case(on.case_id)
     if case.lease_owner != on.actor.id:
-        holder = f"{case.lease_owner} holds it" if case.lease_owner else "nobody holds it"
-        raise LeaseLost(
-            f"you do not hold this case: {holder}. Run: kz-compliance cases claim {case.id}", reference=case.id
-        )
+        told = f"you do not hold this case: nobody holds it. Run: kz-compliance cases claim {case.id}"
+        raise LeaseLost(held_by(case, on.actor) if case.lease_owner else told, reference=case.id)
     return case.lease_token
 
 

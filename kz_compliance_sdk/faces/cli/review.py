@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated, Final, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Final, get_args
 
 from kz_compliance_sdk.domain.forms import BACK, SEALED
 from kz_compliance_sdk.domain.transitions import CaseState
@@ -19,8 +19,10 @@ from kz_compliance_sdk.faces.cli.command import (
     Token,
     Yes,
     asked,
+    at,
     cases,
     command,
+    office,
     shows,
     step,
     token_of,
@@ -47,7 +49,7 @@ Digest = Annotated[
     str | None,
     Option(metavar="SHA256", help="The digest that you saw; without it you are shown the proposal and asked."),
 ]
-_LOOK, _DECIDE = "Look", "Decide"
+_LOOK, _DECIDE, _OFFICE = "Look", "Decide", "Office"
 _ITEM: Final = re.compile(r"^items\[\d+\]")
 _STATES = f"Only this state: {', '.join(CaseState)}. Ended cases are shown only when they are asked for."
 
@@ -60,23 +62,76 @@ def list_(
     authority: Annotated[str | None, Option(metavar="ID", help="Only notices of this authority.")] = None,
     notice: Annotated[str | None, Option(metavar="ID", help="Only this notice.")] = None,
     overdue: Annotated[bool, Option("--overdue", help="Only what is past its deadline.")] = False,
+    due_by: Annotated[int | None, at("--due-by", "Only what is due before that:")] = None,
+    mine: Annotated[bool, Option("--mine", help="Only what you hold, or is assigned to you.")] = False,
+    person: Annotated[
+        str | None, Option(metavar="ID", help="Only what this person holds, or is assigned to them.")
+    ] = None,
+    needs_second: Annotated[
+        bool, Option("--needs-second", help="Only what waits for somebody else to approve it, or to vouch for it.")
+    ] = False,
+    waits: Annotated[
+        bool, Option("--waits", help="Only what waits for the authority's answer, or for its receipt.")
+    ] = False,
     cursor: Annotated[str | None, Option(help="Go on after the page that gave this cursor.")] = None,
     limit: Annotated[int, Option(min=1, max=500, help="Cases on one page.")] = 50,
 ) -> Answer:
     """List the cases, most urgent first, with the time left on both clocks."""
+    if overdue and due_by is not None:
+        raise wrong("--due-by", "what is overdue has a date already.", "Give --overdue or --due-by.")
+    if needs_second and waits:
+        raise wrong("--waits", "nothing waits for both.", "Give --needs-second or --waits.")
+    if mine and person is not None:
+        raise wrong("--person", "--mine says already whose they are.", "Give --mine or --person.")
     with session.desk() as desk:
+        if mine:
+            person = session.actor(desk.settings).id
         page = desk.cases(
             state=None if state is None else str(state),
             category=category,
             authority_id=authority,
             notice_id=notice,
             overdue=overdue,
+            due_by=due_by,
+            person=person,
+            waits_for="second_person" if needs_second else "authority" if waits else None,
             cursor=cursor,
             limit=limit,
         )
         rows = [documents.listed(case, desk.store.now()) for case in page.cases]
-    filtered = any((state, category, authority, notice, overdue, cursor))
+    filtered = any((state, category, authority, notice, overdue, due_by, person, needs_second, waits, cursor))
     return Answer(Document(cases=rows, next_cursor=page.next_cursor, _filtered=filtered), views.cases)
+
+
+@command(office, "hand-over")
+def hand_over(
+    session: Session,
+    hours: Annotated[int, Option(min=1, max=720, help="How long the next shift is.")] = 12,
+) -> Answer:
+    """List what the next shift must know: what is due in it, what somebody holds, what waits, and the notes on it."""
+    with session.desk() as desk:
+        now = desk.store.now()
+        due, held = _every(desk, due_by=now + hours * 3600), _every(desk, state="claimed")
+        second, authority = _every(desk, waits_for="second_person"), _every(desk, waits_for="authority")
+        waits = {**dict.fromkeys(authority, "authority"), **dict.fromkeys(second, "second_person")}
+        first = sorted((due | held | second | authority).values(), key=lambda one: (one.urgent_at, one.id))
+        found = [(desk.case_file(one.id), waits.get(one.id)) for one in first]
+        document = documents.handed_on(found, now)
+        for row in document["cases"]:
+            if row["notes"]:
+                _record_view(session, desk, row["case"])
+    return Answer(document, views.handed_on)
+
+
+def _every(desk: ComplianceDesk, **which: Any) -> dict[str, Case]:
+    """All cases of which this is so, and not a page alone."""
+    found: dict[str, Case] = {}
+    cursor = None
+    while True:
+        page = desk.cases(**which, cursor=cursor, limit=500)
+        found |= {case.id: case for case in page.cases}
+        if (cursor := page.next_cursor) is None:
+            return found
 
 
 @command(cases, "show", _LOOK)
@@ -123,6 +178,7 @@ def claim(
 
 
 @shows("Renew")
+@shows("TakeOver")
 def renewed(on: Acting, lease: Lease) -> Answer:
     return _leased(on.session, on.desk, lease)
 
@@ -134,6 +190,19 @@ def _leased(session: Session, desk: ComplianceDesk, lease: Lease | None) -> Answ
             f"typist does: kz-compliance cases authenticate {lease.case.id}"
         )
     return Answer(Document(lease=None) if lease is None else documents.lease(lease, desk.store.now()), views.lease)
+
+
+@step("assign", _OFFICE, "{name} is for {case.assigned_to:person}.")
+def assign(
+    on: Acting, to: Annotated[str, Option(metavar="ID", help="Who; without it, it is anybody's again.")] = ""
+) -> Case:
+    """Say who is to take care of a case: nobody else is given it as the most urgent free one."""
+    from kz_compliance_sdk.domain import commands
+
+    known = sorted({one.id for one in on.desk.settings.actors.values()})
+    if to and to not in known:
+        raise wrong("--to", f"nobody in the settings has the id {to!r}.", f"Name one of them: {', '.join(known)}.")
+    return on.desk.take(on.actor, on.case_id, commands.Assign(to))
 
 
 @command(cases, "decide", _DECIDE)

@@ -22,6 +22,7 @@ View = Callable[[Shown], None]
 _TAIL = 8
 _USUAL = frozenset({"deadline_defaulted"})
 """Flags that nearly every case has: `cases show` has them, the list would only be longer for them."""
+_WAITS = {"second_person": "a second person", "authority": "the authority"}
 _STATUS = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 _MESSAGE = {"parked": "bold red", "done": "green", "waiting": "yellow"}
 _KEPT = {
@@ -141,24 +142,41 @@ def cases(document: Shown) -> None:
     if not document["cases"]:
         say("No case fits." if document["_filtered"] else "No cases are waiting.")
         return
-    names = "decide receipt state category items notice:notice_id flags case"
-    rows = [
-        told(
-            row,
-            names,
-            decide=Text("decided", "dim") if row["_decided"] else _left(row, "decide"),
-            receipt=_left(row, "receipt"),
-            state=_words(row["state"], f"({row['lease']['owner']})" if row["lease"] else None),
-            category=row["category"] or "unknown",
-            items=f"{row['open_items']}/{row['items']} open" if row["items"] else None,
-            notice=row["notice_id"] or "unreadable",
-            flags=" ".join(flag for flag in row["flags"] if flag not in _USUAL) or None,
-        )
-        for row in document["cases"]
-    ]
-    table(rows, "notice state", ("decide", "receipt", "category", "items", "case"))
+    table(map(_listed, document["cases"]), "notice state", ("decide", "receipt", "category", "items", "case"))
     if document["next_cursor"]:
         say(f"There are more: --cursor {document['next_cursor']}")
+
+
+def handed_on(document: Shown) -> None:
+    """What the next shift must know."""
+    if not document["cases"]:
+        say("Nothing is due, nobody holds a case, and nothing waits.")
+        return
+    rows = ({**_listed(row), "waits for": row["waits_for"] and _WAITS[row["waits_for"]]} for row in document["cases"])
+    table(rows, "notice state", ("decide", "receipt", "category", "items", "case"))
+    for row in document["cases"]:
+        record(f"Notes on {row['notice_id'] or row['case']}", _notes(row["notes"]))
+
+
+def _listed(row: Shown) -> Row:
+    return told(
+        row,
+        "decide receipt state category items notice:notice_id flags case",
+        decide=Text("decided", "dim") if row["_decided"] else _left(row, "decide"),
+        receipt=_left(row, "receipt"),
+        state=_words(row["state"], _whose(row)),
+        category=row["category"] or "unknown",
+        items=f"{row['open_items']}/{row['items']} open" if row["items"] else None,
+        notice=row["notice_id"] or "unreadable",
+        flags=" ".join(flag for flag in row["flags"] if flag not in _USUAL) or None,
+    )
+
+
+def _whose(row: Shown) -> str | None:
+    """Who holds a case, or is to take care of it."""
+    if row["lease"]:
+        return f"({row['lease']['owner']})"
+    return f"(for {row['assigned_to']})" if row["assigned_to"] else None
 
 
 def lease(document: Shown) -> None:
@@ -182,7 +200,10 @@ def lease(document: Shown) -> None:
 def case(document: Shown) -> None:
     """The whole story of a case."""
     name, held = document["notice_id"] or "a message that cannot be used", document["lease"]
-    head = "case authority:authority_id kind category source authenticity entered_by answered_by:channel claimed_by"
+    head = (
+        "case authority:authority_id kind category source authenticity entered_by answered_by:channel assigned_to "
+        "claimed_by"
+    )
     lease = f"{held['owner']} until {both(held['expires_at'])}, token {held['token']}" if held else None
     record(
         f"{name}, revision {document['revision']}: {document['state']}",
@@ -204,6 +225,7 @@ def case(document: Shown) -> None:
         standing = f"confirmed by {one['confirmed_by']}" if one["confirmed_by"] else "not confirmed: no effect"
         title = f"Suspension {one['suspension']}, recorded by {one['recorded_by']}, {standing}"
         record(title, one["_said"], told(one, "from:from_at until:_ends_at proof:proof_sha256"))
+    record("Notes", _notes(document["notes"]))
     record("Legal checks", {f"version {row['version']}": _answered(row) for row in document["legal_checks"]})
     seen = {row["item_id"]: row for row in document["content"]}
     names = "item:item_id content_when_last_seen object:object_id seen:seen_at by:seen_by"
@@ -292,6 +314,10 @@ def _answered(row: Shown) -> str:
     parts = [f"{both(row['answered_at'])} by {row['answered_by']}, on revision {row['revision']}"]
     parts += [f"bars local law: {', '.join(row['_bars'])}"] if row["_bars"] else []
     return "; ".join([*parts, f"unclear: {unclear}"] if unclear else parts)
+
+
+def _notes(rows: Iterable[Shown]) -> Row:
+    return {f"{both(row['at'])}, {row['by']}": row["text"] for row in rows}
 
 
 def _unseen(row: Shown) -> str:

@@ -41,6 +41,7 @@ from kz_compliance_sdk.ports import (
     UserNotice,
 )
 from kz_compliance_sdk.services.admission import Response, unavailable
+from kz_compliance_sdk.services.house import House
 from kz_compliance_sdk.services.intake import Headers
 from kz_compliance_sdk.services.looking import Appeals, Care
 from kz_compliance_sdk.services.privacy import Privacy
@@ -132,6 +133,14 @@ class AsyncCheckpoints(Awaited[Checkpoints]):
     prove_growth = awaited(Checkpoints.prove_growth)
 
 
+class AsyncHouse(Awaited[House]):
+    """House for event loops."""
+
+    take = awaited(House.take)
+    registration = awaited(House.registration)
+    duty = awaited(House.duty)
+
+
 class AsyncPrivacy(Awaited[Privacy]):
     """Privacy for event loops. Its `progress` is called on a thread."""
 
@@ -161,6 +170,11 @@ class AsyncGroups(Awaited[ComplianceDesk]):
     def care(self) -> AsyncCare:
         """See ComplianceDesk."""
         return AsyncCare(self.blocking.care, self._threads)
+
+    @cached_property
+    def house(self) -> AsyncHouse:
+        """See ComplianceDesk."""
+        return AsyncHouse(self.blocking.house, self._threads)
 
     @cached_property
     def privacy(self) -> AsyncPrivacy:

@@ -47,6 +47,7 @@ from kz_compliance_sdk.wire.signature import KeyRing, SigningKey
 
 if TYPE_CHECKING:
     from kz_compliance_sdk.adapters.by_hand import LetterHead
+    from kz_compliance_sdk.domain.house import Entry
     from kz_compliance_sdk.evidence.taking import Evidence
 
 
@@ -325,6 +326,13 @@ def letter(settings: Settings, body: bytes, lang: str, items: Mapping[str, Item]
     from kz_compliance_sdk.adapters.by_hand import render_letter
 
     return render_letter(body, lang, replace(_letterhead(settings), addressee=addressee), items)
+
+
+def entry_letter(settings: Settings, entry: Entry, lang: str) -> str:
+    """The letter by which a person hands in what the register is to hold. Raises InvalidInput."""
+    from kz_compliance_sdk.adapters.by_hand import render_entry
+
+    return render_entry(entry, lang, _letterhead(settings))
 
 
 def evidence(

@@ -56,6 +56,7 @@ from kz_compliance_sdk.services.admission import Admission, Response, unavailabl
 from kz_compliance_sdk.services.deadlines import Watched, follow_clock
 from kz_compliance_sdk.services.delivery import Delivery, Drained, Ways
 from kz_compliance_sdk.services.health import health_document, readings
+from kz_compliance_sdk.services.house import House
 from kz_compliance_sdk.services.intake import Headers, Intake, Pending
 from kz_compliance_sdk.services.letters import Letters, Proof
 from kz_compliance_sdk.services.loading import CaseFile as CaseFile
@@ -235,6 +236,11 @@ class Groups(Parts):
     def care(self) -> Care:
         """What helps people to be careful before they decide."""
         return Care(self.store, self.platform_id, self.policy, assembly.recipient(self.settings))
+
+    @cached_property
+    def house(self) -> House:
+        """The office beside its cases: its entry in the register, and its shifts."""
+        return House(self.store, self.platform_id)
 
     @cached_property
     def privacy(self) -> Privacy:

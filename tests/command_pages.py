@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
 from kz_compliance_sdk.domain import commands
-from kz_compliance_sdk.domain.commands.base import LEASE, Command
+from kz_compliance_sdk.domain.commands.base import LEASE, Command, Form
 from kz_compliance_sdk.domain.forms import SEALED, Field
 
 _HEAD = """# Commands
@@ -47,7 +47,12 @@ from typing import Any, Final
 KINDS: Final[tuple[type[Command[Any]], ...]] = (
 {kinds}
 )
-"""Every command, in the order in which they are written down."""
+"""Every command on a case, in the order in which they are written down."""
+
+OFFICE: Final[tuple[type[OfficeCommand], ...]] = (
+{office}
+)
+"""Every command of the office beside its cases."""
 
 __all__ = [
 {names}
@@ -57,41 +62,53 @@ __all__ = [
 
 def commands_page() -> str:
     """Return the page with every command, its form, and who may take it."""
-    return _HEAD + "".join(_about(kind) for kind in sorted(commands.KINDS, key=lambda kind: kind.__name__))
+    every = sorted((*commands.KINDS, *commands.OFFICE), key=lambda kind: kind.__name__)
+    return _HEAD + "".join(_about(kind) for kind in every)
 
 
 def command_names(sources: Mapping[str, str] | None = None) -> str:
     """Return the module of the package that hands the commands on, from the sources of the others by their names."""
     if sources is None:
         sources = {file.stem: file.read_text(encoding="utf-8") for file in sorted(_PACKAGE.glob("[!_]*.py"))}
-    found = {name: list(_commands_in(text)) for name, text in sources.items()} | {"base": ["Command"]}
+    found = {name: list(_commands_in(text)) for name, text in sources.items()}
+    kinds = [kind for kinds in found.values() for kind, on_case in kinds if on_case]
+    office = [kind for kinds in found.values() for kind, on_case in kinds if not on_case]
     first = "from kz_compliance_sdk.domain.commands."
     imports = [
-        f"{first}{name} import (\n{_lines(sorted(kinds))}\n)" if name != "base" else f"{first}base import Command"
+        f"{first}{name} import (\n{_lines(sorted(kind for kind, _ in kinds))}\n)"
+        if name != "base"
+        else f"{first}base import Command, OfficeCommand"
         for name, kinds in sorted(found.items())
-        if kinds
+        if kinds or name == "base"
     ]
-    kinds = [kind for name in found if name != "base" for kind in found[name]]
-    names = "\n".join(f'    "{name}",' for name in ["KINDS", *sorted(["Command", *kinds])])
-    return _NAMES.format(imports="\n".join(imports), kinds=_lines(kinds), names=names)
+    named = ["KINDS", "OFFICE", *sorted(["Command", "OfficeCommand", *kinds, *office])]
+    names = "\n".join(f'    "{name}",' for name in named)
+    return _NAMES.format(imports="\n".join(imports), kinds=_lines(kinds), office=_lines(office), names=names)
 
 
-def _commands_in(text: str) -> Iterator[str]:
+def _commands_in(text: str) -> Iterator[tuple[str, bool]]:
+    """The commands of a source, and whether each is taken on a case."""
     for one in ast.parse(text).body:
-        if isinstance(one, ast.ClassDef) and any(ast.unparse(base).startswith("Command[") for base in one.bases):
-            yield one.name
+        if isinstance(one, ast.ClassDef):
+            bases = [ast.unparse(base) for base in one.bases]
+            on_case = any(base.startswith("Command[") for base in bases)
+            if on_case or "OfficeCommand" in bases:
+                yield one.name, on_case
 
 
 def _lines(names: list[str]) -> str:
     return "\n".join(f"    {name}," for name in names)
 
 
-def _about(kind: type[Command[Any]]) -> str:
+def _about(kind: type[Form]) -> str:
     about = re.sub(r"(?<!\n)\n(?!\n)", " ", inspect.cleandoc(kind.__doc__ or ""))
     line = f"Command line: `{kind.group} {kind.name}`."
     rows = "".join(_row(kind, one) for one in fields(kind))  # type: ignore[arg-type]  # each is a dataclass
     form = f"\n| Field | Type | What it is |\n|---|---|---|\n{rows}" if rows else ""
-    return f"\n## {kind.__name__}\n\n{about}\n\nReturns {_outcome(kind)}. {_who(kind)} {line}\n{form}"
+    returns = (
+        f"Returns {_outcome(kind)}." if issubclass(kind, Command) else "Of no case: `desk.house.take(actor, ...)`."
+    )
+    return f"\n## {kind.__name__}\n\n{about}\n\n{returns} {_who(kind)} {line}\n{form}"
 
 
 def _outcome(kind: type[Command[Any]]) -> str:
@@ -99,7 +116,7 @@ def _outcome(kind: type[Command[Any]]) -> str:
     return _named(get_args(hint)[1]).join("``")
 
 
-def _who(kind: type[Command[Any]]) -> str:
+def _who(kind: type[Form]) -> str:
     if kind.may is LEASE:
         return "Whoever holds the lease may."
     roles = ", ".join(sorted(kind.may.names))
@@ -107,7 +124,7 @@ def _who(kind: type[Command[Any]]) -> str:
     return f"Roles: {roles}{never}{', or the platform’s own system' * kind.may.or_system}."
 
 
-def _row(kind: type[Command[Any]], one: Any) -> str:
+def _row(kind: type[Form], one: Any) -> str:
     hint = get_type_hints(kind, include_extras=True)[one.name]
     asked = next((said for said in get_args(hint) if isinstance(said, Field)), Field())
     of = get_args(hint)[0] if asked in get_args(hint) else hint

@@ -1,3 +1,4 @@
+# Over 700 lines because it has a method for each thing that a person or a peer does.
 """The one driver: a method for each thing that a person or a peer does, and what can be read afterwards.
 
 Tests that must outlive the shape of the core speak to this class, to the command line, to HTTP and to files. What goes

@@ -19,6 +19,7 @@ from typing import Literal, get_args
 from kz_compliance_sdk.adapters.html import template
 from kz_compliance_sdk.domain.change import OutboxMessage
 from kz_compliance_sdk.domain.clock import almaty
+from kz_compliance_sdk.domain.house import Entry
 from kz_compliance_sdk.domain.notice import Item
 from kz_compliance_sdk.domain.report import Acknowledgement, ClarificationRequest, Report, ReportItem, Statement
 from kz_compliance_sdk.domain.words import Words
@@ -105,9 +106,19 @@ def render_letter(message_body: bytes, lang: str, office: LetterHead, items: Map
     `message_body` is the exact body of an acknowledgement, a clarification request or a report; `lang` is `kk` or
     `ru`; `items` are the notice's, by their id. Raises InvalidInput for any other message or language.
     """
+    return _page(_blocks(message_body, lang, office, items))
+
+
+def render_entry(entry: Entry, lang: str, office: LetterHead) -> str:
+    """The letter by which a platform gives what the register is to hold of it, as `render_letter`. Raises InvalidInput
+    for another language."""
+    return _page(_of_entry(entry, lang, office))
+
+
+def _page(blocks: Iterable[_Block]) -> str:
     lines: list[str] = []
     before: _Block | None = None
-    for block in _blocks(message_body, lang, office, items):
+    for block in blocks:
         # Rows stand together; everything else stands apart.
         if before is not None and not (isinstance(block, _Row) and isinstance(before, _Row)):
             lines.append("")
@@ -168,24 +179,52 @@ def _language(words: Words, tag: str) -> str:
 
 
 def _blocks(body: bytes, lang: str, office: LetterHead, named: Mapping[str, Item]) -> Iterator[_Block]:
-    content = _content(body)
+    content, words = _content(body), _letter_words(lang)
+    title, written_at, items = _of(content, words, named)
+    yield from _top(title, written_at, words, office)
+    yield from _subject(content, words)
+    revision = content.revision if isinstance(content, Acknowledgement) else 0
+    yield _Paragraph(words("opening", title, revision=revision))
+    yield from items
+    yield from _foot(content, words, hashlib.sha256(body).hexdigest())
+    yield _signed(words, office)
+
+
+def _letter_words(lang: str) -> Words:
     if lang not in get_args(Lang):
         raise InvalidInput("letters are written in kk and ru.", field="lang", remedy="Choose one of them.")
-    words = words_of(lang, "letters", "cases")
-    title, written_at, items = _of(content, words, named)
+    return words_of(lang, "letters", "cases")
+
+
+def _top(title: str, written_at: int | None, words: Words, office: LetterHead) -> Iterator[_Block]:
     blank = words("form", "blank")
     yield _Paragraph(f"{office.name}\n{office.address}".strip())
     yield _Row(words("head", "outgoing"), office.outgoing_number or blank)
     yield _Row(words("head", "date"), blank if written_at is None else _when(words, "date", written_at))
     yield _Row(words("head", "addressee"), office.addressee or blank)
     yield _Heading(words("title", title), 1)
-    yield from _subject(content, words)
-    revision = content.revision if isinstance(content, Acknowledgement) else 0
-    yield _Paragraph(words("opening", title, revision=revision))
-    yield from items
-    yield from _foot(content, words, hashlib.sha256(body).hexdigest())
-    signed = " ".join((words("role", office.head_role), blank, office.head_name or blank)).strip()
-    yield _Paragraph(signed)
+
+
+def _signed(words: Words, office: LetterHead) -> _Block:
+    blank = words("form", "blank")
+    return _Paragraph(" ".join((words("role", office.head_role), blank, office.head_name or blank)).strip())
+
+
+def _of_entry(entry: Entry, lang: str, office: LetterHead) -> Iterator[_Block]:
+    words = _letter_words(lang)
+    yield from _top("registration", None, words, office)
+    yield _Paragraph(words("opening", "registration"))
+    for name, value in (
+        ("owner", entry.owner),
+        ("apps", "\n".join(entry.apps)),
+        ("users_a_day", str(entry.users_a_day)),
+        ("legal_representative", entry.legal_representative),
+        ("office", entry.office),
+        ("head", entry.head.name),
+        ("citizenship", entry.head.citizenship or words("form", "blank")),
+    ):
+        yield _Row(words("register", name), value)
+    yield _signed(words, office)
 
 
 def _content(body: bytes) -> _Content:

@@ -164,7 +164,7 @@ READ: Final[Mapping[type[Event], tuple[str, ...]]] = {
     Quarantined: ("message", "id"),
     Suspended: ("proof_sha256",),
     Decided: (),
-    Assigned: ("to",),
+    Assigned: ("assignee",),
 }
 """The events that tell how a case is worded, and their parts that hold its words."""
 
@@ -300,7 +300,7 @@ class Reading:
         if isinstance(event, Suspended):
             self.proofs[event.suspension] = words["proof_sha256"].decode()
         elif isinstance(event, Assigned):
-            self.assigned_to = words.get("to", b"").decode()
+            self.assigned_to = words.get("assignee", b"").decode()
         elif isinstance(event, Decided):
             self.objects |= {one.item: self.named[one.item] for one in event.items if one.item in self.named}
         elif isinstance(event, _NOTICE):
@@ -320,6 +320,8 @@ class Reading:
         """Of an event a word cannot be read: what it names is called by nothing that was known before."""
         if isinstance(event, _NOTICE):
             self.reference_number, self.named, self.clarified = _UNKNOWN, {}, set()
+        elif isinstance(event, Assigned):
+            self.assigned_to = ""
         elif isinstance(event, Answered):
             for one in event.items:
                 self.named.pop(one.instead_of, None)

@@ -20,6 +20,7 @@ with the new time, those whose `clock` is "requested".
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta, tzinfo
@@ -311,6 +312,17 @@ def almaty() -> ZoneInfo:
     """Asia/Almaty out of the `tzdata` package, never the host's."""
     data = files("tzdata").joinpath("zoneinfo", "Asia", "Almaty").read_bytes()
     return ZoneInfo.from_file(BytesIO(data), key="Asia/Almaty")
+
+
+def zone_named(name: str) -> ZoneInfo | None:
+    """A time zone of the `tzdata` package; None for a name that is none."""
+    if not re.fullmatch(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*", name):
+        return None
+    at = files("tzdata").joinpath("zoneinfo", *name.split("/"))
+    try:
+        return ZoneInfo.from_file(BytesIO(at.read_bytes()), key=name)
+    except (OSError, ValueError):
+        return None
 
 
 def almaty_ok(now: int) -> bool:

@@ -95,6 +95,12 @@ def check_claimer(case: Case, actor: Actor) -> None:
         check_answerable(case)
 
 
+def is_given_to(case: Case, actor: Actor) -> bool:
+    """Whether a free case is given to this person as the most urgent one: what only a lawyer takes, or somebody else is
+    to take care of, must not stand in everybody's way."""
+    return (LEGAL in actor.roles or USER_DATA_DEMAND not in case.flags) and case.assigned_to in ("", actor.id)
+
+
 def claim(case: Case, *, lease_s: int, stamp: Stamp) -> tuple[Change, Case]:
     """Give the case to the moderator for `lease_s` seconds, under a token that is higher than any before."""
     check_claimer(case, stamp.actor)

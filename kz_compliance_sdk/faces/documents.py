@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from kz_compliance_sdk.domain.decision import Decision
     from kz_compliance_sdk.domain.flags import Flag
     from kz_compliance_sdk.domain.fold import Chain
+    from kz_compliance_sdk.domain.house import Duty, HandedOn, Registration
     from kz_compliance_sdk.domain.ledger import Stamped
     from kz_compliance_sdk.domain.notice import Notice
+    from kz_compliance_sdk.domain.policy import Policy
     from kz_compliance_sdk.domain.user_notices import UserNoticeState
 
 _CASE = (
@@ -131,10 +133,45 @@ def notes(file: CaseFile) -> list[Document]:
     return [fields(on, "at by text", by=on.who.id if on.who else "", text=text) for on, text in kept if text]
 
 
-def handed_on(found: Iterable[tuple[CaseFile, str | None]], now: int) -> Document:
-    """What the next shift must know of these cases, and for whom each waits, if it does."""
-    rows = [Document(listed(file.case, now), waits_for=waits, notes=notes(file)) for file, waits in found]
-    return Document(at=now, cases=rows)
+def handed_on(found: Iterable[tuple[CaseFile, str | None]], left: Iterable[HandedOn], now: int) -> Document:
+    """What the next shift must know of these cases, and for whom each waits, if it does; and what was `left` for it."""
+    rows = [
+        Document(listed(file.case, now), waits_for=waits, unseen=_unseen(file), notes=notes(file))
+        for file, waits in found
+    ]
+    return Document(at=now, notes=[fields(one, "at by text") for one in left], cases=rows)
+
+
+def _unseen(file: CaseFile) -> list[str]:
+    """The steps of the ladder that fired since somebody acknowledged the alerts of a case last."""
+    from kz_compliance_sdk.domain.events.office import EscalationSeen
+
+    seen = max((on.at for on in file.chain.events if isinstance(on.event, EscalationSeen)), default=-1)
+    return [one.step for one in file.escalations if one.fired_at > seen]
+
+
+def registration(held: Registration) -> Document:
+    """The platform's entry in the register, and where it stands."""
+    names = "given_at given_by filed_at? channel? number? standing? stood_at? until_at? note?"
+    times = {name: getattr(held, name) or None for name in ("filed_at", "stood_at")}
+    entry = held.entry.model_dump(mode="json")
+    needed = {"needs_representative": held.entry.needs_representative}
+    return Document(fields(held, names, **times, until_at=held.until or None), **needed, entry=entry)
+
+
+def duty(told: Duty, policy: Policy, roles: Mapping[str, frozenset[str]], now: int) -> Document:
+    """The roster, and whom each step of the ladder pages: the roles, and those on duty who have one."""
+    names = "shift:id person from_at until_at zone planned_by on_duty"
+    here = told.at(now)
+    steps = [
+        Document(
+            step=step.id,
+            audience=list(step.audience),
+            on_duty=sorted({one.person for one in here if roles.get(one.person, frozenset()) & {*step.audience}}),
+        )
+        for step in policy.ladder
+    ]
+    return Document(at=now, shifts=[fields(one, names, on_duty=one in here) for one in told.shifts], ladder=steps)
 
 
 def _remedies(

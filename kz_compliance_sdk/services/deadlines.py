@@ -20,6 +20,7 @@ from kz_compliance_sdk.domain.messages import notify, stuck
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.errors import Conflict, StoreError, kind_and_place
 from kz_compliance_sdk.ports import Due, Env, Store, Tx
+from kz_compliance_sdk.services.house import remind
 from kz_compliance_sdk.services.loading import alerts, objects_of, stream_in
 from kz_compliance_sdk.services.outcomes import tell_outage
 
@@ -48,6 +49,7 @@ def watch(store: Store, platform_id: str, policy: Policy, now: int | None = None
     watched = _Watch(store, platform_id, policy, now).run(beat=beat)
     tell_ended(store, platform_id, now)
     store.submit(platform_id, partial(tell_outage, platform_id=platform_id)).result()
+    store.submit(platform_id, partial(remind, platform_id=platform_id)).result()
     return watched
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from itertools import chain
 from typing import TypeVar, cast
 
@@ -13,7 +14,6 @@ from kz_compliance_sdk.domain.change import Change, case_after
 from kz_compliance_sdk.domain.commands import Command
 from kz_compliance_sdk.domain.commands.base import Facts
 from kz_compliance_sdk.domain.commands.review import Lease
-from kz_compliance_sdk.domain.flags import USER_DATA_DEMAND
 from kz_compliance_sdk.domain.messages import Respondent
 from kz_compliance_sdk.domain.notice import Cancellation
 from kz_compliance_sdk.domain.policy import Policy
@@ -117,10 +117,7 @@ class Taking:
         """The most urgent free case, or the one named; None if nothing is free. Leases that ran out come back first."""
         STAFF.check(actor, "claim")
 
-        def may_take(one: Case) -> bool:
-            """What only a lawyer takes, or one person, must not stand in everybody else's way."""
-            is_open = "legal" in actor.roles or USER_DATA_DEMAND not in one.flags
-            return is_open and one.assigned_to in ("", actor.id)
+        may_take = partial(review_policy.is_given_to, actor=actor)
 
         def work(tx: Tx) -> tuple[Change, Lease | None]:
             writes, freed = self._expired(tx)

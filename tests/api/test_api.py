@@ -166,6 +166,17 @@ def test_a_page_leads_on_to_the_next(api: Api) -> None:
     assert len(seen) == len(names)
 
 
+def test_what_is_assigned_to_somebody_is_given_to_no_other_who_is_scoped(api: Api) -> None:
+    case = api.office.issue()
+    lead, scope = api.token("lead", "lead"), ("illegal_gambling",)
+    assert api.ask(lead, "POST", f"/cases/{case}/assign", {"to": "theirs"}).json()["case"]["assigned_to"] == "theirs"
+    other, theirs = (api.token(name, "moderator", categories=scope) for name in ("other", "theirs"))
+    assert api.ask(other, "POST", "/claims", {}).status_code == 204
+    assert api.ask(theirs, "POST", "/claims", {}).json()["lease"]["case"]["case"] == case
+    taken = api.ask(lead, "POST", f"/cases/{case}/take-over", {"reasons": "they went home"}).json()
+    assert taken["lease"]["case"]["lease"]["owner"] == "lead"
+
+
 def test_who_is_scoped_sees_and_gets_no_other_case(tmp_path: Path) -> None:
     api = Api(tmp_path)
     mine = api.office.issue(1, category="election_rules")

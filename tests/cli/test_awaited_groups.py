@@ -39,6 +39,12 @@ async def _care(desk: AsyncComplianceDesk, case: Case) -> None:
     assert await desk.care.gaps(case.id) == desk.blocking.care.gaps(case.id)
 
 
+async def _house(desk: AsyncComplianceDesk, _case: Case) -> None:
+    await desk.house.take(HEAD, commands.HandOn("the line is down until noon"))
+    assert [one.text for one in (await desk.house.duty(NOON, NOON + 1)).notes] == ["the line is down until noon"]
+    assert await desk.house.registration() is None
+
+
 async def _privacy(desk: AsyncComplianceDesk, case: Case) -> None:
     await desk.take(HEAD, case.id, commands.Hold("a court asks for it", NOON + 86_400))
     assert (await desk.privacy.retention(dry_run=True)).cases == ()
@@ -59,6 +65,7 @@ async def _transparency(desk: AsyncComplianceDesk, case: Case) -> None:
 STEPS: dict[str, Step] = {
     "appeals": _appeals,
     "care": _care,
+    "house": _house,
     "privacy": _privacy,
     "proof": _proof,
     "transparency": _transparency,

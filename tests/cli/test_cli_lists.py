@@ -37,7 +37,8 @@ def test_a_row_of_the_list_has_both_clocks_and_its_shape_is_stable(office: Offic
     (row,) = office.document("cases", "list")["cases"]
     assert set(row) == {
         "case", "notice_id", "revision", "authority_id", "reference_number", "state", "kind", "category", "source",
-        "authenticity", "channel", "level", "flags", "items", "open_items", "lease", "clock", "closed_at",
+        "authenticity", "channel", "level", "flags", "items", "open_items", "assigned_to", "lease", "clock",
+        "closed_at",
     }  # fmt: skip
     assert set(row["clock"]) == {
         "received_at", "due_at", "requested_due_at", "decide_left_s", "receipt_left_s", "late", "paused",

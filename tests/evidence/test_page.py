@@ -17,7 +17,7 @@ from kz_compliance_sdk.domain.clock import local
 from kz_compliance_sdk.domain.decision import Action, Finding
 from kz_compliance_sdk.domain.events import KINDS
 from kz_compliance_sdk.domain.events.arrivals import Joined, Lodged, Sanctioned
-from kz_compliance_sdk.domain.events.base import Authenticity, ObjectEvent, Source
+from kz_compliance_sdk.domain.events.base import Authenticity, HouseEvent, ObjectEvent, Source
 from kz_compliance_sdk.domain.events.office import (
     Alerted,
     Checkpointed,
@@ -127,7 +127,7 @@ def test_every_kind_of_event_has_words(lang: str) -> None:
     of_office = (
         Alerted | ClockSeen | LedgerKeyRetired | Checkpointed | HandedOut | Published | LinesTaken | FiguresTaken
     )
-    beside = ObjectEvent | Sanctioned | Lodged | Joined | of_office
+    beside = ObjectEvent | HouseEvent | Sanctioned | Lodged | Joined | of_office
     kinds = [kind for kind in KINDS.values() if not issubclass(kind, beside)]
     assert {kind.called for kind in kinds} == tables(lang, "evidence")["verb"].keys()
 

@@ -11,6 +11,8 @@ from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.report import Question, Statement
 from kz_compliance_sdk.errors import IllegalMove, LeaseLost, NotAllowed
+from kz_compliance_sdk.transparency.publication import Transparency, TransparencyPolicy
+from kz_compliance_sdk.transparency.report import Period
 from tests.case_makers import YES, a_notice, measure, proposal, refusal
 from tests.cli_office import Office
 from tests.scene import HEAD, LEAD, LEGAL, M1, M2, PLATFORM, Host, World
@@ -57,6 +59,17 @@ def test_the_control_a_lease_that_nobody_took_over_is_good(host: Host) -> None:
     mine = host.taking.claim(M1, case_id=case).result()
     assert mine is not None
     assert host.take(M1, case, commands.Renew(mine.token)).token == mine.token
+
+
+def test_the_office_s_own_figures_name_who_proposed_and_not_who_was_taken_over_from(host: Host) -> None:
+    (case,) = _came(host, 1)
+    host.taking.claim(M1, case_id=case).result()
+    lease = host.take(LEAD, case, commands.TakeOver("they went home"))
+    host.take(LEAD, case, commands.Propose(lease.token, proposal(refusal("1"))))
+    period = Period(0, host.world.clock() + 1)
+    figures = Transparency(host.store, PLATFORM, TransparencyPolicy(1, 0, 0), ()).own(LEAD, period)
+    people = {(person, did): many for (*_, person, did), many in figures.counts if person}
+    assert people == {(LEAD.id, "proposed"): 1}
 
 
 @pytest.mark.parametrize("who", [M2, HEAD])

@@ -16,7 +16,15 @@ from kz_compliance_sdk.domain.commands.arrivals import (
     SettleQuarantine,
     Vouch,
 )
-from kz_compliance_sdk.domain.commands.base import Command
+from kz_compliance_sdk.domain.commands.base import Command, OfficeCommand
+from kz_compliance_sdk.domain.commands.house import (
+    DropShift,
+    GiveRegistration,
+    HandOn,
+    PlanShift,
+    RecordFiling,
+    RecordStanding,
+)
 from kz_compliance_sdk.domain.commands.office import (
     AnswerByHand,
     AskErasure,
@@ -103,10 +111,21 @@ KINDS: Final[tuple[type[Command[Any]], ...]] = (
     Acknowledge,
     Note,
 )
-"""Every command, in the order in which they are written down."""
+"""Every command on a case, in the order in which they are written down."""
+
+OFFICE: Final[tuple[type[OfficeCommand], ...]] = (
+    GiveRegistration,
+    RecordFiling,
+    RecordStanding,
+    PlanShift,
+    DropShift,
+    HandOn,
+)
+"""Every command of the office beside its cases."""
 
 __all__ = [
     "KINDS",
+    "OFFICE",
     "Acknowledge",
     "AnswerByHand",
     "Approve",
@@ -119,21 +138,28 @@ __all__ = [
     "DecideAppeal",
     "DelayUserNotices",
     "Dismiss",
+    "DropShift",
     "EndHold",
     "EndSuspension",
     "EnterAnswer",
     "EnterCancellation",
     "Erase",
+    "GiveRegistration",
+    "HandOn",
     "Hold",
     "Note",
+    "OfficeCommand",
+    "PlanShift",
     "Propose",
     "RaiseAlarm",
     "Recall",
     "ReceiveAppeal",
     "RecordContest",
     "RecordCopyDeleted",
+    "RecordFiling",
     "RecordInstruction",
     "RecordLegalCheck",
+    "RecordStanding",
     "RecordUndoable",
     "ReferDemand",
     "Release",

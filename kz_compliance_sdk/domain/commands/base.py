@@ -23,7 +23,8 @@ from kz_compliance_sdk.domain.change import Change, OutboxMessage
 from kz_compliance_sdk.domain.deciding import Context
 from kz_compliance_sdk.domain.decision import Decision, Words
 from kz_compliance_sdk.domain.events import review
-from kz_compliance_sdk.domain.fold import Stream
+from kz_compliance_sdk.domain.events.base import Event
+from kz_compliance_sdk.domain.fold import Opens, Stream
 from kz_compliance_sdk.domain.forms import Field, check_of
 from kz_compliance_sdk.domain.holding import Answering
 from kz_compliance_sdk.domain.messages import Respondent, written
@@ -104,8 +105,8 @@ class Outside(Protocol):
 
 
 @dataclass_transform(frozen_default=True)
-class Command(ABC, Generic[R]):
-    """A step on one case, whose outcome is an `R`.
+class Form:
+    """What people fill in, and who may.
 
     `may` says who may take it: without it nobody. `group` and `name` are what the command line calls it, `panel` is
     where it stands there. One that says what it `told` is made a command of the command line by that alone: `{name}` is
@@ -137,7 +138,7 @@ class Command(ABC, Generic[R]):
         cls.may, cls.group, cls.name = may, group, name or cls.step.replace(" ", "-")
         cls.panel, cls.told, cls.asks = panel, told, asks
         for one in fields(cls):  # type: ignore[arg-type]  # it was just made one
-            if one.name in _TAKEN or hasattr(Command, one.name):
+            if one.name in _TAKEN or any(hasattr(base, one.name) for base in cls.__bases__):
                 raise TypeError(f"{cls.__name__}.{one.name} means something else already: call the field otherwise.")
         known = {"case", "name", *(one.name for one in fields(cls))}  # type: ignore[arg-type]
         for _, place, _, _ in Formatter().parse(told):
@@ -181,6 +182,10 @@ class Command(ABC, Generic[R]):
         if self.may is not LEASE:
             self.may.check(actor, self.step)
 
+
+class Command(Form, ABC, Generic[R]):
+    """A step on one case, whose outcome is an `R`. The command line knows it as `Form` says."""
+
     def before(self, outside: Outside, actor: Actor, case_id: str) -> None:
         """What comes before the transaction; nothing, unless the command says otherwise."""
 
@@ -190,6 +195,25 @@ class Command(ABC, Generic[R]):
     @abstractmethod
     def decide(self, case: Case, facts: Facts, stamp: Stamp) -> tuple[Change, R]:
         """What it changes, and what it comes to. Raises what a person can mend."""
+
+
+Told = tuple[Event, Mapping[str, str]]
+"""What happened, and what was written in it by the names of its parts."""
+
+
+class OfficeCommand(Form, ABC, group="office"):
+    """A step in a stream of the office's own, beside every case."""
+
+    def __init_subclass__(cls, *, name: str = "", **how: Any) -> None:
+        super().__init_subclass__(group="office", name=name, **how)
+
+    @abstractmethod
+    def stream(self, stamp: Stamp) -> str:
+        """The name of the stream in which it happens. Raises InvalidInput."""
+
+    @abstractmethod
+    def decide(self, held: Stream, opens: Opens, stamp: Stamp) -> Told:
+        """What happens, by what that stream tells. Raises what a person can mend."""
 
 
 _TAKEN = frozenset({"case", "on", "session", "ctx", "yes", "as_json"})

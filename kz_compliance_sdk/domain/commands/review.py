@@ -119,7 +119,7 @@ class Assign(Command[Case], may=roles("lead", "legal")):
         if not self.to:
             return step(case, None, happened(case, review.Assigned(), stamp), assigned_to="")
         told = review.Assigned(whose=whose(self.to, stamp.keyed))
-        return step(case, None, happened(case, told, stamp, {"to": self.to}), assigned_to=self.to)
+        return step(case, None, happened(case, told, stamp, {"assignee": self.to}), assigned_to=self.to)
 
 
 class RecordLegalCheck(Command[RecordedCheck], name="check", may=roles("moderator", "lead", "legal")):

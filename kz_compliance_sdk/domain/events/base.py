@@ -97,6 +97,10 @@ class ObjectEvent(Event, frozen=True, kw_only=True):
         return self.case, self.item
 
 
+class HouseEvent(Event, frozen=True, kw_only=True):
+    """An event of a stream of the office's own, which is of no case."""
+
+
 class Value(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, gc=False):
     """A group of fields within an event."""
 

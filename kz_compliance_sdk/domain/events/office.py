@@ -11,6 +11,7 @@ from kz_compliance_sdk.domain.events.base import (
     Audience,
     Code,
     Event,
+    HouseEvent,
     Keyed,
     Language,
     Name,
@@ -378,3 +379,66 @@ class Checkpointed(Event, frozen=True, kw_only=True):
 
 class HandedOut(Event, frozen=True, kw_only=True):
     """All who keep checkpoints have this one."""
+
+
+# --------------------------------------------------------------------------------------------------------------- house
+# The entry in the register, whose stream is `registration`, and who is on duty, in a stream for each month.
+
+
+class RegistrationGiven(HouseEvent, frozen=True, kw_only=True):
+    """A person gave what the register is to hold of the platform: its part `entry`, JSON."""
+
+    may = roles("lead", "legal", "head")
+    words = words(entry="erasable")
+    users_a_day: Number
+
+
+class RegistrationFiled(HouseEvent, frozen=True, kw_only=True):
+    """A person handed it in."""
+
+    may = roles("lead", "legal", "head")
+    words = words(channel="erasable", outgoing_number="erasable")
+    at: At
+
+
+Standing = Literal["pending", "registered", "suspended"]
+
+
+class RegistrationStood(HouseEvent, frozen=True, kw_only=True):
+    """A person recorded what the register shows of the platform, and until when that is good."""
+
+    may = roles("lead", "legal", "head")
+    words = words(note="erasable")
+    standing: Standing
+    until: At = 0
+
+
+class RenewalReminded(HouseEvent, frozen=True, kw_only=True):
+    """People were reminded so many days before the entry ends."""
+
+    days: Number
+
+
+class ShiftPlanned(HouseEvent, frozen=True, kw_only=True):
+    """A person said who is on duty, and when. Shifts are numbered within the month in which they begin."""
+
+    may = roles("lead", "head")
+    words = words(on_duty="erasable")
+    shift: Number
+    from_at: At
+    until_at: At
+    zone: Code
+
+
+class ShiftDropped(HouseEvent, frozen=True, kw_only=True):
+    """A shift is no more."""
+
+    may = roles("lead", "head")
+    shift: Number
+
+
+class ShiftHandedOn(HouseEvent, frozen=True, kw_only=True):
+    """A person left a note for the next shift."""
+
+    may = STAFF
+    words = words(text="erasable")

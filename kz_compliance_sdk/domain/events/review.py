@@ -37,11 +37,11 @@ class TakenOver(Event, frozen=True, kw_only=True):
 
 
 class Assigned(Event, frozen=True, kw_only=True):
-    """A person said who is to take care of the case: its part `to`, and `whose`, a digest of that by which the case is
-    found. Without one it is anybody's again."""
+    """A person said who is to take care of the case: its part `assignee`, and `whose`, a digest of that by which the
+    case is found. Without one it is anybody's again."""
 
     may = roles("lead", "legal")
-    words = words(to="erasable")
+    words = words(assignee="erasable")
     whose: Keyed = ""
 
     def apply(self, case: Case, on: Stamped) -> None:

@@ -151,7 +151,7 @@ def root(
 
 
 # In this order the help lists the commands, whatever imports what.
-_SUBJECTS = "machinery setup review office evidence users transparency conformance demo"
+_SUBJECTS = "machinery setup review office house evidence users transparency conformance demo"
 for _subject in _SUBJECTS.split():
     import_module(f"kz_compliance_sdk.faces.cli.{_subject}")
 app.registered_commands += command.root.registered_commands

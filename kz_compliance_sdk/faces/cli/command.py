@@ -27,7 +27,7 @@ from kz_compliance_sdk.faces.cli.session import Acting, CaseArgument, Json, Sess
 from kz_compliance_sdk.faces.documents import Document
 
 if TYPE_CHECKING:
-    from kz_compliance_sdk.domain.commands.base import Command
+    from kz_compliance_sdk.domain.commands.base import Command, Form, OfficeCommand
 
 _BY_NAME = inspect.Parameter.KEYWORD_ONLY
 Option, Argument = typer.Option, typer.Argument
@@ -135,6 +135,9 @@ class _Steps(TyperGroup):
         for kind in commands.KINDS:
             if kind.group == self.name and (kind.told or kind.__name__ in _SHOWN):
                 _take(steps, kind)
+        for of_office in commands.OFFICE:
+            if of_office.group == self.name and of_office.told:
+                _take_in_office(steps, of_office)
         for name, declared in vars(typer.main.get_group(steps))["commands"].items():
             without_values(declared)
             self.commands[name] = declared
@@ -208,8 +211,7 @@ def shows(command: str) -> Callable[[_F], _F]:
 def _take(group: typer.Typer, kind: type[Command[Any]]) -> None:
     """Declare the step of a case that takes this command: the options are its fields, the words of a person last."""
     asks = [inspect.Parameter("yes", _BY_NAME, annotation=Yes, default=False)] if kind.asks else []
-    form = sorted(kind.form().items(), key=lambda one: (one[1][2] is not MISSING, one[1][1].is_sealed))
-    parameters = [*(_option(name, *of) for name, of in form), *asks]
+    parameters = [*_options_in(kind), *asks]
     show = _SHOWN.get(kind.__name__)
 
     def call(on: Acting, *, yes: bool = True, token: int | None = None, **given: Any) -> Any:
@@ -220,10 +222,34 @@ def _take(group: typer.Typer, kind: type[Command[Any]]) -> None:
         outcome = on.desk.take(on.actor, on.case_id, kind(**said))
         return outcome if show is None else show(on, outcome)
 
-    # What it raises is for programs.
-    about = re.sub(r"\s*\bRaises\b.*?(?=\n\n|\s*$)", "", kind.__doc__ or "", flags=re.DOTALL)
-    call.__name__, call.__doc__ = kind.__name__, about
+    call.__name__, call.__doc__ = kind.__name__, _about(kind)
     _register(group, kind.name, kind.panel or None, _stepping(call, kind.told), call, parameters, case=True)
+
+
+def _take_in_office(group: typer.Typer, kind: type[OfficeCommand]) -> None:
+    """Declare the command of the command line that takes this command of the office, of no case."""
+
+    def call(session: Session, **given: Any) -> Answer:
+        said = {name: value for name, value in given.items() if value is not None}
+        with session.desk() as desk:
+            actor = session.actor(desk.settings)
+            desk.house.take(actor, kind(**said))
+            document = Document(recorded=kind.name, by=actor.id, at=desk.store.now())
+        return Answer(document, _Telling().format(kind.told, **given))
+
+    call.__name__, call.__doc__ = kind.__name__, _about(kind)
+    _register(group, kind.name, kind.panel or None, call, call, _options_in(kind))
+
+
+def _options_in(kind: type[Form]) -> list[inspect.Parameter]:
+    """The options that fill a form: what is needed first, the words of a person last."""
+    form = sorted(kind.form().items(), key=lambda one: (one[1][2] is not MISSING, one[1][1].is_sealed))
+    return [_option(name, *of) for name, of in form]
+
+
+def _about(kind: type[Form]) -> str:
+    """What a command does. What it raises is for programs."""
+    return re.sub(r"\s*\bRaises\b.*?(?=\n\n|\s*$)", "", kind.__doc__ or "", flags=re.DOTALL)
 
 
 def _option(name: str, kind: Any, field: Field, default: Any) -> inspect.Parameter:

@@ -122,6 +122,11 @@ def _skeleton(name: str) -> dict[str, Any]:
     return found
 
 
+def entry_skeleton() -> dict[str, Any]:
+    """An entry in the register in which a person has still to fill in everything."""
+    return _skeleton("entry")
+
+
 def proposal_skeleton(file: CaseFile, languages: tuple[str, ...]) -> dict[str, Any]:
     """A proposal for every open item in which a person has still to decide everything: as it is, it is refused. It
     names the content that was last seen."""

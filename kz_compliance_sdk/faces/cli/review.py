@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated, Any, Final, get_args
+from typing import TYPE_CHECKING, Annotated, Final, get_args
 
 from kz_compliance_sdk.domain.forms import BACK, SEALED
 from kz_compliance_sdk.domain.transitions import CaseState
@@ -22,7 +22,6 @@ from kz_compliance_sdk.faces.cli.command import (
     at,
     cases,
     command,
-    office,
     shows,
     step,
     token_of,
@@ -103,43 +102,12 @@ def list_(
     return Answer(Document(cases=rows, next_cursor=page.next_cursor, _filtered=filtered), views.cases)
 
 
-@command(office, "hand-over")
-def hand_over(
-    session: Session,
-    hours: Annotated[int, Option(min=1, max=720, help="How long the next shift is.")] = 12,
-) -> Answer:
-    """List what the next shift must know: what is due in it, what somebody holds, what waits, and the notes on it."""
-    with session.desk() as desk:
-        now = desk.store.now()
-        due, held = _every(desk, due_by=now + hours * 3600), _every(desk, state="claimed")
-        second, authority = _every(desk, waits_for="second_person"), _every(desk, waits_for="authority")
-        waits = {**dict.fromkeys(authority, "authority"), **dict.fromkeys(second, "second_person")}
-        first = sorted((due | held | second | authority).values(), key=lambda one: (one.urgent_at, one.id))
-        found = [(desk.case_file(one.id), waits.get(one.id)) for one in first]
-        document = documents.handed_on(found, now)
-        for row in document["cases"]:
-            if row["notes"]:
-                _record_view(session, desk, row["case"])
-    return Answer(document, views.handed_on)
-
-
-def _every(desk: ComplianceDesk, **which: Any) -> dict[str, Case]:
-    """All cases of which this is so, and not a page alone."""
-    found: dict[str, Case] = {}
-    cursor = None
-    while True:
-        page = desk.cases(**which, cursor=cursor, limit=500)
-        found |= {case.id: case for case in page.cases}
-        if (cursor := page.next_cursor) is None:
-            return found
-
-
 @command(cases, "show", _LOOK)
 def show(session: Session, case: CaseArgument) -> Answer:
     """Tell the whole story of one case: clocks, notice, items, decisions, messages, receipts, events."""
     with session.desk() as desk:
         case_id = case_id_of(desk, case)
-        _record_view(session, desk, case_id)
+        record_view(session, desk, case_id)
         file = desk.case_file(case_id)
         try:
             notice, gaps = desk.notice(case_id), documents.gaps(desk.care.gaps(case_id))
@@ -148,7 +116,7 @@ def show(session: Session, case: CaseArgument) -> Answer:
     return Answer(Document(documents.case_document(file, notice), gaps=gaps), views.case)
 
 
-def _record_view(session: Session, desk: ComplianceDesk, case_id: str) -> None:
+def record_view(session: Session, desk: ComplianceDesk, case_id: str) -> None:
     """Record who looks at a case. An account that is nobody in the settings may read, and is recorded as an account.
 
     A store that takes no writes, or a system that names no account, keeps nobody from reading: it is said instead.

@@ -149,13 +149,53 @@ def cases(document: Shown) -> None:
 
 def handed_on(document: Shown) -> None:
     """What the next shift must know."""
+    record("Left by the last shifts", _notes(document["notes"]))
     if not document["cases"]:
         say("Nothing is due, nobody holds a case, and nothing waits.")
-        return
-    rows = ({**_listed(row), "waits for": row["waits_for"] and _WAITS[row["waits_for"]]} for row in document["cases"])
+    rows = (
+        {
+            **_listed(row),
+            "waits for": row["waits_for"] and _WAITS[row["waits_for"]],
+            "not acknowledged": " ".join(row["unseen"]) or None,
+        }
+        for row in document["cases"]
+    )
     table(rows, "notice state", ("decide", "receipt", "category", "items", "case"))
     for row in document["cases"]:
         record(f"Notes on {row['notice_id'] or row['case']}", _notes(row["notes"]))
+
+
+def registration(document: Shown) -> None:
+    """The platform's entry in the register."""
+    entry = document["entry"]
+    names = "owner apps users_a_day legal_representative office head deputies"
+    record(f"The register: {document['standing'] or 'not known to be in it'}", told(entry, names))
+    stands = "given:given_at by:given_by handed_in:filed_at channel number seen_there:stood_at good_until:until_at note"
+    record("Where it stands", told(document, stands))
+    if document["needs_representative"]:
+        say(
+            "With more than 100,000 users a day a legal representative is needed (law 18-VIII of 10 July 2023, art. 9)."
+        )
+
+
+def duty(document: Shown) -> None:
+    """The roster, and whom each step of the ladder pages."""
+    if not document["shifts"]:
+        say("Nobody is on duty. Plan a shift: kz-compliance office shift --person ID --from TIME --until TIME")
+    names = "shift person on_duty from:from_at until:until_at in_their_zone"
+    rows = (told(row, names, in_their_zone=_in_zone(row)) for row in document["shifts"])
+    table(rows, "shift person")
+    table((told(row, "step pages:audience on_duty") for row in document["ladder"]), "step")
+
+
+def _in_zone(row: Shown) -> str:
+    from datetime import datetime
+
+    from kz_compliance_sdk.domain.clock import zone_named
+
+    zone = zone_named(row["zone"])
+    begins, ends = (f"{datetime.fromtimestamp(row[name], zone):%d.%m. %H:%M}" for name in ("from_at", "until_at"))
+    return f"{begins} to {ends} {row['zone']}"
 
 
 def _listed(row: Shown) -> Row:

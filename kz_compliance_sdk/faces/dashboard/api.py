@@ -26,6 +26,7 @@ from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.checkpoints import LogLine
 from kz_compliance_sdk.domain.commands import KINDS, Command
 from kz_compliance_sdk.domain.commands.base import LEASE
+from kz_compliance_sdk.domain.review_policy import is_given_to
 from kz_compliance_sdk.errors import (
     ComplianceError,
     InvalidInput,
@@ -223,7 +224,7 @@ async def _most_urgent(asked: _Asked, category: str | None) -> tuple[None, str |
     while True:
         page = await asked.desk.cases(state="queued", category=category, cursor=cursor, limit=200)
         for case in page.cases:
-            if asked.person.sees(case):
+            if asked.person.sees(case) and is_given_to(case, asked.person.actor):
                 return None, case.id
         if (cursor := page.next_cursor) is None:
             return None, None

@@ -293,6 +293,7 @@ class Files:
         as the last connection closes would put holes into the database.
 
         While another process holds the lock, or `at_once`, they are closed and nothing is noted, as after a kill."""
+        self.mark.close()
         if self._users is None or self._pid != os.getpid():
             yield
             return

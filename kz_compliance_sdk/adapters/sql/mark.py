@@ -15,7 +15,7 @@ import json
 import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Final
 from zlib import crc32
 
@@ -74,15 +74,20 @@ class Mark:
     def __init__(self, path: str) -> None:
         self.path = path
         self._flushed_at, self._is_flushed = -1, True
+        # Each commit asks twice: the file stays open, and what it said last is not taken apart again.
+        self._fd, self._file, self._data, self._ends = -1, (0, 0), b"", dict[str, End]()
 
     def read(self) -> dict[str, End]:
         """What it says. A line that is not as it was written says nothing, nor does a file that cannot be read."""
         try:
-            with self._opened() as fd:
-                data = os.read(fd, os.fstat(fd).st_size)
+            size = self._open()
+            data = os.pread(self._fd, size, 0)
         except OSError:
             return {}
-        return dict(filter(None, (_read(data[at : at + _WIDTH]) for at in range(0, len(data), _WIDTH))))
+        if data != self._data:
+            lines = (data[at : at + _WIDTH] for at in range(0, len(data), _WIDTH))
+            self._data, self._ends = data, dict(filter(None, map(_read, lines)))
+        return self._ends
 
     def refuse_behind(self, ends: Ends) -> None:
         """For whoever is about to commit `ends`. Raises StoreUnusable if as much was acknowledged already: this process
@@ -112,33 +117,46 @@ class Mark:
 
     def flush(self) -> None:
         """Bring to the disk what was noted since the last flush, if anything was. Raises OSError."""
-        if self._is_flushed:
-            return
-        with self._opened() as fd:
-            os.fsync(fd)
-        self._is_flushed = True
+        if not self._is_flushed:
+            self._open()
+            os.fsync(self._fd)
+            self._is_flushed = True
 
-    @contextmanager
-    def _opened(self) -> Iterator[int]:
-        fd = os.open(self.path, _FLAGS)
-        try:
-            yield fd
-        finally:
-            os.close(fd)
+    def close(self) -> None:
+        """Let the file go."""
+        if self._fd >= 0:
+            os.close(self._fd)
+        self._fd, self._file = -1, (0, 0)
+
+    def __del__(self) -> None:
+        self.close()
+
+    def _open(self) -> int:
+        """Have the file open that lies at the path now, and how long it is. Raises OSError."""
+        found = os.stat(self.path)  # noqa: PTH116  asked with every commit
+        if (found.st_dev, found.st_ino) != self._file:
+            self.close()
+            self._fd = os.open(self.path, _FLAGS)
+            found = os.fstat(self._fd)
+            self._file = found.st_dev, found.st_ino
+        return found.st_size
 
     def _write(self, ends: Ends, now: int) -> None:
-        if not os.path.exists(self.path):  # noqa: PTH110  asked with every commit
+        try:
+            size = self._open()
+        except FileNotFoundError:
             os.close(make_file(self.path))
             sync_folder(self.path)
-            self._flushed_at = -1
-        with self._opened() as fd:
-            data = b"".join(_line(*one) for one in ends.items())
-            os.write(fd, data)
-            os.ftruncate(fd, len(data))
-            self._is_flushed = now != self._flushed_at
-            if self._is_flushed:
-                os.fsync(fd)
-                self._flushed_at = now
+            self._flushed_at, size = -1, self._open()
+        data = b"".join(_line(*one) for one in ends.items())
+        os.pwrite(self._fd, data, 0)
+        if len(data) < size:
+            os.ftruncate(self._fd, len(data))
+        self._data, self._ends = data, dict(ends)
+        self._is_flushed = now != self._flushed_at
+        if self._is_flushed:
+            os.fsync(self._fd)
+            self._flushed_at = now
 
     # ------------------------------------------------------------------------------------------- at the start
 

@@ -6,10 +6,10 @@ import base64
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kz_compliance_sdk.adapters.sql.keys import MasterKeys
-from kz_compliance_sdk.adapters.sql.store import SqliteStore
+from kz_compliance_sdk.adapters.sql.store import SqliteStore, SqlStore
 from kz_compliance_sdk.adapters.telemetry import Telemetry, open_telemetry
 from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.domain.actor import SYSTEM, Actor, Stamp
@@ -157,24 +157,41 @@ def master_keys(settings: Settings) -> MasterKeys:
     return MasterKeys(keys, next(iter(keys), ""))
 
 
+def new_store(
+    settings: Settings,
+    env: Env,
+    telemetry: Telemetry | None = None,
+    *,
+    create: bool = True,
+    upgrade: bool = True,
+    anew: bool = False,
+    accept: bool = False,
+) -> SqlStore:
+    """The store that is configured, open. Raises ConfigError, StoreUnusable, StoreError."""
+    given, keys = settings.store, (master_keys(settings), settings.privacy.ledger_keys())
+    common: dict[str, Any] = {
+        "most_waiting": given.max_waiting,
+        "upgrade": upgrade,
+        "create": create,
+        "keys": keys[0],
+        "ledger_keys": keys[1],
+        "telemetry": telemetry,
+    }
+    if given.url is None:
+        of_file: dict[str, Any] = {"cache_mib": given.cache_mib, "mark": given.mark, "anew": anew, "accept": accept}
+        return SqliteStore(given.path, env, **of_file, **common)
+    from kz_compliance_sdk.adapters.sql.postgres import PostgresStore
+
+    return PostgresStore(given.url.get_secret_value(), env, pool_size=given.pool_size, pooler=given.pooler, **common)
+
+
 def open_store(
     settings: Settings, env: Env, telemetry: Telemetry | None = None, *, create: bool, accept: bool = False
-) -> SqliteStore:
+) -> SqlStore:
     """The store that is configured; with `accept` also one that lacks what was acknowledged, and somebody is paged.
-    Raises StoreUnusable, StoreError."""
-    store = SqliteStore(
-        settings.store.path,
-        env,
-        most_waiting=settings.store.max_waiting,
-        cache_mib=settings.store.cache_mib,
-        upgrade=settings.store.upgrade_on_start,
-        create=create,
-        accept=accept,
-        mark=settings.store.mark,
-        keys=master_keys(settings),
-        ledger_keys=settings.privacy.ledger_keys(),
-        telemetry=telemetry,
-    )
+    Raises ConfigError, StoreUnusable, StoreError."""
+    upgrade = settings.store.upgrade_on_start
+    store = new_store(settings, env, telemetry, create=create, upgrade=upgrade, accept=accept)
     if store.missing:
         alert = notify(settings.platform_id, "store", "log_lost", ("lead", "head"), 60, Stamp(store.now(), SYSTEM))
         store.submit(settings.platform_id, lambda _tx: ((alert,), None)).result()

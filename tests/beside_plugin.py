@@ -7,12 +7,14 @@ is not seen.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import pytest
 
-from kz_compliance_sdk.adapters.sql.transaction import SqliteTransaction
+from kz_compliance_sdk.adapters.sql.sqlite import SqliteWriter
+from kz_compliance_sdk.adapters.sql.transaction import SqlTransaction
 from kz_compliance_sdk.domain.change import Change
 from tests.ledger.beside import Beside
 
@@ -26,16 +28,16 @@ class _Taken:
         self._stores: dict[str, Beside] = {}
         self._faults: list[str] = []
 
-    def take(self, path: str, written: Sequence[Change], cursor: Any) -> None:
-        beside = self._stores.setdefault(path, Beside())
+    def take(self, place: str, written: Sequence[Change], read: Callable[[str, tuple[Any, ...]], Any]) -> None:
+        beside = self._stores.setdefault(place, Beside())
 
         def times() -> Any:
-            return cursor.execute("SELECT id, next_at FROM leases WHERE next_at IS NOT NULL").fetchall()
+            return read("SELECT id, next_at FROM leases WHERE next_at IS NOT NULL", ())
 
         def rows(table: str, *case: str) -> Any:
             of_case = "id" if table == "cases" else "case_id"
             found = f"SELECT * FROM {table} WHERE platform_id = ? AND {of_case} = ?"  # noqa: S608  names of ours
-            return cursor.execute(found, case).fetchall()
+            return read(found, case)
 
         for change in written:
             try:
@@ -50,15 +52,24 @@ class _Taken:
         return self._faults + [one for beside in self._stores.values() for one in beside.differences]
 
 
+def _place(writer: Any) -> str:
+    """Which database a writer writes to."""
+    return str(writer._path if isinstance(writer, SqliteWriter) else writer._connection.info.dsn)
+
+
+def _read(writer: Any, sql: str, values: tuple[Any, ...]) -> Any:
+    return writer.rows(sql if isinstance(writer, SqliteWriter) else sql.replace("?", "%s"), values)
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    patch, commit = pytest.MonkeyPatch(), SqliteTransaction.commit
+    patch, commit = pytest.MonkeyPatch(), SqlTransaction.commit
 
     def committed(self: Any) -> None:
         commit(self)
         if _Taken.now is not None:
-            _Taken.now.take(str(self._path), self._written, self._cursor)
+            _Taken.now.take(_place(self._writer), self._written, partial(_read, self._writer))
 
-    patch.setattr(SqliteTransaction, "commit", committed)
+    patch.setattr(SqlTransaction, "commit", committed)
     config.add_cleanup(patch.undo)
 
 

@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 import tempfile
+import uuid
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -99,6 +100,8 @@ def pytest_configure(config: pytest.Config) -> None:
     # Looking for cycles in a heap of all that was imported and collected took a twentieth of the quick part and a tenth
     # of the campaigns, and looking often in what a test is about to drop by itself half of that.
     gc.set_threshold(200_000, 10, 10)
+    # Under this name the processes of a run share a PostgreSQL, if they need one.
+    os.environ.setdefault("KZ_COMPLIANCE_TEST_RUN", uuid.uuid4().hex[:12])
     if _quick(config):
         draw_few()
     memory, chosen = Path("/dev/shm"), "PYTEST_DEBUG_TEMPROOT"

@@ -550,8 +550,8 @@ class Driver:
         """The next change is answered by the disk with an error, whether it `lands` all the same or not; before the
         change after it nobody can look, unless the file stays `readable`."""
         self.watch()
-        transaction = self.desk.store._lane._inline  # type: ignore[attr-defined]
-        transaction._cursor = _FailingCursor(transaction._cursor, transaction._driver.module, lands, readable)
+        writer = self.desk.store._lane._inline._writer  # type: ignore[attr-defined]
+        writer._cursor = _FailingCursor(writer._cursor, writer._driver.module, lands, readable)
 
     # ------------------------------------------------------------------------------------------------ the machine
 

@@ -15,7 +15,7 @@ from typing import Any, Final, get_args
 from unittest import mock
 
 from kz_compliance_sdk.adapters.sql.tables import metadata
-from kz_compliance_sdk.adapters.sql.transaction import SqliteTransaction
+from kz_compliance_sdk.adapters.sql.transaction import SqlTransaction
 from kz_compliance_sdk.domain import arrivals
 from kz_compliance_sdk.domain.change import Happened, Operation, Write
 from kz_compliance_sdk.ports import store as ports
@@ -69,7 +69,7 @@ def way_of_a_notice(folder: Path) -> tuple[list[str], set[str]]:
     request = signed(host.world, a_notice(seed=2), "m-2")
     way: list[str] = []
     files: set[str] = set()
-    opens, commit = arrivals.open_case, SqliteTransaction.commit
+    opens, commit = arrivals.open_case, SqlTransaction.commit
 
     def called(frame: FrameType, event: str, _arg: Any) -> None:
         if event == "call" and frame.f_code.co_filename.startswith(str(PACKAGE)):
@@ -83,7 +83,7 @@ def way_of_a_notice(folder: Path) -> tuple[list[str], set[str]]:
         sys.setprofile(None)
         commit(self)
 
-    with mock.patch.object(arrivals, "open_case", opening), mock.patch.object(SqliteTransaction, "commit", committed):
+    with mock.patch.object(arrivals, "open_case", opening), mock.patch.object(SqlTransaction, "commit", committed):
         sys.setprofile(called)
         try:
             host.deliver_push(*request)

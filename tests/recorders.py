@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from kz_compliance_sdk.adapters.sql.transaction import SqliteTransaction
+from kz_compliance_sdk.adapters.sql.transaction import SqlTransaction
 
 
 class Everything(logging.Handler):
@@ -61,11 +61,11 @@ class Wire:
 
 def statements_read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The text of each statement that the writer of a store opened from now on reads by, as it goes."""
-    read, ask = list[str](), SqliteTransaction.all
+    read, ask = list[str](), SqlTransaction.all
 
-    def noted(of: SqliteTransaction, statement: Any, **values: Any) -> list[Any]:
+    def noted(of: SqlTransaction, statement: Any, **values: Any) -> list[Any]:
         read.append(statement.sql)
         return ask(of, statement, **values)
 
-    monkeypatch.setattr(SqliteTransaction, "all", noted)
+    monkeypatch.setattr(SqlTransaction, "all", noted)
     return read

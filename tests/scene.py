@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -182,9 +183,12 @@ class World:
     policy: Policy = field(default_factory=lambda: kz_policy().model_copy(update={"undo_window_s": 0}))
     can_look: bool = False
     collect_s: int = 0
+    url: str = ""
+    """Of a PostgreSQL database, where that takes the place of the file."""
 
     def __post_init__(self) -> None:
-        put_blank(self.path)
+        if not self.url:
+            put_blank(self.path)
         self.regulator = FakeRegulator(self.clock)
         self.platform = FakePlatform(self.clock)
         self.pager = FakePager()
@@ -197,8 +201,28 @@ class World:
         self._hosts += 1
         return replace(frozen_env(self.clock, self.seed * 1000 + self._hosts), spawn=_at_once)
 
-    def open_store(self, *, threaded: bool = False) -> SqliteStore:
-        return SqliteStore(self.path, self.env(), threaded=threaded)
+    def open_store(self, *, threaded: bool = False) -> Any:
+        return self.open_at(self.env(), threaded=threaded)
+
+    def open_at(self, env: Env, **options: Any) -> Any:
+        """A store of this world, in which time, ids and chance are those of `env`."""
+        if not self.url:
+            return SqliteStore(self.path, env, **options)
+        from kz_compliance_sdk.adapters.sql.postgres import PostgresStore
+
+        return PostgresStore(self.url, env, **options)
+
+
+@contextmanager
+def place(database: str) -> Iterator[str]:
+    """The URL of a database that is gone in the end, where a world is on PostgreSQL; nothing for one on a file."""
+    if database == "sqlite":
+        yield ""
+        return
+    from tests import postgres
+
+    with postgres.database() as url:
+        yield url
 
 
 def _at_once(call: Callable[[], Any]) -> Future[Any]:

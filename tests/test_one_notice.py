@@ -42,7 +42,7 @@ pytestmark = pytest.mark.slow
 MODERATOR = Actor("m1", frozenset({"moderator"}))
 
 
-def settings(folder: Path, port: int, regulator: str) -> Settings:
+def settings(store: dict[str, Any], port: int, regulator: str) -> Settings:
     theirs, ours = keys.regulator_key("standard-webhooks"), keys.platform_signing_key("standard-webhooks")
     given: dict[str, Any] = {
         "platform_id": builders.PLATFORM_ID,
@@ -51,7 +51,7 @@ def settings(folder: Path, port: int, regulator: str) -> Settings:
         "allow_test_keys": True,
         "undo_window_s": 0,
         "profile": "standard-webhooks",
-        "store": {"path": folder / "cases.sqlite3"},
+        "store": store,
         "regulator": {"url": regulator},
         "respondent": {"role": "head_of_office", "name": "Үлгі Б. С."},
         "signing_key": {
@@ -136,14 +136,26 @@ not_after = 2099-12-31T00:00:00Z
 """
 
 
-def test_one_notice(tmp_path: Path, regulator: Callable[[str], str]) -> None:
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[str, Any]]:
+    """The settings of the store: all that is another where many hosts share one."""
+    if request.param == "sqlite":
+        yield {"path": tmp_path / "cases.sqlite3"}
+        return
+    from tests.postgres import database
+
+    with database(empty=True) as url:
+        yield {"url": url}
+
+
+def test_one_notice(store: dict[str, Any], regulator: Callable[[str], str]) -> None:
     """Pushed, claimed, proposed, acknowledged, enforced, reported, and the receipt in hand."""
     config = uvicorn.Config("unset:app", port=0, lifespan="off", log_level="error")
     socket = config.bind_socket()
     port = socket.getsockname()[1]
     address = regulator(f"http://127.0.0.1:{port}/notices")
     platform = Platform()
-    desk = AsyncComplianceDesk(settings(tmp_path, port, address), enforcer=platform, create=True)
+    desk = AsyncComplianceDesk(settings(store, port, address), enforcer=platform, create=True)
     config.app = asgi_app(desk)
     server = uvicorn.Server(config)
     thread = Thread(target=server.run, kwargs={"sockets": [socket]})

@@ -196,9 +196,37 @@ ProvingKey = Annotated[Secret, _key_of_32("ledger key")]
 _ALGORITHM = "ed25519, or hmac-sha256 with the profile standard-webhooks."
 
 
+def without_password(url: str) -> str:
+    """The address of a database, for people: whatever of it may be secret is left out."""
+    parts = urlsplit(url)
+    return f"postgresql://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def _of_database(url: SecretStr) -> SecretStr:
+    try:
+        scheme = urlsplit(url.get_secret_value()).scheme
+    except ValueError:
+        scheme = ""
+    if scheme not in ("postgresql", "postgres"):
+        raise refused("This is no address of a PostgreSQL database.", "Write it as postgresql://user@host/database.")
+    return url
+
+
 class StoreSettings(Section):
     """Where the cases are kept."""
 
+    url: Annotated[Secret, AfterValidator(_of_database)] | None = Field(
+        default=None,
+        description="The PostgreSQL database that many hosts share, such as postgresql://user@host/database. "
+        "Where it is set no file is used. A password is better kept in a file of libpq's (~/.pgpass).",
+    )
+    pool_size: Annotated[Whole, Field(le=1000)] = Field(
+        default=5, description="How many connections to PostgreSQL a process keeps for reading; one more writes."
+    )
+    pooler: Flag = Field(
+        default=False,
+        description="Whether a pooler in transaction mode stands before PostgreSQL: then no statement is prepared.",
+    )
     path: PlaceOnDisk = Field(
         default=Path("kz-compliance.sqlite3"),
         description="The SQLite file. The default lies in the working directory: name a place of its own.",
@@ -215,6 +243,11 @@ class StoreSettings(Section):
         default=8192, description="How many writes may wait. When it is full, intake answers 503."
     )
     upgrade_on_start: Flag = Field(default=True, description="Whether a start brings the schema up to date.")
+
+    @property
+    def place(self) -> str:
+        """Where that is, for people."""
+        return str(self.path.absolute()) if self.url is None else without_password(self.url.get_secret_value())
 
 
 class SigningKeySettings(Section):

@@ -209,7 +209,7 @@ def verify(
             progress(checked)
     if case_id is None:
         if policy is not None:
-            faults += _miscounted(log.begun, openings, policy)
+            faults += _miscounted(log.begun, openings, policy, queries.unseen_s)
         faults += [Fault(NO_CASE, 0, what) for what in _wrong_tiles(queries, log)]
         faults += [Fault(NO_CASE if of.startswith(MESSAGES) else of, 0, what) for of, what in queries.strays()]
     said = [*_not_provable(log, outside, unchecked, case_id), *_told_late(log.late)]
@@ -247,19 +247,27 @@ def _opening(case_id: str, records: Records) -> dict[str, _Opening]:
     return {}
 
 
-def _miscounted(begun: Iterable[str], openings: Mapping[str, _Opening], policy: Policy) -> Iterator[Fault]:
+def _miscounted(
+    begun: Iterable[str], openings: Mapping[str, _Opening], policy: Policy, unseen_s: int
+) -> Iterator[Fault]:
     """The notices that were told of fewer before them than came: their count is a row, and asks for a second person.
-    What came under another policy, or before the clock was set back, may have been let go by then."""
+    What came under another policy, or before the clock was set back, may have been let go by then; and what came to
+    another host in the last `unseen_s` seconds nobody could see."""
     came: defaultdict[str, deque[int]] = defaultdict(deque)
+    unseen: defaultdict[str, deque[int]] = defaultdict(deque)
     last = 0
     for case_id in begun:
         one = openings.get(case_id)
         if one is None:
             continue
-        if one.at < last or one.policy != policy.version:
+        if one.at < last - unseen_s or one.policy != policy.version:
             came.clear()
-        last = one.at
+            unseen.clear()
+            last = 0
+        last = max(last, one.at)
         for name in one.names:
+            while unseen[name] and unseen[name][0] <= one.at - unseen_s:
+                came[name].append(unseen[name].popleft())
             while came[name] and came[name][0] <= one.at - policy.safeguards.volume_window_s:
                 came[name].popleft()
         before = max(len(came[name]) for name in one.names)
@@ -267,7 +275,7 @@ def _miscounted(begun: Iterable[str], openings: Mapping[str, _Opening], policy: 
             what = f"it says that {one.told} notices came before it, and {before} did: their count was edited"
             yield Fault(case_id, 1, what)
         for name in one.names if one.policy == policy.version else ():
-            came[name].append(one.at)
+            unseen[name].append(one.at)
 
 
 def _beside(queries: Queries) -> tuple[list[Checkpoint], list[Fault]]:

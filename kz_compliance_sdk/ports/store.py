@@ -247,7 +247,10 @@ class FigureSource(Protocol):
 
 
 class Queries(Known, FigureSource, Protocol):
-    """Reads for lists, pages and reports."""
+    """Reads for lists, pages and reports. What one host has done in the last `unseen_s` seconds another may not have
+    seen as it decided: none where one writes at a time."""
+
+    unseen_s: int
 
     def cases(
         self,

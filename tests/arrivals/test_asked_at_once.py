@@ -27,9 +27,9 @@ def in_one_batch(host: Host, seeds: Iterable[int], asked_as: AskedAs) -> tuple[l
         came = host.intake.receive("POST", "/notices", *signed(host.world, a_notice(seed=seed), f"m-{seed}"))
         assert isinstance(came, Pending)
         jobs.append(Job(PLATFORM, came.work, Future(), asked_as(came.asks)))
-    transaction._connection.set_trace_callback(read.append)
+    transaction._writer._connection.set_trace_callback(read.append)
     _commit(transaction, jobs)
-    transaction._connection.set_trace_callback(None)
+    transaction._writer._connection.set_trace_callback(None)
     transaction.close()
     return [job.future.result() for job in jobs], [one for one in read if one.startswith(_ASKS)]
 

@@ -259,7 +259,7 @@ def test_a_full_disk_acknowledges_nothing_and_leaves_reading_alone(
         writers.append(connection)
         return connection
 
-    monkeypatch.setattr("kz_compliance_sdk.adapters.sql.transaction.open_connection", small)
+    monkeypatch.setattr("kz_compliance_sdk.adapters.sql.sqlite.open_connection", small)
     office = offices.new()
     answers: list[Answer] = []
     for number in range(1, 400):

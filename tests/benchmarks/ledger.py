@@ -19,7 +19,7 @@ from kz_compliance_sdk.adapters.sql.keys import MasterKeys
 from kz_compliance_sdk.adapters.sql.lane import Job
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver, open_connection
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
-from kz_compliance_sdk.adapters.sql.transaction import SqliteTransaction
+from kz_compliance_sdk.adapters.sql.transaction import SqlTransaction
 from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.change import Change, Happened
 from kz_compliance_sdk.domain.events import KINDS
@@ -89,16 +89,17 @@ def _measured(folder: Path, count: int) -> dict[str, float]:
 
 
 def _ours(
-    transaction: SqliteTransaction, names: Sequence[str], works: Sequence[Work], log: list[list[Statement]]
+    transaction: SqlTransaction, names: Sequence[str], works: Sequence[Work], log: list[list[Statement]]
 ) -> float:
     """CPU seconds to commit these works of each stream, so many together; `log` gets what the driver was given."""
-    cursor, spent = transaction._cursor, 0.0
+    writer: Any = transaction._writer
+    cursor, spent = writer._cursor, 0.0
     for start in range(0, len(names), GROUP):
         some = names[start : start + GROUP]
         for work in works:
             statements: list[Statement] = []
             recorder: Any = _Recorder(cursor, statements)
-            transaction._cursor = recorder
+            writer._cursor = recorder
             started = time.thread_time()
             jobs: list[Job] = [
                 Job(PLATFORM, lambda tx, name=name, work=work: (work(tx, name), None), Future(), Asks((name,)))  # type: ignore[misc]
@@ -111,7 +112,7 @@ def _ours(
             spent += time.thread_time() - started
             log.append(statements)
             gc.freeze()  # what is noted for the driver is none of the ledger's garbage
-    transaction._cursor = cursor
+    writer._cursor = cursor
     gc.unfreeze()
     return spent
 

@@ -24,12 +24,12 @@ from tests.benchmarks import apps, deciding, samples
 
 _SQL = "kz_compliance_sdk.adapters.sql"
 _STORE = {
-    f"{_SQL}.transaction:SqliteTransaction.one": "the database: reading",
-    f"{_SQL}.transaction:SqliteTransaction.all": "the database: reading",
-    f"{_SQL}.transaction:SqliteTransaction._execute": "the database: writing",
-    f"{_SQL}.transaction:SqliteTransaction._execute_many": "the database: writing",
-    f"{_SQL}.transaction:SqliteTransaction.begin": "the database: begin, commit",
-    f"{_SQL}.transaction:SqliteTransaction.commit": "the database: begin, commit",
+    f"{_SQL}.transaction:SqlTransaction.one": "the database: reading",
+    f"{_SQL}.transaction:SqlTransaction.all": "the database: reading",
+    f"{_SQL}.transaction:SqlTransaction._execute": "the database: writing",
+    f"{_SQL}.transaction:SqlTransaction._execute_many": "the database: writing",
+    f"{_SQL}.transaction:SqlTransaction.begin": "the database: begin, commit",
+    f"{_SQL}.transaction:SqlTransaction.commit": "the database: begin, commit",
     f"{_SQL}.transaction:write_operations": "rows from values",
     f"{_SQL}.keys:PartKeys.seal": "encrypting",
     f"{_SQL}.keys:PartKeys.open": "decrypting",

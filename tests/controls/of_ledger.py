@@ -293,7 +293,7 @@ CONTROLS: tuple[Control, ...] = (
         "opened words stay",
         "no word that was opened outlives its transaction",
         _PAGE,
-        gives("adapters.sql.transaction.SqliteTransaction._forget"),
+        gives("adapters.sql.transaction.SqlTransaction._forget"),
         f"{_KEPT}test_no_word_outlives_its_erasure[another]",
     ),
     Control(

@@ -65,7 +65,7 @@ CONTROLS: tuple[Control, ...] = (
         "no secure delete",
         "the pages of what was erased are overwritten",
         OF_PRIVACY,
-        is_now("adapters.sql.ledger.OVERWRITE_ALL", "PRAGMA secure_delete = FAST"),
+        is_now("adapters.sql.sqlite.OVERWRITE_ALL", "PRAGMA secure_delete = FAST"),
         f"{PRIVACY}test_what_was_erased_is_overwritten",
     ),
     Control(

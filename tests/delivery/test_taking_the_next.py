@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
-from kz_compliance_sdk.adapters.sql.transaction import SqliteTransaction
+from kz_compliance_sdk.adapters.sql.transaction import SqlTransaction
 from kz_compliance_sdk.adapters.sql.view import View
 from kz_compliance_sdk.domain import change
 from kz_compliance_sdk.domain.change import LEASE_S, EndpointState, OutboxMessage
@@ -70,13 +70,13 @@ def all_arrive(host: Host) -> None:
 
 def test_a_result_is_recorded_with_the_next_message_in_one_commit(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     message, commits = first_in_hand(host), list[None]()
-    commit = SqliteTransaction.commit
+    commit = SqlTransaction.commit
 
-    def counted(of: SqliteTransaction) -> None:
+    def counted(of: SqlTransaction) -> None:
         commits.append(None)
         commit(of)
 
-    monkeypatch.setattr(SqliteTransaction, "commit", counted)
+    monkeypatch.setattr(SqlTransaction, "commit", counted)
     following = host.delivery.deliver_and_take(message, always)
     assert following is not None
     assert len(commits) == 1
@@ -110,11 +110,11 @@ def test_where_the_commit_fails_nothing_is_taken_and_the_call_is_looked_up(
 ) -> None:
     message = first_in_hand(host)
 
-    def full(_of: SqliteTransaction) -> None:
+    def full(_of: SqlTransaction) -> None:
         raise StoreError("the disk is full.", code="storage_full")
 
     with monkeypatch.context() as patched:
-        patched.setattr(SqliteTransaction, "commit", full)
+        patched.setattr(SqlTransaction, "commit", full)
         assert host.delivery.deliver_and_take(message, always) is None
     assert results(host, message) == []
     assert states(host) == ["leased", "queued", "queued"]

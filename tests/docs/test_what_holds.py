@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from kz_compliance_sdk.adapters.sql.statements import sqlite_statements
+from kz_compliance_sdk.adapters.sql.dialects import SQLITE
+from kz_compliance_sdk.adapters.sql.statements import statements_of
 from kz_compliance_sdk.adapters.sql.tables import metadata
 from kz_compliance_sdk.domain.events import SUBJECTS
 from kz_compliance_sdk.domain.lawfulness import LAWS
@@ -29,7 +30,7 @@ def _named(row: str) -> list[str]:
 
 def test_every_table_is_on_the_page_once() -> None:
     held, loose = _tables()
-    assert held | loose == metadata.tables.keys() == sqlite_statements().inserts.keys()
+    assert held | loose == metadata.tables.keys() == statements_of(SQLITE).inserts.keys()
     assert not held & loose
 
 

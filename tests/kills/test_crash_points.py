@@ -45,6 +45,7 @@ from tests.scene import (
     FakeRegulator,
     Host,
     World,
+    place,
     signed,
 )
 
@@ -151,9 +152,9 @@ class Play:
     Each act is repeated until it was answered, by people and by the regulator, as they would.
     """
 
-    def __init__(self, path: Path, points: Points, *, early: bool = False) -> None:
+    def __init__(self, path: Path, points: Points, *, early: bool = False, url: str = "") -> None:
         self.points, self.early = points, early
-        self.world = World(path)
+        self.world = World(path, url=url)
         clock = self.world.clock
         self.world.platform = platform = CrashingPlatform(clock)
         self.world.regulator = regulator = CrashingRegulator(clock)
@@ -270,13 +271,14 @@ def body_of(body: bytes) -> str:
     return f"{document['notice_id']} {document.get('sequence', '')}"
 
 
-def play(path: Path, at: int | None, *, early: bool = False) -> tuple[Play, dict[str, object]]:
-    one = Play(path, Points(at), early=early)
-    try:
-        one.run()
-        return one, one.end()
-    finally:
-        one.store.close()
+def play(path: Path, at: int | None, on: str = "sqlite") -> tuple[Play, dict[str, object]]:
+    with place(on) as url:
+        one = Play(path, Points(at), url=url)
+        try:
+            one.run()
+            return one, one.end()
+        finally:
+            one.store.close()
 
 
 def test_the_run_without_a_crash_ends_as_it_should(tmp_path: Path) -> None:
@@ -295,13 +297,23 @@ def test_the_run_without_a_crash_ends_as_it_should(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("remembering")
-@pytest.mark.parametrize("part", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in range(1, 24))])
-def test_a_crash_at_any_point_changes_nothing_of_the_end(tmp_path: Path, part: int) -> None:
+@pytest.mark.parametrize(
+    ("part", "on"),
+    [
+        (0, "sqlite"),
+        *(pytest.param(n, "sqlite", marks=pytest.mark.slow) for n in range(1, 24)),
+        *(
+            pytest.param(n, "postgresql", marks=[pytest.mark.slow(takes_s=20), pytest.mark.postgres])
+            for n in range(0, 24, 3)
+        ),
+    ],
+)
+def test_a_crash_at_any_point_changes_nothing_of_the_end(tmp_path: Path, part: int, on: str) -> None:
     whole, expected = play(tmp_path / "whole.sqlite3", None)
     count = len(whole.points.passed)
     assert count >= 50
     for at in range(part, count, 24):
-        one, end = play(tmp_path / f"{at}.sqlite3", at)
+        one, end = play(tmp_path / f"{at}.sqlite3", at, on)
         assert one.crashes == 1, at
         assert end == expected, f"crash at point {at}, {one.points.passed[at]}"
         assert not one.world.platform.refused_versions

@@ -11,11 +11,12 @@ from typing import Any
 
 import msgspec
 
-from kz_compliance_sdk.adapters.sql.checkpoint_reads import faults_of_log
+from kz_compliance_sdk.adapters.sql.checkpoint_reads import faults_of_log, log_statements
+from kz_compliance_sdk.adapters.sql.dialects import SQLITE
 from kz_compliance_sdk.adapters.sql.keys import MasterKeys, PartKeys
 from kz_compliance_sdk.adapters.sql.ledger import Ledger
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
-from kz_compliance_sdk.adapters.sql.statements import Compiled, sqlite_statements
+from kz_compliance_sdk.adapters.sql.statements import Compiled, statements_of
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.change import Change, Happened
@@ -111,7 +112,7 @@ class Outside:
 
     def ledger(self) -> Ledger:
         """What this library reads there."""
-        return Ledger(sqlite_statements().ledger, PartKeys(MASTER, lambda n: bytes(n)), self._keys, self.ask)
+        return Ledger(statements_of(SQLITE).ledger, PartKeys(MASTER, lambda n: bytes(n)), self._keys, self.ask)
 
     def found(self) -> list[str]:
         """Everything that reading every stream, every part and the log finds wrong."""
@@ -127,7 +128,7 @@ class Outside:
                     ledger.words(stream, [(on.seq, part) for part in on.event.parts])
                 except Exception as error:  # noqa: BLE001  whatever it is, it is found
                     said.append(f"{type(error).__name__}: {error}")
-        return [*said, *faults_of_log(partial(self.ask, k_platform=PLATFORM))]
+        return [*said, *faults_of_log(partial(self.ask, k_platform=PLATFORM), log_statements())]
 
 
 def raw_bytes(path: Path) -> bytes:

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from kz_compliance_sdk.adapters.sql.ledger import Ledger
-from kz_compliance_sdk.adapters.sql.transaction import SqliteTransaction
+from kz_compliance_sdk.adapters.sql.transaction import SqlTransaction
 from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.actor import SYSTEM, Actor
 from kz_compliance_sdk.domain.change import Change, EndpointState, Happened
@@ -93,11 +93,11 @@ def test_many_streams_are_read_in_one_statement(path: Path) -> None:
     asked: list[str] = []
 
     def work(tx: Any) -> tuple[Change, dict[str, Any]]:
-        tx._tx._connection.set_trace_callback(asked.append)
+        tx._tx._writer._connection.set_trace_callback(asked.append)
         try:
             return (), tx.streams(names)
         finally:
-            tx._tx._connection.set_trace_callback(None)
+            tx._tx._writer._connection.set_trace_callback(None)
 
     found = store.submit(PLATFORM, work).result(10)
     assert [stream.seq for stream in found.values()] == [1] * 60
@@ -156,7 +156,7 @@ JOURNEYS: dict[str, Callable[[Host], None]] = {
 
 def journey(folder: Path, monkeypatch: pytest.MonkeyPatch, steps: Callable[[Host], None]) -> Shadow:
     """What happens in these steps, by its events."""
-    beside, commit = Beside(), SqliteTransaction.commit
+    beside, commit = Beside(), SqlTransaction.commit
 
     def committed(self: Any) -> None:
         commit(self)
@@ -164,7 +164,7 @@ def journey(folder: Path, monkeypatch: pytest.MonkeyPatch, steps: Callable[[Host
             beside.take(change, tuple)
 
     with monkeypatch.context() as patch:
-        patch.setattr(SqliteTransaction, "commit", committed)
+        patch.setattr(SqlTransaction, "commit", committed)
         host = Host(World(folder / "office.sqlite3"))
         host.push(a_notice(2), "m-1")
         steps(host)
@@ -507,16 +507,16 @@ def test_a_fold_that_was_read_stays_as_it_was_when_a_later_work_appends(path: Pa
 KILLED = """
 import os, sys
 from pathlib import Path
-from kz_compliance_sdk.adapters.sql.transaction import SqliteTransaction
+from kz_compliance_sdk.adapters.sql.transaction import SqlTransaction
 from tests.ledger.stored import ONE, TWO, appended, every_kind, opened, viewed
 
-def killed(self, commit=SqliteTransaction.commit):
+def killed(self, commit=SqlTransaction.commit):
     self.flush() if sys.argv[2] == "before" else commit(self)
     os._exit(9)
 
 store = opened(Path(sys.argv[1]))
 appended(store, viewed(ONE, 0))
-SqliteTransaction.commit = killed
+SqlTransaction.commit = killed
 appended(store, *every_kind(TWO), viewed(ONE, 1))
 """
 
@@ -538,7 +538,7 @@ def test_a_commit_that_is_broken_off_leaves_all_of_it_or_nothing(
 ) -> None:
     store = opened(path)
     appended(store, viewed(ONE, 0))
-    commit = SqliteTransaction.commit
+    commit = SqlTransaction.commit
 
     def killed(self: Any) -> None:
         if before:
@@ -548,7 +548,7 @@ def test_a_commit_that_is_broken_off_leaves_all_of_it_or_nothing(
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(SqliteTransaction, "commit", killed)
+        patch.setattr(SqlTransaction, "commit", killed)
         with pytest.raises(Killed):
             appended(store, *every_kind(TWO), viewed(ONE, 1))
     store.close()
@@ -571,7 +571,7 @@ def _whole_after(path: Path, *, before: bool) -> None:
 @pytest.mark.parametrize("landed", [True, False])
 def test_a_commit_of_unknown_outcome_is_looked_up(landed: bool, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = opened(path)
-    commit = SqliteTransaction.commit
+    commit = SqlTransaction.commit
 
     def unknown(self: Any) -> None:
         if landed:
@@ -581,7 +581,7 @@ def test_a_commit_of_unknown_outcome_is_looked_up(landed: bool, path: Path, monk
         raise CommitUnknown("the outcome of a commit is not known.")
 
     with monkeypatch.context() as patch:
-        patch.setattr(SqliteTransaction, "commit", unknown)
+        patch.setattr(SqlTransaction, "commit", unknown)
         future = store.save(PLATFORM, (viewed(ONE, 0),))
         if landed:
             future.result(10)

@@ -163,7 +163,7 @@ def test_another_master_key_changes_nothing_that_a_checkpoint_saw(tmp_path: Path
     fill(desk)
     first = desk.host.proof.checkpoint()
     keys = MasterKeys(both, "b")
-    assert rewrap(desk.store.engine, str(desk.world.path), keys, desk.world.env().entropy).count > 0
+    assert rewrap(desk.store.writing, keys, desk.world.env().entropy).count > 0
     desk.store.close()
     desk.open(keys)
     assert _verify(desk).intact

@@ -169,9 +169,9 @@ def test_another_master_key_takes_the_place_of_the_first(path: Path) -> None:
     store.close()
     both = MasterKeys({"m-2": b"2" * 32, "m-1": b"m" * 32}, "m-2")
     store = opened(path, keys=both)
-    done = rewrap(store.engine, store.path, both, store._env.entropy)
+    done = rewrap(store.writing, both, store._env.entropy)
     assert (done.count, done.damaged) == (2, ())
-    assert rewrap(store.engine, store.path, both, store._env.entropy).count == 0
+    assert rewrap(store.writing, both, store._env.entropy).count == 0
     store.close()
     store = opened(path, keys=MasterKeys({"m-2": b"2" * 32}, "m-2"))
     assert words(store, ONE) == said

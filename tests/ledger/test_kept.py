@@ -63,11 +63,11 @@ def test_what_follows_is_read_behind_what_is_kept(tmp_path: Path) -> None:
     asked: list[str] = []
 
     def work(tx: Any) -> tuple[Change, Stream]:
-        tx._tx._connection.set_trace_callback(asked.append)
+        tx._tx._writer._connection.set_trace_callback(asked.append)
         try:
             return (), tx.streams([ONE])[ONE]
         finally:
-            tx._tx._connection.set_trace_callback(None)
+            tx._tx._writer._connection.set_trace_callback(None)
 
     appended(store, viewed(ONE, MANY))
     found = store.submit(PLATFORM, work).result(10)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kz_compliance_sdk.adapters.sql.transaction import SqliteTransaction
+from kz_compliance_sdk.adapters.sql.transaction import SqlTransaction
 from kz_compliance_sdk.domain import arrivals, commands
 from kz_compliance_sdk.domain.change import OutboxMessage
 from kz_compliance_sdk.domain.events import KINDS
@@ -30,7 +30,7 @@ LATER = Rejected("wait", "later", final=False)
 def told(monkeypatch: pytest.MonkeyPatch) -> list[Happened]:
     """All that the steps tell, in order."""
     found: list[Happened] = []
-    commit = SqliteTransaction.commit
+    commit = SqlTransaction.commit
 
     def committed(self: Any) -> None:
         commit(self)
@@ -38,7 +38,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[Happened]:
             for write in change:
                 found.extend([write] if isinstance(write, Happened) else ())
 
-    monkeypatch.setattr(SqliteTransaction, "commit", committed)
+    monkeypatch.setattr(SqlTransaction, "commit", committed)
     return found
 
 

@@ -138,7 +138,7 @@ def test_a_wrap_of_an_old_backup_is_named_once_its_master_key_is_gone(tmp_path: 
     desk.host.proof.checkpoint()
     with closing(DRIVER.module.connect(desk.world.path)) as raw:
         (old,) = raw.execute(f"SELECT wrapped FROM keys WHERE {of(case_id)}").fetchone()  # noqa: S608
-    rewrap(desk.store.engine, str(desk.world.path), MasterKeys(both, "b"), desk.world.env().entropy)
+    rewrap(desk.store.writing, MasterKeys(both, "b"), desk.world.env().entropy)
     sql(desk.world.path, f"UPDATE keys SET wrapped = x'{old.hex()}' WHERE {of(case_id)}")  # noqa: S608
     desk.store.close()
     desk.open(MasterKeys(both, "b"))

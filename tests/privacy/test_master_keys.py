@@ -52,8 +52,8 @@ def test_a_new_master_key_takes_the_place_of_the_old_one(tmp_path: Path) -> None
     desk.check()
     env = desk.world.env()
     # Of the case that came and was answered by letter nothing is kept, so it has one key.
-    assert rewrap(desk.store.engine, str(desk.world.path), BOTH, env.entropy) == Rewrapped(2 * len(cases) - 1 + 4)
-    assert rewrap(desk.store.engine, str(desk.world.path), BOTH, env.entropy) == Rewrapped(0)
+    assert rewrap(desk.store.writing, BOTH, env.entropy) == Rewrapped(2 * len(cases) - 1 + 4)
+    assert rewrap(desk.store.writing, BOTH, env.entropy) == Rewrapped(0)
     assert b"m1" + b"1" * 32 not in desk.bytes
     desk.store.close()
     desk.open(TWO)
@@ -77,7 +77,7 @@ def test_an_empty_store_opens_with_the_master_key_that_made_it_alone(tmp_path: P
             opened(wrong)
         assert refused.value.code == "master_key"
     with closing(opened(BOTH)) as store:
-        rewrap(store.engine, store.path, BOTH, world.env().entropy)
+        rewrap(store.writing, BOTH, world.env().entropy)
     opened(TWO).close()
     with pytest.raises(StoreUnusable):
         opened(ONE)
@@ -99,7 +99,7 @@ def test_a_damaged_key_keeps_no_old_master_key_for_the_others(tmp_path: Path) ->
     with desk.store.engine.connect() as connection:
         connection.exec_driver_sql(f"UPDATE keys SET wrapped = x'026d310000' WHERE {of(hurt)}")  # noqa: S608
         connection.commit()
-    done = rewrap(desk.store.engine, str(desk.world.path), BOTH, desk.world.env().entropy)
+    done = rewrap(desk.store.writing, BOTH, desk.world.env().entropy)
     assert done == Rewrapped(2 * len(cases) - 1 + 3, (f"case/{hurt}/erasable",))
     desk.store.close()
     desk.open(TWO)
@@ -112,7 +112,7 @@ def test_a_key_whose_master_key_is_missing_is_no_damage(tmp_path: Path) -> None:
     desk = Desk(tmp_path / "desk.sqlite3", keys=ONE)
     fill(desk)
     with pytest.raises(StoreDamaged, match="no key of that id"):
-        rewrap(desk.store.engine, str(desk.world.path), TWO, desk.world.env().entropy)
+        rewrap(desk.store.writing, TWO, desk.world.env().entropy)
 
 
 def test_a_store_without_a_master_key_takes_one_later(tmp_path: Path) -> None:
@@ -120,7 +120,8 @@ def test_a_store_without_a_master_key_takes_one_later(tmp_path: Path) -> None:
     fill(desk)
     with desk.store.engine.connect() as connection:
         bare = [bytes(one)[1:] for one in connection.exec_driver_sql("SELECT wrapped FROM keys").scalars().all()]
-    rewrap(desk.store.engine, str(desk.world.path), ONE, desk.world.env().entropy)
+    rewrap(desk.store.writing, ONE, desk.world.env().entropy)
+    desk.store.truncate_log()
     assert [key for key in bare if key in desk.bytes] == []
     desk.store.close()
     desk.open(ONE)
@@ -145,7 +146,7 @@ def test_a_case_whose_key_is_of_another_master_key_fails_alone(tmp_path: Path) -
     desk.host.push(notice(2), "msg-2")
     with pytest.raises(_BrokenOff):
         # The platform's own key comes first: every message needs it.
-        rewrap(desk.store.engine, str(desk.world.path), BOTH, desk.world.env().entropy, _break_off)
+        rewrap(desk.store.writing, BOTH, desk.world.env().entropy, _break_off)
     desk.store.close()
     desk.open(TWO)  # its newest key opens
     first, second = (case.id for case in desk.host.cases())

@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 import pytest
 
-from kz_compliance_sdk.adapters.sql import ledger
+from kz_compliance_sdk.adapters.sql import sqlite
 from kz_compliance_sdk.domain.policy import Policy
 from tests.blank import put_blank
 from tests.cli_office import Office as CliOffice
@@ -107,7 +107,7 @@ def test_a_redacted_pack_holds_what_was_worded_for_the_regulator_alone(lived: Li
 
 @pytest.mark.slow
 def test_the_control_pages_that_are_not_overwritten_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ledger, "OVERWRITE_ALL", "PRAGMA secure_delete = OFF")
+    monkeypatch.setattr(sqlite, "OVERWRITE_ALL", "PRAGMA secure_delete = OFF")
     with life(tmp_path) as (made, _):
         made.end()
         assert left_of(made) == ["the file cases.sqlite3"]

@@ -9,6 +9,7 @@ import pytest
 from tests.review.races.pairs import PAIRS
 from tests.review.races.run import MODES, Mode, run
 from tests.review.races.weakened import Weakness
+from tests.scene import place
 
 # Several threads commit to one store: in which order, only the store can tell.
 pytestmark = pytest.mark.writes_by_itself
@@ -34,6 +35,16 @@ def test_no_race_leaves_a_second_decision_or_a_lost_lease_behind(tmp_path: Path)
 @pytest.mark.parametrize("mode", MODES)
 def test_no_race_leaves_a_trace_in_any_way_of_racing(tmp_path: Path, mode: Mode) -> None:
     outcome = run(tmp_path, 2 * len(PAIRS), seed=2, modes=(mode,))
+    assert outcome.faults == []
+    assert outcome.ended["nobody won"] == 0, "a pair in which both are refused races for nothing"
+
+
+@pytest.mark.postgres
+@pytest.mark.slow(takes_s=60)
+@pytest.mark.parametrize("mode", MODES)
+def test_no_race_leaves_a_trace_on_postgresql(tmp_path: Path, mode: Mode) -> None:
+    with place("postgresql") as url:
+        outcome = run(tmp_path, len(PAIRS), seed=4, modes=(mode,), url=url)
     assert outcome.faults == []
     assert outcome.ended["nobody won"] == 0, "a pair in which both are refused races for nothing"
 

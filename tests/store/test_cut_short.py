@@ -15,7 +15,7 @@ from sqlalchemy import Engine, event
 
 from kz_compliance_sdk.adapters.sql.sqlite import APPLICATION_ID, choose_driver
 from kz_compliance_sdk.adapters.sql.store import SqliteStore
-from kz_compliance_sdk.adapters.sql.transaction import SqliteTransaction
+from kz_compliance_sdk.adapters.sql.transaction import SqlTransaction
 from kz_compliance_sdk.errors import StoreError
 from kz_compliance_sdk.ports import Env
 from tests.driver import Driver
@@ -45,7 +45,7 @@ def dies_at(statement: int, work: Callable[[], object], *, lands: bool = False) 
 
         event.listen(Engine, "before_cursor_execute", counted)
         for name in ("_execute", "_execute_many", "all"):
-            setattr(SqliteTransaction, name, _before(counted, getattr(SqliteTransaction, name)))
+            setattr(SqlTransaction, name, _before(counted, getattr(SqlTransaction, name)))
         try:
             work()
         except BaseException:  # noqa: BLE001  the parent must see it, and no test goes on in this process

@@ -313,15 +313,15 @@ def test_the_health_of_every_process_says_that_the_disk_is_full_until_a_write_su
     writing, asked = open_store(threaded=False), open_store()
     saved(writing, 1)
     inline: Any = writing._lane._inline
-    (pages,) = inline._connection.execute("PRAGMA page_count").fetchone()
-    inline._connection.execute(f"PRAGMA max_page_count = {pages}")
+    (pages,) = inline._writer._connection.execute("PRAGMA page_count").fetchone()
+    inline._writer._connection.execute(f"PRAGMA max_page_count = {pages}")
     with pytest.raises(StoreError) as refused:
         [saved(writing, n) for n in range(2, 200)]
     assert refused.value.code == "storage_full"
     for store in (writing, asked):
         document = health_document(store.queries(PLATFORM).health(0), env.clock())
         assert "storage_full" in document["attention"]
-    inline._connection.execute("PRAGMA max_page_count = 1000000")
+    inline._writer._connection.execute("PRAGMA max_page_count = 1000000")
     saved(writing, 300)
     for store in (writing, asked):
         assert store.queries(PLATFORM).health(0).fault == ""

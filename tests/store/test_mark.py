@@ -350,8 +350,7 @@ def test_a_commit_whose_outcome_was_unknown_and_that_stands_is_noted(
     store: SqliteStore, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     saved(store, 1)
-    transaction: Any = store._open_transaction()
-    acknowledge = transaction._files.acknowledge
+    acknowledge = store._files.acknowledge
 
     def unknown(*_: Any) -> None:
         monkeypatch.setattr(store._files, "acknowledge", acknowledge)
@@ -360,7 +359,6 @@ def test_a_commit_whose_outcome_was_unknown_and_that_stands_is_noted(
     monkeypatch.setattr(store._files, "acknowledge", unknown)
     saved(store, 2)
     assert Mark(str(mark_beside(path))).read()[PLATFORM].n == 2
-    transaction.close()
 
 
 # ------------------------------------------------------------------------------------------ the mark itself is attacked

@@ -41,7 +41,7 @@ revision, down_revision, branch_labels, depends_on = "NEXT", "HEAD", None, None
 
 
 def upgrade():
-    op.execute("CREATE TABLE added (a)")
+    op.execute("CREATE TABLE added (a TEXT)")
     op.execute("INSERT INTO added SELECT 'kept' FROM cases")
     STOP
 '''

@@ -29,10 +29,11 @@ from sqlalchemy import (
 from kz_compliance_sdk.adapters.sql import derived, inbox, rows
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql.derived import DERIVED, lost_cases
-from kz_compliance_sdk.adapters.sql.ledger import events, keys, log, parts, raw, streams, tiles, whole
+from kz_compliance_sdk.adapters.sql.dialects import SQLITE, place_in, raw, whole
+from kz_compliance_sdk.adapters.sql.ledger import events, keys, log, parts, streams, tiles
 from kz_compliance_sdk.adapters.sql.rows import AT_MOST
 from kz_compliance_sdk.adapters.sql.schema import wrong_schema
-from kz_compliance_sdk.adapters.sql.statements import Compiled, sqlite_statements
+from kz_compliance_sdk.adapters.sql.statements import Compiled, statements_of
 from kz_compliance_sdk.adapters.sql.view import CASE_TABLES, Reads, ask, of_case
 from kz_compliance_sdk.domain.change import Attempt
 from kz_compliance_sdk.domain.checkpoints import CHECKPOINTS, Checkpoint, LogLine, checkpoint_in
@@ -100,7 +101,7 @@ def _walk(compiled: Callable[[Any], Compiled]) -> tuple[Compiled, Compiled]:
     ahead = exists().where(one.c.stream == line.stream, one.c.seq == line.seq - first, one.c.n < line.n)
     too_early = and_(line.seq > first, ~ahead)
     called = literal_column('\'"stream":"\'').concat(s.name).concat(literal_column("'\"'"))
-    renamed = and_(line.seq == first, func.instr(raw(e.content), raw(called)) == literal_column("0"))
+    renamed = and_(line.seq == first, place_in(raw(called), raw(e.content)) == literal_column("0"))
     before = select(func.max(one.c.n)).where(one.c.platform == line.platform, one.c.n < line.n)
     which = (*map(whole, (line.n, line.stream, line.seq)), raw(s.name))
     wrong = no_next, s.name.is_(None), is_other, too_early, renamed
@@ -110,8 +111,17 @@ def _walk(compiled: Callable[[Any], Compiled]) -> tuple[Compiled, Compiled]:
 
 
 @cache
-def log_statements() -> LogStatements:
-    return LogStatements(sqlite_statements().compiled)
+def log_statements(database: str = SQLITE) -> LogStatements:
+    return LogStatements(statements_of(database).compiled)
+
+
+_LEFT_OUT = """
+SELECT s.name, e.seq FROM events e JOIN streams s ON s.n = e.stream WHERE s.platform = %s
+    AND NOT EXISTS (SELECT 1 FROM log WHERE log.stream = e.stream AND log.seq = e.seq)
+    AND NOT EXISTS (SELECT 1 FROM unplaced WHERE unplaced.stream = e.stream AND unplaced.seq = e.seq)
+ORDER BY s.name, e.seq
+"""
+"""Where the log follows the events, those that it will never have."""
 
 
 # --------------------------------------------------------------------------------------------------------------- reads
@@ -119,6 +129,10 @@ def log_statements() -> LogStatements:
 
 class CheckpointReads(Reads):
     """The part of the queries that checkpoints and the verification need."""
+
+    @property
+    def _log(self) -> LogStatements:
+        return log_statements(self._engine.dialect.name)
 
     def _asked(self, statement: Compiled, **values: Any) -> list[Any]:
         with self._reading() as connection:
@@ -128,8 +142,11 @@ class CheckpointReads(Reads):
     def strays(self) -> Iterator[tuple[str, str]]:
         with self._reading() as connection:
             strange = wrong_schema(connection)
+            if self._s.ledger.placed_later:
+                left = [*map(tuple, connection.exec_driver_sql(_LEFT_OUT, (self._platform,)))]
+                strange += [f"event {seq} of {name} has no place in the log, and waits for none" for name, seq in left]
         wrong = sanctions_in(self.streams_beside(SANCTIONS, Sanctioned.called))[1]
-        yield from (("", what) for what in dict.fromkeys((*strange, *wrong, *faults_of_log(self._asked))))
+        yield from (("", what) for what in dict.fromkeys((*strange, *wrong, *faults_of_log(self._asked, self._log))))
         yield from self._lodged_faults()
         with self._reading() as connection:
             left = orphans(connection, self._platform)
@@ -147,9 +164,7 @@ class CheckpointReads(Reads):
         after = ""
         while True:
             with self._moment() as (connection, ledger):
-                found = derived.alerts_between(
-                    partial(ask, connection), sqlite_statements(), self._platform, after, _AT_ONCE
-                )
+                found = derived.alerts_between(partial(ask, connection), self._s, self._platform, after, _AT_ONCE)
                 chains = ledger.streams(self._platform, found)
                 faults = [
                     (name, one)
@@ -179,9 +194,7 @@ class CheckpointReads(Reads):
         after = ""
         while True:
             with self._moment() as (connection, ledger):
-                found = inbox.found(
-                    partial(ask, connection), sqlite_statements().inbox, self._platform, after, _AT_ONCE
-                )
+                found = inbox.found(partial(ask, connection), self._s.inbox, self._platform, after, _AT_ONCE)
                 faults = [
                     (name, one)
                     for name, stream in ledger.streams(self._platform, found).items()
@@ -189,7 +202,7 @@ class CheckpointReads(Reads):
                     if one
                 ]
                 if not found:
-                    unnamed = inbox.unnamed(partial(ask, connection), sqlite_statements().inbox, self._platform)
+                    unnamed = inbox.unnamed(partial(ask, connection), self._s.inbox, self._platform)
                     faults += [("", one) for one in (*unnamed, *of_no_stream(connection))]
             yield from faults
             if not found:
@@ -197,7 +210,7 @@ class CheckpointReads(Reads):
             after = max(found)
 
     def streams_beside(self, named: str = "", began: str = "") -> Iterator[Chain]:
-        log, after = log_statements(), -(2**63)
+        log, after = self._log, -(2**63)
         ask_for = partial(self._asked, log.beside)
         if named or began:
             ask_for = partial(self._asked, log.beside_of, named=named, until=f"{named}~", began=began)
@@ -217,14 +230,14 @@ class CheckpointReads(Reads):
         self, after: int = 0, until: int | None = None, *, stream: str | None = None, dated: bool = False
     ) -> Iterator[LogLine | None]:
         """The lines of the log behind one number, up to another; None for one that cannot be read."""
-        log = log_statements()
+        log = self._log
         if stream is not None:
             return _lines(partial(self._asked, log.lines_of, k_name=stream), after, until)
         return _lines(partial(self._asked, log.dated_lines if dated else log.lines), after, until)
 
     def tiles(self, level: int, first: int, many: int) -> list[bytes]:
         """The kept nodes of a level of the tree over the log, as many of these as there are."""
-        found = self._asked(log_statements().tiles, k_level=level, k_first=first, k_end=first + many)
+        found = self._asked(self._log.tiles, k_level=level, k_first=first, k_end=first + many)
         return [row[0] for row in found]
 
 
@@ -246,10 +259,10 @@ def _lines(read: Callable[..., list[Any]], after: int, until: int | None = None)
         after = numbers[-1]
 
 
-def faults_of_log(asked: Callable[..., list[Any]]) -> Iterator[str]:
+def faults_of_log(asked: Callable[..., list[Any]], log: LogStatements) -> Iterator[str]:
     """What is wrong with a platform's log, in words: a number left out, a line whose event is gone or is another one
     or stands before the one that it follows, a stream that is gone or has another name."""
-    log, after = log_statements(), -(2**63)  # from the beginning no number is too small to be a line
+    after: int | None = -(2**63)  # from the beginning no number is too small to be a line
     while after is not None:
         some = {"k_n": after, "n": _LINES}
         # Asked first: what is appended meanwhile comes again with the next lines.
@@ -296,7 +309,8 @@ def _orphans() -> CompoundSelect[Any]:
         if "stream" in table.c:
             return and_(c.stream == table.c.stream, c.id == table.c.case_id)
         named = literal(stream_of("")) + table.c.case_id
-        return c.stream == select(s.n).where(s.platform == platform, s.name == named).scalar_subquery()
+        of_name = select(s.n).where(s.platform == platform, s.name == named)
+        return c.stream == of_name.correlate(table).scalar_subquery()
 
     lying = [
         select(table.c.case_id.label("case_id"), literal(table.name).label("place")).where(

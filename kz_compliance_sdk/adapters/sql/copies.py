@@ -14,6 +14,7 @@ from sqlalchemy import Connection, NullPool, create_engine
 from sqlalchemy.exc import DBAPIError
 
 from kz_compliance_sdk.adapters.sql import migrate
+from kz_compliance_sdk.adapters.sql.dialects import SQLITE
 from kz_compliance_sdk.adapters.sql.files import USERS, Record, held, in_use, refuse_other_files
 from kz_compliance_sdk.adapters.sql.keys import MasterKeys
 from kz_compliance_sdk.adapters.sql.mark import Mark, ends_of
@@ -95,6 +96,8 @@ def opened(driver: Driver, path: str) -> Iterator[Connection]:
 def faults_of_file(connection: Connection) -> list[str]:
     """What SQLite finds damaged in a file, each in its words; of very many the first hundred. Where it cannot look any
     further, that is one."""
+    if connection.dialect.name != SQLITE:
+        return []  # of a server's files its own tools tell
     try:
         found = connection.exec_driver_sql(f"PRAGMA integrity_check({_MOST_FAULTS})").scalars().all()
     except DBAPIError as error:

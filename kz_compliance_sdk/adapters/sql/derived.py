@@ -29,12 +29,12 @@ from sqlalchemy import (
 )
 
 from kz_compliance_sdk.adapters.sql import inbox
+from kz_compliance_sdk.adapters.sql.dialects import in_numbers
 from kz_compliance_sdk.adapters.sql.ledger import Ledger, streams
 from kz_compliance_sdk.adapters.sql.rows import message_row
 from kz_compliance_sdk.adapters.sql.tables import (
     Time,
     cases,
-    in_list,
     new_table,
     of_platform,
     of_stream,
@@ -159,7 +159,7 @@ class DerivedStatements:
             mine = c.platform_id == bindparam("k_platform_id")
             some = c.stream > bindparam("k_after"), c.stream <= bindparam("k_last")
             self.between[table.name] = compiled(select(table).where(mine, *some))
-            self.clear[table.name] = compiled(delete(table).where(mine, c.stream.in_(in_list("k_streams"))))
+            self.clear[table.name] = compiled(delete(table).where(mine, c.stream.in_(in_numbers("k_streams"))))
             keys = tuple(column.name for column in table.primary_key)
             rest = [column.name for column in table.columns if column.name not in keys]
             # What somebody gave to another case comes back to its own, whichever of the two is mended first.

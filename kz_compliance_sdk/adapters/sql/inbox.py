@@ -14,21 +14,20 @@ from sqlalchemy import (
     Column,
     Index,
     Integer,
-    LargeBinary,
     String,
     bindparam,
-    case,
-    cast,
     delete,
     func,
+    insert,
     literal_column,
     select,
     text,
 )
 
+from kz_compliance_sdk.adapters.sql.dialects import as_it_is, in_list, is_text
 from kz_compliance_sdk.adapters.sql.ledger import Ledger, streams
 from kz_compliance_sdk.adapters.sql.rows import AT_MOST, ONLY_ONE, came_row
-from kz_compliance_sdk.adapters.sql.tables import Time, in_list, new_table, of_platform, of_stream, volumes
+from kz_compliance_sdk.adapters.sql.tables import Time, new_table, of_platform, of_stream, volumes
 from kz_compliance_sdk.domain.fold import Stream
 from kz_compliance_sdk.domain.received import lodging_in
 from kz_compliance_sdk.domain.values import MESSAGES, stream_of
@@ -67,15 +66,6 @@ Index("inbox_message", inbox.c.platform_id, inbox.c.message, sqlite_where=LODGED
 Index("inbox_waits", inbox.c.platform_id, inbox.c.notice_id, sqlite_where=_waits, postgresql_where=_waits)
 
 
-def _read(column: Any) -> Any:
-    """A value whatever somebody put in its place, which would end the statement where it is a text that is none: a
-    text by its bytes, NULL for anything else that no text may be, -1 for what is no number."""
-    kind = func.typeof(column)
-    if column.type.python_type is str:
-        return case((kind == literal_column("'text'"), cast(column, LargeBinary)))
-    return case((kind.in_([literal_column("'integer'"), literal_column("'null'")]), column), else_=literal_column("-1"))
-
-
 class InboxStatements:
     """Parameters are named `k_` for keys."""
 
@@ -87,9 +77,9 @@ class InboxStatements:
         self.of_notice = compiled(select(inbox).where(mine, _waits, c.notice_id == bindparam("k_notice_id")))
         later = c.message > bindparam("after")
         # Whatever else somebody put there is behind every name, and a walk would never come past it.
-        named = func.typeof(c.message) == literal_column("'text'")
+        named = is_text(c.message)
         self.rows = compiled(
-            select(*map(_read, c)).where(mine, LODGED, later, named).order_by(c.message).limit(AT_MOST)
+            select(*map(as_it_is, c)).where(mine, LODGED, later, named).order_by(c.message).limit(AT_MOST)
         )
         self.unnamed = compiled(select(func.count()).where(mine, ~named))
         among = streams.c.name > bindparam("after"), streams.c.name < bindparam("until")
@@ -180,13 +170,14 @@ def write(
 class VolumeStatements:
     """How many notices came under a name. Parameters of each are named `k_` for keys."""
 
-    def __init__(self, compiled: Callable[[Any], Any], upsert: Callable[..., Any]) -> None:
+    def __init__(self, compiled: Callable[[Any], Any], upsert: Callable[..., Any], *, one_writes: bool) -> None:
         v = volumes.c
         mine = v.platform_id == bindparam("k_platform_id"), v.name == bindparam("k_name")
         # The newest first, and no more than there have to be: a row counts one notice at least.
         newest = select(v.notices).where(*mine, v.at > bindparam("k_at")).order_by(v.at.desc()).limit(AT_MOST)
         self.counted = compiled(select(func.coalesce(func.sum(newest.subquery().c.notices), literal_column("0"))))
-        self.add = upsert(
-            volumes, ("platform_id", "name", "at"), notices=v.notices + literal_column("excluded.notices")
-        )
+        # Where the key is no key of the database each host has lines of its own.
+        summed = v.notices + literal_column("excluded.notices")
+        alone = upsert(volumes, ("platform_id", "name", "at"), notices=summed)
+        self.add = alone if one_writes else compiled(insert(volumes))
         self.over = compiled(delete(volumes).where(*mine, v.at <= bindparam("k_at")))

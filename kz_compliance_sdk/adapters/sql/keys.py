@@ -15,8 +15,9 @@ from typing import Any, Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from sqlalchemy import bindparam, insert, select, update
 
-from kz_compliance_sdk.adapters.sql import rows
+from kz_compliance_sdk.adapters.sql import rows, tables
 from kz_compliance_sdk.domain.change import Attempt
 from kz_compliance_sdk.domain.ledger import SALT_BYTES, Part, PartClass, Sealed, opens
 from kz_compliance_sdk.errors import StoreDamaged
@@ -407,3 +408,15 @@ def _text(data: Any) -> Any:
         return data.decode()
     except UnicodeDecodeError:
         return data
+
+
+class PrivateStatements:
+    """Parameters of each are named `k_` for keys and `v_` for values; the order is that of `names`."""
+
+    def __init__(self, compiled: Callable[[Any], Any]) -> None:
+        held, tried = tables.platform_keys.c, tables.attempts.c
+        named = held.platform_id == bindparam("k_platform_id"), held.name == bindparam("k_name")
+        self.platform_key = compiled(select(held.key).where(*named))
+        self.keep_platform_key = compiled(insert(tables.platform_keys))
+        of_case = tried.platform_id == bindparam("k_platform_id"), tried.case_id == bindparam("k_case_id")
+        self.erase = compiled(update(tables.attempts).where(*of_case).values(detail=b""))

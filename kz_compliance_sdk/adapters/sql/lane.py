@@ -52,11 +52,23 @@ class Transaction(Protocol):
     def landed(self) -> bool | None:
         """After a commit that failed: whether the batch is in the database all the same; None if that is unknown."""
 
+    def again(self, tries: int) -> bool:
+        """After a batch that was overtaken, so many times by now: whether to run it anew, having paused."""
+
     def look(self) -> None:
         """Look after the file while nothing is under way."""
 
     def close(self) -> None:
         """Let the file go. Nothing is under way."""
+
+
+class Overtaken(BaseException):
+    """Another host was first, or the connection was lost before anything was written: the batch is run again, and reads
+    anew. No work may catch it."""
+
+    def __init__(self, message: str, code: str = "storage_busy") -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class ChangeRefused(Exception):
@@ -190,7 +202,7 @@ def _fail(batch: list[Job], error: BaseException) -> None:
             job.future.set_exception(error)
 
 
-def _commit(transaction: Transaction, batch: list[Job]) -> None:
+def _commit(transaction: Transaction, batch: list[Job], tries: int = 0) -> None:
     """One durable commit for the batch; if it fails, each job alone, so that one bad change cannot fail the rest."""
     done: list[tuple[Job, Any]] = []
     refused: list[tuple[Job, BaseException]] = []
@@ -208,6 +220,12 @@ def _commit(transaction: Transaction, batch: list[Job]) -> None:
         transaction.commit()
     except BaseException as error:
         transaction.rollback()
+        if isinstance(error, Overtaken):
+            if transaction.again(tries):
+                _commit(transaction, batch, tries + 1)
+            else:
+                _fail(batch, StoreError(f"{error} Nothing was written; try again.", code=error.code))
+            return
         if isinstance(error, CommitUnknown):
             landed = transaction.landed()
             if landed is None:

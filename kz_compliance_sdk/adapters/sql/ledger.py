@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
@@ -20,8 +21,6 @@ from sqlalchemy import (
     Table,
     and_,
     bindparam,
-    case,
-    cast,
     delete,
     func,
     literal_column,
@@ -32,9 +31,9 @@ from sqlalchemy import (
     update,
 )
 
+from kz_compliance_sdk.adapters.sql.dialects import each, each_keyed, number, raw, text_at, whole
 from kz_compliance_sdk.adapters.sql.keys import DataKey, PartKeys
 from kz_compliance_sdk.adapters.sql.rows import ONLY_ONE
-from kz_compliance_sdk.adapters.sql.sqlite import OVERWRITE_ALL, OVERWRITE_IN_PLACE
 from kz_compliance_sdk.adapters.sql.tables import Number, metadata, new_table, of_stream
 from kz_compliance_sdk.domain.actor import SYSTEM
 from kz_compliance_sdk.domain.events import READERS
@@ -149,21 +148,12 @@ tiles = new_table(
 )
 
 
-def raw(column: Any) -> Any:
-    """Its bytes, whatever somebody put there: a text that is none would end the statement, and with it the reading of
-    every other stream."""
-    return cast(column, LargeBinary)
-
-
-def whole(column: Any) -> Any:
-    """A whole number, NULL for anything else that SQLite took in its place."""
-    return case((func.typeof(column) == literal_column("'integer'"), column))
-
-
 class LedgerStatements:
-    """Parameters are named `k_` for keys and `v_` for values; those of a list have their place at the end."""
+    """Parameters are named `k_` for keys and `v_` for values; those of a list have their place at the end. Where events
+    are `placed_later`, the log may lack the last ones of a stream for a while."""
 
-    def __init__(self, compiled: Callable[[Any], Any]) -> None:
+    def __init__(self, compiled: Callable[[Any], Any], *, placed_later: bool) -> None:
+        self.placed_later = placed_later
         s, e, p = streams.c, events.c, parts.c
 
         def last(column: Any) -> Any:
@@ -176,14 +166,14 @@ class LedgerStatements:
             return select(raw(keys.c.wrapped)).where(of_class).scalar_subquery()
 
         # A list is one parameter, JSON: of streams the names with the event from which each is read.
-        names = func.json_each(bindparam("k_names")).table_valued("key", "value")
+        names = each_keyed(bindparam("k_names")).table_valued("key", "value")
         # Each stream once with what is asked of it once: without the word each of its events would ask again.
         asked = (
             last(raw(log.c.hash)).label("head"),
             last(whole(log.c.n)).label("logged"),
             last(whole(log.c.seq)).label("ends"),
             *(key(cls).label(cls) for cls in _CLASSES),
-            names.c.value.label("since"),
+            number(names.c.value).label("since"),
         )
         found_names = names.join(streams, and_(s.platform == bindparam("k_platform"), s.name == names.c.key))
         w = select(s.n, s.name, *asked).select_from(found_names).cte("wanted").prefix_with("MATERIALIZED")
@@ -191,12 +181,12 @@ class LedgerStatements:
         link_ = (whole(e.seq), whole(e.at), *map(raw, (e.kind, e.content, e.people, e.hash, e.mac, e.key_id)))
         behind = and_(e.stream == w.c.n, e.seq >= w.c.since)
         self.load = compiled(select(*of_stream, *link_).select_from(w.outerjoin(events, behind)))
-        wanted = func.json_each(bindparam("k_wanted")).table_valued("value")
-        number, seq, name = (func.json_extract(wanted.c.value, literal_column(f"'$[{n}]'")) for n in range(3))
-        of_these = and_(p.stream == number, p.seq == seq, p.name == name)
+        wanted = each(bindparam("k_wanted")).table_valued("value")
+        of_list, seq, name = (text_at(wanted.c.value, literal_column(str(n), Integer)) for n in range(3))
+        of_these = and_(p.stream == number(of_list), p.seq == number(seq), p.name == name)
         # From the list to the parts: the other way round every part of the stream would be read.
-        each = wanted.outerjoin(parts, of_these)
-        self.words = compiled(select(p.stream, p.seq, p.name, raw(p["class"]), raw(p.bytes)).select_from(each))
+        joined = wanted.outerjoin(parts, of_these)
+        self.words = compiled(select(p.stream, p.seq, p.name, raw(p["class"]), raw(p.bytes)).select_from(joined))
         self.parts = compiled(select(whole(p.seq), raw(p.name)).where(p.stream == bindparam("k_stream")))
         of_event = log.c.stream == bindparam("k_stream"), log.c.seq == bindparam("k_seq")
         self.place = compiled(select(whole(log.c.n)).where(*of_event))
@@ -397,8 +387,9 @@ class Ledger:
                     if stored is not None:
                         self._part_keys.stored(platform, name, cls, stored)
                 links = [_link(platform, name, row) for row in sorted(rows, key=_seq_of)]
-                stream = self._read(stream if base is None else base, number, links, logged or 0)
-                if (stream.head, stream.seq) != (head, ends) or logged is None:
+                placed = (ends or 0) if self._s.placed_later else None
+                stream = self._read(stream if base is None else base, number, links, logged or 0, placed)
+                if not self._is_logged(stream, head, logged, ends):
                     raise Damage(name, stream.seq + 1, "the log does not end with the stream")
             if kept is not None and (stream.seq < kept.seq or stream.at(kept.seq).hash != kept.head):
                 raise Damage(name, kept.seq, "it is gone, or another one than was read before")
@@ -406,7 +397,16 @@ class Ledger:
             return Stream(platform, name, number, fault=fault)
         return stream
 
-    def _read(self, base: Stream, number: int, links: list[Link], logged: int) -> Stream:
+    def _is_logged(self, stream: Stream, head: bytes | None, logged: int | None, ends: int | None) -> bool:
+        """Whether the log ends with a stream; where it follows later, whether it ends with an event of it, or has none
+        yet."""
+        if not self._s.placed_later or ends == stream.seq:
+            return (stream.head, stream.seq) == (head, ends) and logged is not None
+        if ends is None:
+            return logged is None
+        return 0 < ends < stream.seq and stream.at(ends).hash == head and logged is not None
+
+    def _read(self, base: Stream, number: int, links: list[Link], logged: int, placed: int | None) -> Stream:
         retired = self._retired.get(base.platform, {})
         keys_ = {**self._by_id, b"": None} if "" in retired else self._by_id
         roster, after = base.roster.copy(), (base.seq, base.head)
@@ -418,7 +418,8 @@ class Ledger:
         for key_id, seq in last_of.items():
             last = retired.get(key_id.hex(), logged)
             # Where the whole stream was logged by then no event need be looked up.
-            if logged > last and self._place(number, seq) > last:
+            has_no_place = placed is not None and seq > placed and key_id.hex() in retired
+            if (logged > last or has_no_place) and self._place(number, seq) > last:
                 raise Damage(base.name, seq, "it was appended under a ledger key that had been retired")
         return base.then(number, found, roster)
 
@@ -483,6 +484,9 @@ class Appending(Ledger):
     """The ledger of one writer: a batch of works appends to it, each sees what those before it appended, and `write`
     stores all of it with a statement for each table."""
 
+    _order = "log"
+    """The table in which the order of events is told."""
+
     def __init__(
         self,
         statements: LedgerStatements,
@@ -516,7 +520,7 @@ class Appending(Ledger):
             for name, stream in self.streams(platform, names).items():
                 grown[platform, name] = stream, stream.then(stream.number, [], stream.roster.copy())
             self._refuse_retired(platform)
-            self.logged(platform)  # a log without an end refuses the work before anything of it is staged
+            self._foresee_order(platform)
         made = [self._linked(grown[one.platform_id, one.stream], one) for one in happened]
         for _, after in grown.values():
             if after.name.startswith(OWING):
@@ -530,7 +534,13 @@ class Appending(Ledger):
             self._stage(self._streams[one.platform_id, one.stream].number, link_, words, one.event)
         return [link_.seq for link_, _ in made]
 
-    def write(self, inserts: Mapping[str, Compiled], execute: Execute, execute_many: ExecuteMany) -> None:
+    def write(
+        self,
+        inserts: Mapping[str, Compiled],
+        execute: Execute,
+        execute_many: ExecuteMany,
+        overwriting: Callable[[], AbstractContextManager[None]],
+    ) -> None:
         """Store what was appended, with a statement for each table, and destroy what was erased."""
 
         def insert(table: str, rows: list[tuple[Any, ...]]) -> None:
@@ -543,14 +553,13 @@ class Appending(Ledger):
         insert("events", self._rows["events"])
         if self._erased:
             self._foreseen.clear()
-            execute(OVERWRITE_ALL, ())
-            for number in self._erased:
-                execute(self._s.empty.sql, (number,))
-                execute(self._s.destroy_key.sql, (number,))
-            execute(OVERWRITE_IN_PLACE, ())
+            with overwriting():
+                for number in self._erased:
+                    execute(self._s.empty.sql, (number,))
+                    execute(self._s.destroy_key.sql, (number,))
         insert("keys", [(*key, *row) for key, row in self._new_keys.items()])
         insert("parts", [(*key, *row) for key, row in self._new_parts.items()])
-        insert("log", self._rows["log"])
+        insert(self._order, self._rows[self._order])
         self._forget()
 
     def committed(self) -> None:
@@ -568,7 +577,7 @@ class Appending(Ledger):
     # ----------------------------------------------------------------------------------------------- appending
 
     def _forget(self) -> None:
-        self._rows: dict[str, list[tuple[Any, ...]]] = {"streams": [], "events": [], "log": []}
+        self._rows: dict[str, list[tuple[Any, ...]]] = {"streams": [], "events": [], self._order: []}
         self._new_keys: dict[tuple[int, str], tuple[bytes, str]] = {}
         self._new_parts: dict[tuple[int, int, str], tuple[str, bytes | None]] = {}
         self._erased: dict[int, None] = {}
@@ -633,20 +642,30 @@ class Appending(Ledger):
         return made, words
 
     def _new_stream(self, platform: str, name: str) -> int:
+        number = self._next_number()
+        self._rows["streams"].append((number, platform, name))
+        return number
+
+    def _next_number(self) -> int:
         if not self._next_stream:
             self._next_stream = 1 + max(int(last or 0) for (last,) in self._all(self._s.last_stream))
         number, self._next_stream = self._next_stream, self._next_stream + 1
-        self._rows["streams"].append((number, platform, name))
         return number
+
+    def _foresee_order(self, platform: str) -> None:
+        self.logged(platform)  # a log without an end refuses the work before anything of it is staged
+
+    def _place_in_order(self, platform: str, number: int, seq: int, hash_: bytes, at: int) -> None:
+        n = self._logged[platform] = self.logged(platform) + 1
+        self._rows[self._order].append((platform, n, number, seq, hash_))
+        self.ends[platform] = End(n, number, seq, hash_, at)
 
     def _stage(self, number: int, made: Link, words: list[Part], event: Event) -> None:
         platform, stream, seq = made.platform, made.stream, made.seq
         self._rows["events"].append(
             (number, seq, made.at, made.kind, made.content, made.people, made.hash, made.mac, made.key_id)
         )
-        n = self._logged[platform] = self.logged(platform) + 1
-        self._rows["log"].append((platform, n, number, seq, made.hash))
-        self.ends[platform] = End(n, number, seq, made.hash, made.at)
+        self._place_in_order(platform, number, seq, made.hash, made.at)
         for part in words:
             stored = self._part_keys.made(platform, stream, part.cls)
             if stored is not None:

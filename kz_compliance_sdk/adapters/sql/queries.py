@@ -32,8 +32,8 @@ from kz_compliance_sdk.adapters.sql.derived import tallies
 from kz_compliance_sdk.adapters.sql.keys import PrivateRows
 from kz_compliance_sdk.adapters.sql.ledger import Ledger, keys
 from kz_compliance_sdk.adapters.sql.rows import check_limit, read_cursor, write_cursor
-from kz_compliance_sdk.adapters.sql.statements import CASES, sqlite_statements
-from kz_compliance_sdk.adapters.sql.view import Reads, ask
+from kz_compliance_sdk.adapters.sql.statements import CASES
+from kz_compliance_sdk.adapters.sql.view import Reads, ask, begin
 from kz_compliance_sdk.domain.appeals import Appeal, appeal_of
 from kz_compliance_sdk.domain.believed import as_far_as_told, as_told, read_case
 from kz_compliance_sdk.domain.case import Case
@@ -307,7 +307,7 @@ class SqlQueries(FigureReads, CheckpointReads):
 
     def records(self, case_id: str) -> Records:
         with self._reading() as connection:
-            connection.exec_driver_sql("BEGIN")  # one moment for all of it
+            begin(connection)
             found = self._rows(connection, "cases", case_id)
             if not found:
                 raise NotFound("there is no such case on this platform.", reference=case_id)
@@ -420,7 +420,7 @@ class SqlQueries(FigureReads, CheckpointReads):
 
     def _repeats(self, connection: Connection, stream: Stream) -> Callable[[str, str], int]:
         """How often each message of a stream came again, by its key and its body."""
-        counts, cursors = dict[tuple[str, str], int](), sqlite_statements().operations[CursorMoved]
+        counts, cursors = dict[tuple[str, str], int](), self._s.operations[CursorMoved]
         for key in () if stream.fault is not None else stream.case.took:
             for noted in cursors.noted(partial(ask, connection), self._platform, repeats_of(*key)):
                 counts[key] = count_in(noted.cursor)
@@ -478,7 +478,7 @@ class SqlQueries(FigureReads, CheckpointReads):
         return {state: number for state, number, _ in found}, sum(number for _, _, number in found)
 
     def _noted(self, connection: Connection, kind: type[Operation]) -> tuple[Any, ...]:
-        return tuple(sqlite_statements().operations[kind].noted(partial(ask, connection), self._platform))
+        return tuple(self._s.operations[kind].noted(partial(ask, connection), self._platform))
 
 
 def _counted(connection: Connection, *where: ColumnElement[bool] | TextClause) -> int:

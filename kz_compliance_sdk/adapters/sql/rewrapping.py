@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,12 +26,12 @@ from sqlalchemy import (
 )
 
 from kz_compliance_sdk.adapters.sql import tables as t
-from kz_compliance_sdk.adapters.sql.files import empty_log, refuse_changed
+from kz_compliance_sdk.adapters.sql.dialects import SQLITE
+from kz_compliance_sdk.adapters.sql.files import empty_log
 from kz_compliance_sdk.adapters.sql.keys import MasterKeys, bare, is_bare
 from kz_compliance_sdk.adapters.sql.ledger import KEYS, events, log, streams
 from kz_compliance_sdk.adapters.sql.ledger import keys as stream_keys
 from kz_compliance_sdk.adapters.sql.mark import platforms
-from kz_compliance_sdk.adapters.sql.sqlite import FileLock
 from kz_compliance_sdk.domain.change import Change, Happened
 from kz_compliance_sdk.domain.events.office import LedgerKeyRetired
 from kz_compliance_sdk.domain.ledger import LedgerKeys
@@ -83,13 +84,21 @@ def check_master_keys(connection: Connection, keys: MasterKeys) -> None:
                     code="master_key",
                 ) from None
             break
-    mark = connection.exec_driver_sql("PRAGMA user_version").scalar()
+    mark = connection.exec_driver_sql(
+        "PRAGMA user_version" if connection.dialect.name == SQLITE else "SELECT master_key FROM store_marks"
+    ).scalar()
     if mark and mark not in keys.marks.values():
         raise StoreUnusable(
             "it was made with a master key that is not configured. Set privacy.master_key, or privacy.earlier_keys for "
             "one that was replaced.",
             code="master_key",
         )
+
+
+def put_mark(connection: Connection, keys: MasterKeys) -> None:
+    """Note which master key wraps what is in the store from now on."""
+    noted = "PRAGMA user_version" if connection.dialect.name == SQLITE else "UPDATE store_marks SET master_key"
+    connection.exec_driver_sql(f"{noted} = {keys.mark}")
 
 
 def check_ledger_keys(connection: Connection, ledger_keys: LedgerKeys) -> None:
@@ -148,8 +157,7 @@ class Rewrapped:
 
 
 def rewrap(
-    engine: Engine,
-    path: str,
+    writing: Callable[[], AbstractContextManager[Connection]],
     keys: MasterKeys,
     entropy: Callable[[int], bytes],
     progress: Callable[[int], None] | None = None,
@@ -158,32 +166,17 @@ def rewrap(
     and begun again. Raises StoreDamaged for a key whose master key is missing, or another one."""
     done = 0
     damaged: list[str] = []
-    lock = FileLock(path)
-    try:
-        held = (t.platform_keys, "key"), (stream_keys, "wrapped")
-        for table, column in held:
-            last: tuple[Any, ...] | None = None
-            while True:
-                lock.acquire()
-                try:
-                    refuse_changed(lock, path)
-                    with engine.connect() as connection:
-                        connection.exec_driver_sql("PRAGMA secure_delete = ON")
-                        connection.exec_driver_sql("BEGIN IMMEDIATE")
-                        connection.exec_driver_sql(f"PRAGMA user_version = {keys.mark}")
-                        seen, last, changed = _some(connection, table, column, last, keys, entropy, damaged)
-                        connection.commit()
-                        connection.exec_driver_sql("PRAGMA secure_delete = FAST")
-                finally:
-                    lock.release()
-                done += changed
-                if progress is not None and changed:
-                    progress(done)
-                if seen < _AT_ONCE:
-                    break
-    finally:
-        lock.close()
-    truncate_log(engine, path)
+    for table, column in ((t.platform_keys, "key"), (stream_keys, "wrapped")):
+        last: tuple[Any, ...] | None = None
+        while True:
+            with writing() as connection:
+                put_mark(connection, keys)
+                seen, last, changed = _some(connection, table, column, last, keys, entropy, damaged)
+            done += changed
+            if progress is not None and changed:
+                progress(done)
+            if seen < _AT_ONCE:
+                break
     return Rewrapped(done, tuple(damaged))
 
 

@@ -3,6 +3,7 @@ upgrade."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
 from functools import cache
@@ -19,12 +20,13 @@ from sqlalchemy import (
     Table,
     inspect,
     select,
+    text,
 )
-from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.schema import CreateIndex, CreateTable, DDLElement
 
 from kz_compliance_sdk.adapters.sql import derived, inbox, ledger, tables
+from kz_compliance_sdk.adapters.sql.dialects import POSTGRESQL, SQLITE, dialect_of
 from kz_compliance_sdk.adapters.sql.files import held, refuse_changed
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
 
@@ -82,6 +84,25 @@ _STATISTICS = (
     ("watches", "watches_due", "10000 5000 2"),
 )
 
+STREAMS_AT_ONCE = 64
+"""So many numbers of streams a writer takes at once."""
+_VACUUMED = ("cases", "watches", "outbox", "leases", "unplaced")
+_ONLY_POSTGRESQL = (
+    # Several hosts give numbers to streams.
+    f"CREATE SEQUENCE stream_numbers AS BIGINT INCREMENT BY {STREAMS_AT_ONCE}",
+    # What has happened and has no line in the log yet, in the order in which it was written.
+    "CREATE TABLE unplaced (k BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, stream BIGINT, seq INTEGER)",
+    # As SQLite holds it in the header of its file: which master key the store was made with.
+    "CREATE TABLE store_marks (master_key BIGINT NOT NULL)",
+    "INSERT INTO store_marks (master_key) VALUES (0)",
+    "CREATE INDEX volumes_at ON volumes (platform_id, name, at)",
+    # Lines that come and go all day: what is dead of them must not be walked past by every claim.
+    *(
+        f"ALTER TABLE {name} SET (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 500)"
+        for name in _VACUUMED
+    ),
+)
+
 # Each declares its tables in the same metadata when it is loaded.
 _DECLARED = (derived, tables, inbox, ledger)
 
@@ -99,21 +120,25 @@ def statements(dialect: Dialect) -> Iterator[str]:
         yield _written(CreateTable(table), dialect)
         for index in sorted(table.indexes, key=lambda index: str(index.name)):
             yield _written(CreateIndex(index), dialect)
+    if dialect.name == POSTGRESQL:
+        yield from _ONLY_POSTGRESQL
     yield from guard_statements(dialect.name)
-    if dialect.name == "sqlite":
+    if dialect.name == SQLITE:
         yield "ANALYZE sqlite_schema"
         for table_name, index_name, figures in _STATISTICS:
             yield f"INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES ('{table_name}', '{index_name}', '{figures}')"  # noqa: S608  constants
 
 
 def _written(element: DDLElement, dialect: Dialect) -> str:
-    """As a migration holds it: no blank ends a line."""
-    return "\n".join(line.rstrip() for line in str(element.compile(dialect=dialect)).strip().splitlines())
+    """As a migration holds it: no blank ends a line. Names are in the order of their bytes, as SQLite and Python have
+    it, and not in that of a language."""
+    text = "\n".join(line.rstrip() for line in str(element.compile(dialect=dialect)).strip().splitlines())
+    return text if dialect.name == SQLITE else re.sub(r"VARCHAR\(\d+\)", r'\g<0> COLLATE "C"', text)
 
 
 def new_store() -> str:
     """The script that makes a new SQLite store as the migrations would."""
-    dialect = sqlite.dialect()
+    dialect = dialect_of(SQLITE)
     version = str(CreateTable(_version).compile(dialect=dialect)).strip()
     told = f"INSERT INTO {VERSION_TABLE} (version_num) VALUES ('{HEAD}')"  # noqa: S608  constants
     return "".join(f"{statement};\n" for statement in (version, *statements(dialect), told))
@@ -223,7 +248,7 @@ _FIGURES = frozenset(
 def wrong_schema(connection: Connection) -> list[str]:
     """What is wrong with the schema, in words: whatever this release did not make, or made otherwise; a table or an
     index that is gone; an index that does not hold what its table does. Of a guard that is gone tells `lost_guards`."""
-    own, there = _own(), _there(connection)
+    own, there = _own(connection.dialect.name), _there(connection)
     named = {one[:2] for one in own}
     found = [
         f"the database has {'an' if kind == 'index' else 'a'} {kind} {name} that this release did not make"
@@ -240,14 +265,16 @@ def wrong_schema(connection: Connection) -> list[str]:
 def lost_guards(connection: Connection) -> list[str]:
     """The names of the triggers that this release made and that are gone."""
     there = {one[:2] for one in _there(connection)}
-    return sorted(name for kind, name, _ in _own() if kind == "trigger" and (kind, name) not in there)
+    return sorted(
+        name for kind, name, _ in _own(connection.dialect.name) if kind == "trigger" and (kind, name) not in there
+    )
 
 
 def lying_indexes(connection: Connection) -> list[str]:
     """The names of the indexes that lack a row of their table, or hold one that it has not; of a table whose own order
     lies its name. They are looked at table by table, so that no reader holds the file back for long."""
-    if connection.dialect.name != "sqlite":
-        return []
+    if connection.dialect.name != SQLITE:
+        return []  # amcheck is for whoever runs the server
     there = {name for _, name, _ in _there(connection)} & {table.name for table in tables.metadata.sorted_tables}
     said = [row[0] for name in there for row in connection.exec_driver_sql(f"PRAGMA integrity_check({name})")]
     # Of what else is wrong with a row its chain tells.
@@ -272,16 +299,54 @@ def mend_indexes(engine: Engine, path: str) -> list[str]:
 
 
 def _there(connection: Connection) -> frozenset[_Object]:
-    if connection.dialect.name != "sqlite":
-        return _own()
+    if connection.dialect.name != SQLITE:
+        return _objects(connection.execute(_OF_POSTGRESQL, {"tables": _own_tables()}).fetchall())
     return _objects(connection.exec_driver_sql(_SCHEMA).fetchall())
 
 
 @cache
-def _own() -> frozenset[_Object]:
+def _own(dialect: str) -> frozenset[_Object]:
+    if dialect != SQLITE:
+        return frozenset(_own_of_postgresql())
     with closing(choose_driver().module.connect(":memory:")) as made:
         made.executescript(new_store())
         return _objects(made.execute(_SCHEMA).fetchall()) - _FIGURES
+
+
+# Of PostgreSQL's objects the names are compared, and of what refuses also what it does. Other tables of the schema may
+# be anybody's.
+
+_OF_POSTGRESQL = text(
+    """
+    WITH own AS (
+        SELECT oid, relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace
+            AND relkind IN ('r', 'p') AND relname = ANY(:tables)
+    )
+    SELECT 'table', relname, '' FROM own
+    UNION ALL SELECT 'index', c.relname, '' FROM pg_index i JOIN own ON own.oid = i.indrelid
+        JOIN pg_class c ON c.oid = i.indexrelid WHERE i.indisvalid
+    UNION ALL SELECT 'trigger', t.tgname, '' FROM pg_trigger t JOIN own ON own.oid = t.tgrelid
+        WHERE NOT t.tgisinternal AND t.tgenabled <> 'D'
+    UNION ALL SELECT 'rule', r.rulename, '' FROM pg_rewrite r JOIN own ON own.oid = r.ev_class
+    UNION ALL SELECT 'policy', p.polname, '' FROM pg_policy p JOIN own ON own.oid = p.polrelid
+    UNION ALL SELECT 'function', proname, prosrc FROM pg_proc
+        WHERE pronamespace = current_schema()::regnamespace AND proname = 'kz_compliance_refuse'
+    """
+)
+
+
+def _own_tables() -> list[str]:
+    return [*tables.metadata.tables, "unplaced", "store_marks", VERSION_TABLE]
+
+
+def _own_of_postgresql() -> Iterator[_Object]:
+    for statement in (*statements(dialect_of(POSTGRESQL)), _written(CreateTable(_version), dialect_of(POSTGRESQL))):
+        made = re.match(r"CREATE (?:OR REPLACE |UNIQUE )?(TABLE|INDEX|TRIGGER|FUNCTION) (\w+)", statement)
+        if made is not None:
+            does = re.search(r"\$\$(.*)\$\$", statement) if made[1] == "FUNCTION" else None
+            yield made[1].lower(), made[2], " ".join(does[1].split()) if does else ""
+        if made is not None and made[1] == "TABLE" and "PRIMARY KEY" in statement:
+            yield "index", f"{VERSION_TABLE}_pkc" if made[2] == VERSION_TABLE else f"{made[2]}_pkey", ""
 
 
 def _objects(rows: Iterable[Any]) -> frozenset[_Object]:

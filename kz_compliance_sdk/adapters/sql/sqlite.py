@@ -1,4 +1,4 @@
-"""SQLite: which library is linked, where the file lies, the settings that acknowledged notices depend on.
+"""SQLite: which library is linked, where the file lies, the settings that acknowledged notices depend on, who writes.
 
 Every connection is given the same settings and reads them back. SQLite 3.7.0 to 3.51.2 can lose committed writes in
 WAL mode when two connections commit and checkpoint at the same moment (fixed in 3.51.3, 3.50.7 and 3.44.6): such a
@@ -12,15 +12,21 @@ import os
 import stat
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from kz_compliance_sdk.adapters.sql.lane import ChangeRefused
 from kz_compliance_sdk.adapters.sql.place import SHARING, unusable
-from kz_compliance_sdk.errors import StoreDamaged, StoreError, StoreUnusable
+from kz_compliance_sdk.errors import CommitUnknown, Conflict, StoreDamaged, StoreError, StoreUnusable
+
+if TYPE_CHECKING:
+    from kz_compliance_sdk.adapters.sql.files import Files
+    from kz_compliance_sdk.adapters.sql.ledger import End
 
 BUSY_TIMEOUT_MS = 5_000
 CHECKPOINT_PAGES = 16_000
@@ -312,3 +318,125 @@ class FileLock:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+
+
+class SqliteWriter:
+    """The connection of the one that writes to the file: it holds the lock of all writers while its transaction is
+    open."""
+
+    is_alone = True
+    broken: tuple[()] = ()
+
+    def __init__(self, path: str, driver: Driver, files: Files, cache_mib: int) -> None:
+        self._path, self._driver, self._files, self._cache_mib = path, driver, files, cache_mib
+        self.errors: type[Exception] = driver.module.Error
+        self._open()
+        self._lock = FileLock(path)
+
+    def _open(self) -> None:
+        self._files.check()
+        try:
+            self._connection = open_connection(self._driver, self._path, self._cache_mib)
+        except self.errors as error:
+            raise store_error(error, self._path) from error
+        self._files.check()
+        self._cursor = self._connection.cursor()
+
+    def begin(self, *, alone: bool) -> None:
+        self._lock.acquire()
+        self._files.before(self._lock)
+        try:
+            self._cursor.execute("BEGIN IMMEDIATE")
+        except self.errors as error:
+            raise self._noted(store_error(error, self._path)) from error
+
+    def _noted(self, failure: StoreError) -> StoreError:
+        self._files.note(self._lock, failure)
+        return failure
+
+    def commit(self, ends: Mapping[str, End], now: int) -> None:
+        if ends:
+            self._files.refuse_acknowledged(self._lock, ends)
+        try:
+            self._cursor.execute("COMMIT")
+        except self.errors as error:
+            failure = store_error(error)
+            if failure.code not in ("storage_busy", "storage_full"):
+                failure = CommitUnknown(f"the outcome of a commit is not known: {error}.")
+            raise self._noted(failure) from error
+        self._files.after(self._lock)
+        if ends:
+            self._files.acknowledge(self._lock, ends, now)
+        self._lock.release()
+
+    def rollback(self) -> None:
+        try:
+            if self._connection.in_transaction:
+                self._cursor.execute("ROLLBACK")
+        except self.errors:
+            self._connection.close()
+            self._open()
+        finally:
+            self._lock.release()
+
+    def ended(self) -> None:
+        pass
+
+    def refused(self, error: Exception) -> Exception:
+        if isinstance(error, self._driver.module.IntegrityError):
+            said = f"the database refuses this: {error}. Nothing was written; read again."
+            return ChangeRefused(Conflict(said))
+        return self._noted(store_error(error, self._path))
+
+    def execute(self, sql: str, values: tuple[Any, ...]) -> int:
+        return int(self._cursor.execute(sql, values).rowcount)
+
+    later = execute
+
+    def rows(self, sql: str, values: tuple[Any, ...]) -> list[Any]:
+        try:
+            return list(self._cursor.execute(sql, values).fetchall())
+        except self.errors as error:
+            if not is_no_text(error):
+                raise
+        # One text that is none must not hold up what is read beside it: whoever reads that row sees what is wrong.
+        self._connection.text_factory = partial(str, encoding="utf-8", errors="replace")
+        try:
+            return list(self._cursor.execute(sql, values).fetchall())
+        finally:
+            self._connection.text_factory = str
+
+    @contextmanager
+    def overwriting(self) -> Iterator[None]:
+        """Free pages must not hold it either."""
+        self._cursor.execute(OVERWRITE_ALL)
+        yield
+        self._cursor.execute(OVERWRITE_IN_PLACE)
+
+    def confirm(self, ends: Mapping[str, End], now: int) -> bool:
+        lock = FileLock(self._path)
+        try:
+            lock.acquire()
+            self._files.acknowledge(lock, ends, now)
+        finally:
+            lock.close()
+        return True
+
+    def again(self, tries: int) -> bool:
+        return False
+
+    def look(self) -> None:
+        """Look at the files while nothing is written. What is wrong with them is told in the log."""
+        self._lock.acquire()
+        try:
+            with suppress(StoreUnusable, OSError):
+                self._files.before(self._lock)
+                self._files.mark.flush()
+        finally:
+            self._lock.release()
+
+    def close(self) -> None:
+        with suppress(OSError):
+            self._files.mark.flush()
+        self._connection.close()
+        self._lock.close()

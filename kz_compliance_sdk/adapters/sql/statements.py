@@ -38,8 +38,9 @@ from sqlalchemy.sql import ClauseElement
 
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql.derived import DerivedStatements, preserved
+from kz_compliance_sdk.adapters.sql.dialects import POSTGRESQL, dialect_of, each, in_list, is_whole
 from kz_compliance_sdk.adapters.sql.inbox import InboxStatements, VolumeStatements
-from kz_compliance_sdk.adapters.sql.keys import PrivateRows
+from kz_compliance_sdk.adapters.sql.keys import PrivateRows, PrivateStatements
 from kz_compliance_sdk.adapters.sql.lane import ChangeRefused
 from kz_compliance_sdk.adapters.sql.ledger import Ledger, LedgerStatements, streams, tiles
 from kz_compliance_sdk.adapters.sql.rows import (
@@ -54,7 +55,6 @@ from kz_compliance_sdk.adapters.sql.rows import (
     watch_row,
     wrong_in,
 )
-from kz_compliance_sdk.adapters.sql.tables import in_list
 from kz_compliance_sdk.domain.believed import Makings, read_case, worded_by
 from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.domain.change import (
@@ -278,7 +278,7 @@ class Statements:
 
         def upsert(table: Table, keys: tuple[str, ...], *given: str, where: Any = None, **values: Any) -> Compiled:
             """Insert a row; where its key is there already, set what is `given` from the new row, and `values`."""
-            new: Any = (postgresql if dialect.name == "postgresql" else sqlite).insert(table)
+            new: Any = (postgresql if dialect.name == POSTGRESQL else sqlite).insert(table)
             changed = {name: new.excluded[name] for name in given} | values
             return compiled(new.on_conflict_do_update(index_elements=list(keys), set_=changed, where=where))
 
@@ -294,11 +294,11 @@ class Statements:
         self.alert_gone = compiled(delete(t.outbox).where(_key(t.outbox, "platform_id", "id"), t.of_none))
         self.operations = {kind: LineStatements(kind, compiled, upsert) for kind in OPERATIONS}
         elsewhere: dict[str, Any] = {name: bindparam(f"v_{name}") for name in ("endpoint", "urgent_at")}
-        elsewhere["next_at"] = case((t.leases.c.next_at.is_not(None), bindparam("v_next_at")))
+        elsewhere["next_at"] = case((t.leases.c.next_at.is_not(None), bindparam("v_next_at", type_=t.Time)))
         self.lease_elsewhere = compiled(update(t.leases).where(_key(t.leases, *_MESSAGE)).values(elsewhere))
         s = streams.c
         case_: ColumnElement[str] = literal_column(f"'{stream_of('')}'", String)
-        ids = func.json_each(bindparam("k_ids")).table_valued("value").c.value
+        ids = each(bindparam("k_ids")).table_valued("value").c.value
         chains = select(s.n).where(s.platform == bindparam("k_platform_id"), s.name.in_(select(case_.concat(ids))))
         of_ids = t.cases.c.stream.in_(chains), t.cases.c.id.in_(in_list("k_ids"))
         self.cases_of_ids = compiled(CASES.where(_key(t.cases, "platform_id"), *of_ids))
@@ -306,8 +306,10 @@ class Statements:
         self.cases_of_notices = compiled(CASES.where(_key(t.cases, "platform_id"), of_notices))
         claimable = CASES.where(_key(t.cases, "platform_id"), text("state = 'queued'"))
         in_order = (t.cases.c.urgent_at, t.cases.c.stream)
-        self.claimable = compiled(claimable.order_by(*in_order).limit(AT_MOST))
-        self.claimable_of = compiled(claimable.where(_key(t.cases, "category")).order_by(*in_order).limit(AT_MOST))
+        # What another host has in hand at this moment is left to it. On SQLite nobody else can have anything.
+        claimable = claimable.order_by(*in_order).limit(AT_MOST).with_for_update(of=t.cases, skip_locked=True)
+        self.claimable = compiled(claimable)
+        self.claimable_of = compiled(claimable.where(_key(t.cases, "category")))
         expired = CASES.where(
             _key(t.cases, "platform_id"),
             text("lease_expires_at IS NOT NULL"),
@@ -349,10 +351,11 @@ class Statements:
         a = t.attempts.c
         these = a.case_id.in_(in_list("k_case_ids")), a.message_id.in_(in_list("k_message_ids"))
         # SQLite takes any type anywhere: what is no number counts nothing.
-        number = func.typeof(a.number) == literal_column("'integer'"), a.number < literal_column(str(TOO_LARGE))
+        number = is_whole(a.number), a.number < literal_column(str(TOO_LARGE))
         tries = select(a.message_id, func.max(a.number)).where(_key(t.attempts, "platform_id"), *these, *number)
         self.tries = compiled(tries.group_by(a.case_id, a.message_id))
         due = LEAVING.where(_key(t.leases, "platform_id", "endpoint"), line.next_at <= bindparam("now"), _LANE_IS_FREE)
+        due = due.with_for_update(of=t.leases, skip_locked=True)
         self.due_messages = compiled(due.order_by(line.urgent_at, line.next_at).limit(AT_MOST))
         following = select(line.urgent_at).where(_key(t.leases, "platform_id", "endpoint"), _LEAVES)
         following = following.where(line.urgent_at > bindparam("now"))
@@ -360,25 +363,15 @@ class Statements:
         self.derived = DerivedStatements(compiled, upsert)
         self.inbox = InboxStatements(compiled, upsert)
         self.private = PrivateStatements(compiled)
-        self.volumes = VolumeStatements(compiled, upsert)
-        self.ledger = LedgerStatements(compiled)
+        self.volumes = VolumeStatements(compiled, upsert, one_writes=dialect.name != POSTGRESQL)
+        self.ledger = LedgerStatements(compiled, placed_later=dialect.name == POSTGRESQL)
         self.compiled = compiled
 
 
 @cache
-def sqlite_statements() -> Statements:
-    """Those for SQLite. A process compiles each once."""
-    return Statements(sqlite.dialect(paramstyle="qmark"))
-
-
-class PrivateStatements:
-    """Parameters of each are named `k_` for keys and `v_` for values; the order is that of `names`."""
-
-    def __init__(self, compiled: Callable[[Any], Any]) -> None:
-        self.platform_key = compiled(select(t.platform_keys.c.key).where(_key(t.platform_keys, "platform_id", "name")))
-        self.keep_platform_key = compiled(insert(t.platform_keys))
-        of_case = ("platform_id", "case_id")
-        self.erase = compiled(update(t.attempts).where(_key(t.attempts, *of_case)).values(detail=b""))
+def statements_of(database: str) -> Statements:
+    """Those for a database, by its name. A process compiles each once."""
+    return Statements(dialect_of(database))
 
 
 # ------------------------------------------------------------------------------------------------------------- shared

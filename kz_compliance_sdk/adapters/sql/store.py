@@ -1,4 +1,4 @@
-"""The store: one writer lane over one SQLite file, and short reads beside it.
+"""The store: one writer lane over a database, and short reads beside it; and that of one SQLite file.
 
 Reads of the hot path and all writes run precompiled on the driver's own connection; lists and reports go through
 SQLAlchemy. What a work reads is read inside the transaction that writes, so nothing can change in between.
@@ -6,18 +6,19 @@ SQLAlchemy. What a work reads is read inside the transaction that writes, so not
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Engine, QueuePool, create_engine, event
+from sqlalchemy import Connection, Engine, QueuePool, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
 from kz_compliance_sdk.adapters.sql import schema
-from kz_compliance_sdk.adapters.sql.files import Files, held
+from kz_compliance_sdk.adapters.sql.dialects import SQLITE
+from kz_compliance_sdk.adapters.sql.files import Files, held, refuse_changed
 from kz_compliance_sdk.adapters.sql.keys import MasterKeys
 from kz_compliance_sdk.adapters.sql.lane import Job, WriterLane
 from kz_compliance_sdk.adapters.sql.mark import Mark
@@ -28,8 +29,11 @@ from kz_compliance_sdk.adapters.sql.schema import new_store
 from kz_compliance_sdk.adapters.sql.sqlite import (
     APPLICATION_ID,
     CACHE_MIB,
+    OVERWRITE_ALL,
+    OVERWRITE_IN_PLACE,
     Driver,
     FileLock,
+    SqliteWriter,
     choose_driver,
     configure,
     connect,
@@ -38,8 +42,8 @@ from kz_compliance_sdk.adapters.sql.sqlite import (
     open_connection,
     store_error,
 )
-from kz_compliance_sdk.adapters.sql.statements import sqlite_statements
-from kz_compliance_sdk.adapters.sql.transaction import SqliteTransaction
+from kz_compliance_sdk.adapters.sql.statements import Statements, statements_of
+from kz_compliance_sdk.adapters.sql.transaction import SqlTransaction
 from kz_compliance_sdk.domain.change import Change, happenings
 from kz_compliance_sdk.domain.ledger import LedgerKeys
 from kz_compliance_sdk.errors import StoreError, StoreUnusable
@@ -111,7 +115,68 @@ T = TypeVar("T")
 MOST_WAITING = 8_192
 
 
-class SqliteStore:
+class SqlStore:
+    """What a store is on either database: one lane that writes, and reads beside it. Times are UTC seconds of
+    `env.clock`."""
+
+    statements: Statements
+    engine: Engine
+    _lane: WriterLane
+
+    def __init__(self, env: Env, keys: MasterKeys | None, ledger_keys: LedgerKeys, telemetry: Telemetry | None) -> None:
+        self._env, self.keys, self.ledger_keys, self.telemetry = env, keys or MasterKeys(), ledger_keys, telemetry
+        self.missing: list[str] = []
+        """What it lacks of what was acknowledged, where that was accepted."""
+
+    @property
+    def fault(self) -> str:
+        """Why nothing can be written, as a code. Empty if nothing is wrong."""
+        raise NotImplementedError
+
+    def _check_whole(self) -> None:
+        """Before each read. Raises StoreUnusable."""
+
+    def now(self) -> int:
+        return self._env.clock()
+
+    def submit(self, platform_id: str, work: Work[T], asks: Asks = ASKS_NOTHING) -> Future[T]:
+        future: Future[T] = Future()
+        self._lane.submit(Job(platform_id, work, future, asks))
+        return future
+
+    def save(self, platform_id: str, change: Change) -> Future[None]:
+        """Write a change that was decided already."""
+        asks = Asks(streams=tuple(one.stream for one in happenings(change)))
+        return self.submit(platform_id, lambda _tx: (change, None), asks)
+
+    def queries(self, platform_id: str) -> Queries:
+        return SqlQueries(self.engine, platform_id, lambda: self.fault, self.keys, self._check_whole, self.ledger_keys)
+
+    def writing(self) -> AbstractContextManager[Connection]:
+        """A transaction beside the lane, committed at its end."""
+        raise NotImplementedError
+
+    def place_all(self) -> None:
+        """Give whatever has happened its place in the log."""
+
+    def truncate_log(self) -> bool:
+        """Overwrite what was destroyed wherever it still lies; False while somebody reads it."""
+        raise NotImplementedError
+
+    @property
+    def waiting(self) -> int:
+        """How many works wait for the writer."""
+        return self._lane.waiting
+
+    def close(self) -> None:
+        """Finish what was queued and let the database go."""
+        raise NotImplementedError
+
+
+# ------------------------------------------------------------------------------------------------------------- SQLite
+
+
+class SqliteStore(SqlStore):
     """The embedded store: one file, any number of processes. Times are UTC seconds of `env.clock`.
 
     `threaded=False` runs every work on the caller's thread, for simulations. Without `create` the file must be there;
@@ -139,14 +204,11 @@ class SqliteStore:
         ledger_keys: LedgerKeys = LedgerKeys(),  # noqa: B008  frozen
         telemetry: Telemetry | None = None,
     ) -> None:
+        super().__init__(env, keys, ledger_keys, telemetry)
         self.path = str(Path(path).absolute())
-        self._env, self.keys, self.ledger_keys = env, keys or MasterKeys(), ledger_keys
-        self.driver = driver or choose_driver()
-        self._cache_mib, self.telemetry = cache_mib, telemetry
+        self.driver, self._cache_mib = driver or choose_driver(), cache_mib
         self._files = Files(self.driver, self.path, Mark(str(Path(mark or f"{self.path}.mark").absolute())))
         refuse_place(self.path, self._files.mark.path)
-        self.missing: list[str] = []
-        """What it lacks of what was acknowledged, where that was accepted."""
         self.engine = open_engine(self.driver, self.path, self._files.check)
         try:
             self._prepare(create=create, anew=anew, accept=accept, upgrade=upgrade)
@@ -156,7 +218,7 @@ class SqliteStore:
             if isinstance(error, DBAPIError | self.driver.module.Error):
                 raise store_error(getattr(error, "orig", None) or error, self.path) from error
             raise
-        self.statements = sqlite_statements()
+        self.statements = statements_of(SQLITE)
         self._lane = WriterLane(self._open_transaction, most_waiting=most_waiting, threaded=threaded)
 
     def _prepare(self, *, create: bool, anew: bool, accept: bool, upgrade: bool) -> None:
@@ -194,51 +256,34 @@ class SqliteStore:
         failed for, in whatever process. Empty if nothing is wrong."""
         return self._files.fault
 
-    def _open_transaction(self) -> SqliteTransaction:
+    def _check_whole(self) -> None:
+        self._files.check_whole()
+
+    def _open_transaction(self) -> SqlTransaction:
         with held(self.path) as lock:
             self._files.before(lock)
         try:
-            return SqliteTransaction(
-                self.path,
-                self.driver,
-                self._files,
-                self.statements,
-                self.keys,
-                self._env,
-                self._cache_mib,
-                self.ledger_keys,
-                self.telemetry,
-            )
+            writer = SqliteWriter(self.path, self.driver, self._files, self._cache_mib)
         except StoreError as error:
             with held(self.path) as lock:
                 self._files.note(lock, error)
             raise
+        return SqlTransaction(writer, self.statements, self.keys, self._env, self.ledger_keys, self.telemetry)
 
-    def now(self) -> int:
-        return self._env.clock()
-
-    def submit(self, platform_id: str, work: Work[T], asks: Asks = ASKS_NOTHING) -> Future[T]:
-        future: Future[T] = Future()
-        self._lane.submit(Job(platform_id, work, future, asks))
-        return future
-
-    def save(self, platform_id: str, change: Change) -> Future[None]:
-        """Write a change that was decided already."""
-        asks = Asks(streams=tuple(one.stream for one in happenings(change)))
-        return self.submit(platform_id, lambda _tx: (change, None), asks)
-
-    def queries(self, platform_id: str) -> Queries:
-        check = self._files.check_whole
-        return SqlQueries(self.engine, platform_id, lambda: self.fault, self.keys, check, self.ledger_keys)
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        with held(self.path) as lock:
+            refuse_changed(lock, self.path)
+            with self.engine.connect() as connection:
+                connection.exec_driver_sql(OVERWRITE_ALL)
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+                yield connection
+                connection.commit()
+                connection.exec_driver_sql(OVERWRITE_IN_PLACE)
 
     def truncate_log(self) -> bool:
         """Empty the log beside the file, which still holds pages as they were; False while somebody reads them."""
         return truncate_log(self.engine, self.path)
-
-    @property
-    def waiting(self) -> int:
-        """How many works wait for the writer."""
-        return self._lane.waiting
 
     def close(self) -> None:
         """Finish what was queued and let the file go. Neither waits long for another process that holds its lock."""

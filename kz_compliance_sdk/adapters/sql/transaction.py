@@ -7,26 +7,15 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from functools import partial
+from contextlib import AbstractContextManager
 from itertools import chain
-from typing import Any
+from typing import Any, Protocol
 
 from kz_compliance_sdk.adapters.sql import derived, inbox
-from kz_compliance_sdk.adapters.sql.files import Files, held
 from kz_compliance_sdk.adapters.sql.keys import MasterKeys, PartKeys, PrivateRows
-from kz_compliance_sdk.adapters.sql.lane import ChangeRefused, Job
-from kz_compliance_sdk.adapters.sql.ledger import Appending, Ledger
+from kz_compliance_sdk.adapters.sql.lane import ChangeRefused, Job, Overtaken
+from kz_compliance_sdk.adapters.sql.ledger import Appending, End, Ledger
 from kz_compliance_sdk.adapters.sql.rows import came_row, case_row, lease_row, message_row
-from kz_compliance_sdk.adapters.sql.sqlite import (
-    OVERWRITE_ALL,
-    OVERWRITE_IN_PLACE,
-    Driver,
-    FileLock,
-    is_no_text,
-    open_connection,
-    store_error,
-)
 from kz_compliance_sdk.adapters.sql.statements import (
     OPERATIONS,
     Behind,
@@ -56,30 +45,78 @@ from kz_compliance_sdk.domain.ledger import LedgerKeys
 from kz_compliance_sdk.domain.messages import as_owed
 from kz_compliance_sdk.domain.metrics import COMMIT, EVENTS, WORKS
 from kz_compliance_sdk.domain.values import MESSAGES, OWING, case_in, stream_of
-from kz_compliance_sdk.errors import CommitUnknown, Conflict, StoreError, StoreUnusable
+from kz_compliance_sdk.errors import StoreError
 from kz_compliance_sdk.ports import Env
 from kz_compliance_sdk.ports.telemetry import Ended, Telemetry
 
 _ROWS_AT_ONCE = 16
 
 
-class SqliteTransaction:
+class Writer(Protocol):
+    """The connection of whoever writes, to one kind of database. Its driver's errors come out as they are."""
+
+    errors: type[Exception]
+    is_alone: bool
+    """Whether nobody else writes while this transaction is open."""
+
+    @property
+    def broken(self) -> type[Exception] | tuple[()]:
+        """The errors of a read after which nothing of the transaction can go on."""
+
+    def begin(self, *, alone: bool) -> None:
+        """Begin, and see one moment until the end. Raises StoreError, Overtaken."""
+
+    def commit(self, ends: Mapping[str, End], now: int) -> None:
+        """Make durable what was written, up to these ends of the log. Raises StoreError, CommitUnknown if nobody can
+        tell, Overtaken."""
+
+    def rollback(self) -> None:
+        """Take back what was written, whatever state the connection is in."""
+
+    def ended(self) -> None:
+        """What was written is durable: whatever is to be done behind it."""
+
+    def refused(self, error: Exception) -> BaseException:
+        """What is raised for an error of the driver before the commit."""
+
+    def execute(self, sql: str, values: tuple[Any, ...]) -> int:
+        """Run a statement; how many rows it hit."""
+
+    def rows(self, sql: str, values: tuple[Any, ...]) -> list[Any]:
+        """Run a statement; its rows."""
+
+    def later(self, sql: str, values: tuple[Any, ...]) -> Any:
+        """Run a statement whenever it disturbs nobody, for nothing rests on it."""
+
+    def overwriting(self) -> AbstractContextManager[None]:
+        """Within it what goes is overwritten wherever it lay, as far as this database can."""
+
+    def confirm(self, ends: Mapping[str, End], now: int) -> bool:
+        """Whether what is found there after a commit of unknown outcome is as durable as any other."""
+
+    def again(self, tries: int) -> bool:
+        """Whether a batch that was overtaken so many times is run anew, having paused."""
+
+    def look(self) -> None:
+        """What is to be done now and then while nothing is written."""
+
+    def close(self) -> None: ...
+
+
+class SqlTransaction:
     """The writer's connection and what is staged on it."""
 
     def __init__(
         self,
-        path: str,
-        driver: Driver,
-        files: Files,
+        writer: Writer,
         statements: Statements,
         keys: MasterKeys,
         env: Env,
-        cache_mib: int,
         ledger_keys: LedgerKeys,
         telemetry: Telemetry | None,
+        appending: Callable[..., Appending] = Appending,
     ) -> None:
-        self._path, self._driver, self._cache_mib, self._clock = path, driver, cache_mib, env.clock
-        self._files, self._telemetry = files, telemetry
+        self._writer, self._clock, self._telemetry = writer, env.clock, telemetry
         self.statements = statements
         self.private = PrivateRows(
             keys,
@@ -89,11 +126,8 @@ class SqliteTransaction:
             keep_platform_key=self._keep_platform_key,
         )
         part_keys = PartKeys(keys, env.entropy)
-        self.ledger = Appending(statements.ledger, part_keys, ledger_keys, self.all, env.entropy)
-        self._error = driver.module.Error
-        self._integrity = driver.module.IntegrityError
-        self._open()
-        self._lock = FileLock(path)
+        self.ledger = appending(statements.ledger, part_keys, ledger_keys, self.all, env.entropy)
+        self._alone = False
         self._staged: list[Change] = []
         self._cases: dict[tuple[str, str], Stream | None] = {}
         self._mended: set[tuple[str, str]] = set()
@@ -110,15 +144,6 @@ class SqliteTransaction:
         self.keys: set[str] = set()
         self.now = 0
         self.shared = Shared(self)
-
-    def _open(self) -> None:
-        self._files.check()
-        try:
-            self._connection = open_connection(self._driver, self._path, self._cache_mib)
-        except self._error as error:
-            raise store_error(error, self._path) from error
-        self._files.check()
-        self._cursor = self._connection.cursor()
 
     # ------------------------------------------------------------------------------------- the lane's side
 
@@ -137,30 +162,17 @@ class SqliteTransaction:
         self.private.begin()
         self.ledger.begin()
         self.shared.begin(len(jobs))
-        self._lock.acquire()
-        self._files.before(self._lock)
-        try:
-            self._cursor.execute("BEGIN IMMEDIATE")
-        except self._error as error:
-            raise self._refused(error) from error
+        alone, self._alone = self._alone, False
+        self._writer.begin(alone=alone)
         self.now = self._clock()
         for platform_id in {one.platform_id for one in jobs}:
             self.shared.foresee(platform_id, [one.asks for one in jobs if one.platform_id == platform_id])
 
-    def look(self) -> None:
-        """Look at the files while nothing is written. What is wrong with them is told in the log."""
-        self._lock.acquire()
-        try:
-            with suppress(StoreUnusable, OSError):
-                self._files.before(self._lock)
-                self._files.mark.flush()
-        finally:
-            self._lock.release()
+    def again(self, tries: int) -> bool:
+        return self._writer.again(tries)
 
-    def _refused(self, error: Exception) -> StoreError:
-        failure = store_error(error, self._path)
-        self._files.note(self._lock, failure)
-        return failure
+    def look(self) -> None:
+        self._writer.look()
 
     def run(self, job: Job) -> Any:
         try:
@@ -175,6 +187,10 @@ class SqliteTransaction:
             change, value = job.work(view)
             keys = keys_of(change)
         if happened := happenings(change):
+            if not self._writer.is_alone and any(map(_waits, happened)):
+                # The notice may be on its way to another host, and they would miss each other.
+                self._alone = True
+                raise Overtaken("A message waits for its notice, and is stored while nobody else writes.")
             names = {(one.platform_id, one.stream) for one in happened if one.stream.startswith(OWING)}
             before = [self.ledger.stream(*name) for name in names]
             told = {key for one in operations_in(change) if one.held_under is not None for key in one.speaks_of}
@@ -260,6 +276,8 @@ class SqliteTransaction:
         self.shared.forget()
         self._written += staged
         try:
+            # First, for who was overtaken by another host finds it out by them.
+            self.ledger.write(self.statements.inserts, self._execute, self._execute_many, self._writer.overwriting)
             self._messages.write(self.ledger, self.statements, self._execute, self._execute_many)
             for key in self._mended:
                 self._bring_home(self.ledger.stream(*key))
@@ -273,8 +291,7 @@ class SqliteTransaction:
             for erased in sorted(self._erased):
                 self._erase(*erased)
             self._erased.clear()
-            self.shared.volumes.write(self.statements.volumes, self._execute, self._execute_many)
-            self.ledger.write(self.statements.inserts, self._execute, self._execute_many)
+            self.shared.volumes.write(self.statements.volumes, self._writer.later, self._execute_many)
             if self._came:
                 told = self._came.items()
                 rows = [came_row(self.ledger.stream(*of), key, body, seq) for (*of, key, body), seq in told]
@@ -290,12 +307,8 @@ class SqliteTransaction:
                 derived.write_alerts(self._lodged, self.ledger, self.statements, self._execute)
                 inbox.write(self._lodged, self.ledger, self.statements.inbox, self._execute)
                 self._lodged.clear()
-        except self._integrity as error:
-            raise ChangeRefused(
-                Conflict(f"the database refuses this: {error}. Nothing was written; read again.")
-            ) from error
-        except self._error as error:
-            raise self._refused(error) from error
+        except self._writer.errors as error:
+            raise self._writer.refused(error) from error
         except ChangeRefused:
             raise
         except Exception as error:
@@ -312,35 +325,17 @@ class SqliteTransaction:
 
     def commit(self) -> None:
         self.flush()
-        ends = self.ledger.ends
-        if ends:
-            self._files.refuse_acknowledged(self._lock, ends)
-        try:
-            self._cursor.execute("COMMIT")
-        except self._error as error:
-            failure = store_error(error)
-            if failure.code not in ("storage_busy", "storage_full"):
-                failure = CommitUnknown(f"the outcome of a commit is not known: {error}.")
-            self._files.note(self._lock, failure)
-            raise failure from error
-        self._files.after(self._lock)
-        if ends:
-            self._files.acknowledge(self._lock, ends, self.now)
-        self._lock.release()
+        self._writer.commit(self.ledger.ends, self.now)
         self.ledger.committed()
         self._forget()
         self._end("done")
         self._tell()
+        self._writer.ended()
 
     def rollback(self) -> None:
         try:
-            if self._connection.in_transaction:
-                self._cursor.execute("ROLLBACK")
-        except self._error:
-            self._connection.close()
-            self._open()
+            self._writer.rollback()
         finally:
-            self._lock.release()
             self._forget()
             self._end("rolled_back")
 
@@ -349,15 +344,13 @@ class SqliteTransaction:
         self.ledger.forget()
         self.shared.forget()
 
-    def landed(self) -> bool | None:
+    def landed(self, tries: int = 0) -> bool | None:
         """Whether the batch is in the file all the same: its last event is looked up. None if nobody can tell."""
         try:
-            landed = self.ledger.landed()
-        except (self._error, StoreError):
-            return None
+            landed = self.ledger.landed() and self._writer.confirm(self.ledger.ends, self.now)
+        except (self._writer.errors, StoreError, ChangeRefused, Overtaken):
+            return self.landed(tries + 1) if self._writer.again(tries) else None
         if landed:
-            with held(self._path) as lock:
-                self._files.acknowledge(lock, self.ledger.ends, self.now)
             self._tell()
         return landed
 
@@ -374,20 +367,16 @@ class SqliteTransaction:
                 self._telemetry.tell(EVENTS, count, kind=kind)
 
     def close(self) -> None:
-        with suppress(OSError):
-            self._files.mark.flush()
-        self._connection.close()
-        self._lock.close()
+        self._writer.close()
 
     def _erase(self, platform_id: str, case_id: str) -> None:
         """Overwrite what the key of a case opened: free pages must not hold it either."""
         s = self.statements.private
-        self._execute(OVERWRITE_ALL, ())
-        self._execute(s.erase.sql, s.erase.bind({"k_platform_id": platform_id, "k_case_id": case_id}))
-        self._execute(OVERWRITE_IN_PLACE, ())
+        with self._writer.overwriting():
+            self._execute(s.erase.sql, s.erase.bind({"k_platform_id": platform_id, "k_case_id": case_id}))
 
     def _execute(self, sql: str, values: tuple[Any, ...]) -> int:
-        return int(self._cursor.execute(sql, values).rowcount)
+        return self._writer.execute(sql, values)
 
     def _execute_many(self, statement: Compiled, values: list[tuple[Any, ...]]) -> None:
         left, size = len(values), _ROWS_AT_ONCE
@@ -395,7 +384,7 @@ class SqliteTransaction:
             while size > left:
                 size //= 2
             some = values[len(values) - left : len(values) - left + size]
-            self._cursor.execute(statement.of_rows(size), tuple(chain.from_iterable(some)))
+            self._writer.execute(statement.of_rows(size), tuple(chain.from_iterable(some)))
             left -= size
 
     # ---------------------------------------------------------------------------------------------- keys
@@ -405,7 +394,10 @@ class SqliteTransaction:
         return None if row is None else row[0]
 
     def _keep_platform_key(self, platform_id: str, name: str, stored: bytes) -> None:
-        self._execute(self.statements.private.keep_platform_key.sql, (platform_id, name, stored))
+        try:
+            self._execute(self.statements.private.keep_platform_key.sql, (platform_id, name, stored))
+        except self._writer.broken as error:
+            raise self._writer.refused(error) from error
 
     # ------------------------------------------------------------------------------------------- reading
 
@@ -414,18 +406,10 @@ class SqliteTransaction:
         return found[0] if found else None
 
     def all(self, statement: Compiled, **values: Any) -> list[Any]:
-        given = statement.bind(values)
         try:
-            return list(self._cursor.execute(statement.sql, given).fetchall())
-        except self._error as error:
-            if not is_no_text(error):
-                raise
-        # One text that is none must not hold up what is read beside it: whoever reads that row sees what is wrong.
-        self._connection.text_factory = partial(str, encoding="utf-8", errors="replace")
-        try:
-            return list(self._cursor.execute(statement.sql, given).fetchall())
-        finally:
-            self._connection.text_factory = str
+            return self._writer.rows(statement.sql, statement.bind(values))
+        except self._writer.broken as error:
+            raise self._writer.refused(error) from error
 
 
 _CASES = stream_of("")
@@ -449,6 +433,11 @@ def _of_event(event: Any) -> tuple[str, ...]:
     if came is None:
         return ()
     return (f"i{came.key}", f"n{event.notice}") if type(event) is Lodged else (f"i{came.key}",)
+
+
+def _waits(one: Happened) -> bool:
+    """Whether this is a message that waits for its notice."""
+    return type(one.event) is Lodged and bool(one.event.notice)
 
 
 def keys_of(change: Change) -> set[str]:

@@ -26,17 +26,17 @@ from sqlalchemy import (
     select,
     type_coerce,
 )
-from sqlalchemy.dialects import registry
 from sqlalchemy.exc import DBAPIError
 
 from kz_compliance_sdk.adapters.sql import derived, inbox, rows
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql.derived import DERIVED
+from kz_compliance_sdk.adapters.sql.dialects import SQLITE, dialect_of
+from kz_compliance_sdk.adapters.sql.engines import store_error
 from kz_compliance_sdk.adapters.sql.keys import DataKey, MasterKeys, PartKeys, PrivateRows
 from kz_compliance_sdk.adapters.sql.ledger import Ledger, streams
 from kz_compliance_sdk.adapters.sql.rows import first_that_open, plan_of
-from kz_compliance_sdk.adapters.sql.sqlite import store_error
-from kz_compliance_sdk.adapters.sql.statements import CASES, Compiled, Shared, Statements, sqlite_statements
+from kz_compliance_sdk.adapters.sql.statements import CASES, Compiled, Shared, Statements, statements_of
 from kz_compliance_sdk.domain import fold
 from kz_compliance_sdk.domain.actor import SYSTEM, Actor, Stamp
 from kz_compliance_sdk.domain.believed import as_made, check_held, leaving, read_case, wordless_case
@@ -394,7 +394,6 @@ CASE_TABLES: tuple[tuple[str, Table], ...] = (
     ("attempts", t.attempts),
 )
 _READ = (t.cases, *dict(CASE_TABLES).values(), *DERIVED)
-_POSITIONAL = MappingProxyType({"sqlite": "qmark", "postgresql": "format"})
 _ORDER = MappingProxyType(
     {
         "attempts": ("message_id", "number"),
@@ -458,7 +457,7 @@ def _fetch(connection: Connection, statement: Compiled, values: dict[str, Any]) 
 @cache
 def of_case(dialect: str) -> OfCase:
     """Those of a dialect, by its name."""
-    return OfCase(registry.load(dialect)(paramstyle=_POSITIONAL[dialect]))
+    return OfCase(dialect_of(dialect))
 
 
 # -------------------------------------------------------------------------------------------------------------- reads
@@ -479,7 +478,9 @@ class Reads:
     ) -> None:
         self._engine, self._platform, self._fault, self._check = engine, platform_id, fault, check
         self._keys, self._ledger_keys = keys or MasterKeys(), ledger_keys
-        self._of_case = of_case(engine.dialect.name)
+        # A batch that runs again and again, and clocks that differ as far as `doctor` lets them.
+        self.unseen_s = 60 if engine.dialect.name != SQLITE else 0
+        self._of_case, self._s = of_case(engine.dialect.name), statements_of(engine.dialect.name)
         self._driver_error: type[Exception] = engine.dialect.loaded_dbapi.Error
 
     def _private(self, connection: Connection, ledger: Ledger, unreadable: list[str] | None = None) -> PrivateRows:
@@ -507,13 +508,13 @@ class Reads:
     @contextmanager
     def _moment(self) -> Iterator[tuple[Connection, Ledger]]:
         with self._reading() as connection:
-            connection.exec_driver_sql("BEGIN")
+            begin(connection)
             yield connection, self._ledger(connection)
 
     def _case(self, connection: Connection, ledger: Ledger, case_id: str) -> tuple[Case, Stream]:
         """A case as its chain has it, and that, of one moment. Without its words where they cannot be read."""
         if not connection.in_transaction():
-            connection.exec_driver_sql("BEGIN")
+            begin(connection)
         found = self._rows(connection, "cases", case_id)
         if not found:
             raise NotFound("there is no such case on this platform.", reference=case_id)
@@ -524,12 +525,17 @@ class Reads:
         return ledger.stream(self._platform, stream_of(case_id))
 
     def _ledger(self, connection: Connection) -> Ledger:
-        return Ledger(
-            sqlite_statements().ledger, PartKeys(self._keys, _no_entropy), self._ledger_keys, partial(ask, connection)
-        )
+        part_keys, asked = PartKeys(self._keys, _no_entropy), partial(ask, connection)
+        return Ledger(self._s.ledger, part_keys, self._ledger_keys, asked)
 
     def _rows(self, connection: Connection, table: str, case_id: str) -> Sequence[Any]:
         return self._of_case.rows(connection, table, self._platform, case_id)
+
+
+def begin(connection: Connection) -> None:
+    """All that is read of this connection until it is let go of is of one moment."""
+    # PostgreSQL's driver begins by itself, and how its engine is made says that a transaction sees one moment.
+    connection.exec_driver_sql("BEGIN" if connection.dialect.name == SQLITE else "SELECT")
 
 
 def ask(connection: Connection, statement: Compiled, **values: Any) -> list[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,7 +20,7 @@ from kz_compliance_sdk.faces.cli import screen
 from kz_compliance_sdk.faces.cli.session import Session, refuse_directory, refuse_missing, system_user
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Engine
 
     from kz_compliance_sdk.config import Settings
     from kz_compliance_sdk.domain.policy import Policy
@@ -72,11 +72,13 @@ def refused(name: str, error: ComplianceError) -> Check:
 def examine(session: Session) -> tuple[Check, ...]:
     """Every check that can be made; where the settings cannot be read, those that need none."""
     now = int(time.time())
-    checks = [sqlite_library(), zone_data(now), host_zone(now)]
+    checks = [zone_data(now), host_zone(now)]
     try:
         settings = session.settings()
     except ComplianceError as error:
-        return refused("settings", error), *checks
+        return refused("settings", error), sqlite_library(), *checks
+    if settings.store.url is None:
+        checks.insert(0, sqlite_library())
     checks.insert(0, Check("settings", "ok", f"{settings.platform_id} at {settings.intake_url}"))
     checks += [
         sandbox(settings),
@@ -93,7 +95,8 @@ def examine(session: Session) -> tuple[Check, ...]:
     checks += [law(policy), calendar(policy, now)]
     if settings.secret_files:
         checks += [_tried("secrets", lambda: permissions("secrets", settings.secret_files, "secrets"))]
-    checks += [_tried("disk", lambda: disk(settings.store.path.absolute().parent))]
+    if settings.store.url is None:
+        checks += [_tried("disk", lambda: disk(settings.store.path.absolute().parent))]
     checks += _of_store(settings, now)
     return tuple(checks)
 
@@ -270,22 +273,14 @@ def disk(folder: Path) -> Check:
 def connection(settings: Settings) -> Iterator[Connection]:
     """A connection to the database as it is: nothing is created and nothing upgraded.
 
-    Raises ConfigError if there is no file, StoreUnusable if its place or its settings cannot be trusted,
+    Raises ConfigError if there is no file, or no driver, StoreUnusable if its place or its settings cannot be trusted,
     StoreError if it refuses.
     """
     from sqlalchemy.exc import DBAPIError
 
-    from kz_compliance_sdk.adapters.sql.files import refuse_other_files
-    from kz_compliance_sdk.adapters.sql.place import refuse_place
-    from kz_compliance_sdk.adapters.sql.sqlite import choose_driver, store_error
-    from kz_compliance_sdk.adapters.sql.store import open_engine
+    from kz_compliance_sdk.adapters.sql.engines import store_error
 
-    refuse_missing(settings)
-    path = settings.store.path.absolute()
-    refuse_place(str(path))
-    driver = choose_driver()
-    refuse_other_files(str(path), wal=driver.wal)
-    engine = open_engine(driver, str(path))
+    engine = _engine(settings)
     try:
         with engine.connect() as opened:
             yield opened
@@ -300,39 +295,52 @@ def mark_of(settings: Settings) -> str:
     return str((settings.store.mark or Path(f"{settings.store.path}.mark")).absolute())
 
 
+def _engine(settings: Settings) -> Engine:
+    if settings.store.url is not None:
+        from kz_compliance_sdk.adapters.sql import postgres
+
+        return postgres.open_engine(settings.store.url.get_secret_value(), pooler=True, pool_size=1)
+    from kz_compliance_sdk.adapters.sql.files import refuse_other_files
+    from kz_compliance_sdk.adapters.sql.place import refuse_place
+    from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
+    from kz_compliance_sdk.adapters.sql.store import open_engine
+
+    refuse_missing(settings)
+    path = settings.store.path.absolute()
+    refuse_place(str(path))
+    driver = choose_driver()
+    refuse_other_files(str(path), wal=driver.wal)
+    return open_engine(driver, str(path))
+
+
 def schema_status(settings: Settings) -> dict[str, Any]:
     """Where the schema stands. Raises as `connection`, and StoreUnusable for a schema of a later release."""
     from kz_compliance_sdk.adapters.sql import migrate
     from kz_compliance_sdk.adapters.sql.schema import HEAD, read_revision
 
     refuse_directory(settings)
-    path = settings.store.path.absolute()
+    on_server = settings.store.url is not None
+    is_there = on_server or settings.store.path.is_file()
     status: dict[str, Any] = {
-        "path": str(path),
-        "exists": path.is_file(),
+        "path": settings.store.place,
+        "exists": is_there,
         "revision": None,
         "head": HEAD,
         "pending": [],
     }
-    if path.is_file():
+    if is_there:
         with connection(settings) as opened:
-            status |= {"revision": read_revision(opened), "pending": migrate.pending(opened)}
+            revision = read_revision(opened)
+            # A file is there before its schema is whole; a database of a server may be there for anything.
+            exists = not on_server or revision is not None
+            status |= {"exists": exists, "revision": revision, "pending": migrate.pending(opened)}
     return status
 
 
 def _of_store(settings: Settings, now: int) -> Iterator[Check]:
-    from kz_compliance_sdk.adapters.sql.place import BESIDE
-
-    path = settings.store.path.absolute()
-    if not path.is_file():
-        yield said("store", "missing", path=path)
+    opened = yield from _of_server(settings) if settings.store.url is not None else _of_file(settings)
+    if opened is None:
         return
-    opened = _tried("store", lambda: store(settings))
-    yield opened
-    beside = [Path(f"{path}{end}") for end in BESIDE]
-    kept = [path, *(one for one in (*beside, Path(mark_of(settings))) if one.exists())]
-    yield _tried("permissions", lambda: half_shared(kept) or permissions("the cases", kept))
-    yield _tried("lane", lambda: lane(path))
     schema = _tried("schema", lambda: schema_of(settings))
     yield schema
     if opened.status == "fail" or schema.status == "fail":
@@ -352,6 +360,57 @@ def _of_store(settings: Settings, now: int) -> Iterator[Check]:
     yield clock(health, now)
     yield from machinery(health, now, polls=settings.regulator.polls)
     yield from work(health, now)
+
+
+def _of_server(settings: Settings) -> Generator[Check, None, Check | None]:
+    opened = _tried("store", lambda: server(settings))
+    yield opened
+    if opened.status == "fail":
+        return None
+    yield _tried("server clock", lambda: server_clock(settings))
+    return opened
+
+
+def _of_file(settings: Settings) -> Generator[Check, None, Check | None]:
+    from kz_compliance_sdk.adapters.sql.place import BESIDE
+
+    path = settings.store.path.absolute()
+    if not path.is_file():
+        yield said("store", "missing", path=path)
+        return None
+    opened = _tried("store", lambda: store(settings))
+    yield opened
+    beside = [Path(f"{path}{end}") for end in BESIDE]
+    kept = [path, *(one for one in (*beside, Path(mark_of(settings))) if one.exists())]
+    yield _tried("permissions", lambda: half_shared(kept) or permissions("the cases", kept))
+    yield _tried("lane", lambda: lane(path))
+    return opened
+
+
+def server(settings: Settings) -> Check:
+    """Whether the server keeps what was acknowledged, and whether another has it as well."""
+    from kz_compliance_sdk.adapters.sql.postgres import check_rights
+
+    with connection(settings) as opened:
+        names = ("server_version", "synchronous_commit", "fsync", "full_page_writes", "synchronous_standby_names")
+        version, commit, fsync, pages, standby = (
+            opened.exec_driver_sql("SELECT current_setting(%s)", (name,)).scalar_one() for name in names
+        )
+        if schema_status(settings)["revision"]:
+            check_rights(opened)
+    lost = fsync == "off" or pages == "off"
+    what = "unsafe" if lost else "alone" if not standby or commit == "local" else "twofold"
+    return said("server", what, called="store", place=settings.store.place, version=version, commit=commit)
+
+
+def server_clock(settings: Settings) -> Check:
+    """How far the clocks of server and host are apart."""
+    with connection(settings) as opened:
+        before = time.time()
+        theirs = float(opened.exec_driver_sql("SELECT extract(epoch FROM clock_timestamp())").scalar_one())
+        skew = theirs - (before + time.time()) / 2
+    what = "apart" if abs(skew) > CLOCK_SLACK_S else "together"
+    return said("server clock", what, skew=f"{skew:+.1f}")
 
 
 def store(settings: Settings) -> Check:

@@ -274,7 +274,7 @@ def worker(
             return _pass(session, desk)
         from kz_compliance_sdk.faces.worker import Worker
 
-        session.tell(f"Working for {desk.platform_id} on {desk.settings.store.path}")
+        session.tell(f"Working for {desk.platform_id} on {desk.settings.store.place}")
         with _metrics(session, desk, metrics_host, metrics_port):
             Worker(desk).serve()
     session.tell("Stopped; nothing was left half done.")

@@ -227,7 +227,7 @@ def by_option(options: Mapping[str, str]) -> Iterator[None]:
 
 def refuse_directory(settings: Settings) -> None:
     """Raises ConfigError if the store's path is a directory: it is missing its file name."""
-    if settings.store.path.is_dir():
+    if settings.store.url is None and settings.store.path.is_dir():
         raise ConfigError(
             f"{settings.store.path.absolute()} is a directory.",
             field="store.path",
@@ -237,11 +237,21 @@ def refuse_directory(settings: Settings) -> None:
 
 def refuse_missing(settings: Settings) -> None:
     """Raises ConfigError if there is no database."""
-    if not settings.store.path.is_file():
+    if settings.store.url is None and not settings.store.path.is_file():
         raise ConfigError(
             f"there is no database at {settings.store.path.absolute()}.",
             field="store.path",
             remedy="Correct the path, or create it: kz-compliance db upgrade",
+        )
+
+
+def refuse_server(settings: Settings, instead: str) -> None:
+    """Raises ConfigError for a store that is no file: another tool does it `instead`."""
+    if settings.store.url is not None:
+        raise ConfigError(
+            "this command is about a store's file, and the store is on PostgreSQL.",
+            field="store.url",
+            remedy=f"There it is done with {instead}: see docs/operations.md, On PostgreSQL.",
         )
 
 

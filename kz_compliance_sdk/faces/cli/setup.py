@@ -13,7 +13,7 @@ from kz_compliance_sdk.faces.cli.command import Answer, Argument, Option, comman
 from kz_compliance_sdk.faces.cli.doctor import connection, examine, mark_of, schema_status
 from kz_compliance_sdk.faces.cli.exits import FOUND, OK
 from kz_compliance_sdk.faces.cli.screen import counting, echo, working
-from kz_compliance_sdk.faces.cli.session import Session, at_file, refuse_directory, refuse_missing
+from kz_compliance_sdk.faces.cli.session import Session, at_file, refuse_directory, refuse_missing, refuse_server
 from kz_compliance_sdk.faces.documents import Document, fields
 
 _TELL_EVERY = 10_000
@@ -27,23 +27,14 @@ def upgrade(
     ] = False,
 ) -> Answer:
     """Bring the schema up to date, all of it or nothing; create the database where there is none."""
-    from kz_compliance_sdk.adapters.sql.store import SqliteStore
-    from kz_compliance_sdk.assembly import master_keys
+    from kz_compliance_sdk.assembly import new_store
     from kz_compliance_sdk.ports import Env
 
     settings = session.settings()
     before = schema_status(settings)
     if before["pending"] or not before["exists"]:
         session.tell(f"Upgrading {before['path']} from {before['revision'] or 'nothing'} to {before['head']} ...")
-        SqliteStore(
-            settings.store.path,
-            Env.system(),
-            upgrade=True,
-            anew=anew,
-            mark=settings.store.mark,
-            keys=master_keys(settings),
-            ledger_keys=settings.privacy.ledger_keys(),
-        ).close()
+        new_store(settings, Env.system(), anew=anew).close()
     after = schema_status(settings)
     found, revision = before["revision"], after["revision"]
     word = "Nothing to do: the schema is" if found == revision else "The schema is now"
@@ -90,7 +81,8 @@ def rewrap(session: Session) -> Answer:
 
     with session.desk() as desk:
         store: Any = desk.store
-        done = rewrapping.rewrap(store.engine, store.path, keys, desk.env.entropy, _progress(session, "keys"))
+        done = rewrapping.rewrap(store.writing, keys, desk.env.entropy, _progress(session, "keys"))
+        store.truncate_log()
     told = [f"{done.count} keys were wrapped with {keys.current}. No other master key is needed any more."]
     told += [
         f"The key of {one} was damaged from outside and opens with none: see audit verify." for one in done.damaged
@@ -114,6 +106,7 @@ def retire_keys(session: Session) -> Answer:
         raise ConfigError("there is no ledger key.", field="privacy.ledger_key", remedy=remedy)
     with session.desk() as desk:
         store: Any = desk.store
+        store.place_all()
         with store.engine.connect() as connection:
             retired = rewrapping.retire_ledger_keys(connection, desk.platform_id, store.ledger_keys, store.submit)
     told = [f"Retired: {f'the ledger key {key}' if key else 'the time without a ledger key'}." for key in retired]
@@ -134,7 +127,7 @@ def rebuild(session: Session) -> Answer:
 
     with session.desk() as desk:
         store: Any = desk.store
-        indexes = mend_indexes(store.engine, store.path)
+        indexes = mend_indexes(store.engine, store.path) if desk.settings.store.url is None else []
         swept = desk.sweep(_progress(session, "cases"))
     count, stay = len(swept.lies), len(swept.broken)
     told = [f"{swept.cases} cases: {count} rows were made anew, and {stay} stay as they are."]
@@ -158,6 +151,7 @@ def backup(session: Session, target: Annotated[Path, Argument(metavar="FILE", he
     from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
 
     settings = session.settings()
+    refuse_server(settings, "pg_dump, or a base backup with its WAL")
     refuse_directory(settings)
     refuse_missing(settings)
     with _megabytes("copying") as progress, at_file("FILE", target, "written", "Name a new file in a folder of yours."):
@@ -187,10 +181,10 @@ def check(
     from kz_compliance_sdk.evidence.verify_store import NO_CASE, verify
 
     settings = session.settings()
-    where = settings.store.path.absolute() if copy is None else copy.absolute()
+    where = settings.store.place if copy is None else str(copy.absolute())
     keys, ledger_keys = master_keys(settings), settings.privacy.ledger_keys()
-    reading = connection(settings) if copy is None else copies.opened(choose_driver(), str(where))
-    document = Document(path=str(where), newest=HEAD, checked=0, faults=[])
+    reading = connection(settings) if copy is None else copies.opened(choose_driver(), where)
+    document = Document(path=where, newest=HEAD, checked=0, faults=[])
     with reading as opened:
         document |= {"revision": read_revision(opened), "damaged": copies.faults_of_file(opened)}
         if not document["damaged"]:
@@ -228,6 +222,7 @@ def restore(
     from kz_compliance_sdk.assembly import master_keys
 
     settings = session.settings()
+    refuse_server(settings, "pg_restore, or a base backup with its WAL")
     refuse_directory(settings)
     path = settings.store.path.absolute()
     if path.exists():

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -26,15 +26,28 @@ _COUNTED = frozenset(_KINDS.values())
 _EVENTS = "SELECT events.* FROM events JOIN streams ON stream = n WHERE name = ? ORDER BY seq"
 
 
-def violations(path: Path, case_id: str, came: Sequence[Came], since: int) -> list[str]:
-    """Everything that does not hold for this case. `since` is how many events it had before the two acts."""
+@contextmanager
+def asking(path: Path, url: str = "") -> Iterator[Callable[..., list[Any]]]:
+    """What runs plain SQL on the file, or on the PostgreSQL database of this URL."""
+    if url:
+        import psycopg
+
+        with psycopg.connect(url, autocommit=True, row_factory=psycopg.rows.dict_row) as connection:
+            yield lambda sql, *values: connection.execute(sql.replace("?", "%s"), values).fetchall()
+        return
     # The store's own build of SQLite: a second one in this process would drop the locks of the first.
     module = choose_driver().module
     with closing(module.connect(path)) as db:
         db.row_factory = module.Row
-        events = db.execute(_EVENTS, (f"case/{case_id}",)).fetchall()
-        messages = db.execute("SELECT * FROM outbox WHERE case_id = ?", (case_id,)).fetchall()
-        attempts = db.execute("SELECT * FROM attempts WHERE case_id = ?", (case_id,)).fetchall()
+        yield lambda sql, *values: db.execute(sql, values).fetchall()
+
+
+def violations(path: Path, case_id: str, came: Sequence[Came], since: int, url: str = "") -> list[str]:
+    """Everything that does not hold for this case. `since` is how many events it had before the two acts."""
+    with asking(path, url) as ask:
+        events = ask(_EVENTS, f"case/{case_id}")
+        messages = ask("SELECT * FROM outbox WHERE case_id = ?", case_id)
+        attempts = ask("SELECT * FROM attempts WHERE case_id = ?", case_id)
     people: dict[int, str] = {0: "system"}
     told = [_told(event, people) for event in events]
     return [

@@ -83,11 +83,12 @@ class Side:
     path: Path
     seed: int
     store: Store | None = None
+    url: str = ""
     host: Host = field(init=False)
 
     def __post_init__(self) -> None:
         self.clock = SetClock()
-        world = World(self.path, seed=self.seed, clock=self.clock, policy=policy())
+        world = World(self.path, seed=self.seed, clock=self.clock, policy=policy(), url=self.url)
         self.host = Host(world, store=self.store or world.open_store(threaded=True))
         self.world = world
 

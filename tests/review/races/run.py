@@ -8,18 +8,17 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 
-from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
-from kz_compliance_sdk.adapters.sql.store import SqliteStore
+from kz_compliance_sdk.adapters.sql.store import SqlStore
 from kz_compliance_sdk.domain.change import Change
 from kz_compliance_sdk.ports import ASKS_NOTHING, Asks, Queries, Tx, Work
 from kz_compliance_sdk.testing.builders import ISSUED_AT
-from tests.review.races.checking import violations
+from tests.review.races.checking import asking, violations
 from tests.review.races.host import Act, Came, Side
 from tests.review.races.pairs import PAIRS, Pair, prepared
 from tests.review.races.weakened import Weakness, weaken
@@ -49,7 +48,7 @@ class Stale:
     """A store whose first work is decided, then waits until the other side has decided as well, and only then is
     written: what reading and writing in one transaction otherwise rules out."""
 
-    def __init__(self, store: SqliteStore, barrier: threading.Barrier) -> None:
+    def __init__(self, store: SqlStore, barrier: threading.Barrier) -> None:
         self._store, self._barrier = store, barrier
         self.waits = True
 
@@ -89,9 +88,9 @@ class Stale:
         self._store.close()
 
 
-def _apart(path: Path, seed: int, orders: Connection, start: Any) -> None:
+def _apart(path: Path, url: str, seed: int, orders: Connection, start: Any) -> None:
     """The other process: it does the acts that it is sent, each when both are ready."""
-    side = Side(path, seed)
+    side = Side(path, seed, url=url)
     while (act := orders.recv()) is not None:
         side.clock.set(act.at)
         start.wait(30)
@@ -102,12 +101,14 @@ def _apart(path: Path, seed: int, orders: Connection, start: Any) -> None:
 class Races:
     """One file, and the sides that race over it."""
 
-    def __init__(self, folder: Path, seed: int, stack: ExitStack, weakness: Weakness | None = None) -> None:
-        self.path, self.chance = folder / "races.sqlite3", random.Random(seed)
+    def __init__(
+        self, folder: Path, seed: int, stack: ExitStack, weakness: Weakness | None = None, url: str = ""
+    ) -> None:
+        self.path, self.url, self.chance = folder / "races.sqlite3", url, random.Random(seed)
         if weakness is not None:
             Side(self.path, 1).host.store.close()
             weaken(self.path, weakness, stack)
-        self.home = Side(self.path, 1)
+        self.home = Side(self.path, 1, url=url)
         stack.callback(self.home.host.store.close)
         self._stack, self._pool = stack, stack.enter_context(ThreadPoolExecutor(2))
         self._second: Side | None = None
@@ -116,7 +117,7 @@ class Races:
 
     def second(self) -> Side:
         if self._second is None:
-            self._second = Side(self.path, 2)
+            self._second = Side(self.path, 2, url=self.url)
             self._stack.callback(self._second.host.store.close)
         return self._second
 
@@ -126,7 +127,7 @@ class Races:
             start, ours = context.Barrier(2), []
             for seed in (3, 4):
                 here, there = context.Pipe()
-                process = context.Process(target=_apart, args=(self.path, seed, there, start), daemon=True)
+                process = context.Process(target=_apart, args=(self.path, self.url, seed, there, start), daemon=True)
                 process.start()
                 there.close()
                 self._stack.callback(process.join, 10)
@@ -142,16 +143,16 @@ class Races:
         since = self._events(first.case_id)
         acts = (first, second) if self.chance.random() < 0.5 else (second, first)
         came = getattr(self, f"_{mode}")(acts)
-        found = violations(self.path, first.case_id, came, since)
+        found = violations(self.path, first.case_id, came, since, self.url)
         if number % _SETTLE_EVERY == 0:
             self.home.clock.set(self.at + 900)
             self.home.host.drain(500)
         return came, found
 
     def _events(self, case_id: str) -> int:
-        with closing(choose_driver().module.connect(self.path)) as db:
-            counted = "SELECT count(*) FROM events JOIN streams ON stream = n WHERE name = ?"
-            return int(db.execute(counted, (f"case/{case_id}",)).fetchone()[0])
+        with asking(self.path, self.url) as ask:
+            counted = "SELECT count(*) AS many FROM events JOIN streams ON stream = n WHERE name = ?"
+            return int(ask(counted, f"case/{case_id}")[0]["many"])
 
     def _together(self, sides: tuple[Side, Side], acts: tuple[Act, Act]) -> tuple[Came, Came]:
         ready = threading.Barrier(2)
@@ -186,8 +187,8 @@ class Races:
         barrier = threading.Barrier(2)
         sides: list[Side] = []
         for side, seed in ((self.home, 5), (self.second(), 6)):
-            assert isinstance(side.host.store, SqliteStore)
-            stale = Side(self.path, seed * 10_000_000 + self.at, Stale(side.host.store, barrier))
+            assert isinstance(side.host.store, SqlStore)
+            stale = Side(self.path, seed * 10_000_000 + self.at, Stale(side.host.store, barrier), self.url)
             # Its store tells the time of the side that it belongs to.
             stale.clock = side.clock
             sides.append(stale)
@@ -202,12 +203,13 @@ def run(
     modes: tuple[Mode, ...] = MODES,
     weakness: Weakness | None = None,
     only: str | None = None,
+    url: str = "",
     progress: Callable[[int], None] | None = None,
 ) -> Outcome:
     """Race so many pairs, every kind (or `only` one) in every mode in turn, in an order that `seed` chooses."""
     outcome, chance = Outcome(), random.Random(seed)
     with ExitStack() as stack:
-        races = Races(folder, seed, stack, weakness)
+        races = Races(folder, seed, stack, weakness, url)
         queue: list[tuple[Mode, Pair]] = []
         for number in range(1, pairs + 1):
             if not queue:

@@ -146,6 +146,7 @@ SHOWN = {
     ("addressee", "name"),
     ("platform_id",),
     ("store", "path"),
+    ("store", "mark"),
     ("wording_file",),
     ("policy_file",),
     ("calendar_file",),

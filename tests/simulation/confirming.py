@@ -10,7 +10,7 @@ from pathlib import Path
 
 from kz_compliance_sdk.domain import commands
 from tests.case_makers import a_notice, proposal, refusal
-from tests.scene import M1
+from tests.scene import LEGAL, M1
 from tests.simulation.actors import Actors
 from tests.simulation.checks import faults
 from tests.simulation.world import RATES, Simulation
@@ -31,7 +31,9 @@ def confirmed(folder: Path, many: int, seed: int) -> tuple[list[str], list[str],
             host.push(a_notice(seed=number), f"made-{number}")
             lease = host.taking.claim(M1).result()
             assert lease is not None
-            host.take(M1, lease.case.id, commands.Propose(lease.token, proposal(refusal("1"))))
+            made = host.take(M1, lease.case.id, commands.Propose(lease.token, proposal(refusal("1"))))
+            if made.decision.needs_approval:  # so many notices are unusual
+                host.take(LEGAL, lease.case.id, commands.Approve(made.digest))
         actors = Actors(of, 0, _HOURS)
         actors.known.issued |= {case.notice_id: a_notice() for case in host.cases()}
         of.run(_HOURS * 3600)

@@ -45,6 +45,10 @@ def _rarely(folder: Path) -> None:
         desk.deliver()
         desk.record_copy_deleted(LEAD, case)
         desk.view(HEAD, case)
+    case = desk.issue(8)
+    desk.claim(M1, case)
+    desk.assign(LEAD, case)
+    desk.take_over(LEAD, case)
     case = desk.issue(9)
     desk.platform.faults = [lambda _effect: InForce(0)]
     desk.decide(case, "remove")
@@ -60,7 +64,7 @@ def chains(tmp_path_factory: pytest.TempPathFactory) -> Sequence[Chain]:
         detours(folder)
         for seed in (100, 103):
             walk(folder, seed)
-        for seed in range(1000, 1100):
+        for seed in range(1000, 1040):
             play(seed, 25)
     return found
 
@@ -70,9 +74,13 @@ def chains(tmp_path_factory: pytest.TempPathFactory) -> Sequence[Chain]:
 @pytest.mark.usefixtures("remembering")
 def test_no_true_pack_is_called_false(chains: Sequence[Chain], independent: Any) -> None:
     """In no form, by neither; among the cases is every kind of event that a case can have."""
-    kinds = {name for name, kind in KINDS.items() if not issubclass(kind, ObjectEvent) and kind not in ELSEWHERE}
+    kinds = {
+        name
+        for name, kind in KINDS.items()
+        if not issubclass(kind, ObjectEvent | office.HouseEvent) and kind not in ELSEWHERE
+    }
     assert kinds - {on.kind for chain in chains for on in chain.events} == set()
-    assert len(chains) > 300
+    assert len(chains) > 120
     public = read_key(public_text().encode())
     packs = [pack for chain in chains for pack in packs_of(chain)]
     found = zip(packs, independent(*packs), strict=True)

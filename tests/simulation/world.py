@@ -15,7 +15,7 @@ from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.domain.change import OutboxMessage
 from kz_compliance_sdk.domain.ledger import LedgerKeys
 from kz_compliance_sdk.domain.policy import kz_policy
-from kz_compliance_sdk.errors import ComplianceError
+from kz_compliance_sdk.errors import ComplianceError, StoreUnusable
 from kz_compliance_sdk.ports import (
     ASKS_NOTHING,
     Alert,
@@ -156,7 +156,11 @@ class Simulation:
         wrong = round(self.seconds(-4, 4)) if self.strikes("skew") else 0
         clock = self.world.clock
         env = replace(env, clock=lambda: clock() + wrong)
-        store = SqliteStore(self.world.path, env, threaded=False, ledger_keys=LedgerKeys())
+        try:
+            store = SqliteStore(self.world.path, env, threaded=False, ledger_keys=LedgerKeys())
+        except StoreUnusable as error:
+            self.broken.append(f"the store cannot be opened any more: {error.code}")
+            raise
         self.hosts[number] = Host(_On(self.world, env), DyingStore(self, store))  # type: ignore[arg-type]
 
     def die(self, number: int) -> None:

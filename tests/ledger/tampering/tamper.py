@@ -12,6 +12,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from kz_compliance_sdk.adapters.sql.tables import metadata
@@ -236,6 +237,9 @@ class Tamperer:
         lines = self.raw.execute("SELECT n FROM log ORDER BY n").fetchall()
         for n, (was,) in enumerate(lines, start=1):
             self.raw.execute("UPDATE log SET n = ? WHERE n = ?", (n, was))
+        # What the store notes of itself beside it is made anew by who holds the keys, as all the rest.
+        for _, _, file in self.raw.execute("PRAGMA database_list").fetchall():
+            Path(f"{file}.mark").unlink(missing_ok=True)
         self.make_checkpoint()
         return frozenset({"held outside"})
 

@@ -48,7 +48,9 @@ def _lost(host: Host, actors: Actors) -> Iterator[str]:
 def _of_case(of: Simulation, host: Host, actors: Actors, case: Case) -> Iterator[str]:
     now, records = of.world.clock(), host.records(case.id)
     answers = actors.known.answered.items()
-    due = {one["due_at"] for name, one in answers if name.startswith("issued-") and one["case_reference"] == case.id}
+    due = {
+        one["due_at"] for name, one in answers if name.startswith("issued-") and one.get("case_reference") == case.id
+    }
     if case.notice_id not in actors.known.restarted and due - {instant_text(case.due_at)}:
         yield f"{case.id}: the due time was {due} and is {instant_text(case.due_at)} now"
     for message in records.messages:

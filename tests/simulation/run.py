@@ -60,16 +60,16 @@ def shrunk(failed: Played) -> Played:
 PLANTED: Final = {
     "an answer before the commit": 1,
     "signatures unchecked": 1,
-    "what came early is forgotten": 43,
-    "any token is good": 14,
-    "the last case first": 1,
-    "the proposer approves": 1,
+    "what came early is forgotten": 92,
+    "any token is good": 41,
+    "the last case first": 8,
+    "the proposer approves": 3,
     "sent again without a look": 1,
     "an id for each try": 1,
-    "a failure is in force": 1,
+    "a failure is in force": 6,
     "a fallen order lifts nothing: withdrawn": 10,
     "any receipt closes": 1,
-    "a repeat gets another answer": 1,
+    "a repeat gets another answer": 2,
 }
 """Controls that the simulation catches, and the first seed that does."""
 

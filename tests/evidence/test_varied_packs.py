@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from kz_compliance_sdk.domain.events import KINDS, arrivals, office
-from kz_compliance_sdk.domain.events.base import ObjectEvent
+from kz_compliance_sdk.domain.events.base import HouseEvent, ObjectEvent
 from kz_compliance_sdk.domain.fold import Chain
 from kz_compliance_sdk.evidence.verify_pack import read_key, verified
 from kz_compliance_sdk.ports import Failed, InForce, Told
@@ -77,7 +77,7 @@ def test_no_true_pack_is_called_false(chains: Sequence[Chain], independent: Any)
     kinds = {
         name
         for name, kind in KINDS.items()
-        if not issubclass(kind, ObjectEvent | office.HouseEvent) and kind not in ELSEWHERE
+        if not issubclass(kind, ObjectEvent | HouseEvent) and kind not in ELSEWHERE
     }
     assert kinds - {on.kind for chain in chains for on in chain.events} == set()
     assert len(chains) > 120

@@ -67,7 +67,6 @@ PLANTED: Final = {
     "sent again without a look": 1,
     "an id for each try": 1,
     "a failure is in force": 6,
-    "a fallen order lifts nothing: withdrawn": 10,
     "any receipt closes": 1,
     "a repeat gets another answer": 2,
 }

@@ -75,9 +75,7 @@ def chains(tmp_path_factory: pytest.TempPathFactory) -> Sequence[Chain]:
 def test_no_true_pack_is_called_false(chains: Sequence[Chain], independent: Any) -> None:
     """In no form, by neither; among the cases is every kind of event that a case can have."""
     kinds = {
-        name
-        for name, kind in KINDS.items()
-        if not issubclass(kind, ObjectEvent | HouseEvent) and kind not in ELSEWHERE
+        name for name, kind in KINDS.items() if not issubclass(kind, ObjectEvent | HouseEvent) and kind not in ELSEWHERE
     }
     assert kinds - {on.kind for chain in chains for on in chain.events} == set()
     assert len(chains) > 120

@@ -77,9 +77,9 @@ def _of_case(of: Simulation, host: Host, actors: Actors, case: Case) -> Iterator
     fell = case.notice_id in actors.known.fell - actors.known.restarted
     if fell and f"cancelled-{_number(case)}" in actors.known.answered:
         yield from (
-            f"{case.id}: {item.item_id} is in force, and its order fell"
+            f"{case.id}: {item.item_id} holds its measure, and its order fell"
             for item in case.items
-            if item.status == "in_force"
+            if item.status in ("in_force", "kept") and item.measure and item.ground == "local_law"
         )
 
 

@@ -67,6 +67,7 @@ PLANTED: Final = {
     "sent again without a look": 1,
     "an id for each try": 1,
     "a failure is in force": 6,
+    "a fallen order lifts nothing: withdrawn": 1,
     "any receipt closes": 1,
     "a repeat gets another answer": 2,
 }

@@ -16,6 +16,7 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from kz_compliance_sdk import ComplianceDesk, Settings
+from kz_compliance_sdk.adapters.sql.checkpoint_reads import CheckpointReads
 from kz_compliance_sdk.aio import AsyncComplianceDesk
 from kz_compliance_sdk.domain.actor import STAFF
 from kz_compliance_sdk.domain.commands import KINDS
@@ -308,6 +309,34 @@ def test_events_come_in_their_order_and_again_from_the_last(api: Api, monkeypatc
     assert json.loads(again[0][1])["case"] == first
     numbers = [number for number, _ in again]
     assert numbers == sorted(numbers)
+
+
+def test_a_stream_ends_with_the_right_to_it(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kz_compliance_sdk.faces.dashboard.api.LOOK_EVERY_S", 0.01)
+    token, kept = api.token("p", "lead"), api.file.read_text(encoding="utf-8")
+
+    def taken_out() -> None:
+        api.file.write_text(kept.rpartition("[[tokens]]")[0], encoding="utf-8")
+        api.office.issue(1)
+
+    assert anyio.run(_events, api, token, "", taken_out, 100) == []
+
+
+def test_a_stream_begins_without_reading_the_log_from_its_first_line(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kz_compliance_sdk.faces.dashboard.api.LOOK_EVERY_S", 0.01)
+    api.office.issue(1)
+    api.office.checkpoint()
+    asked: list[int] = []
+    real = CheckpointReads.log_lines
+
+    def lines(self: Any, after: int = 0, *given: Any, **more: Any) -> Any:
+        asked.append(after)
+        return real(self, after, *given, **more)
+
+    monkeypatch.setattr(CheckpointReads, "log_lines", lines)
+    anyio.run(_events, api, api.token("p", "lead"), "", lambda: api.office.issue(2), 1)
+    assert asked
+    assert 0 not in asked
 
 
 async def _events(api: Api, token: str, after: str, happens: Any, many: int) -> list[tuple[int, str]]:

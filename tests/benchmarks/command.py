@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from kz_compliance_sdk.faces.cli.session import system_user
 from tests.benchmarks import samples
 
 # A child's own peak: what the system tells of it after its end begins with the memory of the process that it came from.
@@ -40,7 +41,7 @@ def used_by(store: Path, *arguments: str) -> Used:
     settings, peak = store.with_suffix(".toml"), store.with_suffix(".peak")
     settings.write_text(
         f'platform_id = "{samples.PLATFORM}"\npublic_url = "http://127.0.0.1:8000"\nallow_test_keys = true\n\n'
-        f'[store]\npath = "{store.name}"\n',
+        f'[store]\npath = "{store.name}"\n\n[actors.{system_user()}]\nid = "lead"\nroles = ["lead", "legal"]\n',
         encoding="utf-8",
     )
     command = [sys.executable, "-c", _RUN, str(peak), "--config", str(settings), *arguments]

@@ -51,6 +51,8 @@ class _Asked:
     desk: AsyncComplianceDesk
     person: Person
     request: Request
+    signed_in: Callable[[], Person | None]
+    """Who asks, looked at anew: for an answer that lasts."""
 
     async def case(self) -> Case:
         """The case of the path. Raises NotFound, also for one that is not for this person."""
@@ -88,12 +90,13 @@ def api_app(desk: AsyncComplianceDesk, sign_in: SignIn) -> Starlette:
 
 def _served(desk: AsyncComplianceDesk, sign_in: SignIn, answer: Answering) -> Callable[[Request], Awaitable[Response]]:
     async def serve(request: Request) -> Response:
-        person = sign_in({name.lower(): value for name, value in request.headers.items()})
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        person = sign_in(headers)
         if person is None:
             told = "Nobody is known by this. Send Authorization: Bearer TOKEN."
             return _problem(401, "not_signed_in", told, {"www-authenticate": "Bearer"})
         try:
-            made = await answer(_Asked(desk, person, request))
+            made = await answer(_Asked(desk, person, request, lambda: sign_in(headers)))
         except ClientDisconnect:
             return Response(status_code=400)
         except ComplianceError as error:
@@ -159,7 +162,8 @@ async def _case(asked: _Asked) -> Document:
 
 
 async def _events(asked: _Asked) -> Response:
-    """What happens to the cases from now on, or from behind `Last-Event-ID`, as server-sent events without any word."""
+    """What happens to the cases from now on, or from behind `Last-Event-ID`, as server-sent events without any word.
+    It ends with the person's right to it."""
     STAFF.check(asked.person.actor, "see the events")
     queries = asked.desk.blocking.store.queries(asked.desk.blocking.platform_id)
     given = asked.request.headers.get("last-event-id", "")
@@ -169,11 +173,16 @@ async def _events(asked: _Asked) -> Response:
     def behind(after: int) -> list[LogLine]:
         return [line for line in queries.log_lines(after) if line is not None]
 
+    def now() -> int:
+        """The last line: not far behind the last checkpoint, and far from the first."""
+        seen = queries.last_checkpoint()
+        size = 0 if seen is None else seen.size
+        return max((line.n for line in behind(size)), default=size)
+
     async def told() -> AsyncIterator[bytes]:
-        lines = [] if given else await asyncio.to_thread(behind, 0)
-        last = int(given) if given else max((line.n for line in lines), default=0)
+        last = int(given) if given else await asyncio.to_thread(now)
         yield b"retry: 1000\n\n"
-        while True:
+        while asked.signed_in() == asked.person:
             for line in await asyncio.to_thread(behind, last):
                 last = line.n
                 if (told := await _event(asked, line)) is not None:

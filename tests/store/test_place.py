@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -225,6 +226,18 @@ def test_who_waits_while_another_process_makes_the_store_is_not_refused(open_sto
     saved(open_store(), 2)
 
 
+def _waits_for_the_lock(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Set once a writer, whose batch is complete by then, asks for the lock."""
+    begun, acquire = threading.Event(), FileLock.acquire
+
+    def noted(lock: FileLock) -> None:
+        begun.set()
+        acquire(lock)
+
+    monkeypatch.setattr(FileLock, "acquire", noted)
+    return begun
+
+
 @needs_posix
 def test_the_end_waits_for_no_other_process(path: Path, open_store: OpenStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """It holds the lock. What waits is told that it is not known to be stored; later all is as after a kill."""
@@ -234,8 +247,9 @@ def test_the_end_waits_for_no_other_process(path: Path, open_store: OpenStore, m
         stuck = open_store()
         saved(stuck, 1)
         other.acquire()
+        begun = _waits_for_the_lock(monkeypatch)
         waiting = [stuck.save(PLATFORM, opening(2)[0])]
-        comes(lambda: stuck.waiting == 0)
+        comes(begun.is_set)
         waiting.append(stuck.save(PLATFORM, opening(3)[0]))
         stuck.close()
         codes = []

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import os
 import platform
 import sys
@@ -63,6 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     groups = [group for group in GROUPS if not options.only or _asked(group, options.only)]
     if not groups or not options.dir.is_dir():
         parser.error("nothing has that name: see --list" if options.dir.is_dir() else "--dir is no folder")
+    logging.disable(logging.WARNING)  # each new store says that it is one
     started = time.perf_counter()
     rows = measured(groups, options.only, Size(options.quick, options.dir))
     seconds = time.perf_counter() - started
@@ -90,7 +92,10 @@ def measured(groups: Sequence[str], only: Sequence[str], size: Size) -> list[Row
     for group in groups:
         print(f"measuring {group} ...", file=sys.stderr, flush=True)
         found = GROUPS[group][1](size)
-        rows += [row for row in found if not only or group in only or any(row.name.startswith(o) for o in only)]
+        asked = [row for row in found if not only or group in only or any(row.name.startswith(o) for o in only)]
+        for row in asked:  # told at once: a later group that breaks takes nothing of it away
+            print(f"  {row.name} {row.ratio or row.figure or 0:.2f} {row.verdict}", file=sys.stderr, flush=True)
+        rows += asked
     return rows
 
 

@@ -141,7 +141,8 @@ class _Recorder:
 
 
 def _opens(_tx: Any, name: str) -> Change:
-    return (Happened(PLATFORM, name, OPENED, AT, 0, None, WORDS),)
+    opened = msgspec.structs.replace(OPENED, notice=name[5:])
+    return (Happened(PLATFORM, name, opened, AT, 0, None, WORDS),)
 
 
 def _goes_on(tx: Any, name: str) -> Change:

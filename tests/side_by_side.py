@@ -27,7 +27,9 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
     if count < 2 or session.testsfailed or option.collectonly or "fork" not in multiprocessing.get_all_start_methods():
         return None
     fork = multiprocessing.get_context("fork")
-    taken, files = fork.Value("i", 0), [list(items) for _, items in groupby(session.items, lambda item: item.path)]
+    files = [list(items) for _, items in groupby(session.items, lambda item: item.path)]
+    files.sort(key=len, reverse=True)  # one that is long, begun last, would be waited for alone
+    taken = fork.Value("i", 0)
 
     def mine() -> Iterator[pytest.Item]:
         while True:

@@ -6,6 +6,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 PACKAGE = ROOT / "kz_compliance_sdk"
@@ -37,6 +39,7 @@ def lost(text: str, modules: dict[str, set[str]], pages: set[str]) -> set[str]:
     return {f"{name}.py" for name in files} | gone | set(re.findall(r"[\w-]+\.md\b", text)) - pages
 
 
+@pytest.mark.slow
 def test_the_code_sends_its_readers_nowhere_that_is_gone() -> None:
     """From the domain to the wings: what is above them speaks of settings and of files like that too."""
     layers = ("domain", "wire", "ports", "services", "adapters", "evidence", "transparency")

@@ -10,6 +10,7 @@ from kz_compliance_sdk.errors import NotAllowed
 from tests.driver import CLERK, HEAD, LEAD, LEGAL, M1, M2, VISITOR, Driver
 
 
+@pytest.mark.slow
 def test_a_notice_goes_its_way_and_comes_back_by_an_appeal(tmp_path: Path) -> None:
     office = Driver(tmp_path, undo_window_s=60)
     case = office.issue(1, 2)

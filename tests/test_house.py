@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.house import MOST, figures, grown, way_of_a_notice
 
 
+@pytest.mark.slow
 def test_no_figure_has_grown() -> None:
     found = figures()
     assert found.keys() == MOST.keys()

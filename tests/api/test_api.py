@@ -65,6 +65,7 @@ def api(tmp_path: Path) -> Iterator[Api]:
 # -------------------------------------------------------------------------------------------------------- description
 
 
+@pytest.mark.slow
 def test_the_description_is_valid_and_names_every_command() -> None:
     said = openapi()
     validate(said)

@@ -313,6 +313,7 @@ def test_a_websocket_is_closed(office: Office) -> None:
     assert sent == [{"type": "websocket.close"}]
 
 
+@pytest.mark.slow
 def test_requests_that_are_in_flight_together_are_all_answered(office: Office) -> None:
     """Each with its own case: they share commits, and nothing else."""
 

@@ -149,6 +149,7 @@ def test_what_was_remedied_did_not_fall_for_a_post(office: Driver) -> None:
     assert _outcomes(office, case) == {"1": "removed", "2": "removed"}
 
 
+@pytest.mark.slow
 def test_a_restored_account_stays_so(office: Driver) -> None:
     _, case = _issued(office, ACCOUNTS)
     office.decide(case, "suspend_account")
@@ -222,6 +223,7 @@ def test_the_window_of_the_others_ends_with_its_time(office: Driver, other: str)
     assert _outcomes(office, case) == {"2": "refused" if other == "none" else "removed"}
 
 
+@pytest.mark.slow
 def test_a_part_that_is_lifted_leaves_a_refusal_its_window(office: Driver) -> None:
     """The measure of an earlier decision is lifted at once; the refusal of the later one can still be taken back."""
     notice, case, question = _asked(office)
@@ -306,6 +308,7 @@ def test_reopening_asks_nothing_about_what_fell(office: Driver, action: str, lef
     assert office.faults() == []
 
 
+@pytest.mark.slow
 def test_it_takes_two_persons_whatever_comes_in_between(office: Driver) -> None:
     """Sent back, taken back, failed: what fell is on the platform's own terms each time, and by two persons."""
     _, case = _partly_fallen(office)
@@ -331,6 +334,7 @@ def test_it_takes_two_persons_whatever_comes_in_between(office: Driver) -> None:
     assert ("1", "measure") in office.messenger.kinds()
 
 
+@pytest.mark.slow
 def test_content_that_changed_brings_no_order_back(tmp_path: Path) -> None:
     office = Driver(tmp_path, can_look=True, undo_window_s=60)
     for name in ("1", "2"):
@@ -404,6 +408,7 @@ def test_an_amendment_that_names_another_leaves_it_fallen(office: Driver) -> Non
     assert _statuses(office, case) == {"1": "stopped", "2": "open"}
 
 
+@pytest.mark.slow
 def test_a_clarification_that_names_it_opens_it_anew(office: Driver) -> None:
     notice, case, question = _asked(office)
     office.decide(case)
@@ -509,6 +514,7 @@ def test_a_case_of_which_all_is_kept_is_open_until_that_is_reported(office: Driv
     assert (office.case(case)["state"], office.case(case)["closed_at"]) == ("lifted", None)
 
 
+@pytest.mark.slow
 def test_one_person_lifts_by_appeal_what_has_no_order(office: Driver) -> None:
     case = _kept(office)
     office.reverse(LEGAL, office.appeal(case))
@@ -520,6 +526,7 @@ def test_one_person_lifts_by_appeal_what_has_no_order(office: Driver) -> None:
     assert office.faults() == []
 
 
+@pytest.mark.slow
 def test_one_person_lifts_by_a_new_decision_what_has_no_order(office: Driver) -> None:
     case = _kept(office)
     office.reopen(LEAD, case, ["1"])

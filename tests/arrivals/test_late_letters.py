@@ -40,6 +40,7 @@ def in_force(host: Host) -> Case:
     return host.case(about("A").notice_id)
 
 
+@pytest.mark.slow
 def test_what_waited_for_a_revision_takes_effect_once_its_letter_is_vouched_for(host: Host) -> None:
     case = in_force(host)
     host.push(builders.cancellation(about("A", revision=2), "withdrawn"), "m-2")

@@ -64,6 +64,7 @@ def test_a_question_about_what_a_cancellation_leaves_is_asked(host: Host) -> Non
     assert question(host, case_id).state == "done"
 
 
+@pytest.mark.slow
 def test_a_question_that_may_have_arrived_is_followed_up(host: Host) -> None:
     case_id = asked(host, about("A"))
 

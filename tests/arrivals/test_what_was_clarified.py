@@ -85,6 +85,7 @@ def test_an_amendment_in_the_same_second_holds(host: Host) -> None:
     assert _named(host, notice.notice_id) == {"1": "C"}
 
 
+@pytest.mark.slow
 def test_what_only_marks_the_case_names_no_item_anew(host: Host) -> None:
     """A measure is being lifted while the authority says that the id means something else: a person asks what of it."""
     notice = about("A")

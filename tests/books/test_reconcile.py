@@ -33,6 +33,7 @@ def office(tmp_path: Path) -> Iterator[Scene]:
         yield made
 
 
+@pytest.mark.slow
 def test_books_that_are_alike_have_no_difference(office: Scene) -> None:
     office.issue(1)
     office.issue(2, decide=False)
@@ -54,6 +55,7 @@ def test_what_is_under_way_is_no_difference(office: Scene) -> None:
     assert office.differences() == set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", OF_ALL)
 def test_each_difference_is_named_with_a_remedy(office: Scene, how: Alteration) -> None:
     office.issue(1)
@@ -104,6 +106,7 @@ def test_reading_the_feed_again_counts_nothing_as_sent_again(office: Scene) -> N
     assert office.desk.case_file(office.case(notice)).inbox == before
 
 
+@pytest.mark.slow
 def test_a_restored_copy_says_what_the_regulator_holds_beyond_it(tmp_path: Path) -> None:
     path, copy = tmp_path / "desk.sqlite3", tmp_path / "copy.sqlite3"
     with scene(path) as before:
@@ -132,6 +135,7 @@ def test_a_restored_copy_says_what_the_regulator_holds_beyond_it(tmp_path: Path)
         assert {one.code for one in after.found()} <= {"recorded_otherwise"}
 
 
+@pytest.mark.slow
 def test_people_are_alerted_once_where_a_clock_runs(office: Scene) -> None:
     closed, running = office.issue(1), office.issue(2, decide=False)
     office.settle()
@@ -174,6 +178,7 @@ def test_a_worker_compares_once_a_day(office: Scene, monkeypatch: pytest.MonkeyP
     assert compared == [began, began + DAY_S]
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_stopped_ends_in_the_midst_of_comparing(
     office: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:

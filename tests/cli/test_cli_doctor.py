@@ -169,6 +169,7 @@ def test_one_pass_of_a_timer_shows_as_a_worker_that_runs(office: Office) -> None
         assert raw.execute("SELECT count(*) FROM events WHERE kind = 'checkpointed'").fetchone() == (1,)
 
 
+@pytest.mark.slow
 def test_a_parked_message_is_tried_again(office: Office) -> None:
     office.ok("db", "upgrade")
     notice = builders.notice(1)

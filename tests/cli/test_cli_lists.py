@@ -19,6 +19,7 @@ def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Office:
     return Office(tmp_path, monkeypatch)
 
 
+@pytest.mark.slow
 def test_a_list_is_filtered_and_paged(office: Office) -> None:
     for seed in (1, 2, 3):
         office.entered(seed)

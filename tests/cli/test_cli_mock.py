@@ -17,6 +17,7 @@ def kz_intake_url() -> str:
     return f"http://127.0.0.1:{free_port()}/notices"  # where nobody listens
 
 
+@pytest.mark.slow
 def test_a_sample_is_issued_once_and_where_nobody_takes_it_that_is_said(
     kz_regulator_server: MockRegulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -45,6 +45,7 @@ def test_who_is_who_stands_in_the_file_and_never_in_the_environment(
     office.ok("cases", "claim")
 
 
+@pytest.mark.slow
 def test_one_account_with_two_names_is_no_second_pair_of_eyes(office: Office) -> None:
     notice = office.claimed(13)
     office.ok("cases", "decide", notice.notice_id, "--file", office.proposal(notice.notice_id, "remove"), "--yes")
@@ -100,6 +101,7 @@ def test_a_typist_does_not_vouch_and_nothing_is_done_before_somebody_does(office
 # ------------------------------------------------------------------------------------------------- typed in
 
 
+@pytest.mark.slow
 def test_a_letter_that_is_typed_in_twice_is_said_to_be_there(office: Office) -> None:
     notice = office.entered(received="2026-11-24 10:00")
     file = str(office.folder / "notice-1.json")

@@ -218,6 +218,7 @@ def test_settings_are_shown_without_any_secret(office: Office) -> None:
 # --------------------------------------------------------------------------------------------- looking after it
 
 
+@pytest.mark.slow
 def test_a_changed_audit_trail_is_found_and_named(office: Office) -> None:
     notice = office.entered()
     office.entered(2)

@@ -104,6 +104,7 @@ def test_a_working_day_ends_right_on_both_sides_of_the_change(received: str, due
     assert due_at(at(received), days(1), WEEKDAYS) == at(due)
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(300))
 @given(received=st.integers(at("2024-01-01T00:00:00+00:00"), at("2027-12-01T00:00:00+00:00")), n=st.integers(1, 30))
 def test_a_term_in_working_days_is_never_shorter_than_so_many_times_24_hours(received: int, n: int) -> None:

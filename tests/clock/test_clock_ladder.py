@@ -283,6 +283,7 @@ def wrong(run: Run, watcher: Callable[[Run], list[tuple[int, str]]]) -> bool:
     return Counter(watcher(run)) != Counter(listed(run))
 
 
+@pytest.mark.slow
 @SEEDED
 @given(run=runs())
 def test_every_step_fires_once_in_the_first_watch_that_is_late_enough(run: Run) -> None:

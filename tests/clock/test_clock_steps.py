@@ -55,6 +55,7 @@ def test_the_campaign_says_what_came_of_its_seeds(capsys: pytest.CaptureFixture[
     assert capsys.readouterr().out.endswith(" 0 faults\n")
 
 
+@pytest.mark.slow
 def test_nobody_is_paged_in_time_where_nobody_looks_at_the_clock(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -64,6 +65,7 @@ def test_nobody_is_paged_in_time_where_nobody_looks_at_the_clock(
     assert any("due.due did not come" in one for one in found), found
 
 
+@pytest.mark.slow
 def test_ten_minutes_a_day_ahead_take_no_page_away(tmp_path: Path) -> None:
     came = run(tmp_path, TEN_MINUTES)
     assert list(faults(came)) == []
@@ -71,6 +73,7 @@ def test_ten_minutes_a_day_ahead_take_no_page_away(tmp_path: Path) -> None:
     assert reasons(came, 22 * H, 25 * H) == ["again.due.before_2h", "again.due.before_30m", "again.due.due"]
 
 
+@pytest.mark.slow
 def test_ten_days_ahead_for_hours_take_no_page_away(tmp_path: Path) -> None:
     """The deadline passes while the clock is wrong, and comes all the same."""
     acts = [Act(0, notice=1), Act(20 * H, by=10 * DAY), Act(27 * H, by=-10 * DAY)]
@@ -79,6 +82,7 @@ def test_ten_days_ahead_for_hours_take_no_page_away(tmp_path: Path) -> None:
     assert "again.due.due" in reasons(came, 24 * H, 24 * H + 60)
 
 
+@pytest.mark.slow
 def test_a_host_that_started_with_its_clock_ahead_fires_again_once_that_is_known(tmp_path: Path) -> None:
     """Nobody can know it when it starts: the ladder runs on ahead. What it told is told again at its time."""
     acts = [Act(0, notice=1), Act(2 * H, by=AHEAD, down=120, anew=True), Act(3 * H, by=-AHEAD)]

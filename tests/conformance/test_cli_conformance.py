@@ -63,6 +63,7 @@ def served(handle: Callable[[Request], Reply]) -> Iterator[str]:
 # --------------------------------------------------------------------------------------------------- without a network
 
 
+@pytest.mark.slow
 def test_the_checks_are_listed_without_sending_anything(kit: Kit) -> None:
     code, out, _ = kit("intake", "--list", "--only", "intake.repeat")
     assert code == 0

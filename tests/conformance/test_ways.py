@@ -164,6 +164,7 @@ def test_an_asgi_app_is_driven_without_a_socket(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.slow
 def test_the_test_of_the_guide_is_one_that_passes(tmp_path: Path) -> None:
     (block,) = (block for block in blocks(GUIDE) if block.language == "python")
     values = settings_values(published_keys("rfc9421"), store={"path": tmp_path / "x.sqlite3"})

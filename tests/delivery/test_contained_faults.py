@@ -56,6 +56,7 @@ def stuck_case(host: Host) -> Case:
     return host.case(notice.notice_id)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("step", "alert", "escalated"),
     [("offer_interim", "report_stuck", True), ("escalate", "watch_stuck", False)],

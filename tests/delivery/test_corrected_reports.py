@@ -62,6 +62,7 @@ def test_a_superseding_decision_is_a_corrected_report_and_counts_once(
     assert (file.case.state, file.case.decision_version, sorted(file.decisions)) == ("closed", 2, [1, 2])
 
 
+@pytest.mark.slow
 def test_a_parked_report_that_a_later_one_overtook_bothers_nobody_any_more(host: Host) -> None:
     notice = a_notice()
     host.push(notice, "m-1")
@@ -159,6 +160,7 @@ def test_who_may_call_it_undoable_and_what_they_say(host: Host) -> None:
     assert host.case(case.notice_id) == case.but()
 
 
+@pytest.mark.slow
 def test_one_item_that_is_gone_holds_back_no_other(host: Host) -> None:
     notice = a_notice(items=2)
     host.push(notice, "m-1")

@@ -211,6 +211,7 @@ def test_a_call_that_comes_back_once_another_has_finished_says_so_too(
 # -------------------------------------------------------------------------------------------------- the breaker
 
 
+@pytest.mark.slow
 def test_what_was_learnt_from_messages_with_much_time_does_not_hold_up_one_with_little(host: Host) -> None:
     """Fresh acknowledgements open the breaker for a quarter of an hour, and minutes before its deadline a case is
     decided."""
@@ -232,6 +233,7 @@ def test_what_was_learnt_from_messages_with_much_time_does_not_hold_up_one_with_
     assert due_at - host.world.clock() >= 300
 
 
+@pytest.mark.slow
 def test_one_message_that_always_fails_does_not_speak_for_the_endpoint(host: Host) -> None:
     """It is the most urgent one, and after an outage it still fails: the probe is one that was tried less."""
     answers(host, down)
@@ -302,6 +304,7 @@ def test_refusals_that_do_not_pass_park_the_message_after_an_hour(host: Host) ->
     assert told.index("regulator_refuses") < told.index("report_rejected")
 
 
+@pytest.mark.slow
 def test_a_message_that_alone_is_refused_is_told_after_five_times(host: Host) -> None:
     """The others get through, so that the endpoint is not to blame."""
     notice_id = decided(host)

@@ -209,6 +209,7 @@ def test_a_server_that_drips_its_answer_is_cut_at_the_deadline_of_the_call(env: 
         assert len(server.seen) == 1
 
 
+@pytest.mark.slow
 def test_the_status_counts_though_its_body_drips(env: Env) -> None:
     with regulator(real(env), drip_refusal, total_s=1.0) as (way, _):
         assert way.send(MESSAGE) == RetryAt("status_503")

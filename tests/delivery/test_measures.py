@@ -194,6 +194,7 @@ def test_that_a_copy_is_deleted_is_recorded_once_and_not_before_its_time(tmp_pat
     host.store.close()
 
 
+@pytest.mark.slow
 def test_at_its_end_people_are_told_once_and_nothing_is_lifted(tmp_path: Path) -> None:
     host = _preserving(tmp_path)
     for seed in (1, 2):

@@ -48,6 +48,7 @@ def test_what_two_items_held_is_lifted_and_told_once(host: Host, way: str) -> No
     host.check_chains()
 
 
+@pytest.mark.slow
 def test_what_one_item_gives_up_stays_for_the_other(host: Host) -> None:
     twice(host)
     again = about("A", "A").items[:1]
@@ -64,6 +65,7 @@ def test_what_one_item_gives_up_stays_for_the_other(host: Host) -> None:
     host.check_chains()
 
 
+@pytest.mark.slow
 def test_an_end_that_was_put_off_is_put_off_once(host: Host) -> None:
     wish = UserNotice(allowed=False, delay_until=host.world.clock() + 9_000, legal_basis="Act 1")
     notice = about("A", "A", user_notice=wish)
@@ -78,6 +80,7 @@ def test_an_end_that_was_put_off_is_put_off_once(host: Host) -> None:
     assert told(host) == {"restored": 1}
 
 
+@pytest.mark.slow
 def test_a_measure_that_comes_back_for_the_other_item_alone_is_told(host: Host) -> None:
     """The user heard of its end under the first item only."""
     twice(host)

@@ -223,6 +223,7 @@ def test_both_read_before_either_writes(tmp_path: Path) -> None:
     assert walked(tmp_path / "desk.sqlite3", PAIRS[0], (0, 1, 0, 1), (False,) * GAPS, heedless=False) == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pair", PAIRS[:2], ids=" and ".join)
 def test_the_control_hosts_that_do_not_heed_how_far_they_read_leave_it_to_each_other(
     pair: tuple[str, str], tmp_path: Path

@@ -268,6 +268,7 @@ def test_what_could_not_be_told_is_told_again_together_and_counts_once(
     assert office.faults() == []
 
 
+@pytest.mark.slow
 def test_a_pager_that_fails_again_and_again_is_probed_with_one_alert(tmp_path: Path) -> None:
     office = three_cases(tmp_path)
     office.pager.faults = [RuntimeError("nobody answers") for _ in range(OPENS_AFTER + 1)]
@@ -380,6 +381,7 @@ def test_an_outage_of_the_regulator_is_told_once_and_so_is_its_end(tmp_path: Pat
     assert office.faults() == []
 
 
+@pytest.mark.slow
 def test_an_outage_that_nobody_noted_the_beginning_of_is_told_all_the_same(tmp_path: Path) -> None:
     """As one that was under way when a release came that tells of it."""
     office = office_of(tmp_path)
@@ -392,6 +394,7 @@ def test_an_outage_that_nobody_noted_the_beginning_of_is_told_all_the_same(tmp_p
     assert [reason for reason, *_ in told_of_outage(office)] == ["regulator_unreachable"]
 
 
+@pytest.mark.slow
 def test_a_short_outage_is_not_told(tmp_path: Path) -> None:
     office = office_of(tmp_path)
     goes_down(office)

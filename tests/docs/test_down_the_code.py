@@ -73,6 +73,7 @@ def an_erasure(office: Driver) -> None:
     office.retention()
 
 
+@pytest.mark.slow
 def test_each_way_goes_as_the_page_says(tmp_path: Path) -> None:
     office = Driver(tmp_path)
     notice = called(lambda: a_notice(office))

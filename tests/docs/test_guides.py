@@ -157,6 +157,7 @@ def reported(regulator: MockRegulator, notice: SignedNotice) -> dict[str, str]:
     return regulator.books.notices[notice.notice.notice_id].outcomes()
 
 
+@pytest.mark.slow
 def test_fastapi_from_the_notice_to_the_receipt(
     first: tuple[MockRegulator, SignedNotice], place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -245,6 +246,7 @@ def test_django_from_the_notice_to_the_receipt(place: Path) -> None:
     }
 
 
+@pytest.mark.slow
 def test_flask_from_the_notice_to_the_receipt(
     first: tuple[MockRegulator, SignedNotice], place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -287,6 +289,7 @@ def test_flask_from_the_notice_to_the_receipt(
     assert reported(regulator, notice) == {"1": "removed"}
 
 
+@pytest.mark.slow
 def test_celery_from_the_notice_to_the_receipt(first: tuple[MockRegulator, SignedNotice], place: Path) -> None:
     """The tasks of the schedule, run as Celery runs them, carry a decision out until its receipt is in hand."""
     regulator, notice = first

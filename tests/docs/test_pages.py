@@ -109,6 +109,7 @@ def test_the_first_command_of_the_readme_names_the_python_that_it_needs(
     assert ended.value.code == says
 
 
+@pytest.mark.slow
 def test_the_first_integration_of_the_readme_takes_a_notice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As it stands, with nothing but the platform's own enforcer: a signed push becomes a case."""
     (block,) = (block for block in blocks(README) if block.language == "python")

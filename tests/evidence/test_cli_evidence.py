@@ -68,6 +68,7 @@ def test_a_store_that_takes_no_writes_keeps_nobody_from_reading(
     assert "could not be recorded" in result.stderr
 
 
+@pytest.mark.slow
 def test_a_pack_is_made_verified_and_never_written_over_another(office: Office) -> None:
     notice, key = office.entered(), with_key(office)
     out = office.folder / "case.zip"

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
+import pytest
+
 from kz_compliance_sdk.domain import commands
 from tests.evidence.scene import (
     FORMS,
@@ -40,6 +42,7 @@ def _packs(at: Scene, case_id: str, lang: str = "ru") -> list[bytes]:
     return [at.desk.evidence(HEAD, case_id, lang=lang), full(at, case_id, lang)]
 
 
+@pytest.mark.slow
 def test_the_pack_of_an_erased_case_verifies_with_both_and_says_that_it_was_erased(at: Scene, independent: Any) -> None:
     packs = _packs(at, _erased(at), "en")
     assert [codes(pack) for pack in packs] == [[], []]
@@ -62,6 +65,7 @@ ENCODINGS: dict[str, Callable[[str], bytes]] = {
 """How a word could still lie in a pack."""
 
 
+@pytest.mark.slow
 def test_of_a_person_nothing_is_left_in_a_pack_after_the_erasure(at: Scene) -> None:
     """Of whoever reported, is reported, or signed the notice; the control is the pack before."""
     case_id = at.case(decided=False)
@@ -77,6 +81,7 @@ def test_of_a_person_nothing_is_left_in_a_pack_after_the_erasure(at: Scene) -> N
         assert found == []
 
 
+@pytest.mark.slow
 def test_what_asked_for_a_second_person_outlives_the_words_of_the_decision(at: Scene) -> None:
     case_id = at.case(decided=False)
     at.desk.take(
@@ -108,6 +113,7 @@ def test_the_digest_of_a_decision_goes_with_its_words(at: Scene) -> None:
     assert after["words"] == {"proposal": None}
 
 
+@pytest.mark.slow
 def test_what_is_missing_without_an_erasure_or_after_one_is_found_by_both(at: Scene, independent: Any) -> None:
     """The control: an insider with the right key takes the report out and says that it is gone."""
     case_id = at.case()

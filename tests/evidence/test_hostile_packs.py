@@ -66,6 +66,7 @@ def test_two_files_of_one_name_are_refused(packs: Mapping[str, bytes], independe
     assert "two files of one name" in independent(out.getvalue())[0][1]
 
 
+@pytest.mark.slow
 def test_a_flipped_byte_anywhere_never_raises(packs: Mapping[str, bytes]) -> None:
     """In the zip's own structures too. Whatever is not read, such as a time, changes nothing in what is shown."""
     pack, clean = packs["redacted"], opened(packs["redacted"])

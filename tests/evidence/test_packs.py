@@ -72,6 +72,7 @@ def test_the_full_form_holds_every_byte_of_the_case(at: Scene) -> None:
     assert {"viewed", "disclosed"} <= {on["kind"] for on in case["events"]}
 
 
+@pytest.mark.slow
 def test_the_redacted_form_names_nobody(at: Scene) -> None:
     """Names stand in the notice, the decision, the chain, the effects and the sealed texts. The control is the full
     form, in which each of them is found."""

@@ -275,6 +275,7 @@ def test_a_term_that_nobody_has_verified_is_not_called_one_by_law(at: Scene, lan
     assert f"<p>{verified_}:" in opened(at.desk.evidence(HEAD, other, lang=lang))["report.html"].decode()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_a_case_that_has_not_ended_is_pending_until_it_is_due_or_since(at: Scene, lang: Lang) -> None:
     """The control is one that has ended."""
@@ -337,6 +338,7 @@ def test_every_code_has_its_words(lang: str) -> None:
         assert {*get_args(codes)} - said[table].keys() == set(), table
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_every_kind_of_demand_has_words(lang: str) -> None:
     assert {str(kind) for kind in get_args(NoticeKind)} <= tables(lang, "transparency")["value"].keys()

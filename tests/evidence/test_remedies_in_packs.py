@@ -62,6 +62,7 @@ def pressed(at: Scene) -> tuple[Scene, str]:
     return at, case_id
 
 
+@pytest.mark.slow
 def test_the_redacted_form_tells_that_and_when_and_not_what_was_said(pressed: tuple[Scene, str]) -> None:
     at, case_id = pressed
     pack = at.desk.evidence(HEAD, case_id)
@@ -86,6 +87,7 @@ def test_the_redacted_form_tells_that_and_when_and_not_what_was_said(pressed: tu
     assert verified(pack, None).problems == []
 
 
+@pytest.mark.slow
 def test_the_ids_that_are_shown_are_made_of_what_is_shown_and_of_no_objects_name(pressed: tuple[Scene, str]) -> None:
     at, case_id = pressed
     case = at.desk.case_file(case_id).chain.stream.case
@@ -99,6 +101,7 @@ def test_the_ids_that_are_shown_are_made_of_what_is_shown_and_of_no_objects_name
         assert one.id.encode() in pack
 
 
+@pytest.mark.slow
 def test_it_says_when_each_came_and_what_became_of_it(pressed: tuple[Scene, str]) -> None:
     at, case_id = pressed
     at.clock.advance(60)
@@ -125,6 +128,7 @@ def test_it_says_when_each_came_and_what_became_of_it(pressed: tuple[Scene, str]
         assert (one["due_at"], sent[told[one["event"]]]) == (now, now)
 
 
+@pytest.mark.slow
 def test_the_full_form_holds_the_words(pressed: tuple[Scene, str]) -> None:
     at, case_id = pressed
     pack = full(at, case_id)
@@ -134,6 +138,7 @@ def test_the_full_form_holds_the_words(pressed: tuple[Scene, str]) -> None:
     assert verified(pack, None).problems == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lang", variants({lang: lang for lang in LANGUAGES}, "ru"))
 @pytest.mark.parametrize("form", [False, True])
 def test_the_page_shows_them(pressed: tuple[Scene, str], lang: str, form: bool) -> None:

@@ -52,6 +52,7 @@ def test_the_program_on_the_page_is_short_and_stands_alone() -> None:
     assert "kz_compliance_sdk" not in program.text
 
 
+@pytest.mark.slow
 def test_an_untouched_pack_verifies_with_both(packs: Mapping[str, bytes], independent: Any) -> None:
     assert [codes(packs[form]) for form in FORMS] == [[], []]
     found = independent(*(packs[form] for form in FORMS))

@@ -54,6 +54,7 @@ def test_a_view_breaks_neither_a_lease_nor_an_approval(at: Scene) -> None:
     assert at.desk.approve(LEAD, case_id, made.digest).case.state == "decided"
 
 
+@pytest.mark.slow
 def test_a_pack_is_recorded_before_it_is_made(at: Scene) -> None:
     """By whom, in which form and language; and the reason of a full one is sealed."""
     case_id = at.case()

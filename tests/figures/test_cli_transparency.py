@@ -52,6 +52,7 @@ def test_the_files_agree_with_the_document(office: Office) -> None:
     assert '<html lang="ru">' in (out / "report.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_the_same_command_writes_the_same_bytes(office: Office) -> None:
     filled(office)
     found = []
@@ -84,6 +85,7 @@ def test_an_empty_period_says_so(office: Office) -> None:
     assert "no demand was received" in office.ok("transparency", "--from", FIRST, "--to", FIRST, "--draft")
 
 
+@pytest.mark.slow
 def test_a_published_period_is_given_again_and_revised_by_whoever_may(office: Office) -> None:
     filled(office)
     asked = ("transparency", "--from", FIRST, "--to", LAST)
@@ -112,6 +114,7 @@ def test_lines_for_lumen_are_left_out_with_the_reason(office: Office) -> None:
     assert (out / "lumen.jsonl").read_bytes() == b""
 
 
+@pytest.mark.slow
 def test_the_offices_own_figures_are_exact_and_never_lie_beside_a_report(office: Office) -> None:
     filled(office)
     out, asked = office.folder / "own", ("internal-figures", "--from", FIRST, "--to", LAST)

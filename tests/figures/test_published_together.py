@@ -95,6 +95,7 @@ def shown_again(report: TransparencyReport, figure: str, value: str, count: int)
     return replace(report, figures=tuple(map(of, report.figures)))
 
 
+@pytest.mark.slow
 def test_the_control_a_count_that_is_shown_again_gives_others_away() -> None:
     tallies = random_tallies(0, 400)
     report, plain = a_report(tallies), read_json(a_report(tallies, threshold=3))
@@ -106,6 +107,7 @@ def test_the_control_a_count_that_is_shown_again_gives_others_away() -> None:
     assert any(read(one).recovers() for one in again)
 
 
+@pytest.mark.slow
 def test_the_control_lines_that_say_more_than_they_may_give_counts_away(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a hidden answer they say who asked, and why, where only the answer is hidden."""
 

@@ -130,6 +130,7 @@ def corrected(tallies: list[Tally], many: int, **given: Any) -> list[Tally]:
     return [*rest, *(msgspec.structs.replace(one, facts=a_tally(**given).facts) for one in last)]
 
 
+@pytest.mark.slow
 def test_a_correction_is_a_marked_revision_with_the_same_cells_hidden(series: Series) -> None:
     tallies = random_tallies(1, 400)
     series.hold(tallies)
@@ -149,6 +150,7 @@ def test_a_correction_is_a_marked_revision_with_the_same_cells_hidden(series: Se
     assert report_json(series.publish()) == report_json(second), "the last one is the one that holds"
 
 
+@pytest.mark.slow
 def test_lines_for_lumen_tell_no_change_that_no_revision_told(series: Series) -> None:
     tallies = random_tallies(1, 400)
     series.hold(tallies)
@@ -186,6 +188,7 @@ def test_lines_of_one_version_of_a_period_leave_and_of_no_other(tmp_path: Path) 
         list(series.figures.lumen(M1, second))
 
 
+@pytest.mark.slow
 def test_the_control_lines_of_two_versions_tell_what_changed_of_few(series: Series) -> None:
     tallies = random_tallies(0, 400)
     later = corrected(tallies, 40)
@@ -214,6 +217,7 @@ def test_lines_wait_where_a_bar_outlasts_the_day_from_which_all_is_told(tmp_path
         list(series.figures.lumen(LEAD, report))
 
 
+@pytest.mark.slow
 def test_the_ledger_says_who_took_lines_and_exact_figures(series: Series) -> None:
     series.hold(random_tallies(1, 200))
     list(series.figures.lumen(LEAD, series.figures.draft(JANUARY)))

@@ -60,6 +60,7 @@ def test_every_figure_is_what_the_stored_bytes_say(tmp_path: Path, seed: int, de
     assert found.keys() == wanted.keys()
 
 
+@pytest.mark.slow
 def test_progress_is_told_now_and_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     office = RandomOffice(tmp_path, 1)
     for _ in range(5):
@@ -84,6 +85,7 @@ def test_each_sanction_of_the_period_is_counted_by_its_level(tmp_path: Path) -> 
     assert later.counts["sanctions"].total() == 0
 
 
+@pytest.mark.slow
 def test_a_superseding_decision_is_counted_once_and_in_its_period(tmp_path: Path) -> None:
     """The corrected answer takes the place of the first; when it came and how long it took stay."""
     office = RandomOffice(tmp_path, 1)
@@ -136,6 +138,7 @@ def test_only_a_bar_that_names_its_rule_keeps_a_demand_out_of_the_figures(
     assert (told, held) == ((1, 0) if progress == "told" else (0, 1))
 
 
+@pytest.mark.slow
 def test_the_figures_outlive_the_bodies(tmp_path: Path) -> None:
     """Everything that could name anybody is erased; the figures stay what they were."""
     office = RandomOffice(tmp_path, 7)
@@ -149,6 +152,7 @@ def test_the_figures_outlive_the_bodies(tmp_path: Path) -> None:
     assert before["demands_told"][""] > 0
 
 
+@pytest.mark.slow
 def test_a_tally_names_nobody_and_no_place(tmp_path: Path) -> None:
     office = RandomOffice(tmp_path, 8)
     office.live(8)
@@ -161,6 +165,7 @@ def test_a_tally_names_nobody_and_no_place(tmp_path: Path) -> None:
         assert word not in facts
 
 
+@pytest.mark.slow
 def test_figures_whose_rows_are_gone_come_back_whole_from_the_chains(tmp_path: Path) -> None:
     """Also of a corrected case: when it was first answered stays."""
     office = RandomOffice(tmp_path, 9)

@@ -368,6 +368,7 @@ def test_what_is_held_back_takes_the_number_of_all_demands_and_nothing_else() ->
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_few_demands_and_a_secret_one_show_what_they_can_and_no_more() -> None:
     report = a_report([*random_tallies(1, 12), a_tally(100, barred=True, barred_until=NOW + DAY)], threshold=3)
     assert report.value("demands_told", "").count == 12, "it can be kept, so no other cover is tried"
@@ -387,6 +388,7 @@ def test_what_several_alike_demands_came_to_is_counted_for_each() -> None:
     assert report.value("reminders", "").count == 18
 
 
+@pytest.mark.slow
 def test_times_are_the_median_and_the_95th_percentile() -> None:
     report = a_report([a_tally(n, took=100 * (n + 1)) for n in range(100)])
     whole = next(t for t in report.times if (t.of, t.by) == ("decision", "all"))

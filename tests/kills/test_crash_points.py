@@ -281,6 +281,7 @@ def play(path: Path, at: int | None, on: str = "sqlite") -> tuple[Play, dict[str
             one.store.close()
 
 
+@pytest.mark.slow
 def test_the_run_without_a_crash_ends_as_it_should(tmp_path: Path) -> None:
     one, end = play(tmp_path / "whole.sqlite3", None)
     assert end["state"] == "closed"

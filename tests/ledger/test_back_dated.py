@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from kz_compliance_sdk.evidence.verify_store import AuditVerdict, verify
 from tests.case_makers import a_notice, proposal, refusal
 from tests.scene import M1, PLATFORM, Host
@@ -57,6 +59,7 @@ def test_a_step_that_was_put_behind_a_checkpoint_is_told_of(host: Host) -> None:
     assert f"event 2 of {lease.case.id}" in said
 
 
+@pytest.mark.slow
 def test_daily_work_between_checkpoints_is_never_told_of(host: Host) -> None:
     """The control."""
     for seed in range(1, 5):

@@ -218,6 +218,7 @@ TILES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", variants({name: name for name in TILES}, "untouched", "one is gone", "changed"))
 def test_tiles_are_never_believed_and_are_made_anew(
     name: str, host: Host, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture

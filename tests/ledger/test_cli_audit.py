@@ -18,6 +18,7 @@ def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Office:
     return Office(tmp_path, monkeypatch)
 
 
+@pytest.mark.slow
 def test_a_checkpoint_that_was_kept_elsewhere_shows_what_nothing_else_can(office: Office, tmp_path: Path) -> None:
     first = office.entered()
     old = tmp_path / "old.sqlite3"

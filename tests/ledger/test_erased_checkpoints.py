@@ -43,6 +43,7 @@ def _refused(desk: Desk, seed: int = 1) -> str:
     return desk.host.case(notice(seed).notice_id).id
 
 
+@pytest.mark.slow
 def test_what_is_erased_changes_nothing_that_a_checkpoint_saw(desk: Desk) -> None:
     cases = fill(desk)
     first = desk.host.proof.checkpoint()
@@ -148,6 +149,7 @@ def test_the_checkpoint_after_the_case_of_a_message_that_waited_was_erased_contr
 LOOSE_KEYS = {"another": "CAST(x'00' || randomblob(32) AS BLOB)", "destroyed": "x''", "cut": "x'0001'"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", variants({name: name for name in LOOSE_KEYS}, "destroyed", "cut"))
 def test_the_key_of_a_message_of_no_case_is_missed(name: str, desk: Desk) -> None:
     fill(desk)
@@ -157,6 +159,7 @@ def test_the_key_of_a_message_of_no_case_is_missed(name: str, desk: Desk) -> Non
     assert "its part message does not open" in _told(desk)
 
 
+@pytest.mark.slow
 def test_another_master_key_changes_nothing_that_a_checkpoint_saw(tmp_path: Path) -> None:
     one, both = {"a": b"a" * 32}, {"a": b"a" * 32, "b": b"b" * 32}
     desk = Desk(tmp_path / "desk.sqlite3", keys=MasterKeys(one, "a"))

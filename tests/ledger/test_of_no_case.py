@@ -89,6 +89,7 @@ def test_a_public_figure_that_was_changed_is_named(name: str, scenery: Scenery) 
         assert any(fault.case_id == case_id and "tallies" in fault.what for fault in faults), faults
 
 
+@pytest.mark.slow
 def test_a_store_put_back_to_the_last_checkpoint_is_not_called_fine(scenery: Scenery) -> None:
     """It is whole, and nothing in it can show what came later: the verdict says so."""
     verdict = scenery.verify()
@@ -134,6 +135,7 @@ DOINGS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", variants(DOINGS, "a trigger"))
 def test_what_the_database_would_do_by_itself_is_named(what: str, scenery: Scenery) -> None:
     """Such as a trigger that lets a notice vanish before any checkpoint sees it."""

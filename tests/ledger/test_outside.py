@@ -119,6 +119,7 @@ BYTES = [
 ]
 
 
+@pytest.mark.slow
 @given(cell=st.sampled_from(BYTES), row=st.integers(0, 6), place=st.integers(0, 2_000), turned=st.integers(1, 255))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_each_byte_counts(cell: tuple[str, str], row: int, place: int, turned: int, outside: Outside) -> None:

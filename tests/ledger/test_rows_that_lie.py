@@ -404,6 +404,7 @@ APPEALS_LIE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", variants({name: name for name in APPEALS_LIE}, "decided", "gone", "another one"))
 def test_a_row_of_an_appeal_that_lies_is_named_and_mended_and_never_believed(host: Host, how: str) -> None:
     one, other = (appeal_of_its_own(host, f"m-{seed}", seed) for seed in (1, 2))

@@ -74,6 +74,7 @@ def test_a_demand_is_told_beside_a_step_that_its_amendment_fires(host: Host) -> 
     assert {"due.before_6h", "user_data_demand"} <= {alert.reason for alert in host.world.pager.alerts[-3:]}
 
 
+@pytest.mark.slow
 def test_what_is_lifted_later_has_the_time_of_its_case(host: Host) -> None:
     notice = notice_about("A", "B")
     host.push(notice, "first-1")

@@ -41,6 +41,7 @@ def _measured_otherwise(host: Host) -> None:
     host.drain()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("answer", [RetryAt("busy"), Told(1)], ids=["tried again", "an answer that cannot be used"])
 def test_a_user_is_not_told_of_a_measure_that_was_changed_while_the_telling_was_tried(
     host: Host, answer: TellResult

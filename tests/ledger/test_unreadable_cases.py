@@ -108,6 +108,7 @@ def test_an_alert_about_it_leaves_once(desk: Desk) -> None:
     assert desk.world.regulator.books == {}, "its receipt could not be kept, so it is not sent"
 
 
+@pytest.mark.slow
 @pytest.mark.writes_by_itself
 def test_one_that_ended_counts_by_what_the_chain_says_in_the_open(desk: Desk) -> None:
     """The figures read no word of a notice: one whose bytes are damaged counts like any other."""

@@ -319,6 +319,7 @@ LONG = settings(QUICK, max_examples=150, stateful_step_count=50)
 CONTROL = settings(QUICK, max_examples=1_000, stateful_step_count=40, phases=[Phase.generate])
 
 
+@pytest.mark.slow
 def test_the_books_do_what_the_model_does() -> None:
     run_state_machine_as_test(BooksMachine, settings=QUICK)
 

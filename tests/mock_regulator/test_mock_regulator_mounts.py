@@ -228,6 +228,7 @@ def test_every_mount_answers_byte_for_byte_as_the_handler_does(mount: Mount, pro
     assert differences(mount, profile) == []
 
 
+@pytest.mark.slow
 def test_the_exchanges_see_every_kind_of_answer() -> None:
     """Otherwise mounts that agree would not say much."""
     answers = called(regulator(FrozenClock()), FrozenClock())
@@ -236,6 +237,7 @@ def test_the_exchanges_see_every_kind_of_answer() -> None:
     assert answers.count("reset") == 2
 
 
+@pytest.mark.slow
 def test_a_mount_that_changes_one_byte_or_one_header_is_seen() -> None:
     """The control."""
 

@@ -163,6 +163,7 @@ def test_an_outage_that_cannot_be_reached_resets_each_connection(
     assert _report(client, regulator).status_code == 201
 
 
+@pytest.mark.slow
 def test_eight_connections_are_served_side_by_side(regulator: MockRegulator, client: httpx.Client) -> None:
     for seed in range(2, 66):
         regulator.issue(builders.notice(seed))

@@ -167,6 +167,7 @@ def test_control_a_library_that_is_wrong_in_one_rule_differs(policy: dict[str, A
     assert found is not None
 
 
+@pytest.mark.slow
 def test_a_difference_is_told_with_its_seed_and_few_steps() -> None:
     noise: list[Step] = [("remind", "A", 1), ("watch",), ("contest", "lead", "A")]
     found = play(1, STEPS, [*DECIDED[:2], *noise, ("wait", 901), DECIDED[2]]).difference

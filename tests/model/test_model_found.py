@@ -280,6 +280,7 @@ def test_what_was_proposed_beside_a_lift_is_seen_anew_once_the_order_of_that_fal
     assert office.standing(case)["state"] == "queued"
 
 
+@pytest.mark.slow
 def test_an_appeal_waits_for_a_new_measure_on_its_item_although_the_old_one_is_lifted(tmp_path: Path) -> None:
     office = Driver(tmp_path, undo_window_s=60)
     notice = office.notice(1)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.mutation.__main__ import HERE
 from tests.mutation.mutants import of_packages
 from tests.mutation.page import PAGE, reasons
@@ -26,6 +28,7 @@ def gone(keys: set[str]) -> set[str]:
     return keys - {one.key for one in of_packages(HERE.code, modules)}
 
 
+@pytest.mark.slow
 def test_each_row_of_the_page_names_a_change_that_the_code_still_has() -> None:
     assert gone(set(reasons(HERE.root / PAGE))) == set()
 

@@ -187,6 +187,7 @@ def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Office:
     return made
 
 
+@pytest.mark.slow
 def test_the_register_by_the_command_line(office: Office) -> None:
     assert office.ok("office", "registration").startswith("Nothing was given for the register yet.")
     assert office.document("office", "registration") == {"entry": None}
@@ -234,6 +235,7 @@ def test_the_roster_by_the_command_line(office: Office) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_note_to_the_next_shift_and_alerts_that_nobody_acknowledged(office: Office) -> None:
     said = office.ok("office", "note", "--text", office.words("the regulator's line is down until noon"))
     assert said == "Your note to the next shift is kept.\n"

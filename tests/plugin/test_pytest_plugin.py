@@ -61,6 +61,7 @@ def test_a_project_that_uses_it_is_seen_to_pay(tmp_path: Path) -> None:
 # The fixtures.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("profile", PROFILES)
 def test_a_notice_goes_all_the_way_without_a_network(run: pytest.Pytester, profile: str) -> None:
     passes(
@@ -111,6 +112,7 @@ def test_each_way_to_break_a_notice_is_answered_as_the_contract_says(run: pytest
     assert set(names("standard-webhooks")) == set(BROKEN) - {"other_target"}
 
 
+@pytest.mark.slow
 def test_notices_are_the_same_for_a_seed_and_others_for_each_call(run: pytest.Pytester) -> None:
     source = """
         def test_it(kz_notice, kz_regulator):

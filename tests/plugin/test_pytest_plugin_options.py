@@ -10,6 +10,7 @@ import pytest
 from tests.plugin.plugin_project import passes, run_pytest
 
 
+@pytest.mark.slow
 def test_a_run_that_is_not_the_usual_says_how_to_repeat_it(run: pytest.Pytester) -> None:
     """In the header; and where something failed once more at the end, since a quiet run has no header."""
     run.makepyfile("def test_it(kz_asked): assert kz_asked.seed == 1, f'seed {kz_asked.seed}'")
@@ -37,6 +38,7 @@ def test_a_wrong_option_is_named(run: pytest.Pytester, option: str, told: str) -
     result.stderr.fnmatch_lines([told])
 
 
+@pytest.mark.slow
 def test_the_marker_sets_a_test_up_and_the_nearest_has_the_last_word(run: pytest.Pytester) -> None:
     passes(
         run,
@@ -91,6 +93,7 @@ WRONG = {
 }
 
 
+@pytest.mark.slow
 def test_a_wrong_marker_is_told_what_to_write(run: pytest.Pytester) -> None:
     """In one line, without a traceback."""
     tests = [f"@pytest.mark.kz({marker})\ndef test_{n}(kz_notice, kz_settings): pass" for n, marker in enumerate(WRONG)]

@@ -139,6 +139,7 @@ def test_a_master_key_takes_the_place_of_another(office: Office, case: str) -> N
     assert "another key" in office.refused(3, "cases", "show", case)
 
 
+@pytest.mark.slow
 def test_a_store_takes_a_ledger_key_and_then_another(office: Office, case: str) -> None:
     def with_keys(key: str, *earlier: str) -> None:
         more = "".join(f'[[privacy.earlier_ledger_keys]]\nsecret = "{one}"\n' for one in earlier)
@@ -165,6 +166,7 @@ def test_a_store_takes_a_ledger_key_and_then_another(office: Office, case: str) 
     assert office.document("audit", "verify")["intact"]
 
 
+@pytest.mark.slow
 def test_the_doctor_says_whose_the_keys_are(office: Office, case: str) -> None:
     def checks() -> dict[str, Any]:
         result = office.run("doctor", "--json")

@@ -130,6 +130,7 @@ def test_a_key_that_an_old_backup_brings_back_is_named(seen: bool, tmp_path: Pat
     desk.store.close()
 
 
+@pytest.mark.slow
 def test_a_wrap_of_an_old_backup_is_named_once_its_master_key_is_gone(tmp_path: Path) -> None:
     """While that is still among the settings the same key lies in it, and nothing is lost."""
     one, both, new = {"a": b"a" * 32}, {"a": b"a" * 32, "b": b"b" * 32}, {"b": b"b" * 32}

@@ -44,6 +44,7 @@ def test_a_store_opens_with_its_master_key_alone(tmp_path: Path) -> None:
     desk.store.close()
 
 
+@pytest.mark.slow
 def test_a_new_master_key_takes_the_place_of_the_old_one(tmp_path: Path) -> None:
     desk = Desk(tmp_path / "desk.sqlite3", keys=ONE)
     cases = fill(desk)
@@ -115,6 +116,7 @@ def test_a_key_whose_master_key_is_missing_is_no_damage(tmp_path: Path) -> None:
         rewrap(desk.store.writing, TWO, desk.world.env().entropy)
 
 
+@pytest.mark.slow
 def test_a_store_without_a_master_key_takes_one_later(tmp_path: Path) -> None:
     desk = Desk(tmp_path / "desk.sqlite3")
     fill(desk)
@@ -270,6 +272,7 @@ def test_keys_that_were_emptied_or_laid_bare_do_not_hide_that_the_master_key_is_
         desk.store.close()
 
 
+@pytest.mark.slow
 def test_a_damaged_key_of_the_platform_keeps_nothing_from_opening(tmp_path: Path) -> None:
     desk = Desk(tmp_path / "desk.sqlite3", keys=ONE)
     fill(desk)

@@ -157,6 +157,7 @@ def test_nothing_that_was_planted_lies_in_the_file_in_the_clear(desk: Desk) -> N
     assert [name for name, text in PLANTED.items() if text not in read + held] == []
 
 
+@pytest.mark.slow
 def test_after_its_end_personal_data_is_gone_and_the_chain_holds(desk: Desk) -> None:
     cases = fill(desk)
     early = desk.privacy.retention()
@@ -400,6 +401,7 @@ def test_a_new_hold_never_ends_the_one_that_stands_earlier(desk: Desk) -> None:
     desk.check()
 
 
+@pytest.mark.slow
 def test_an_export_holds_it_all_names_no_colleague_and_is_recorded(desk: Desk) -> None:
     for case in fill(desk):
         with pytest.raises(NotAllowed):

@@ -88,6 +88,7 @@ def _sources(side: str) -> Iterator[tuple[Path, str]]:
             yield file, file.read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("side", SIDES)
 def test_every_code_in_the_sources_is_in_the_table(side: str) -> None:
     """A row in `wire/codes.py` is all that is missing when this fails."""
@@ -96,6 +97,7 @@ def test_every_code_in_the_sources_is_in_the_table(side: str) -> None:
     assert [each for each in found if each[1] not in CODES and each[1] not in NOT_SENT] == []
 
 
+@pytest.mark.slow
 def test_no_code_in_the_table_is_one_that_nobody_sends() -> None:
     """Store errors carry the codes of their classes; `_BY_PYDANTIC` and `_judged` hold the rest of a field's."""
     written = {code for side in SIDES for _, source in _sources(side) for code in codes_in(source)}

@@ -70,6 +70,7 @@ def test_what_took_the_place_of_the_appealed_object_stays_when_the_appeal_succee
     host.check_chains()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("item", "lifted", "stays"), [("", "A", "B"), ("1", "B", "A")])
 def test_of_two_objects_that_one_id_named_the_appealed_one_is_lifted(
     host: Host, item: str, lifted: str, stays: str
@@ -92,6 +93,7 @@ def test_of_two_objects_that_one_id_named_the_appealed_one_is_lifted(
     host.check_chains()
 
 
+@pytest.mark.slow
 def test_the_answer_to_an_appeal_is_about_its_object_also_when_nothing_is_left_of_it(host: Host) -> None:
     """It was lifted, named again, and gave way to another object before anybody decided about it."""
     host.push(about("A"), "m-1")
@@ -126,6 +128,7 @@ def test_an_appeal_that_is_handed_in_again_is_the_same_whatever_its_item_is_call
         appealed(host, "2")
 
 
+@pytest.mark.slow
 def test_a_measure_that_was_taken_anew_on_the_same_object_is_what_the_appeal_lifts(host: Host) -> None:
     """The id named another object meanwhile, and nothing was done to that one."""
     host.push(about("A"), "m-1")

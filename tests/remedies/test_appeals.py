@@ -253,6 +253,7 @@ def test_a_reversal_needs_its_words(host: Host, wording: Reversal | None, field:
     assert host.appeals.show(one.appeal_id).appeal.state == "open"
 
 
+@pytest.mark.slow
 def test_what_another_order_holds_stays_and_is_said_to_stay(host: Host) -> None:
     items = (Item(item_id="1", object_id="post:1"),)
     ids = []

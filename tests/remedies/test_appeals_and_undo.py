@@ -55,6 +55,7 @@ def test_an_appeal_waits_for_a_later_decision_whose_undo_window_runs(tmp_path: P
     )
 
 
+@pytest.mark.slow
 def test_what_an_appeal_decided_is_not_undone_and_the_refusal_says_what_can_be_done(tmp_path: Path) -> None:
     host, case_id = _decided_anew(tmp_path, also_held=True)
     one = appealed(host, case_id, "1")
@@ -73,6 +74,7 @@ def test_what_an_appeal_decided_is_not_undone_and_the_refusal_says_what_can_be_d
     host.check_chains()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("again", [measure("2", "label"), refusal("2")], ids=["a measure", "its end"])
 @pytest.mark.parametrize("also_held", [False, True])
 def test_a_reversal_leaves_the_undo_window_of_another_item_its_time(

@@ -63,6 +63,7 @@ def received(office: Office, notice: Notice, reference: str = "T-1") -> str:
     return str(office.document("appeals", "receive", notice.notice_id, *told)["appeal"]["appeal"])
 
 
+@pytest.mark.slow
 def test_an_appeal_goes_from_the_form_to_the_object(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     notice = removed(office, monkeypatch)
     assert office.ok("appeals", "list") == "No appeal is open.\n"
@@ -92,6 +93,7 @@ def test_an_appeal_goes_from_the_form_to_the_object(office: Office, monkeypatch:
     assert office.document("audit", "verify")["intact"]
 
 
+@pytest.mark.slow
 def test_the_account_of_a_decider_decides_no_appeal(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     notice = removed(office, monkeypatch)
     appeal = received(office, notice)
@@ -106,6 +108,7 @@ def test_the_account_of_a_decider_decides_no_appeal(office: Office, monkeypatch:
     office.ok("appeals", "decide", appeal, "uphold", "--reasons", office.words("it stays"), user="daniyar")
 
 
+@pytest.mark.slow
 def test_an_appeal_is_taken_back(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     notice = removed(office, monkeypatch)
     appeal = received(office, notice)
@@ -115,6 +118,7 @@ def test_an_appeal_is_taken_back(office: Office, monkeypatch: pytest.MonkeyPatch
     assert state(office, notice) == "enforced", "the letter still waits for a person"
 
 
+@pytest.mark.slow
 def test_telling_is_put_off_by_a_lawyer_with_a_basis_and_an_end(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -137,6 +141,7 @@ def test_telling_is_put_off_by_a_lawyer_with_a_basis_and_an_end(
     assert "--until" in office.refused(7, "cases", "notify-later", notice.notice_id, *late, user="zhanna")
 
 
+@pytest.mark.slow
 def test_a_messenger_is_named_like_an_enforcer(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     removed(office, monkeypatch)
     for name, said in (("mailer", "no MODULE:NAME"), ("mailer:time", "no Messenger"), ("nowhere:x", "imported")):

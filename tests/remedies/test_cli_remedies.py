@@ -29,6 +29,7 @@ def _now(office: Office, case: str) -> str:
     return str(office.document("cases", "show", case)["clock"]["received_at"])
 
 
+@pytest.mark.slow
 def test_a_contest_is_recorded_shown_and_settled(office: Office, case: str) -> None:
     at = _now(office, case)
     said = (
@@ -55,6 +56,7 @@ def test_a_contest_is_recorded_shown_and_settled(office: Office, case: str) -> N
     assert "--remedy" in line
 
 
+@pytest.mark.slow
 def test_a_suspension_needs_two_people_and_is_shown_beside_the_unpaused_time(office: Office, case: str) -> None:
     at = _now(office, case)
     order = (
@@ -109,6 +111,7 @@ def test_a_suspension_needs_two_people_and_is_shown_beside_the_unpaused_time(off
     assert office.document("audit", "verify")["intact"] is True
 
 
+@pytest.mark.slow
 def test_one_account_is_not_two_pairs_of_eyes_for_a_suspension_either(office: Office, case: str) -> None:
     at = _now(office, case)
     order = (
@@ -132,6 +135,7 @@ def test_one_account_is_not_two_pairs_of_eyes_for_a_suspension_either(office: Of
     assert "came in by the account" in line
 
 
+@pytest.mark.slow
 def test_a_cancellation_by_letter_waits_for_a_second_person(office: Office, case: str) -> None:
     at = _now(office, case)
     said = (
@@ -158,6 +162,7 @@ def test_a_cancellation_by_letter_waits_for_a_second_person(office: Office, case
     assert office.ok("cases", "letters", case) == "No letter waits.\n"
 
 
+@pytest.mark.slow
 def test_an_answer_by_letter_can_be_dismissed(office: Office, case: str) -> None:
     at = _now(office, case)
     text = [{"lang": "ru", "text": "Весь пост."}]

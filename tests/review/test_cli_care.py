@@ -35,6 +35,7 @@ def shown(office: Office, notice: Notice) -> Any:
     return office.document("cases", "show", notice.notice_id)
 
 
+@pytest.mark.slow
 def test_a_gap_is_shown_with_the_command_that_asks_and_the_draft_is_confirmed(office: Office) -> None:
     notice = claimed(office, addressee=None)
     assert [gap["code"] for gap in shown(office, notice)["gaps"]] == ["addressee_missing"]
@@ -47,6 +48,7 @@ def test_a_gap_is_shown_with_the_command_that_asks_and_the_draft_is_confirmed(of
     assert shown(office, notice)["state"] == "awaiting_answer"
 
 
+@pytest.mark.slow
 def test_whoever_claims_and_whoever_proposes_is_told_what_the_order_lacks(office: Office) -> None:
     notice = claimed(office, addressee=None)
     office.ok("cases", "release", notice.notice_id)
@@ -74,6 +76,7 @@ def test_an_identity_in_a_question_is_refused_on_the_command_line_too(office: Of
     assert "someone" not in line
 
 
+@pytest.mark.slow
 def test_all_items_can_be_decided_like_one(office: Office) -> None:
     notice = claimed(office, items=3)
     file = Path(office.proposal(notice.notice_id))
@@ -86,6 +89,7 @@ def test_all_items_can_be_decided_like_one(office: Office) -> None:
     assert [item["status"] for item in shown(office, notice)["item_states"]] == ["decided"] * 3
 
 
+@pytest.mark.slow
 def test_twenty_items_are_refused_by_one_and_its_mistakes_are_told_once(office: Office) -> None:
     notice = claimed(office, items=20, category="election_rules")
     ways = ("cases", "decide", notice.notice_id, "--all")
@@ -111,6 +115,7 @@ def test_twenty_items_are_refused_by_one_and_its_mistakes_are_told_once(office: 
     assert shown(office, notice)["state"] == "in_approval"
 
 
+@pytest.mark.slow
 def test_bulk_is_off_with_legal_review(office: Office) -> None:
     notice = claimed(office, 13, items=2)
     file = Path(office.proposal(notice.notice_id))
@@ -120,6 +125,7 @@ def test_bulk_is_off_with_legal_review(office: Office) -> None:
     assert "same reasons" in office.refused(7, "cases", "decide", notice.notice_id, "--yes", "--file", str(file))
 
 
+@pytest.mark.slow
 def test_an_alarm_and_an_instruction(office: Office) -> None:
     notice = claimed(office)
     office.ok("cases", "alarm", notice.notice_id, "--reason", office.words("they are in the room"))
@@ -141,6 +147,7 @@ def test_an_alarm_and_an_instruction(office: Office) -> None:
     assert "a colonel" in office.ok("cases", "show", notice.notice_id)
 
 
+@pytest.mark.slow
 def test_a_demand_for_user_data_goes_to_a_lawyer(office: Office) -> None:
     words = [{"lang": "ru", "text": "Предоставьте регистрационные данные пользователя."}]
     notice = builders.notice(1, requested_action="other", statement_of_reasons=words)

@@ -47,6 +47,7 @@ def _answers(**other: str) -> list[str]:
 PORT = ("--content", "posts:Posts")
 
 
+@pytest.mark.slow
 def test_a_case_is_looked_at_decided_and_carried_out(
     office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -90,6 +91,7 @@ def test_a_failing_port_is_told(office: Office, tmp_path: Path) -> None:
     assert "nobody could look: RuntimeError" in office.ok("cases", "look", notice.notice_id, *PORT)
 
 
+@pytest.mark.slow
 def test_a_check_is_recorded_and_named_in_a_proposal(office: Office) -> None:
     notice = office.claimed(1)
     name = notice.notice_id

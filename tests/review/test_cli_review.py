@@ -52,6 +52,7 @@ def digest(office: Office, notice: Notice) -> str:
 # -------------------------------------------------------------------------------------------------- all the way
 
 
+@pytest.mark.slow
 def test_a_letter_goes_from_the_stamp_to_its_receipt(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     carried = office.enforcer(monkeypatch)
     notice = office.claimed(1, items=2)
@@ -113,6 +114,7 @@ def test_without_an_enforcer_a_measure_waits_and_it_is_said(office: Office) -> N
     assert state(office, notice) == "decided"
 
 
+@pytest.mark.slow
 def test_four_eyes_and_the_digest_that_was_seen(office: Office) -> None:
     notice = office.claimed(1)
     file = office.proposal(notice.notice_id, "remove")
@@ -140,6 +142,7 @@ def test_four_eyes_and_the_digest_that_was_seen(office: Office) -> None:
     assert (approved["case"]["state"], approved["approved_by"]) == ("decided", "daniyar")
 
 
+@pytest.mark.slow
 def test_at_a_terminal_the_proposal_is_shown_before_it_is_approved(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -169,6 +172,7 @@ def test_a_template_as_it_is_decides_nothing(office: Office) -> None:
     assert state(office, notice) == "claimed"
 
 
+@pytest.mark.slow
 def test_a_proposal_is_summed_up_and_sent_only_when_it_is_meant(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -192,6 +196,7 @@ def test_a_proposal_can_come_on_standard_input(office: Office) -> None:
     assert state(office, notice) == "decided"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "named"),
     [
@@ -227,6 +232,7 @@ def test_nothing_to_claim_is_no_error(office: Office) -> None:
     assert office.document("cases", "claim", "--category", "drugs") == {"lease": None}
 
 
+@pytest.mark.slow
 def test_the_ways_back(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     office.configure(sandbox="allow_test_keys = true\nundo_window_s = 600")
     notice = office.claimed(13)
@@ -258,6 +264,7 @@ def test_the_ways_back(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     assert state(office, other) == "awaiting_answer"
 
 
+@pytest.mark.slow
 def test_an_ended_case_can_be_reopened_by_a_lead(office: Office) -> None:
     notice = office.decided()
     office.ok("worker", "--once")
@@ -337,6 +344,7 @@ def test_a_pushed_notice_shows_where_it_came_from(office: Office) -> None:
     assert document["notice"]["notice_id"] == notice.notice_id
 
 
+@pytest.mark.slow
 def test_a_letter_is_written_once_and_never_over_a_file(office: Office) -> None:
     notice = office.decided()
     assert "waiting" in office.refused(5, "cases", "letter", notice.notice_id)

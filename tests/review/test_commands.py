@@ -156,6 +156,7 @@ def test_what_is_no_command_is_said_to_be_none(wrong: Any, tmp_path: Path) -> No
     assert (refused.value.field, "commands.Undo()" in refused.value.remedy) == ("command", True)
 
 
+@pytest.mark.slow
 def test_every_command_is_one_of_the_command_line() -> None:
     root: Any = typer.main.get_command(app)
     on_line = {(group, name) for group in ("cases", "appeals") for name in root.commands[group].list_commands(None)}

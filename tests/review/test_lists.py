@@ -14,6 +14,7 @@ from kz_compliance_sdk.services.looking import Appeals
 from kz_compliance_sdk.testing.signed import NoticeFactory
 
 
+@pytest.mark.slow
 def test_each_case_comes_once_over_all_pages(
     kz_desk: ComplianceDesk, kz_notice: NoticeFactory, kz_settings: Settings, kz_env: Env
 ) -> None:

@@ -22,6 +22,7 @@ FOUND: dict[Weakness, tuple[Mode, str]] = {
 }
 
 
+@pytest.mark.slow
 def test_no_race_leaves_a_second_decision_or_a_lost_lease_behind(tmp_path: Path) -> None:
     """Every pair once, decided on what neither side has seen the other do: the hardest way."""
     outcome = run(tmp_path, len(PAIRS), seed=1, modes=("stale",))

@@ -181,6 +181,7 @@ def test_each_rule_alone_is_named(rule: str) -> None:
     assert asked([rule]) == expected([rule])
 
 
+@pytest.mark.slow
 def test_each_pair_of_rules_is_named_whole() -> None:
     wrong = [pair for pair in combinations(ALL, 2) if asked(pair) != expected(pair)]
     assert wrong == []

@@ -175,6 +175,7 @@ def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Office:
     return Office(tmp_path, monkeypatch)
 
 
+@pytest.mark.slow
 def test_a_held_case_says_who_has_it_and_how_it_comes_free(office: Office) -> None:
     notice = office.claimed(1)
     case = office.document("cases", "show", notice.notice_id)["case"]
@@ -216,6 +217,7 @@ def test_two_lists_at_once_are_refused(office: Office) -> None:
         assert "Give " in office.refused(7, "cases", "list", *more)
 
 
+@pytest.mark.slow
 def test_the_next_shift_is_told_what_is_due_what_is_held_and_what_was_noted(office: Office) -> None:
     office.ok("db", "upgrade")
     assert office.ok("office", "hand-over") == "Nothing is due, nobody holds a case, and nothing waits.\n"

@@ -50,6 +50,7 @@ def _statuses(case: Case) -> list[str]:
     return [item.status for item in case.items]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", [(), (measure("1", "label"),), (refusal("1"),)], ids=["older", "anew", "ended"])
 def test_the_others_are_open_again_and_the_lift_goes_on(host: Host, first: tuple[ItemDecision, ...]) -> None:
     notice = _in_force(host, *first, measure("2", "label"))

@@ -82,6 +82,7 @@ class Running:
         comes(lambda: self.rounds >= seen + 5)
 
 
+@pytest.mark.slow
 def test_nothing_is_carried_out_before_its_end_and_until_then_it_can_be_taken_back(tmp_path: Path) -> None:
     with Running(tmp_path / "desk.sqlite3") as running:
         window = running.desk.policy.undo_window_s

@@ -149,6 +149,7 @@ def test_what_is_in_force_stays(office: Driver, news: News) -> None:
     assert len(office.platform.calls) == 2
 
 
+@pytest.mark.slow
 @EITHER
 def test_what_has_begun_goes_on_and_its_neighbour_waits(office: Driver, news: News) -> None:
     """The second effect waits behind another case's on the same object, and has not begun."""
@@ -273,6 +274,7 @@ def test_a_suspension_that_is_confirmed_after_the_approval_is_news_again(office:
     assert office.faults() == []
 
 
+@pytest.mark.slow
 @EITHER
 def test_what_is_lifted_beside_it_goes_on_and_the_term_runs(office: Driver, news: News) -> None:
     """A measure of an earlier decision is being lifted; the new one beside it waits, on the clock of the term."""

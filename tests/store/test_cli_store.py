@@ -69,6 +69,7 @@ def test_a_store_that_has_gone_is_begun_anew_only_when_that_is_said(office: Offi
     assert office.document("cases", "list")["cases"] == []
 
 
+@pytest.mark.slow
 def test_a_damaged_row_is_named_and_the_next_case_is_checked(office: Office) -> None:
     first, second = office.entered(1), office.entered(2)
     with closing(sqlite3.connect(office.store)) as raw:
@@ -98,6 +99,7 @@ def test_the_typist_and_how_it_came_stand_in_the_chain(office: Office) -> None:
     assert any("not those that were hashed" in fault["what"] for fault in faults)
 
 
+@pytest.mark.slow
 def test_a_store_that_lacks_what_was_acknowledged_is_named_until_it_is_accepted_and_pages(office: Office) -> None:
     assert "--yes" in office.refused(7, "db", "accept") if office.store.exists() else True
     first = office.entered(1)
@@ -135,6 +137,7 @@ def test_an_index_that_lies_is_made_anew_and_named(office: Office) -> None:
     assert office.document("audit", "verify")["intact"] is True
 
 
+@pytest.mark.slow
 def test_rows_that_were_edited_or_deleted_are_made_anew_and_broken_chains_are_named(office: Office) -> None:
     office.entered(1), office.entered(2), office.entered(3)
     with closing(sqlite3.connect(office.store)) as raw:

@@ -39,6 +39,7 @@ def files(folder: Path) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in folder.iterdir()}
 
 
+@pytest.mark.slow
 def test_a_copy_of_a_store_in_use_is_whole_and_only_its_owner_can_read_it(office: Office) -> None:
     first = office.entered(1)
     with ComplianceDesk(Settings.load(office.config, environ={})) as desk:
@@ -135,6 +136,7 @@ def test_a_copy_whose_chain_was_changed_is_named(office: Office) -> None:
     assert "not as they were written" in office.run("db", "check", str(copy)).output
 
 
+@pytest.mark.slow
 def test_a_copy_takes_the_place_of_the_store_and_what_was_there_is_put_aside(office: Office) -> None:
     first = office.entered(1)
     copy = copied(office)

@@ -72,6 +72,7 @@ def test_its_chains_are_proved_and_its_rows_are_what_they_say(kept: tuple[Driver
     assert office.faults() != [], "the control"
 
 
+@pytest.mark.slow
 def test_people_and_the_regulator_go_on_with_it(kept: tuple[Driver, golden.Said]) -> None:
     office, was = kept
     office.wait(60)

@@ -184,6 +184,7 @@ def test_two_accounts_of_one_group_decide_with_four_eyes(
         assert owners <= {ACCOUNTS["aigerim"]}, "the control: the other account owns nothing of it"
 
 
+@pytest.mark.slow
 def test_an_account_that_is_kept_out_is_told_what_lets_it_in(shared: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     shared.folder.chmod(0o770)
     refused = (("cases", "list"), ("cases", "claim"), ("db", "status"))

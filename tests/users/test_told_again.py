@@ -29,6 +29,7 @@ def decide_anew(host: Host, case_id: str, action: str) -> None:
     host.drain()
 
 
+@pytest.mark.slow
 def test_a_user_who_was_told_of_the_end_is_told_when_the_same_measure_comes_back(host: Host) -> None:
     removed(host)
     host.push(builders.cancellation(NOTICE, "withdrawn"), "m-2")
@@ -40,6 +41,7 @@ def test_a_user_who_was_told_of_the_end_is_told_when_the_same_measure_comes_back
     host.check_chains()
 
 
+@pytest.mark.slow
 def test_a_user_who_was_told_of_another_measure_since_is_told_of_the_first_again(host: Host) -> None:
     case_id = removed(host)
     for action in ("restrict_access", "remove", "remove"):
@@ -47,6 +49,7 @@ def test_a_user_who_was_told_of_another_measure_since_is_told_of_the_first_again
     assert told(host) == ["remove", "restrict_access", "remove"]
 
 
+@pytest.mark.slow
 def test_an_end_that_leaves_while_the_measure_comes_back_is_not_the_last_word(host: Host) -> None:
     """Both are taken in hand at once, and the end is told after the measure is in force again."""
     removed(host)

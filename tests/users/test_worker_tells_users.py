@@ -7,6 +7,8 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from kz_compliance_sdk.desk import ComplianceDesk
 from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.domain.case import CaseState
@@ -23,6 +25,7 @@ LEAD, MODERATOR = Actor("lead", frozenset({"lead"})), Actor("m", frozenset({"mod
 DAY = 86_400
 
 
+@pytest.mark.slow
 def test_the_loop_wakes_a_delayed_notice_at_its_time_and_not_before(tmp_path: Path) -> None:
     clock = FrozenClock(NOW)
     messenger = RecordingMessenger(clock)

@@ -105,6 +105,7 @@ def test_the_usual_notice_is_read_without_the_strict_reader(monkeypatch: pytest.
         v1.read_message(builders.message_bytes(builders.notice(seed), message_id=f"m-{seed}", sent_at=make.NOW))
 
 
+@pytest.mark.slow
 def test_both_readers_say_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     bodies = _bodies()
     found = [_outcome(one) for one in bodies]
@@ -115,6 +116,7 @@ def test_both_readers_say_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(bodies) / 50 < taken < len(bodies) / 2
 
 
+@pytest.mark.slow
 def test_the_control_that_looks_at_no_text_says_something_else(monkeypatch: pytest.MonkeyPatch) -> None:
     bodies = _bodies()
     monkeypatch.setattr(v1, "is_usual", lambda _notice, *_ids: True)

@@ -57,6 +57,7 @@ def test_a_digest_is_separated_by_its_domain() -> None:
         digest("a\nb", b"c")
 
 
+@pytest.mark.slow
 def test_the_bytes_are_those_of_the_standard_encoder() -> None:
     """What was hashed once must be hashed so for ever, whichever encoder writes it."""
     every = "".join(chr(point) for point in range(0x110000) if not 0xD800 <= point <= 0xDFFF)

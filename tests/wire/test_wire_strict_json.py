@@ -121,6 +121,7 @@ def _outcome(body: bytes) -> object:
         return refused.code
 
 
+@pytest.mark.slow
 def test_the_fast_reader_lets_nothing_through_that_the_strict_one_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = random.Random(20_261_201)
     said = {"a": ["ж𝄞\x7f", 1.5, -0.0, 10**40, None, {"b": "A\\\u0001"}], "b": True, "c": 1e16}

@@ -10,9 +10,8 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Boolean, Dialect, Integer, LargeBinary, Select, Text, bindparam, select
+from sqlalchemy import BigInteger, Boolean, Dialect, Integer, LargeBinary, Select, Table, Text, bindparam, select
 from sqlalchemy.dialects import sqlite
-from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
@@ -24,9 +23,21 @@ POSTGRESQL: Final = "postgresql"
 def dialect_of(name: str) -> Dialect:
     """That of a database, by its name, with the parameters of its driver's own connection."""
     if name == POSTGRESQL:
+        # Here, as below: it brings all drivers of PostgreSQL and asyncio, for which who has a file need not wait.
+        from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+
         # With any other style psycopg's dialect names no parameters in their order.
         return PGDialect_psycopg(paramstyle="format")  # type: ignore[no-untyped-call]
     return sqlite.dialect(paramstyle="qmark")
+
+
+def insert_into(table: Table, dialect: Dialect) -> Any:
+    """A new row, which may say what becomes of one that is there already."""
+    if dialect.name == POSTGRESQL:
+        from sqlalchemy.dialects import postgresql
+
+        return postgresql.insert(table)
+    return sqlite.insert(table)
 
 
 class _Asked(FunctionElement[Any]):

@@ -62,8 +62,8 @@ inbox = new_table(
 )
 LODGED, _waits = text("message <> ''"), text("notice_id <> ''")
 Index("inbox_key", inbox.c.platform_id, inbox.c.key)
-Index("inbox_message", inbox.c.platform_id, inbox.c.message, sqlite_where=LODGED, postgresql_where=LODGED)
-Index("inbox_waits", inbox.c.platform_id, inbox.c.notice_id, sqlite_where=_waits, postgresql_where=_waits)
+Index("inbox_message", inbox.c.platform_id, inbox.c.message, sqlite_where=LODGED)
+Index("inbox_waits", inbox.c.platform_id, inbox.c.notice_id, sqlite_where=_waits)
 
 
 class InboxStatements:

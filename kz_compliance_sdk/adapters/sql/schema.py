@@ -119,6 +119,8 @@ def statements(dialect: Dialect) -> Iterator[str]:
     for table in tables.metadata.tables.values():
         yield _written(CreateTable(table), dialect)
         for index in sorted(table.indexes, key=lambda index: str(index.name)):
+            if dialect.name == POSTGRESQL:  # declared once: to name it beside would load that dialect for everybody
+                index.dialect_options[POSTGRESQL]["where"] = index.dialect_options[SQLITE]["where"]
             yield _written(CreateIndex(index), dialect)
     if dialect.name == POSTGRESQL:
         yield from _ONLY_POSTGRESQL

@@ -33,12 +33,11 @@ from sqlalchemy import (
     text,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql import ClauseElement
 
 from kz_compliance_sdk.adapters.sql import tables as t
 from kz_compliance_sdk.adapters.sql.derived import DerivedStatements, preserved
-from kz_compliance_sdk.adapters.sql.dialects import POSTGRESQL, dialect_of, each, in_list, is_whole
+from kz_compliance_sdk.adapters.sql.dialects import POSTGRESQL, dialect_of, each, in_list, insert_into, is_whole
 from kz_compliance_sdk.adapters.sql.inbox import InboxStatements, VolumeStatements
 from kz_compliance_sdk.adapters.sql.keys import PrivateRows, PrivateStatements
 from kz_compliance_sdk.adapters.sql.lane import ChangeRefused
@@ -278,7 +277,7 @@ class Statements:
 
         def upsert(table: Table, keys: tuple[str, ...], *given: str, where: Any = None, **values: Any) -> Compiled:
             """Insert a row; where its key is there already, set what is `given` from the new row, and `values`."""
-            new: Any = (postgresql if dialect.name == POSTGRESQL else sqlite).insert(table)
+            new = insert_into(table, dialect)
             changed = {name: new.excluded[name] for name in given} | values
             return compiled(new.on_conflict_do_update(index_elements=list(keys), set_=changed, where=where))
 

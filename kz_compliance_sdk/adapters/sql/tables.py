@@ -107,12 +107,11 @@ for _name, _where in (("cases_claimable", _queued), ("cases_in_hand", _in_hand))
             *_of,
             cases.c.urgent_at,
             sqlite_where=_where,
-            postgresql_where=_where,
         )
 longer_term = text("closed_at IS NULL AND urgent_at > due_at")
-Index("cases_paused", cases.c.platform_id, sqlite_where=longer_term, postgresql_where=longer_term)
-Index("cases_ended", cases.c.platform_id, cases.c.closed_at, sqlite_where=_ended, postgresql_where=_ended)
-Index("cases_leased", cases.c.platform_id, cases.c.lease_expires_at, sqlite_where=_leased, postgresql_where=_leased)
+Index("cases_paused", cases.c.platform_id, sqlite_where=longer_term)
+Index("cases_ended", cases.c.platform_id, cases.c.closed_at, sqlite_where=_ended)
+Index("cases_leased", cases.c.platform_id, cases.c.lease_expires_at, sqlite_where=_leased)
 
 watches = new_table(
     "watches",
@@ -164,12 +163,11 @@ Index(
     outbox.c.lane,
     outbox.c.lane_seq,
     sqlite_where=_lane_open,
-    postgresql_where=_lane_open,
 )
 _held = text("state IN ('waiting', 'parked')")
-Index("outbox_held", outbox.c.platform_id, outbox.c.id, sqlite_where=_held, postgresql_where=_held)
+Index("outbox_held", outbox.c.platform_id, outbox.c.id, sqlite_where=_held)
 of_none = text("case_id = ''")
-Index("outbox_alerts", outbox.c.platform_id, outbox.c.id, sqlite_where=of_none, postgresql_where=of_none)
+Index("outbox_alerts", outbox.c.platform_id, outbox.c.id, sqlite_where=of_none)
 
 leases = new_table(
     "leases",
@@ -198,9 +196,8 @@ Index(
     leases.c.urgent_at,
     leases.c.next_at,
     sqlite_where=_due,
-    postgresql_where=_due,
 )
-Index("leases_alerts", leases.c.platform_id, leases.c.id, sqlite_where=of_none, postgresql_where=of_none)
+Index("leases_alerts", leases.c.platform_id, leases.c.id, sqlite_where=of_none)
 
 attempts = new_table(
     "attempts",

@@ -59,7 +59,7 @@ Version = Annotated[str, Field(strict=True), AfterValidator(_as_code)]
 class Value(BaseModel):
     """A value out of a policy file: frozen, and an unknown key in it is a mistake."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Source(Value):

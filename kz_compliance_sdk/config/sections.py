@@ -202,13 +202,21 @@ def without_password(url: str) -> str:
     return f"postgresql://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
+_HOST = r"(?:\[[^\]@]*\]|[^@:,\[\]]*)(?::\d+)?"
+
+
 def _of_database(url: SecretStr) -> SecretStr:
+    given = url.get_secret_value()
     try:
-        scheme = urlsplit(url.get_secret_value()).scheme
+        parts = urlsplit(given)
     except ValueError:
-        scheme = ""
-    if scheme not in ("postgresql", "postgres"):
+        parts = urlsplit("")
+    if parts.scheme not in ("postgresql", "postgres"):
         raise refused("This is no address of a PostgreSQL database.", "Write it as postgresql://user@host/database.")
+    # A password with one of these in it is read as something else, which is then shown.
+    hosts = re.fullmatch(rf"(?:[^@]*@)?{_HOST}(?:,{_HOST})*", parts.netloc)
+    if not hosts or "@" in parts.path or "#" in given or re.search("%(?![0-9A-Fa-f]{2})", given):
+        raise refused("Its password, or its host, cannot be told from the rest.", "Percent-encode the password.")
     return url
 
 

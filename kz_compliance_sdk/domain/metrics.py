@@ -212,7 +212,8 @@ ATTENTION: Final = Metric(
         "reason": _among(
             *"watcher_silent clock_stepped overdue_cases parked_messages endpoint_down hung_calls".split(),
             *"feed_unreadable store store_moved store_cut store_behind mark_unwritable".split(),
-            *"storage_full storage_busy commit_unknown".split(),
+            *"storage_full storage_busy storage_unreachable storage_not_replicated store_unusable".split(),
+            "commit_unknown",
         )
     },
 )

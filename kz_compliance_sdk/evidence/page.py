@@ -281,8 +281,8 @@ class _Page:
             yield self._tell("wished", at=notice["requested_due_at"])
         if self._due_at != due_at:
             yield self._tell("paused", at=self._due_at)
-        if self._is_over:
-            yield self._tell("late" if self._ended_at > self._due_at else "in_time")
+        if self._is_over and (receipts := self._receipts):
+            yield self._tell("late" if receipts[-1] > self._due_at else "in_time")
 
     def _authenticity(self) -> str:
         """How the origin of the notice is proved."""
@@ -311,11 +311,15 @@ class _Page:
         return self._doc["state"] in ("closed", "cancelled")
 
     @property
+    def _receipts(self) -> list[int]:
+        """When each report was receipted."""
+        reports = {name for name, one in self._sent.items() if one["kind"] == "report"}
+        return [on["at"] for on in self._all("receipt") if on["message"] in reports]
+
+    @property
     def _ended_at(self) -> int:
         """When the last report was receipted, of a case that is over; else when the pack was made."""
-        reports = {name for name, one in self._sent.items() if one["kind"] == "report"}
-        receipts = [on["at"] for on in self._all("receipt") if on["message"] in reports]
-        return receipts[-1] if receipts and self._is_over else parse_instant(self._doc["made_at"])
+        return self._receipts[-1] if self._receipts and self._is_over else parse_instant(self._doc["made_at"])
 
     @property
     def _due_at(self) -> int:

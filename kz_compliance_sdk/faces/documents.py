@@ -133,11 +133,16 @@ def notes(file: CaseFile) -> list[Document]:
     return [fields(on, "at by text", by=on.who.id if on.who else "", text=text) for on, text in kept if text]
 
 
-def handed_on(found: Iterable[tuple[CaseFile, str | None]], left: Iterable[HandedOn], now: int) -> Document:
-    """What the next shift must know of these cases, and for whom each waits, if it does; and what was `left` for it."""
+def handed_on(
+    found: Iterable[tuple[Case, CaseFile | None, str | None]], left: Iterable[HandedOn], now: int
+) -> Document:
+    """What the next shift must know of these cases, each with its file where that can be read, and for whom it waits,
+    if it does; and what was `left` for it."""
     rows = [
-        Document(listed(file.case, now), waits_for=waits, unseen=_unseen(file), notes=notes(file))
-        for file, waits in found
+        Document(
+            listed(case, now), waits_for=waits, unseen=_unseen(file) if file else [], notes=notes(file) if file else []
+        )
+        for case, file, waits in found
     ]
     return Document(at=now, notes=[fields(one, "at by text") for one in left], cases=rows)
 

@@ -295,6 +295,26 @@ def test_a_case_that_has_not_ended_is_pending_until_it_is_due_or_since(at: Scene
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
+def test_of_a_case_without_a_report_no_page_says_when_one_was_receipted(at: Scene, lang: Lang) -> None:
+    """The control is one that was decided and reported."""
+    cancelled, reported = at.case(seed=1, decided=False), at.case(seed=2)
+    notice = at.desk.notice(cancelled)
+    at.regulator.push(at.regulator.cancel(builders.cancellation(notice, issued_at=at.clock())))
+    assert at.desk.case(cancelled).state == "cancelled"
+    at.outbox.settle()
+    said = tables(lang, "evidence")["story"]
+
+    def told(case_id: str) -> list[bool]:
+        story = opened(at.desk.evidence(HEAD, case_id, lang=lang))["report.html"].decode().partition('id="items"')[0]
+        return [str(escape(said[name])) in story for name in ("in_time", "late")]
+
+    assert told(reported) == [True, False]
+    assert told(cancelled) == [False, False]
+    at.clock.advance(60 * 86_400)
+    assert told(cancelled) == [False, False]
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
 def test_a_version_that_was_sent_back_says_so(at: Scene, lang: str) -> None:
     case_id = at.case(decided=False)
     lease = at.desk.claim(HEAD, case_id=case_id)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,6 +20,7 @@ from kz_compliance_sdk.errors import IllegalMove, InvalidInput, NotAllowed
 from tests.cli_office import Office
 from tests.driver import DAY, Driver
 from tests.scene import HEAD, LEAD, LEGAL, M1
+from tests.unguarded import unguard
 
 ENTRY = Entry(
     owner="A Company",
@@ -233,6 +236,19 @@ def test_the_roster_by_the_command_line(office: Office) -> None:
     assert office.ok("office", "drop-shift", "--shift", row["shift"], user="daniyar") == (
         f"The shift {row['shift']} is dropped.\n"
     )
+
+
+@pytest.mark.slow
+def test_a_case_that_cannot_be_read_keeps_nothing_else_from_the_next_shift(office: Office) -> None:
+    office.entered(1, received="2026-01-10 10:00"), office.entered(2, received="2026-01-10 10:00")
+    with closing(sqlite3.connect(office.store)) as raw:
+        unguard(raw)
+        broken, whole = (row[0] for row in raw.execute("SELECT id FROM cases ORDER BY stream"))
+        raw.execute("UPDATE events SET at = at + 1 WHERE seq = 1 AND instr(content, ?)", (broken,))
+        raw.commit()
+    rows = office.document("office", "hand-over")["cases"]
+    assert {row["case"] for row in rows} == {broken, whole}
+    assert whole in office.ok("office", "hand-over")
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from pydantic import ValidationError
 
 from kz_compliance_sdk.adapters.sql import postgres as adapter
 from kz_compliance_sdk.adapters.sql.keys import MasterKeys
@@ -170,6 +171,45 @@ def test_an_empty_store_opens_with_the_master_key_that_made_it_alone(url: str) -
     with pytest.raises(StoreUnusable, match="made with a master key"):
         PostgresStore(url, Env.system(), keys=other)
     PostgresStore(url, Env.system(), keys=one).close()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://desk:se%cret@db.example/desk",
+        "postgresql://desk:se/cret@db.example/desk",
+        "postgresql://desk:se#cret@db.example/desk",
+        "postgresql://desk:s@cret@db.example/desk",
+        "postgresql://desk:se[cret@db.example/desk",
+        "postgresql://desk:1/2@db.example/desk",
+    ],
+)
+def test_a_password_that_would_be_read_as_something_else_is_refused_and_never_shown(url: str) -> None:
+    given: Any = {"url": url}
+    with pytest.raises(ValidationError) as told:
+        StoreSettings.model_validate(given)
+    assert "cannot be told from the rest" in str(told.value) or "no address" in str(told.value)
+    assert "cret" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://desk:se%25c%40ret@[::1]:5433,db-2.example:5434/desk?target_session_attrs=read-write",
+        "postgres:///desk?host=/run/postgresql",
+        "postgresql://db.example/desk",
+        "postgresql://desk@/desk",
+    ],
+)
+def test_what_libpq_reads_as_it_was_meant_is_taken(url: str) -> None:
+    given: Any = {"url": url}
+    assert StoreSettings.model_validate(given).place.startswith("postgresql://")
+
+
+def test_what_libpq_cannot_read_is_told_without_its_words() -> None:
+    with pytest.raises(StoreUnusable, match="Percent-encode") as told:
+        adapter.connect("postgresql://desk:se%cret@127.0.0.1/desk")
+    assert "cret" not in str(told.value)
 
 
 def test_a_place_is_shown_without_what_may_be_secret() -> None:

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from multiprocessing.connection import Connection
+from multiprocessing.synchronize import Barrier
 from typing import Any
 
 from kz_compliance_sdk.adapters.sql import postgres
@@ -59,7 +60,8 @@ def _env(seed: int) -> Env:
     return replace(frozen_env(FrozenClock(), seed), sleep=time.sleep, monotonic=time.monotonic, random=random.random)
 
 
-def _begin(what: Callable[..., Any], given: tuple[Any, ...], tell: Connection) -> None:
+def _begin(what: Callable[..., Any], given: tuple[Any, ...], tell: Connection, start: Barrier) -> None:
+    start.wait(60)  # one that imported sooner would have done it all before the next began
     tell.send(what(*given))
 
 
@@ -67,9 +69,10 @@ def _begin(what: Callable[..., Any], given: tuple[Any, ...], tell: Connection) -
 def beside(what: Callable[..., Any], *given: tuple[Any, ...]) -> Iterator[Callable[[], list[Any]]]:
     """Run this in a process for each tuple of arguments; what it yields gives what they came to."""
     context, ends = multiprocessing.get_context("spawn"), list[tuple[Any, Connection]]()
+    start = context.Barrier(len(given))
     for one in given:
         hear, tell = context.Pipe(duplex=False)
-        process = context.Process(target=_begin, args=(what, one, tell), daemon=True)
+        process = context.Process(target=_begin, args=(what, one, tell, start), daemon=True)
         process.start()
         tell.close()
         ends.append((process, hear))

@@ -22,12 +22,13 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from prometheus_client import generate_latest
+from psycopg.errors import AdminShutdown, DiskFull, InsufficientPrivilege, OperationalError, SerializationFailure
 
 from kz_compliance_sdk import assembly
 from kz_compliance_sdk.adapters import telemetry as adapter
+from kz_compliance_sdk.adapters.sql.engines import store_error
 from kz_compliance_sdk.adapters.sql.files import CUT, MOVED
 from kz_compliance_sdk.adapters.sql.mark import BEHIND
-from kz_compliance_sdk.adapters.sql.sqlite import store_error
 from kz_compliance_sdk.adapters.telemetry import OpenTelemetry, Telemetry
 from kz_compliance_sdk.aio import AsyncComplianceDesk
 from kz_compliance_sdk.domain import metrics
@@ -298,7 +299,10 @@ def test_the_lists_are_those_of_the_code() -> None:
     reasons |= {STEPPED, health.FEED_FAILS}
     assert metrics.LAST_RUN.labels["part"] == {"worker", "poller", deadlines.WATCHER, SWEEPER, BOOKS}
     faults = {store_error(OSError(text)).code for text in ("full", "busy", "other")} | {MOVED, CUT, BEHIND}
-    assert metrics.ATTENTION.labels["reason"] == reasons | faults | {"commit_unknown", "mark_unwritable"}
+    states = (DiskFull, SerializationFailure, AdminShutdown, InsufficientPrivilege, OperationalError)
+    faults |= {store_error(state()).code for state in states}
+    told = {"commit_unknown", "mark_unwritable", "storage_not_replicated"}
+    assert metrics.ATTENTION.labels["reason"] == reasons | faults | told
 
 
 # ------------------------------------------------------------------------------------------------------- nobody listens

@@ -27,7 +27,7 @@ def _of_postgres(error: BaseException) -> StoreError:
             f"the role of store.url may not do what it must: {said}. Nothing was written. See docs/operations.md, On "
             "PostgreSQL, for what it needs."
         )
-    if not state or state.startswith(("28", "3D", *LOST)):
+    if state.startswith(("28", "3D", *LOST)) or (not state and type(error).__name__ != "DataError"):
         return StoreUnusable(
             f"the database cannot be reached: {said}. Nothing was written. Start the server, or correct store.url.",
             code="storage_unreachable",

@@ -16,6 +16,7 @@ import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Final
 from zlib import crc32
 
@@ -65,6 +66,11 @@ def ends_of(connection: Connection) -> dict[str, End]:
         if row is not None and [type(value) for value in row] == [int, int, int, bytes, int]:
             found[platform] = End(*row)
     return found
+
+
+def place_of(path: str | Path, named: str | Path | None) -> str:
+    """The file that notes how far the store at this path has committed: `named`, or beside it."""
+    return str(Path(named or f"{path}.mark").absolute())
 
 
 class Mark:

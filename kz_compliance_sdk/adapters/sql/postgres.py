@@ -76,7 +76,10 @@ def driver() -> ModuleType:
 def connect(url: str, *, pooler: bool = False, **more: Any) -> psycopg.Connection[Any]:
     """A connection that has what acknowledged notices depend on. Raises the driver's errors, and StoreUnusable for a
     server or a session on which nothing may be acknowledged."""
-    said = {**_REACHED, **driver().conninfo.conninfo_to_dict(url)}
+    try:
+        said = {**_REACHED, **driver().conninfo.conninfo_to_dict(url)}
+    except driver().ProgrammingError:  # it repeats what it cannot read, and that may be the password
+        raise StoreUnusable("store.url cannot be read. Percent-encode what is special in the password.") from None
     # A statement that was prepared on one connection of the server is unknown on the next that the pooler gives.
     threshold = None if pooler else 5
     connection: psycopg.Connection[Any] = driver().connect(**said, prepare_threshold=threshold, **more)
@@ -461,16 +464,26 @@ class PostgresStore(SqlStore):
         writer.close()
 
     def truncate_log(self) -> bool:
-        """Overwrite what was erased: no page of these tables holds it behind this. False while a long reader, a
-        standby or a role that may not keeps it from that."""
-        warned: list[Any] = []
+        """Write anew what holds keys and what was said of attempts: no page has what was erased of them behind this.
+        False while a reader that has been at work since before, a standby or a role that may not keeps it from that."""
         try:
             with closing(connect(self._url, pooler=True, autocommit=True)) as connection:
-                connection.add_notice_handler(warned.append)
-                connection.execute("VACUUM parts, keys, attempts")
+                ((since,),) = connection.execute("SELECT clock_timestamp()")
+                for n in range(_TRIES):
+                    if not (held := bool(connection.execute(_HELD, (since,)).fetchone())):
+                        break
+                    self._env.sleep(_FIRST_PAUSE_S * 2**n)
+                for table in ("keys", "attempts"):
+                    # Not VACUUM: it leaves the bytes where they are, and cannot give up behind a reader of the table.
+                    with connection.transaction():
+                        connection.execute(_SOON)
+                        connection.execute(f"CLUSTER {table} USING {table}_pkey")
+                connection.execute("VACUUM parts")
+        except (driver().errors.InsufficientPrivilege, driver().errors.LockNotAvailable):
+            return False
         except driver().Error as error:
             raise store_error(error) from error
-        return not warned
+        return not held
 
     def close(self) -> None:
         """Finish what was queued, give it its place, and let the database go."""
@@ -478,6 +491,14 @@ class PostgresStore(SqlStore):
         self.engine.dispose()
 
 
+_SOON: Final = "SET LOCAL lock_timeout = '5s'"
+"""Nobody who writes waits for longer behind whoever waits for a table."""
+_HELD: Final = """
+SELECT 1 FROM pg_stat_activity WHERE backend_xmin IS NOT NULL AND backend_type = 'client backend'
+ AND datname = current_database() AND pid <> pg_backend_pid() AND xact_start <= %s
+UNION ALL SELECT 1 FROM pg_replication_slots WHERE xmin IS NOT NULL
+UNION ALL SELECT 1 FROM pg_stat_replication WHERE backend_xmin IS NOT NULL"""
+"""Whoever may still see what was erased before this time."""
 _MUST: Final = {
     **dict.fromkeys(("events", "log", "streams"), "SELECT INSERT"),
     "parts": "SELECT INSERT UPDATE",

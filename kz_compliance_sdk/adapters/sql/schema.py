@@ -132,10 +132,10 @@ def statements(dialect: Dialect) -> Iterator[str]:
 
 
 def _written(element: DDLElement, dialect: Dialect) -> str:
-    """As a migration holds it: no blank ends a line. Names are in the order of their bytes, as SQLite and Python have
-    it, and not in that of a language."""
+    """As a migration holds it: no blank ends a line. PostgreSQL holds texts of any length, as SQLite does, and names in
+    the order of their bytes, as SQLite and Python have it, and not in that of a language."""
     text = "\n".join(line.rstrip() for line in str(element.compile(dialect=dialect)).strip().splitlines())
-    return text if dialect.name == SQLITE else re.sub(r"VARCHAR\(\d+\)", r'\g<0> COLLATE "C"', text)
+    return text if dialect.name == SQLITE else re.sub(r"VARCHAR\(\d+\)", 'TEXT COLLATE "C"', text)
 
 
 def new_store() -> str:

@@ -21,7 +21,7 @@ from kz_compliance_sdk.adapters.sql.dialects import SQLITE
 from kz_compliance_sdk.adapters.sql.files import Files, held, refuse_changed
 from kz_compliance_sdk.adapters.sql.keys import MasterKeys
 from kz_compliance_sdk.adapters.sql.lane import Job, WriterLane
-from kz_compliance_sdk.adapters.sql.mark import Mark
+from kz_compliance_sdk.adapters.sql.mark import Mark, place_of
 from kz_compliance_sdk.adapters.sql.place import refuse_place, refuse_without_locks
 from kz_compliance_sdk.adapters.sql.queries import SqlQueries
 from kz_compliance_sdk.adapters.sql.rewrapping import check_ledger_keys, check_master_keys, truncate_log
@@ -207,7 +207,7 @@ class SqliteStore(SqlStore):
         super().__init__(env, keys, ledger_keys, telemetry)
         self.path = str(Path(path).absolute())
         self.driver, self._cache_mib = driver or choose_driver(), cache_mib
-        self._files = Files(self.driver, self.path, Mark(str(Path(mark or f"{self.path}.mark").absolute())))
+        self._files = Files(self.driver, self.path, Mark(place_of(self.path, mark)))
         refuse_place(self.path, self._files.mark.path)
         self.engine = open_engine(self.driver, self.path, self._files.check)
         try:

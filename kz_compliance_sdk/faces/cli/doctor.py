@@ -292,7 +292,9 @@ def connection(settings: Settings) -> Iterator[Connection]:
 
 def mark_of(settings: Settings) -> str:
     """The file that notes how far the store has committed."""
-    return str((settings.store.mark or Path(f"{settings.store.path}.mark")).absolute())
+    from kz_compliance_sdk.adapters.sql.mark import place_of
+
+    return place_of(settings.store.path, settings.store.mark)
 
 
 def _engine(settings: Settings) -> Engine:

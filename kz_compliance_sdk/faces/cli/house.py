@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from kz_compliance_sdk.errors import NotFound
+from kz_compliance_sdk.errors import NotFound, StoreDamaged
 from kz_compliance_sdk.faces import documents
 from kz_compliance_sdk.faces.cli import views
 from kz_compliance_sdk.faces.cli.command import Answer, Option, command, office
@@ -16,7 +16,7 @@ from kz_compliance_sdk.faces.cli.session import Session, new_file, wrong
 from kz_compliance_sdk.faces.documents import Document
 
 if TYPE_CHECKING:
-    from kz_compliance_sdk.desk import ComplianceDesk
+    from kz_compliance_sdk.desk import CaseFile, ComplianceDesk
     from kz_compliance_sdk.domain.case import Case
 
 _REGISTER, _SHIFTS = "The register", "Shifts"
@@ -103,13 +103,21 @@ def hand_over(
         second, authority = _every(desk, waits_for="second_person"), _every(desk, waits_for="authority")
         waits = {**dict.fromkeys(authority, "authority"), **dict.fromkeys(second, "second_person")}
         first = sorted((due | held | second | authority).values(), key=lambda one: (one.urgent_at, one.id))
-        found = [(desk.case_file(one.id), waits.get(one.id)) for one in first]
+        found = [(one, _file(desk, one.id), waits.get(one.id)) for one in first]
         notes = [one for one in desk.house.duty(now - 2 * _DAY_S, now).notes if one.at > now - 2 * _DAY_S]
         document = documents.handed_on(found, notes, now)
         for row in document["cases"]:
             if row["notes"]:
                 record_view(session, desk, row["case"])
     return Answer(document, views.handed_on)
+
+
+def _file(desk: ComplianceDesk, case_id: str) -> CaseFile | None:
+    """None of a case whose chain is broken: the list says so, and the others of the shift are shown."""
+    try:
+        return desk.case_file(case_id)
+    except StoreDamaged:
+        return None
 
 
 def _every(desk: ComplianceDesk, **which: Any) -> dict[str, Case]:

@@ -198,7 +198,8 @@ def check(
                     queries, settings.platform_id, None, progress,
                     kept=None, check=seal_check(settings.signing()), policy=settings.policy(),
                 )  # fmt: skip
-            lacks = Mark(mark_of(settings)).missing(opened) if copy is None else []
+            of_file = copy is None and settings.store.url is None
+            lacks = Mark(mark_of(settings)).missing(opened) if of_file else []
             faults = [*(Fault(NO_CASE, 0, what) for what in lacks), *verdict.faults]
             told = [fields(fault, "case:case_id seq what") for fault in faults]
             document |= {"checked": verdict.checked, "faults": told}
@@ -250,6 +251,7 @@ def accept(session: Session, yes: Annotated[bool, Option("--yes", help="Do not a
     from kz_compliance_sdk.ports import Env
 
     settings = session.settings()
+    refuse_server(settings, "a look at kz-compliance reconcile after each restore")
     refuse_missing(settings)
     session.confirm(f"Go on with {settings.store.path.absolute()} as it is, without what it lacks?", yes=yes)
     with closing(open_store(settings, Env.system(), create=False, accept=True)) as store:

@@ -1,19 +1,19 @@
 CREATE TABLE cases (
 	stream BIGINT NOT NULL,
-	platform_id VARCHAR(64) COLLATE "C" NOT NULL,
-	id VARCHAR(36) COLLATE "C" NOT NULL,
-	notice_id VARCHAR(160) COLLATE "C" NOT NULL,
-	authority_id VARCHAR(128) COLLATE "C" NOT NULL,
+	platform_id TEXT COLLATE "C" NOT NULL,
+	id TEXT COLLATE "C" NOT NULL,
+	notice_id TEXT COLLATE "C" NOT NULL,
+	authority_id TEXT COLLATE "C" NOT NULL,
 	quarantine_no INTEGER NOT NULL,
 	revision INTEGER NOT NULL,
-	state VARCHAR(16) COLLATE "C" NOT NULL,
-	category VARCHAR(64) COLLATE "C" NOT NULL,
+	state TEXT COLLATE "C" NOT NULL,
+	category TEXT COLLATE "C" NOT NULL,
 	received_at BIGINT NOT NULL,
 	due_at BIGINT NOT NULL,
 	urgent_at BIGINT NOT NULL,
 	closed_at BIGINT,
 	lease_token BIGINT NOT NULL,
-	lease_owner VARCHAR(128) COLLATE "C" NOT NULL,
+	lease_owner TEXT COLLATE "C" NOT NULL,
 	lease_expires_at BIGINT,
 	erased_at BIGINT,
 	flags TEXT NOT NULL,
@@ -42,8 +42,8 @@ CREATE INDEX cases_paused ON cases (platform_id) WHERE closed_at IS NULL AND urg
 
 CREATE TABLE watches (
 	stream BIGINT NOT NULL,
-	platform_id VARCHAR(64) COLLATE "C" NOT NULL,
-	case_id VARCHAR(36) COLLATE "C" NOT NULL,
+	platform_id TEXT COLLATE "C" NOT NULL,
+	case_id TEXT COLLATE "C" NOT NULL,
 	watch_at BIGINT NOT NULL,
 	running_watch_at BIGINT,
 	PRIMARY KEY (stream)
@@ -53,16 +53,16 @@ CREATE INDEX watches_due ON watches (platform_id, watch_at)
 
 CREATE TABLE outbox (
 	stream BIGINT NOT NULL,
-	id VARCHAR(36) COLLATE "C" NOT NULL,
-	platform_id VARCHAR(64) COLLATE "C" NOT NULL,
-	case_id VARCHAR(36) COLLATE "C" NOT NULL,
-	kind VARCHAR(16) COLLATE "C" NOT NULL,
-	endpoint VARCHAR(32) COLLATE "C" NOT NULL,
+	id TEXT COLLATE "C" NOT NULL,
+	platform_id TEXT COLLATE "C" NOT NULL,
+	case_id TEXT COLLATE "C" NOT NULL,
+	kind TEXT COLLATE "C" NOT NULL,
+	endpoint TEXT COLLATE "C" NOT NULL,
 	alert BYTEA NOT NULL,
 	created_at BIGINT NOT NULL,
 	deadline_at BIGINT,
-	state VARCHAR(8) COLLATE "C" NOT NULL,
-	lane VARCHAR(200) COLLATE "C" NOT NULL,
+	state TEXT COLLATE "C" NOT NULL,
+	lane TEXT COLLATE "C" NOT NULL,
 	lane_seq BIGINT NOT NULL,
 	PRIMARY KEY (stream, id)
 )
@@ -75,10 +75,10 @@ CREATE INDEX outbox_lane ON outbox (platform_id, lane, lane_seq) WHERE state = '
 
 CREATE TABLE leases (
 	stream BIGINT NOT NULL,
-	id VARCHAR(36) COLLATE "C" NOT NULL,
-	platform_id VARCHAR(64) COLLATE "C" NOT NULL,
-	case_id VARCHAR(36) COLLATE "C" NOT NULL,
-	endpoint VARCHAR(32) COLLATE "C" NOT NULL,
+	id TEXT COLLATE "C" NOT NULL,
+	platform_id TEXT COLLATE "C" NOT NULL,
+	case_id TEXT COLLATE "C" NOT NULL,
+	endpoint TEXT COLLATE "C" NOT NULL,
 	urgent_at BIGINT NOT NULL,
 	next_at BIGINT,
 	attempts INTEGER NOT NULL,
@@ -94,70 +94,70 @@ CREATE INDEX leases_alerts ON leases (platform_id, id) WHERE case_id = ''
 CREATE INDEX leases_due ON leases (platform_id, endpoint, urgent_at, next_at) WHERE next_at IS NOT NULL
 
 CREATE TABLE attempts (
-	platform_id VARCHAR(64) COLLATE "C" NOT NULL,
-	case_id VARCHAR(36) COLLATE "C" NOT NULL,
-	message_id VARCHAR(36) COLLATE "C" NOT NULL,
+	platform_id TEXT COLLATE "C" NOT NULL,
+	case_id TEXT COLLATE "C" NOT NULL,
+	message_id TEXT COLLATE "C" NOT NULL,
 	number INTEGER NOT NULL,
 	started_at BIGINT NOT NULL,
 	ended_at BIGINT NOT NULL,
-	result VARCHAR(32) COLLATE "C" NOT NULL,
+	result TEXT COLLATE "C" NOT NULL,
 	detail BYTEA NOT NULL,
 	PRIMARY KEY (platform_id, case_id, message_id, number)
 )
 
 CREATE TABLE cursors (
-	platform_id VARCHAR(64) COLLATE "C" NOT NULL,
-	feed VARCHAR(64) COLLATE "C" NOT NULL,
-	cursor VARCHAR(512) COLLATE "C" NOT NULL,
+	platform_id TEXT COLLATE "C" NOT NULL,
+	feed TEXT COLLATE "C" NOT NULL,
+	cursor TEXT COLLATE "C" NOT NULL,
 	at BIGINT NOT NULL,
 	PRIMARY KEY (platform_id, feed)
 )
 
 CREATE TABLE platform_keys (
-	platform_id VARCHAR(64) COLLATE "C" NOT NULL,
-	name VARCHAR(64) COLLATE "C" NOT NULL,
+	platform_id TEXT COLLATE "C" NOT NULL,
+	name TEXT COLLATE "C" NOT NULL,
 	key BYTEA NOT NULL,
 	PRIMARY KEY (platform_id, name)
 )
 
 CREATE TABLE endpoints (
-	platform_id VARCHAR(64) COLLATE "C" NOT NULL,
-	endpoint VARCHAR(32) COLLATE "C" NOT NULL,
+	platform_id TEXT COLLATE "C" NOT NULL,
+	endpoint TEXT COLLATE "C" NOT NULL,
 	failures INTEGER NOT NULL,
 	open_until BIGINT NOT NULL,
 	last_success_at BIGINT NOT NULL,
-	last_failure VARCHAR(200) COLLATE "C" NOT NULL,
+	last_failure TEXT COLLATE "C" NOT NULL,
 	PRIMARY KEY (platform_id, endpoint)
 )
 
 CREATE TABLE heartbeats (
-	platform_id VARCHAR(64) COLLATE "C" NOT NULL,
-	part VARCHAR(64) COLLATE "C" NOT NULL,
+	platform_id TEXT COLLATE "C" NOT NULL,
+	part TEXT COLLATE "C" NOT NULL,
 	at BIGINT NOT NULL,
-	detail VARCHAR(200) COLLATE "C" NOT NULL,
+	detail TEXT COLLATE "C" NOT NULL,
 	PRIMARY KEY (platform_id, part)
 )
 
 CREATE TABLE refusals (
-	platform_id VARCHAR(64) COLLATE "C" NOT NULL,
-	key_id VARCHAR(128) COLLATE "C" NOT NULL,
-	code VARCHAR(64) COLLATE "C" NOT NULL,
+	platform_id TEXT COLLATE "C" NOT NULL,
+	key_id TEXT COLLATE "C" NOT NULL,
+	code TEXT COLLATE "C" NOT NULL,
 	count BIGINT NOT NULL,
 	last_at BIGINT NOT NULL,
 	PRIMARY KEY (platform_id, key_id, code)
 )
 
 CREATE TABLE volumes (
-	platform_id VARCHAR(64) COLLATE "C" NOT NULL,
-	name VARCHAR(160) COLLATE "C" NOT NULL,
+	platform_id TEXT COLLATE "C" NOT NULL,
+	name TEXT COLLATE "C" NOT NULL,
 	at BIGINT NOT NULL,
 	notices INTEGER NOT NULL
 )
 
 CREATE TABLE streams (
 	n BIGINT NOT NULL,
-	platform VARCHAR(64) COLLATE "C" NOT NULL,
-	name VARCHAR(200) COLLATE "C" NOT NULL,
+	platform TEXT COLLATE "C" NOT NULL,
+	name TEXT COLLATE "C" NOT NULL,
 	PRIMARY KEY (n)
 )
 
@@ -167,7 +167,7 @@ CREATE TABLE events (
 	stream BIGINT NOT NULL,
 	seq INTEGER NOT NULL,
 	at BIGINT NOT NULL,
-	kind VARCHAR(40) COLLATE "C" NOT NULL,
+	kind TEXT COLLATE "C" NOT NULL,
 	content BYTEA NOT NULL,
 	people BYTEA NOT NULL,
 	hash BYTEA NOT NULL,
@@ -179,22 +179,22 @@ CREATE TABLE events (
 CREATE TABLE parts (
 	stream BIGINT NOT NULL,
 	seq INTEGER NOT NULL,
-	name VARCHAR(200) COLLATE "C" NOT NULL,
-	class VARCHAR(8) COLLATE "C" NOT NULL,
+	name TEXT COLLATE "C" NOT NULL,
+	class TEXT COLLATE "C" NOT NULL,
 	bytes BYTEA,
 	PRIMARY KEY (stream, seq, name)
 )
 
 CREATE TABLE keys (
 	stream BIGINT NOT NULL,
-	class VARCHAR(8) COLLATE "C" NOT NULL,
+	class TEXT COLLATE "C" NOT NULL,
 	wrapped BYTEA NOT NULL,
-	master_key_id VARCHAR(128) COLLATE "C" NOT NULL,
+	master_key_id TEXT COLLATE "C" NOT NULL,
 	PRIMARY KEY (stream, class)
 )
 
 CREATE TABLE log (
-	platform VARCHAR(64) COLLATE "C" NOT NULL,
+	platform TEXT COLLATE "C" NOT NULL,
 	n BIGINT NOT NULL,
 	stream BIGINT NOT NULL,
 	seq INTEGER NOT NULL,
@@ -205,7 +205,7 @@ CREATE TABLE log (
 CREATE UNIQUE INDEX log_stream ON log (stream, seq)
 
 CREATE TABLE tiles (
-	platform VARCHAR(64) COLLATE "C" NOT NULL,
+	platform TEXT COLLATE "C" NOT NULL,
 	level INTEGER NOT NULL,
 	n BIGINT NOT NULL,
 	hash BYTEA NOT NULL,
@@ -214,13 +214,13 @@ CREATE TABLE tiles (
 
 CREATE TABLE inbox (
 	stream BIGINT NOT NULL,
-	key VARCHAR(32) COLLATE "C" NOT NULL,
-	body VARCHAR(32) COLLATE "C" NOT NULL,
-	platform_id VARCHAR(64) COLLATE "C" NOT NULL,
-	case_id VARCHAR(36) COLLATE "C" NOT NULL,
-	message VARCHAR(32) COLLATE "C" NOT NULL,
+	key TEXT COLLATE "C" NOT NULL,
+	body TEXT COLLATE "C" NOT NULL,
+	platform_id TEXT COLLATE "C" NOT NULL,
+	case_id TEXT COLLATE "C" NOT NULL,
+	message TEXT COLLATE "C" NOT NULL,
 	seq INTEGER NOT NULL,
-	notice_id VARCHAR(160) COLLATE "C" NOT NULL,
+	notice_id TEXT COLLATE "C" NOT NULL,
 	lodged_at BIGINT,
 	PRIMARY KEY (stream, key, body)
 )
@@ -232,11 +232,11 @@ CREATE INDEX inbox_message ON inbox (platform_id, message) WHERE message <> ''
 CREATE INDEX inbox_waits ON inbox (platform_id, notice_id) WHERE notice_id <> ''
 
 CREATE TABLE appeals (
-	platform_id VARCHAR(64) COLLATE "C" NOT NULL,
-	appeal_id VARCHAR(36) COLLATE "C" NOT NULL,
+	platform_id TEXT COLLATE "C" NOT NULL,
+	appeal_id TEXT COLLATE "C" NOT NULL,
 	stream BIGINT NOT NULL,
-	case_id VARCHAR(36) COLLATE "C" NOT NULL,
-	state VARCHAR(12) COLLATE "C" NOT NULL,
+	case_id TEXT COLLATE "C" NOT NULL,
+	state TEXT COLLATE "C" NOT NULL,
 	received_at BIGINT NOT NULL,
 	due_at BIGINT NOT NULL,
 	PRIMARY KEY (platform_id, appeal_id)
@@ -248,10 +248,10 @@ CREATE INDEX appeals_stream ON appeals (stream)
 
 CREATE TABLE preserved (
 	stream BIGINT NOT NULL,
-	object VARCHAR(64) COLLATE "C" NOT NULL,
+	object TEXT COLLATE "C" NOT NULL,
 	item INTEGER NOT NULL,
-	platform_id VARCHAR(64) COLLATE "C" NOT NULL,
-	case_id VARCHAR(36) COLLATE "C" NOT NULL,
+	platform_id TEXT COLLATE "C" NOT NULL,
+	case_id TEXT COLLATE "C" NOT NULL,
 	until BIGINT NOT NULL,
 	PRIMARY KEY (stream, object, item)
 )
@@ -260,8 +260,8 @@ CREATE INDEX preserved_until ON preserved (platform_id, until)
 
 CREATE TABLE tallies (
 	stream BIGINT NOT NULL,
-	platform_id VARCHAR(64) COLLATE "C" NOT NULL,
-	case_id VARCHAR(36) COLLATE "C" NOT NULL,
+	platform_id TEXT COLLATE "C" NOT NULL,
+	case_id TEXT COLLATE "C" NOT NULL,
 	received_at BIGINT NOT NULL,
 	issued_at BIGINT NOT NULL,
 	due_at BIGINT NOT NULL,

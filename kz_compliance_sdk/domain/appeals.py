@@ -21,13 +21,14 @@ from kz_compliance_sdk.domain.decision import Decision, Finding, ItemDecision, P
 from kz_compliance_sdk.domain.events import remedies
 from kz_compliance_sdk.domain.events.arrivals import Fallen
 from kz_compliance_sdk.domain.events.remedies import APPEAL_REMINDERS
-from kz_compliance_sdk.domain.fold import OPEN, AppealState, Stream
+from kz_compliance_sdk.domain.fold import OPEN, Stream
 from kz_compliance_sdk.domain.messages import step, tried, with_report, written
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.policy.values import UserPolicy
 from kz_compliance_sdk.domain.proposal_checks import check_proposal, check_statement
 from kz_compliance_sdk.domain.report import RefusalCode, Statement
 from kz_compliance_sdk.domain.review_policy import check_another
+from kz_compliance_sdk.domain.transitions import AppealState
 from kz_compliance_sdk.domain.user_notices import name_of
 from kz_compliance_sdk.domain.values import appeal_id_of, message_id, stream_of
 from kz_compliance_sdk.errors import IllegalMove, InvalidInput, StoreDamaged

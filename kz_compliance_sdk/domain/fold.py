@@ -20,12 +20,11 @@ from msgspec.structs import replace
 
 from kz_compliance_sdk.domain.clock import ContestResult, Pause, paused_due_at, urgent_at
 from kz_compliance_sdk.domain.ledger import FIRST, Damage, Link, NewerRelease, Part, Roster, Stamped
-from kz_compliance_sdk.domain.transitions import ENDED, CaseState
+from kz_compliance_sdk.domain.transitions import ENDED, AppealState, CaseState
 from kz_compliance_sdk.domain.values import message_id
 
 ItemStatus = Literal["open", "decided", "in_force", "settled", "failed", "lifting", "lifted", "gone", "kept", "stopped"]
 MessageKind = Literal["acknowledgement", "clarification", "report", "enforce", "restore", "page", "user_notice"]
-AppealState = Literal["open", "upheld", "reversed", "withdrawn"]
 UserNoticeKind = Literal["measure", "restored", "appeal_decided"]
 UserNoticeStatus = Literal["due", "delayed", "sent", "failed", "void", "off"]
 SilenceBasis = Literal["", "notice", "person", "platform"]

@@ -11,6 +11,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Literal
 
+AppealState = Literal["open", "upheld", "reversed", "withdrawn"]
+
 
 class CaseState(StrEnum):
     """Where a case stands."""

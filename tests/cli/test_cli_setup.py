@@ -72,11 +72,16 @@ def test_the_commands_are_those_that_were_promised() -> None:
 
 
 @pytest.mark.slow
-def test_help_loads_neither_a_database_nor_a_network_library() -> None:
+@pytest.mark.parametrize(
+    ("asked", "too"), [(["--help"], {"kz_compliance_sdk.domain.policy"}), (["cases", "--help"], set())], ids=str
+)
+def test_help_loads_neither_a_database_nor_a_network_library(asked: list[str], too: set[str]) -> None:
+    """The first help of all needs no rules of cases either."""
+    heavy = {"sqlalchemy", "httpx", "uvicorn", "alembic", "cryptography", *too}
     code = (
         "import sys\nfrom kz_compliance_sdk.faces.cli import main\n"
-        "try:\n    main(['cases', '--help'])\nexcept SystemExit:\n    pass\n"
-        "print(sorted({'sqlalchemy', 'httpx', 'uvicorn', 'alembic', 'cryptography'} & set(sys.modules)))"
+        f"try:\n    main({asked!r})\nexcept SystemExit:\n    pass\n"
+        f"print(sorted({heavy!r} & set(sys.modules)))"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.splitlines()[-1] == "[]"

@@ -30,7 +30,6 @@ from kz_compliance_sdk.domain.events.office import (
 )
 from kz_compliance_sdk.domain.flags import FLAG_MEANINGS
 from kz_compliance_sdk.domain.fold import (
-    AppealState,
     ItemStatus,
     MessageKind,
     MessageState,
@@ -40,7 +39,7 @@ from kz_compliance_sdk.domain.fold import (
 from kz_compliance_sdk.domain.notice import AuthorityType, NoticeKind, RequestedAction
 from kz_compliance_sdk.domain.policy import Policy, kz_policy
 from kz_compliance_sdk.domain.report import Ground, Outcome, RefusalCode
-from kz_compliance_sdk.domain.transitions import CaseState
+from kz_compliance_sdk.domain.transitions import AppealState, CaseState
 from kz_compliance_sdk.domain.words import LANGUAGES, Lang, provision, words
 from kz_compliance_sdk.evidence.taking import SUBJECTS, packed
 from kz_compliance_sdk.ports import Told

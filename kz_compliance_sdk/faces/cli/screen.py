@@ -14,7 +14,6 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from kz_compliance_sdk.domain.clock import local
 from kz_compliance_sdk.domain.values import instant_text, parse_instant
 
 _WIDE = 200
@@ -75,6 +74,8 @@ def both(time: int | str | None) -> str:
     """A time for people, in UTC seconds or as our documents have it: Asia/Almaty, and UTC beside it."""
     if time is None or time == "":
         return "none"
+    from kz_compliance_sdk.domain.clock import local  # with the policy behind it, for which no help need wait
+
     ts = parse_instant(time) if isinstance(time, str) else time
     return f"{local(ts)} Asia/Almaty ({instant_text(ts)})"
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from kz_compliance_sdk.domain.fold import AppealState
 from kz_compliance_sdk.domain.forms import APPEAL, FOUND
+from kz_compliance_sdk.domain.transitions import AppealState
 from kz_compliance_sdk.faces import documents
 from kz_compliance_sdk.faces.cli import screen, views
 from kz_compliance_sdk.faces.cli.command import (

@@ -24,11 +24,11 @@ def main(argv: list[str] | None = None) -> int:
     reader.add_argument("--seeds", type=int, default=1000, help="how many seeds (1000)")
     reader.add_argument("--seed", type=int, default=0, help="the first one (0)")
     given = reader.parse_args(argv)
-    logging.disable(logging.WARNING)  # each step of the clock is one
+    logging.disable(logging.ERROR)
     began, pages, found = time.monotonic(), 0, 0
     with pytest.MonkeyPatch.context() as patch:
         remember(patch)
-        patch.setattr(logging.root.manager, "disable", logging.WARNING)  # of each step of the clock it is told
+        patch.setattr(logging.root.manager, "disable", logging.ERROR)  # of each step of the clock it is told
         for n, seed in enumerate(range(given.seed, given.seed + given.seeds), 1):
             with tempfile.TemporaryDirectory() as folder:
                 came = run(Path(folder), acts_of(seed))

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError
@@ -15,6 +15,7 @@ from kz_compliance_sdk.desk import ComplianceDesk
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.commands import Command
 from kz_compliance_sdk.domain.commands.review import Decided, Lease
+from kz_compliance_sdk.domain.transitions import Waiting
 from kz_compliance_sdk.domain.values import parse_instant
 from kz_compliance_sdk.errors import (
     ComplianceError,
@@ -42,7 +43,7 @@ STATUS: Final[Mapping[type[ComplianceError], int]] = {
     StoreError: 503,
 }
 """The HTTP status of each error; of any other 500."""
-FILTERS: Final = ("state", "category", "authority", "notice", "cursor")
+FILTERS: Final = ("state", "category", "authority", "notice", "person", "waits_for", "cursor")
 
 
 def problem_of(error: ComplianceError) -> tuple[int, Problem]:
@@ -67,7 +68,10 @@ def filters_of(query: Mapping[str, str]) -> dict[str, Any]:
     """The arguments of `desk.cases` that a query says. Raises InvalidInput naming the field."""
     if unknown := sorted(set(query) - {*FILTERS, "overdue", "limit"}):
         raise InvalidInput("there is no such filter.", field=unknown[0], remedy=f"Use: {', '.join(FILTERS)}, overdue.")
-    state, category, authority, notice, cursor = (query.get(name) for name in FILTERS)
+    state, category, authority, notice, person, waits_for, cursor = (query.get(name) for name in FILTERS)
+    if waits_for not in (None, *get_args(Waiting)):
+        told = f"Use one of: {', '.join(get_args(Waiting))}."
+        raise InvalidInput("nothing waits for that.", field="waits_for", remedy=told)
     limit = query.get("limit", "50")
     return {
         "state": state,
@@ -75,6 +79,8 @@ def filters_of(query: Mapping[str, str]) -> dict[str, Any]:
         "authority_id": authority,
         "notice_id": notice,
         "overdue": query.get("overdue") == "true",
+        "person": person,
+        "waits_for": waits_for,
         "cursor": cursor,
         "limit": int(limit) if limit.isascii() and limit.isdigit() else 0,
     }
@@ -101,8 +107,9 @@ def form_of(kind: type[Command[Any]]) -> TypeAdapter[Command[Any]]:
     return TypeAdapter(kind)
 
 
-def made(kind: type[Command[Any]], given: dict[str, Any]) -> Command[Any]:
-    """The command that a body says. A time is RFC 3339 text. Raises InvalidInput naming the field."""
+def made(kind: type[Command[Any]], given: dict[str, Any], *, hint: str = "See /openapi.json.") -> Command[Any]:
+    """The command that a body says. A time is RFC 3339 text. Raises InvalidInput naming the field; the `hint` says
+    where to read what belongs there."""
     form = kind.form()
     known = set(schema_of(kind)[0].get("properties", {}))
     if unknown := sorted(set(given) - known):
@@ -111,18 +118,28 @@ def made(kind: type[Command[Any]], given: dict[str, Any]) -> Command[Any]:
     held = dict(given)
     for name, value in given.items():
         if name in form and form[name][1].is_time and value is not None:
-            held[name] = _time(name, value)
+            held[name] = time_of(name, value)
     try:
         return form_of(kind).validate_json(json.dumps(held), strict=True)
     except ValidationError as error:
-        found = [
-            InvalidInput(f"{one['msg']}.", field=".".join(map(str, one["loc"])), remedy="See /openapi.json.")
-            for one in error.errors(include_input=False, include_url=False)
-        ]
-        raise InvalidInput.together(*found) from None
+        raise refused(error, hint) from None
 
 
-def _time(name: str, value: Any) -> int:
+def refused(error: ValidationError, hint: str) -> InvalidInput:
+    """What pydantic found, each mistake by its place."""
+    told = error.errors(include_input=False, include_url=False)
+    places = [one["loc"] for one in told]
+    found = [
+        InvalidInput(f"{one['msg']}.", field=".".join(map(str, one["loc"])), remedy=hint)
+        for one in told
+        # What of a list could not be read is missing in it as well.
+        if one["type"] != "too_short" or not any(place[: len(one["loc"])] == one["loc"] != place for place in places)
+    ]
+    return InvalidInput.together(*found)
+
+
+def time_of(name: str, value: Any) -> int:
+    """A time in UTC seconds, from RFC 3339 text. Raises InvalidInput."""
     try:
         return parse_instant(value if isinstance(value, str) else "")
     except PydanticCustomError:

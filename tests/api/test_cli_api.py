@@ -1,4 +1,4 @@
-"""The API's two commands: a token, and the process that serves."""
+"""The office's two commands: a token, and the process that serves."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Office:
 def ask(port: int, token: str, method: str, path: str, body: Any = None) -> tuple[int, Any]:
     with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)) as connection:
         headers = {"authorization": f"Bearer {token}"}
-        connection.request(method, path, None if body is None else json.dumps(body), headers)
+        connection.request(method, f"/api{path}", None if body is None else json.dumps(body), headers)
         answer = connection.getresponse()
         return answer.status, json.loads(answer.read())
 
@@ -52,7 +52,7 @@ def test_what_is_wrong_with_a_token_is_named(office: Office) -> None:
 
 def test_without_a_file_of_tokens_nothing_is_served(office: Office) -> None:
     office.vouched()
-    assert "api-token" in office.refused(3, "api")
+    assert "api-token" in office.refused(3, "serve-office")
 
 
 @pytest.mark.slow
@@ -63,7 +63,7 @@ def test_two_people_decide_over_http(office: Office) -> None:
         office.document("api-token", "--actor", actor, "--role", role)["token"]
         for actor, role in (("aigerim", "moderator"), ("daniyar", "legal"))
     ]
-    with process(office, "api", "--port", "0") as running:
+    with process(office, "serve-office", "--port", "0") as running:
         port = int(running.first_line.split("127.0.0.1:")[1].split(",")[0])
         status, taken = ask(port, tokens[0], "POST", "/claims", {})
         assert (status, taken["lease"]["case"]["notice_id"]) == (200, notice.notice_id)

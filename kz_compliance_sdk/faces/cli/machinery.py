@@ -7,6 +7,7 @@ import gc
 import json
 import logging
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -174,26 +175,34 @@ def _url(address: tuple[Any, ...]) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-@command(root, "api", as_json=False)
-def api(
+@command(root, "serve-office", as_json=False)
+def serve_office(
     session: Session,
     tokens: TokensFile = Path("tokens.toml"),
     host: Annotated[str, Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, Option(min=0, max=65_535, help="The port; 0 takes a free one.")] = 8090,
+    origin: Annotated[
+        str, Option(metavar="URL", help="Where people come to, such as https://office.example, if TLS is before it.")
+    ] = "",
     content: ContentOption = None,
     log_level: LogLevel = "info",
 ) -> None:
-    """Offer the office's work on cases over HTTP, as JSON, until SIGINT or SIGTERM. Make the tokens with api-token.
+    """Serve the office's pages, and below /api the JSON API, until SIGINT or SIGTERM. Make the tokens with api-token.
 
-    All operations are described at /openapi.json. Put TLS before it where it is not for this machine alone.
+    All operations of the API are described at /api/openapi.json. Put TLS before it where it is not for this machine
+    alone.
     """
     for module, extra in (("uvicorn", "web"), ("starlette", "api")):
         if find_spec(module) is None:
             raise install(module, extra)
+    if origin and not re.fullmatch(r"https?://[^/?#@\s]+", origin):
+        raise wrong("--origin", "it is no origin.", "Write https://office.example, without a path.")
     import uvicorn
+    from starlette.applications import Starlette
+    from starlette.routing import Mount
 
     from kz_compliance_sdk.aio import AsyncComplianceDesk
-    from kz_compliance_sdk.faces.dashboard import Tokens, api_app
+    from kz_compliance_sdk.faces.dashboard import Sessions, Tokens, api_app, pages_app
 
     settings = session.settings()
     refuse_directory(settings)
@@ -202,7 +211,11 @@ def api(
     desk = AsyncComplianceDesk(settings, content=load("--content", content))
     with ExitStack() as open_ones:
         open_ones.enter_context(desk.blocking)
-        app = api_app(desk, Tokens(tokens, desk.blocking.env.clock))
+        env = desk.blocking.env
+        known = Tokens(tokens, env.clock)
+        sessions = Sessions(known, env.clock, env.entropy, is_secure=origin.startswith("https:"))
+        pages = pages_app(desk, sessions, origin=origin)
+        app = Starlette(routes=[Mount("/api", api_app(desk, known)), Mount("/", pages)])
         listener = open_ones.enter_context(_listening(host, port))
         # A stream of events does not end by itself.
         server = uvicorn.Server(
@@ -210,7 +223,7 @@ def api(
         )
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda _number, _frame: setattr(server, "should_exit", True))
-        session.tell(f"The API is at {_url(listener.getsockname())}, described at /openapi.json")
+        session.tell(f"The office is at {_url(listener.getsockname())}, its API below /api")
         server.run([listener])
     session.tell("Stopped.")
 
@@ -225,7 +238,8 @@ def api_token(
     category: Annotated[list[str] | None, Option(help="See cases of this category alone; may be repeated.")] = None,
     authority: Annotated[list[str] | None, Option(help="See cases of this authority alone; may be repeated.")] = None,
 ) -> Answer:
-    """Make a token for the API. It is shown once: the file holds its digest. Take its lines out to end it."""
+    """Make a token for the office's pages and the API. It is shown once: the file holds its digest. Take its lines out
+    to end it."""
     from kz_compliance_sdk.domain.actor import STAFF
     from kz_compliance_sdk.faces.dashboard.access import add_token
     from kz_compliance_sdk.ports import Env

@@ -83,8 +83,12 @@ class Tokens:
         given = headers.get("authorization", "")
         if given[: len(_BEARER)].lower() != _BEARER:
             return None
+        return self.person(digest_of(given[len(_BEARER) :].strip()))
+
+    def person(self, digest: str) -> Person | None:
+        """Whoever has the token of this digest, now."""
         self._follow()
-        found = self._known.get(_digest(given[len(_BEARER) :].strip()))
+        found = self._known.get(digest)
         return found.person if found is not None and self._clock() < found.expires_at.timestamp() else None
 
     def _look(self) -> tuple[int, int, int]:
@@ -148,7 +152,7 @@ def add_token(
 
     lines = [
         "[[tokens]]",
-        f"sha256 = {_text(_digest(token))}",
+        f"sha256 = {_text(digest_of(token))}",
         f"actor = {_text(actor)}",
         f"roles = {listed(roles)}",
         *((f"categories = {listed(categories)}",) if categories else ()),
@@ -168,7 +172,8 @@ def add_token(
     return token
 
 
-def _digest(token: str) -> str:
+def digest_of(token: str) -> str:
+    """The SHA-256 of a token, in hex."""
     return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -26,6 +27,7 @@ from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.checkpoints import LogLine
 from kz_compliance_sdk.domain.commands import KINDS, Command
 from kz_compliance_sdk.domain.commands.base import LEASE
+from kz_compliance_sdk.domain.commands.review import Lease
 from kz_compliance_sdk.domain.review_policy import is_given_to
 from kz_compliance_sdk.errors import (
     ComplianceError,
@@ -41,11 +43,13 @@ MOST_BODY: Final = 1_048_576
 """Bytes of the largest body that is read."""
 LOOK_EVERY_S: Final = 1.0
 """How often a stream of events looks for more, in seconds."""
+HEAD_S: Final = 0.2
+"""For how long the last line of the log is taken for the last, in seconds."""
 _HEADERS: Final = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class Asked:
     """A request of somebody who is known."""
 
     desk: AsyncComplianceDesk
@@ -64,16 +68,21 @@ class _Asked:
 
     async def body(self) -> Any:
         """What was sent. Raises InvalidInput."""
-        parts, size = [], 0
-        async for part in self.request.stream():
-            parts.append(part)
-            size += len(part)
-            if size > MOST_BODY:
-                raise InvalidInput("the body is too large.", field="", remedy=f"Send at most {MOST_BODY:,} bytes.")
-        return steps.object_of(b"".join(parts))
+        return steps.object_of(await sent(self.request))
 
 
-Answering = Callable[[_Asked], Awaitable[Document | Response]]
+async def sent(request: Request) -> bytes:
+    """The body of a request. Raises InvalidInput for one that is too large."""
+    parts, size = [], 0
+    async for part in request.stream():
+        parts.append(part)
+        size += len(part)
+        if size > MOST_BODY:
+            raise InvalidInput("the body is too large.", field="", remedy=f"Send at most {MOST_BODY:,} bytes.")
+    return b"".join(parts)
+
+
+Answering = Callable[[Asked], Awaitable[Document | Response]]
 
 
 def api_app(desk: AsyncComplianceDesk, sign_in: SignIn) -> Starlette:
@@ -96,7 +105,7 @@ def _served(desk: AsyncComplianceDesk, sign_in: SignIn, answer: Answering) -> Ca
             told = "Nobody is known by this. Send Authorization: Bearer TOKEN."
             return _problem(401, "not_signed_in", told, {"www-authenticate": "Bearer"})
         try:
-            made = await answer(_Asked(desk, person, request, lambda: sign_in(headers)))
+            made = await answer(Asked(desk, person, request, lambda: sign_in(headers)))
         except ClientDisconnect:
             return Response(status_code=400)
         except ComplianceError as error:
@@ -128,7 +137,7 @@ async def _unknown(_request: Request, error: Exception) -> Response:
 # ------------------------------------------------------------------------------------------------------------ reading
 
 
-async def _me(asked: _Asked) -> Document:
+async def _me(asked: Asked) -> Document:
     who, person = asked.person.actor, asked.person
     return Document(
         actor=who.id,
@@ -139,12 +148,12 @@ async def _me(asked: _Asked) -> Document:
     )
 
 
-async def _health(asked: _Asked) -> Document:
+async def _health(asked: Asked) -> Document:
     STAFF.check(asked.person.actor, "see the health")
     return Document(await asked.desk.health_document())
 
 
-async def _cases(asked: _Asked) -> Document:
+async def _cases(asked: Asked) -> Document:
     """A page of cases, most urgent first. Where a person sees a part of them a page may be short of `limit`."""
     STAFF.check(asked.person.actor, "see the cases")
     page = await asked.desk.cases(**steps.filters_of(asked.request.query_params))
@@ -153,7 +162,7 @@ async def _cases(asked: _Asked) -> Document:
     return Document(cases=shown, next_cursor=page.next_cursor)
 
 
-async def _case(asked: _Asked) -> Document:
+async def _case(asked: Asked) -> Document:
     """The whole of a case. That this person looked at it is recorded."""
     STAFF.check(asked.person.actor, "see a case")
     case, desk = await asked.case(), asked.desk
@@ -161,29 +170,20 @@ async def _case(asked: _Asked) -> Document:
     return await asyncio.to_thread(steps.file_of, desk.blocking, case.id)
 
 
-async def _events(asked: _Asked) -> Response:
+async def _events(asked: Asked) -> Response:
     """What happens to the cases from now on, or from behind `Last-Event-ID`, as server-sent events without any word.
     It ends with the person's right to it."""
     STAFF.check(asked.person.actor, "see the events")
-    queries = asked.desk.blocking.store.queries(asked.desk.blocking.platform_id)
+    log = Log(asked.desk)
     given = asked.request.headers.get("last-event-id", "")
     if given and not (given.isascii() and given.isdigit() and len(given) < 19):
         raise InvalidInput("it is no number.", field="last-event-id", remedy="Send the id of the last event.")
 
-    def behind(after: int) -> list[LogLine]:
-        return [line for line in queries.log_lines(after) if line is not None]
-
-    def now() -> int:
-        """The last line: not far behind the last checkpoint, and far from the first."""
-        seen = queries.last_checkpoint()
-        size = 0 if seen is None else seen.size
-        return max((line.n for line in behind(size)), default=size)
-
     async def told() -> AsyncIterator[bytes]:
-        last = int(given) if given else await asyncio.to_thread(now)
+        last = int(given) if given else await asyncio.to_thread(log.last)
         yield b"retry: 1000\n\n"
         while asked.signed_in() == asked.person:
-            for line in await asyncio.to_thread(behind, last):
+            for line in await asyncio.to_thread(log.behind, last):
                 last = line.n
                 if (told := await _event(asked, line)) is not None:
                     yield told
@@ -193,7 +193,37 @@ async def _events(asked: _Asked) -> Response:
     return StreamingResponse(told(), headers=_HEADERS, media_type="text/event-stream")
 
 
-async def _event(asked: _Asked, line: LogLine) -> bytes | None:
+class Log:
+    """The lines of one desk's log, as those see them who wait for news."""
+
+    def __init__(self, desk: AsyncComplianceDesk) -> None:
+        self._queries = desk.blocking.store.queries(desk.blocking.platform_id)
+        self._head = -1
+        self._looked_at = -math.inf
+
+    def behind(self, after: int) -> list[LogLine]:
+        """The lines behind this one."""
+        return [line for line in self._queries.log_lines(after) if line is not None]
+
+    def last(self) -> int:
+        """The number of the last line: not far behind the last checkpoint, and far from the first."""
+        seen = self._queries.last_checkpoint()
+        size = 0 if seen is None else seen.size
+        return max((line.n for line in self.behind(size)), default=size)
+
+    async def head(self) -> int:
+        """The number of the last line, looked at once for all who ask within HEAD_S."""
+        now = asyncio.get_running_loop().time()
+        if now - self._looked_at >= HEAD_S:
+            self._looked_at = now
+            if self._head < 0:
+                self._head = await asyncio.to_thread(self.last)
+            found = await asyncio.to_thread(self.behind, self._head)
+            self._head = max((line.n for line in found), default=self._head)
+        return self._head
+
+
+async def _event(asked: Asked, line: LogLine) -> bytes | None:
     """One event of a case that this person sees."""
     kind, _, case_id = line.stream.partition("/")
     if kind != "case":
@@ -211,23 +241,27 @@ async def _event(asked: _Asked, line: LogLine) -> bytes | None:
 # -------------------------------------------------------------------------------------------------------------- steps
 
 
-async def _claim(asked: _Asked) -> Document | Response:
+async def _claim(asked: Asked) -> Document | Response:
     """Take the most urgent free case, or the one named; 204 if nothing is free."""
-    case_id, category = steps.claim_of(await asked.body())
+    lease = await claimed(asked, *steps.claim_of(await asked.body()))
+    if lease is None:
+        return Response(status_code=204, headers=_HEADERS)
+    return documents.lease(lease, asked.desk.blocking.store.now())
+
+
+async def claimed(asked: Asked, case_id: str | None, category: str | None) -> Lease | None:
+    """The case named, else the most urgent free one that this person sees. Raises NotFound for one that they do not."""
     person = asked.person
     if case_id is not None and not person.sees(await asked.desk.case(case_id)):
         raise NotFound("there is no such case on this platform.", reference=case_id)
     if case_id is None and (person.categories or person.authorities):
         category, case_id = await _most_urgent(asked, category)
         if case_id is None:
-            return Response(status_code=204, headers=_HEADERS)
-    lease = await asked.desk.claim(person.actor, category=category, case_id=case_id)
-    if lease is None:
-        return Response(status_code=204, headers=_HEADERS)
-    return documents.lease(lease, asked.desk.blocking.store.now())
+            return None
+    return await asked.desk.claim(person.actor, category=category, case_id=case_id)
 
 
-async def _most_urgent(asked: _Asked, category: str | None) -> tuple[None, str | None]:
+async def _most_urgent(asked: Asked, category: str | None) -> tuple[None, str | None]:
     """The first free case that this person sees."""
     cursor = None
     while True:
@@ -240,7 +274,7 @@ async def _most_urgent(asked: _Asked, category: str | None) -> tuple[None, str |
 
 
 def _taking(kind: type[Command[Any]]) -> Answering:
-    async def take(asked: _Asked) -> Document:
+    async def take(asked: Asked) -> Document:
         # Before the case: who may not take a step learns nothing of what is there.
         if kind.may is not LEASE:
             kind.may.check(asked.person.actor, kind.step)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.browser import browser as browser
 from tests.docs.blocks import DOCS, blocks
 from tests.evidence.scene import (
     FORMS,

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import re
-import shutil
-from collections.abc import Iterator
-from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]  # it ships no types
-from playwright.sync_api import Browser, Error, sync_playwright
+from playwright.sync_api import Browser
 
 from kz_compliance_sdk.domain.words import LANGUAGES
 from kz_compliance_sdk.ports import Told
+from tests.browser import violations
 from tests.evidence.scene import HEAD, LEAD, Scene, full, opened, scene
 
 pytestmark = pytest.mark.slow
@@ -28,21 +25,6 @@ _BROKEN = """() => [...document.querySelectorAll("td,th")].flatMap(cell => {
   }
   return found;
 })"""
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        pytest.skip("no Chromium is installed (on Debian and Ubuntu: apt install chromium)")
-    quiet = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-    with sync_playwright() as playwright:
-        try:
-            started = playwright.chromium.launch(executable_path=CHROMIUM, args=quiet)
-        except Error as error:
-            pytest.skip(f"Chromium does not start here: {error.message.splitlines()[0]}")
-        yield started
-        started.close()
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +60,7 @@ NAMES = [f"{form} {lang}" for form in ("redacted", "full") for lang in LANGUAGES
 def test_axe_finds_nothing(browser: Browser, pages: dict[str, str], name: str, width: int) -> None:
     page = browser.new_page(viewport={"width": width, "height": 900})
     page.set_content(pages[name])
-    assert _violations(page) == []
+    assert violations(page) == []
     page.close()
 
 
@@ -87,7 +69,7 @@ def test_axe_finds_what_is_wrong(browser: Browser, pages: dict[str, str]) -> Non
     page = browser.new_page()
     broken = pages["full en"].replace(' lang="en"', "", 1).replace("color:#111", "color:#ddd")
     page.set_content(broken)
-    assert {"html-has-lang", "color-contrast"} <= set(_violations(page))
+    assert {"html-has-lang", "color-contrast"} <= set(violations(page))
     page.close()
 
 
@@ -117,7 +99,3 @@ def test_the_story_fits_on_the_first_sheet_and_no_word_is_broken(
     page.set_content(pages[name].replace("overflow-wrap:break-word", "overflow-wrap:anywhere"))
     assert ("full" not in name) or page.evaluate(_BROKEN), "the control"
     page.close()
-
-
-def _violations(page: Any) -> list[str]:
-    return [one["id"] for one in Axe().run(page).response["violations"]]

@@ -15,6 +15,7 @@ from kz_compliance_sdk.domain.commands import KINDS
 from kz_compliance_sdk.domain.words import LANGUAGES
 from kz_compliance_sdk.faces import steps
 from kz_compliance_sdk.faces.dashboard import deciding, pages
+from kz_compliance_sdk.faces.dashboard.api import HEAD_S
 from kz_compliance_sdk.faces.dashboard.forms import Control, form_of
 from kz_compliance_sdk.faces.dashboard.looks import TABLES, language_of, looks_of
 from tests.catalogues import tables
@@ -170,6 +171,12 @@ def test_filters_are_addresses(site: Site) -> None:
 
 def test_an_empty_board_says_so(site: Site) -> None:
     assert looks_of("kk").say("board", "empty") in site.person("p", "lead").see("/").text
+
+
+def test_news_are_asked_for_so_often_that_a_second_is_enough() -> None:
+    asked = re.search(r"every (\d+)ms", (DASHBOARD / "templates" / "rows.html").read_text(encoding="utf-8"))
+    assert asked
+    assert int(asked[1]) + HEAD_S * 1_000 <= 800, "what is left is for the way there and back"
 
 
 def test_the_rows_come_anew_when_something_happened_and_not_before(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

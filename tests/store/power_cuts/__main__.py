@@ -5,6 +5,7 @@ Exit code 1 if one of them cannot be used, or lacks what somebody had learned.""
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 import tempfile
 import time
@@ -41,7 +42,8 @@ def main() -> int:
     given, began = reader.parse_args(), time.monotonic()
     days = range(-(-given.states // _A_DAY))
     total = Verdict()
-    with ProcessPoolExecutor(given.jobs) as pool:
+    # Each state is a store whose mark is new, and says so.
+    with ProcessPoolExecutor(given.jobs, initializer=logging.disable, initargs=(logging.WARNING,)) as pool:
         plays = [
             pool.submit(_day, given.seed + day, min(_A_DAY, given.states - day * _A_DAY), frozenset(given.lying))
             for day in days

@@ -129,7 +129,8 @@ class Site:
         self.made = 0
         self.token("nobody", "moderator")
         desk = self.office.desk
-        self.desk = AsyncComplianceDesk(desk.settings, store=desk.store, env=desk.env)
+        content = self.office.content if self.office.can_look else None
+        self.desk = AsyncComplianceDesk(desk.settings, content=content, store=desk.store, env=desk.env)
         self.sessions = Sessions(Tokens(self.file, self.office.clock), self.office.clock, self.bytes, is_secure=True)
         self.app = pages_app(self.desk, self.sessions, origin=ORIGIN)
 

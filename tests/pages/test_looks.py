@@ -58,7 +58,7 @@ def test_no_word_stands_in_a_catalogue_that_nobody_asks_for() -> None:
     held = tables("en", "office")
     helps = {asked.help for kind in KINDS for _, asked, _ in kind.form().values()}
     assert set(held["help"]) == helps
-    assert set(held["step"]) == {*map(steps.path_of, KINDS), "claim"}
+    assert set(held["step"]) == {*map(steps.path_of, KINDS), "claim", "look"}
     for table in ("nav", "case", "form", "decide"):
         unused = [name for name in held[table] if f'"{table}", "{name}"' not in text and f'"{name}"' not in text]
         assert unused == [], table

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from kz_compliance_sdk.domain.decision import QUESTIONS
+from kz_compliance_sdk.faces.dashboard.looks import looks_of
+from tests.driver import M1
 from tests.pages.site import Seen, Site, Somebody
 
 ITEM = "proposal.items.0."
@@ -47,11 +50,7 @@ def test_a_measure_takes_two_and_the_second_sees_what_leaves(site: Site) -> None
     one, other = site.person("aigerim", "moderator"), site.person("daniyar", "legal")
     claimed(site, one)
     path = f"/cases/{case}/decide"
-    typed = {**one.see(path).form(path).fields, **refusal(), f"{ITEM}finding": "illegal", f"{ITEM}ground": "local_law"}
-    typed |= {f"{ITEM}wording.outcome": "remove", f"{ITEM}wording.legal_provision": "art. 1"}
-    yes = ("authority", "legal_basis", "clarity", "content_matches", "proportionate", "narrowest")
-    typed |= {f"proposal.legal_check.{name}": "yes" for name in yes}
-    typed |= {"proposal.legal_check.protected_speech": "no"}
+    typed = {**one.see(path).form(path).fields, **measure()}
     seen = one.post(path, {**typed, "preview": "yes"})
     assert seen.status_code == 200
     assert '"outcome": "removed"' in Seen(seen.text).text
@@ -65,6 +64,54 @@ def test_a_measure_takes_two_and_the_second_sees_what_leaves(site: Site) -> None
     site.office.deliver()
     assert site.office.case(case)["state"] == "closed"
     assert site.office.faults() == []
+
+
+def measure(place: str = ITEM) -> dict[str, str]:
+    """Remove it on the ground of the law, with a check that bars nothing."""
+    checked = {f"proposal.legal_check.{one.name}": "no" if one.bars == "yes" else "yes" for one in QUESTIONS}
+    said = {
+        "finding": "illegal",
+        "ground": "local_law",
+        "wording.outcome": "remove",
+        "wording.legal_provision": "art. 1",
+    }
+    return {**refusal(place), **{f"{place}{name}": value for name, value in said.items()}, **checked}
+
+
+def test_a_measure_names_the_content_that_was_seen(tmp_path: Path) -> None:
+    site = Site(tmp_path, can_look=True)
+    case = site.office.issue()
+    one = site.person("aigerim", "moderator")
+    claimed(site, one)
+    path = f"/cases/{case}/decide"
+    blind = one.fill(path, **measure())
+    assert blind.status_code == 422
+    seen = one.post(f"/cases/{case}/look", {})
+    assert seen.status_code == 200
+    assert "the content of" in Seen(seen.text).text
+    assert "the content of" not in one.see(f"/cases/{case}").text, "a preview is stored nowhere"
+    kept = {**Seen(blind.text).form(path).fields, **measure()}
+    again = one.post(path, {**kept, "again": "yes"})
+    answer = one.post(path, {**Seen(again.text).form(path).fields, **measure()})
+    assert answer.status_code == 303, Seen(answer.text).text
+    site.office.deliver()
+    assert site.office.case(case)["state"] == "closed"
+    assert site.office.faults() == []
+    site.office.stop()
+
+
+def test_who_cannot_look_is_not_offered_it(site: Site) -> None:
+    case, one = site.office.issue(), site.person("aigerim", "moderator")
+    claimed(site, one)
+    assert not one.see(f"/cases/{case}").has_form(f"/cases/{case}/look")
+    assert one.post(f"/cases/{case}/look", {}).status_code == 501
+
+
+def test_why_a_second_person_decides_is_told_in_words(site: Site) -> None:
+    case, one = site.office.issue(category="election_rules"), site.person("aigerim", "moderator")
+    site.office.propose(M1, case, site.office.claim(M1, case))
+    say = looks_of("kk").say
+    assert say("rule", "category", category=say("category", "election_rules")) in one.see(f"/cases/{case}").text
 
 
 def test_what_was_typed_is_kept_with_the_mistake_at_its_field(site: Site) -> None:

@@ -79,7 +79,7 @@ class Looks:
 
     def rules(self, asked: Mapping[str, Any]) -> list[str]:
         """Why a decision takes a second person."""
-        return says(asked, self.say)
+        return says({**asked, "category": self.say("category", asked["category"])}, self.say)
 
     def choice(self, word: str, value: str) -> str:
         """What may stand in a field, in words where there are some."""

@@ -323,6 +323,7 @@ async def _case(visit: Visit) -> Response:
         main=[steps.path_of(kind) for kind in main],
         always=[steps.path_of(kind) for kind in _ALWAYS],
         rest=[steps.path_of(kind) for kind in rest],
+        can_look=visit.desk.can_look and bool(case.open_items),
         can_claim=case.state in _FREE and not case.lease_owner,
         done=_done(visit),
     )
@@ -361,6 +362,13 @@ def _law(visit: Visit, case: Case, notice: Mapping[str, Any] | None) -> dict[str
 def _shown(received: Document) -> tuple[Document, str]:
     """A message as it came, and its text as far as it is one."""
     return received, base64.b64decode(received["body_base64"]).decode("utf-8", "replace")
+
+
+async def _look(visit: Visit) -> Response:
+    """Look at the content of the open items, and show it. What the platform shows of it is kept nowhere."""
+    case = await visit.case()
+    seen = await visit.desk.look(visit.person.actor, case.id)
+    return visit.page("look.html", case=documents.listed(case, visit.desk.blocking.store.now()), seen=seen)
 
 
 async def _received(visit: Visit) -> Response:
@@ -606,6 +614,7 @@ PAGES: Final = (
     Page("POST", "/letters", _entering),
     Page("GET", "/cases/{case}", _case),
     Page("GET", "/cases/{case}/received/{number:int}", _received),
+    Page("POST", "/cases/{case}/look", _look),
     *(Page("GET", f"/cases/{{case}}/{steps.path_of(kind)}", _asking(kind), kind) for kind in KINDS),
     *(Page("POST", f"/cases/{{case}}/{steps.path_of(kind)}", _taking(kind), kind) for kind in KINDS),
 )

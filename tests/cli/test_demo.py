@@ -113,14 +113,22 @@ def test_serve_goes_on_until_it_is_ended_and_leaves_nothing_behind(tmp_path: Pat
             assert running.stderr is not None
             while "Everything keeps running" not in running.stderr.readline():
                 assert running.poll() is None
-            commands = [running.stderr.readline().strip() for _ in range(9)]
+            commands = [running.stderr.readline().strip() for _ in range(13)]
+            url, token = commands[0].split()[3], commands[1].split()[1]
+            with httpx.Client(base_url=url) as person:
+                sent = {"sign_in_token": token, "sign_in_to": "/"}
+                page = person.post(
+                    "/sign-in", data=sent, headers={"sec-fetch-site": "same-origin"}, follow_redirects=True
+                )
+            for state in ("queued", "claimed", "in_approval", "awaiting_answer", "quarantined"):
+                assert f'class="tag {state}"' in page.text, state
             (listing,) = (line for line in commands if line.endswith("cases list"))
             listed = subprocess.run(shlex.split(listing), capture_output=True, text=True, cwd=tmp_path.parent)
             assert listed.returncode == 0, "the command runs as it is printed"
             settings = tomllib.loads((kept / "kz-compliance.toml").read_text(encoding="utf-8"))
             assert httpx.get(f"{settings['public_url']}/notices/health").json()["status"] == "ok"
             assert "KZ-2026" in httpx.get(settings["regulator"]["url"]).text
-            assert len(processes_of(kept)) == 4
+            assert len(processes_of(kept)) == 5
             running.send_signal(signal.SIGTERM)
             running.communicate(timeout=PATIENCE_S)
         finally:

@@ -22,10 +22,12 @@ from typing import Any, Final, Literal, Self
 
 from rich.text import Text
 
+from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.errors import ComplianceError
 from kz_compliance_sdk.faces.cli import screen
 from kz_compliance_sdk.faces.cli.session import system_user
 from kz_compliance_sdk.faces.cli.views import table
+from kz_compliance_sdk.faces.dashboard.access import add_token
 from kz_compliance_sdk.ports import Effect, EffectResult, Env, Failed, Pending
 from kz_compliance_sdk.testing.enforcer import RecordingEnforcer
 from kz_compliance_sdk.testing.wiring import sandbox_fields
@@ -36,6 +38,7 @@ _PR_SET_PDEATHSIG: Final = 1
 _STOP_S: Final = 8.0
 _PATIENCE_S: Final = 30.0
 _PAUSE_S: Final = 0.35
+_TOKEN_S: Final = 7 * 86_400
 UNDO_S: Final = 2
 """The undo window of the demonstration, in seconds. The policy's is longer, and only a sandbox may shorten it."""
 
@@ -47,7 +50,7 @@ class Stuck(ComplianceError):
 
 
 class Stage:
-    """Three processes that end with this block, however it ends, on two ports that are free now, and what people see.
+    """Processes that end with this block, however it ends, on ports that are free now, and what people see.
     Every file of the run is in `directory`; with `paced` a watched run pauses at each step.
 
     A first SIGINT or SIGTERM ends the block where it looks: at each step and at each wait. Raised wherever it came, it
@@ -89,6 +92,18 @@ class Stage:
         self._start("worker", "worker", "--create", "--enforcer", f"{__name__}:enforcer")
         for port in (self.receiver_port, self.regulator_port):
             self.await_(f"an answer at port {port}", lambda: _listens(port))  # noqa: B023
+
+    def open_office(self, *people: Actor) -> list[tuple[str, str]]:
+        """Serve the pages, and return the token of each of these people beside their id."""
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        self.office_url, tokens = f"http://127.0.0.1:{port}", self.directory / "tokens.toml"
+        until = self._env.clock() + _TOKEN_S
+        made = [(one.id, add_token(tokens, one.id, [*one.roles], until, entropy=self._env.entropy)) for one in people]
+        self._start("office", "serve-office", "--tokens", str(tokens), "--port", str(port))
+        self.await_(f"an answer at port {port}", lambda: _listens(port))
+        return made
 
     def _start(self, name: str, *arguments: str) -> None:
         command = [sys.executable, "-m", "kz_compliance_sdk", "--config", str(self.settings_file), *arguments]

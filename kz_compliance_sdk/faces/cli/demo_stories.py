@@ -58,6 +58,8 @@ _VERDICTS: Final[Mapping[str, Verdict]] = {
 _MEASURE_OF: Final[Mapping[str, str]] = {outcome: action for action, outcome in OUTCOME_OF_ACTION.items()}
 _SAMPLES: Final = "gambling bullying drugs fraud extremism false personal adult".split()
 """The sample notices by their subject: the builder chooses it by the number's rest."""
+_LAST_SAMPLES: Final = 9_600_000
+"""Behind the numbers of every run's stories."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -501,6 +503,8 @@ def perform(session: Session, directory: Path, profile: Profile, seed: int, *, p
             with ComplianceDesk(Settings.load(stage.settings_file, environ={})) as desk:
                 stage.await_("the worker", lambda: bool(desk.health().heartbeats))
                 rows, checks = Play(told, desk, regulator, stage).perform()
+                if serve:
+                    _leave_work(desk, regulator, stage)
         except ComplianceError:
             for words in stage.last_words():
                 session.tell(words)
@@ -512,10 +516,31 @@ def perform(session: Session, directory: Path, profile: Profile, seed: int, *, p
         Answer(Document(document, notices=rows, checks=noted, _verdict=verdict), show_end).show(session)
         if serve:
             sys.stdout.flush()
-            session.tell(_WRITTEN["serving"].format(at=stage, program=_program(stage), first=told[0].notice.notice_id))
+            made = stage.open_office(Office.moderator, Office.lead, Office.legal)
+            tokens = "\n".join(f"    {name:<20}  {token}" for name, token in made)
+            first = told[0].notice.notice_id
+            session.tell(_WRITTEN["serving"].format(at=stage, program=_program(stage), first=first, tokens=tokens))
             stage.stay()
             session.tell("Stopping.")
     return agrees
+
+
+def _leave_work(desk: ComplianceDesk, regulator: ControlClient, stage: Stage) -> None:
+    """Have a notice of each sample come, and one that cannot be read: the board of the office has cases in every state
+    to work on."""
+    for number in range(1, len(_SAMPLES) + 1):
+        regulator.do("issue", sample=_LAST_SAMPLES + number, push=True)
+    whole = builders.message_bytes(builders.notice(_LAST_SAMPLES), message_id="msg_to_read", sent_at=desk.store.now())
+    regulator.do("push-unreadable", body=base64.b64encode(whole[: len(whole) // 2]).decode())
+    stage.await_("the new notices", lambda: len(desk.cases(state="queued").cases) >= len(_SAMPLES))
+    (four_eyes,) = desk.cases(state="queued", category="terrorism_extremism").cases
+    lease = desk.claim(Office.moderator, case_id=four_eyes.id)
+    if lease is not None:
+        desk.propose(Office.moderator, four_eyes.id, lease.token, Office(desk).proposal(desk.notice(four_eyes.id)))
+    asked, _held = desk.claim(Office.moderator), desk.claim(Office.moderator)
+    if asked is not None:
+        question = commands.RequestClarification(asked.token, [_QUESTION], text_checked=True)
+        desk.take(Office.moderator, asked.case.id, question)
 
 
 def _program(stage: Stage) -> str:

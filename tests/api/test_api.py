@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import json
 import sys
@@ -20,6 +21,7 @@ from kz_compliance_sdk.adapters.sql.checkpoint_reads import CheckpointReads
 from kz_compliance_sdk.aio import AsyncComplianceDesk
 from kz_compliance_sdk.domain.actor import STAFF
 from kz_compliance_sdk.domain.commands import KINDS
+from kz_compliance_sdk.errors import ConfigError
 from kz_compliance_sdk.faces.dashboard import Tokens, api_app
 from kz_compliance_sdk.faces.dashboard.access import add_token
 from kz_compliance_sdk.faces.dashboard.api import MOST_BODY, OPERATIONS, Operation, openapi
@@ -280,6 +282,39 @@ def test_a_file_that_cannot_be_read_lets_nobody_in(api: Api, broken: str | None)
     else:
         api.file.write_text(broken, encoding="utf-8")
     assert api.ask(token, "GET", "/me").status_code == 401
+
+
+def test_a_token_is_added_behind_a_line_without_an_end(api: Api) -> None:
+    api.file.write_text(api.file.read_text(encoding="utf-8").rstrip(), encoding="utf-8")
+    assert api.ask(api.token("p", "lead"), "GET", "/me").json()["actor"] == "p"
+
+
+@pytest.mark.parametrize(
+    ("actor", "authority", "field"),
+    [("", "a", "actor"), ("x" * 129, "a", "actor"), ("\ud800", "a", "actor"), ("p", "\ud800", "authorities.0")],
+    ids=["none", "long", "surrogate", "authority"],
+)
+def test_what_no_token_can_say_is_not_written(api: Api, actor: str, authority: str, field: str) -> None:
+    before = api.file.read_bytes()
+    with pytest.raises(ConfigError) as refused:
+        api.token(actor, "lead", authorities=(authority,))
+    assert refused.value.field == field
+    assert api.file.read_bytes() == before
+
+
+def test_a_file_that_could_not_be_read_for_a_moment_is_read_again(
+    api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    token = api.token("p", "lead")
+    with monkeypatch.context() as busy:
+        busy.setattr(Path, "read_text", _no_file_left)
+        assert [api.ask(token, "GET", "/me").status_code for _ in range(3)] == [401, 401, 401]
+    assert caplog.text.count("nobody is let in") == 1
+    assert api.ask(token, "GET", "/me").status_code == 200
+
+
+def _no_file_left(*_given: Any, **_more: Any) -> str:
+    raise OSError(errno.EMFILE, "Too many open files")
 
 
 def test_the_file_is_for_its_account_alone_and_holds_no_token(api: Api) -> None:

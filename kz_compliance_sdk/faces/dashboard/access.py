@@ -44,14 +44,17 @@ SignIn = Callable[[Mapping[str, str]], Person | None]
 """Whoever asks, by the headers of a request (names in lower case); None for somebody whom nobody knows."""
 
 
+_Scope = frozenset[Annotated[str, StringConstraints(min_length=1)]]
+
+
 class _Token(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
     actor: Annotated[str, StringConstraints(min_length=1, max_length=128)]
     roles: frozenset[Role]
-    categories: frozenset[str] = frozenset()
-    authorities: frozenset[str] = frozenset()
+    categories: _Scope = frozenset()
+    authorities: _Scope = frozenset()
     expires_at: datetime
 
     @property
@@ -76,6 +79,7 @@ class Tokens:
     def __init__(self, path: Path, clock: Callable[[], int]) -> None:
         self._path, self._clock = path, clock
         self._known: dict[str, _Token] = {}
+        self._fault = ""
         self._state = self._look()
         self._known = read_tokens(path)
 
@@ -106,7 +110,12 @@ class Tokens:
         try:
             self._known = read_tokens(self._path)
         except ConfigError as error:
-            _log.error("nobody is let in: %s", error)
+            self._state = (0, 0, 0)  # what is in the way may go without the file being touched
+            if str(error) != self._fault:
+                _log.error("nobody is let in: %s", error)
+            self._fault = str(error)
+        else:
+            self._fault = ""
 
 
 def read_tokens(path: Path) -> dict[str, _Token]:
@@ -119,16 +128,17 @@ def read_tokens(path: Path) -> dict[str, _Token]:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{path} cannot be read: {error}.", field="--tokens", remedy=remedy) from None
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(
-            f"{path}: {first['msg']}.", field=where, remedy="Correct it, or take the token out."
-        ) from None
+        raise _wrong(path, error, "Correct it, or take the token out.") from None
     for number, token in enumerate(held.tokens):
         if token.expires_at.tzinfo is None:
             told = f"{path}: the time has no offset."
             raise ConfigError(told, field=f"tokens.{number}.expires_at", remedy="Write 2027-01-01T00:00:00Z.")
     return {token.sha256: token for token in held.tokens}
+
+
+def _wrong(path: Path, error: ValidationError, remedy: str) -> ConfigError:
+    first = error.errors(include_input=False, include_url=False)[0]
+    return ConfigError(f"{path}: {first['msg']}.", field=".".join(map(str, first["loc"])), remedy=remedy)
 
 
 def add_token(
@@ -142,15 +152,22 @@ def add_token(
     authorities: Sequence[str] = (),
 ) -> str:
     """Make a token of 32 bytes of `entropy`, write its digest into the file (mode 0600) and return it: it is nowhere
-    else. `expires_at` is UTC seconds. Raises ConfigError for a file that says something else, or cannot be written."""
+    else. `expires_at` is UTC seconds. Raises ConfigError for what no token can say, and for a file that says something
+    else or cannot be written."""
     if path.exists():
         read_tokens(path)
     token = PREFIX + entropy(32).hex()
+    said = {"actor": actor, "roles": roles, "categories": categories, "authorities": authorities}
+    try:
+        _Token.model_validate({"sha256": digest_of(token), "expires_at": instant_text(expires_at), **said})
+    except ValidationError as error:
+        raise _wrong(path, error, "Give another; nothing was written.") from None
 
     def listed(words: Sequence[str]) -> str:
         return "[" + ", ".join(_text(word) for word in words) + "]"
 
     lines = [
+        "",  # the line before may lack its end
         "[[tokens]]",
         f"sha256 = {_text(digest_of(token))}",
         f"actor = {_text(actor)}",
@@ -158,7 +175,6 @@ def add_token(
         *((f"categories = {listed(categories)}",) if categories else ()),
         *((f"authorities = {listed(authorities)}",) if authorities else ()),
         f"expires_at = {instant_text(expires_at)}",
-        "",
         "",
     ]
     try:

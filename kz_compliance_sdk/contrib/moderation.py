@@ -58,12 +58,13 @@ def explained(error: ComplianceError, status: int | None = None) -> Response:
     """An error as a problem (RFC 9457): its code, what is wrong with which field, and what mends it."""
     usual, problem = steps.problem_of(error)
     given = status or usual
-    return _answer(given, PROBLEM_MEDIA_TYPE, problem_bytes(problem.model_copy(update={"status": given})))
+    body = problem_bytes(problem.model_copy(update={"status": given}))
+    return _answer(given, PROBLEM_MEDIA_TYPE, body, *([("retry-after", "1")] if error.retryable else []))
 
 
-def _answer(status: int, media_type: str, told: Any) -> Response:
+def _answer(status: int, media_type: str, told: Any, *more: tuple[str, str]) -> Response:
     body = told if isinstance(told, bytes) else json.dumps(told, ensure_ascii=False).encode()
-    return Response(status, (("content-type", media_type), ("cache-control", "no-store")), body)
+    return Response(status, (("content-type", media_type), ("cache-control", "no-store"), *more), body)
 
 
 def _list(given: Mapping[str, Any]) -> Asked:

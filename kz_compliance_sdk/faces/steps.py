@@ -11,36 +11,28 @@ from typing import Any, Final, get_args
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError
 
+from kz_compliance_sdk import errors
 from kz_compliance_sdk.desk import ComplianceDesk
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.commands import Command
 from kz_compliance_sdk.domain.commands.review import Decided, Lease
 from kz_compliance_sdk.domain.transitions import Waiting
 from kz_compliance_sdk.domain.values import parse_instant
-from kz_compliance_sdk.errors import (
-    ComplianceError,
-    ConfigError,
-    Conflict,
-    IllegalMove,
-    InvalidInput,
-    LeaseLost,
-    NotAllowed,
-    NotFound,
-    StoreError,
-)
+from kz_compliance_sdk.errors import ComplianceError, InvalidInput, NotFound
 from kz_compliance_sdk.faces import documents
 from kz_compliance_sdk.faces.documents import Document
 from kz_compliance_sdk.wire.v1 import Problem
 
 STATUS: Final[Mapping[type[ComplianceError], int]] = {
-    NotFound: 404,
-    NotAllowed: 403,
-    InvalidInput: 422,
-    IllegalMove: 409,
-    LeaseLost: 409,
-    Conflict: 409,
-    ConfigError: 501,
-    StoreError: 503,
+    errors.NotFound: 404,
+    errors.NotAllowed: 403,
+    errors.InvalidInput: 422,
+    errors.IllegalMove: 409,
+    errors.LeaseLost: 409,
+    errors.Conflict: 409,
+    errors.ConfigError: 501,
+    errors.StoreError: 503,
+    errors.StoreDamaged: 500,
 }
 """The HTTP status of each error; of any other 500."""
 FILTERS: Final = ("state", "category", "authority", "notice", "person", "waits_for", "cursor")
@@ -72,17 +64,19 @@ def filters_of(query: Mapping[str, str]) -> dict[str, Any]:
     if waits_for not in (None, *get_args(Waiting)):
         told = f"Use one of: {', '.join(get_args(Waiting))}."
         raise InvalidInput("nothing waits for that.", field="waits_for", remedy=told)
-    limit = query.get("limit", "50")
+    limit, overdue = query.get("limit", "50"), query.get("overdue", "false")
+    if overdue not in ("true", "false"):
+        raise InvalidInput("it is neither true nor false.", field="overdue", remedy="Use true, or leave it out.")
     return {
         "state": state,
         "category": category,
         "authority_id": authority,
         "notice_id": notice,
-        "overdue": query.get("overdue") == "true",
+        "overdue": overdue == "true",
         "person": person,
         "waits_for": waits_for,
         "cursor": cursor,
-        "limit": int(limit) if limit.isascii() and limit.isdigit() else 0,
+        "limit": int(limit) if limit.isascii() and limit.isdigit() and len(limit) < 4 else 0,
     }
 
 
@@ -90,10 +84,10 @@ def claim_of(given: Mapping[str, Any]) -> tuple[str | None, str | None]:
     """The case and the category that a claim names. Raises InvalidInput naming the field."""
     if unknown := sorted(set(given) - {"case", "category"}):
         raise InvalidInput("there is no such field.", field=unknown[0], remedy="Use: case, category.")
-    case_id, category = given.get("case"), given.get("category")
-    if not all(one is None or isinstance(one, str) for one in (case_id, category)):
-        raise InvalidInput("it is no text.", field="case", remedy="Give a text, or leave it out.")
-    return case_id, category
+    for name, value in given.items():
+        if value is not None and not (isinstance(value, str) and value.isprintable()):
+            raise InvalidInput("it is no word.", field=name, remedy="Give a word, or leave it out.")
+    return given.get("case"), given.get("category")
 
 
 def path_of(kind: type[Command[Any]]) -> str:

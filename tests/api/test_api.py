@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import errno
 import importlib
 import json
@@ -32,6 +33,7 @@ from tests.driver import DAY, Driver
 
 ROLES = sorted(STAFF.names)
 NO_CASE = "KZC-0000-0000"
+JSON = {"content-type": "application/json"}
 
 
 class Api:
@@ -214,12 +216,30 @@ def test_what_is_wrong_is_named(api: Api) -> None:
         assert answer.json()["field"] == field
         assert answer.headers["content-type"] == "application/problem+json"
     for body in (b"{", b"[]", b"\xff", b"[" * 100_000, b" " * (MOST_BODY + 1)):
-        answer = api.ask(token, "POST", f"/cases/{case}/note", content=body)
+        answer = api.ask(token, "POST", f"/cases/{case}/note", content=body, headers=JSON)
         assert answer.status_code == 422
-    assert api.ask(token, "GET", "/cases", params={"limit": "x"}).status_code == 422
+    for field, value in (
+        ("limit", "x"),
+        ("limit", "9" * 5_000),
+        ("overdue", "1"),
+        ("cursor", cursor([10**30, 1])),
+        ("cursor", cursor([1, 10**30])),
+        ("cursor", cursor([True, 1])),
+        ("cursor", base64.urlsafe_b64encode(b"[" * 5_000).decode()),
+    ):
+        answer = api.ask(token, "GET", "/cases", params={field: value})
+        assert (answer.status_code, answer.json()["field"]) == (422, field), value
+    for field in ("case", "category"):
+        for word in (5, "\ud800", "\0"):
+            answer = api.ask(token, "POST", "/claims", content=json.dumps({field: word}), headers=JSON)
+            assert (answer.status_code, answer.json()["field"]) == (422, field), word
     assert api.ask(token, "GET", "/cases", params={"stat": "x"}).json()["field"] == "stat"
     assert api.ask(token, "GET", "/nothing").json()["code"] == "not_found"
     assert api.ask(token, "GET", f"/cases/{case}/note").status_code == 405
+
+
+def cursor(place: Any) -> str:
+    return base64.urlsafe_b64encode(json.dumps(place).encode()).decode()
 
 
 def test_a_time_is_text(api: Api) -> None:

@@ -341,9 +341,10 @@ def read_cursor(cursor: str, kind: type[T]) -> tuple[int, T]:
     """The time and the number or id of the last row of the page before. Raises InvalidInput."""
     try:
         at, row = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        if not isinstance(at, int) or not isinstance(row, kind):
+        in_range = all(abs(one) < 2**63 for one in (at, row) if isinstance(one, int))
+        if not in_range or type(at) is not int or type(row) is not kind or not str(row).isprintable():
             raise ValueError(cursor)
-    except (ValueError, TypeError, binascii.Error):
+    except (ValueError, TypeError, RecursionError, binascii.Error):
         raise InvalidInput(
             "the cursor is not one of ours.", field="cursor", remedy="Use next_cursor of the page before, unchanged."
         ) from None

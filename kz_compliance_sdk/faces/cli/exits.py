@@ -12,21 +12,8 @@ import sys
 from collections.abc import Mapping
 from typing import Final
 
-from kz_compliance_sdk.errors import (
-    ComplianceError,
-    ConfigError,
-    Conflict,
-    IllegalMove,
-    InvalidInput,
-    LeaseLost,
-    NotAllowed,
-    NotAuthentic,
-    NotFound,
-    RegulatorError,
-    StoreError,
-    StoreUnusable,
-    Unreadable,
-)
+from kz_compliance_sdk import errors
+from kz_compliance_sdk.errors import ComplianceError, ConfigError, StoreError
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -40,18 +27,18 @@ INTERRUPTED: Final = 130
 NO_READER: Final = 141
 
 CODE_OF: Final[Mapping[type[ComplianceError], int]] = {
-    ConfigError: 3,
-    StoreUnusable: 3,
-    NotFound: 5,
-    NotAllowed: 6,
-    InvalidInput: 7,
-    IllegalMove: 7,
-    Unreadable: 7,
-    NotAuthentic: 7,
-    LeaseLost: 8,
-    Conflict: 8,
-    StoreError: 9,
-    RegulatorError: 9,
+    errors.ConfigError: 3,
+    errors.StoreUnusable: 3,
+    errors.NotFound: 5,
+    errors.NotAllowed: 6,
+    errors.InvalidInput: 7,
+    errors.IllegalMove: 7,
+    errors.Unreadable: 7,
+    errors.NotAuthentic: 7,
+    errors.LeaseLost: 8,
+    errors.Conflict: 8,
+    errors.StoreError: 9,
+    errors.RegulatorError: 9,
 }
 """The code that a kind of error ends in."""
 

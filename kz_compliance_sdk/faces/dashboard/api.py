@@ -117,7 +117,7 @@ def _served(desk: AsyncComplianceDesk, sign_in: SignIn, answer: Answering) -> Ca
 
 def _refused(error: ComplianceError) -> Response:
     status, problem = steps.problem_of(error)
-    return _told(status, problem, {"retry-after": "1"} if status == 503 else {})
+    return _told(status, problem, {"retry-after": "1"} if error.retryable else {})
 
 
 def _problem(status: int, code: str, detail: str, more: Mapping[str, str]) -> Response:

@@ -7,12 +7,12 @@ install(app, lambda: ComplianceDesk(Settings.load(), enforcer=PlatformEnforcer()
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 from typing import Any, Final
 
 from celery import Celery
 from celery.signals import worker_process_shutdown
 
+from kz_compliance_sdk.contrib import Once
 from kz_compliance_sdk.desk import ComplianceDesk
 from kz_compliance_sdk.ports import Books
 
@@ -71,7 +71,7 @@ TASKS: Final[dict[Callable[[ComplianceDesk], Any], float]] = {
 def install(app: Celery, make: Callable[[], ComplianceDesk]) -> Callable[[], ComplianceDesk]:
     """Register the tasks and their beat schedule. Gives what opens the desk of the process: `make` is called once, when
     the first task runs, so after the pool has forked."""
-    desk = cache(make)
+    desk = Once(make)
 
     def task(run: Callable[[ComplianceDesk], Any]) -> None:
         name, every_s = f"kz_compliance.{run.__name__}", TASKS[run]
@@ -88,8 +88,8 @@ def install(app: Celery, make: Callable[[], ComplianceDesk]) -> Callable[[], Com
         task(run)
 
     def close(**_signal: Any) -> None:
-        if desk.cache_info().currsize:
-            desk().close()
+        if desk.made is not None:
+            desk.made.close()
 
     worker_process_shutdown.connect(close, weak=False)
     return desk

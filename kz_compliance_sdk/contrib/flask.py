@@ -18,7 +18,7 @@ from kz_compliance_sdk.desk import ComplianceDesk
 from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.errors import ComplianceError, InvalidInput
 from kz_compliance_sdk.faces.worker import Worker
-from kz_compliance_sdk.faces.wsgi import wsgi_app
+from kz_compliance_sdk.faces.wsgi import paths_of, wsgi_app
 from kz_compliance_sdk.services.admission import Response, Routes
 
 NAME = "kz_compliance"
@@ -76,7 +76,7 @@ def _before(host: Callable[..., Any], desk: ComplianceDesk) -> Callable[..., Any
     intake, routes = wsgi_app(desk), Routes(desk.settings.public_url, desk.settings.intake_path)
 
     def dispatch(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
-        is_ours = routes.route("", environ.get("PATH_INFO", "")) != "nothing"
+        is_ours = routes.is_public(*paths_of(environ))
         return (intake if is_ours else host)(environ, start_response)
 
     return dispatch

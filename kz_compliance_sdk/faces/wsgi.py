@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
@@ -27,7 +27,7 @@ def wsgi_app(desk: ComplianceDesk) -> App:
     routes = Routes(desk.settings.public_url, desk.settings.intake_path)
 
     def app(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-        root, path = (_decoded(environ.get(name, "")) for name in ("SCRIPT_NAME", "PATH_INFO"))
+        root, path = paths_of(environ)
         route = routes.route(root, root + path)
         if route == "health" and environ["REQUEST_METHOD"] == "GET":
             response = _health(desk)
@@ -50,9 +50,12 @@ def _health(desk: ComplianceDesk) -> Response:
     return Response(200, (("content-type", "application/json"),), body)
 
 
-def _decoded(text: str) -> str:
-    """PEP 3333 gives the bytes of a path as characters, one for each."""
-    return text.encode("latin-1").decode("utf-8", "replace")
+def paths_of(environ: Mapping[str, Any]) -> tuple[str, str]:
+    """Where the app is mounted, and the path below. PEP 3333 gives the bytes as characters, one for each."""
+    root, path = (
+        environ.get(name, "").encode("latin-1").decode("utf-8", "replace") for name in ("SCRIPT_NAME", "PATH_INFO")
+    )
+    return root, path
 
 
 def _intake(desk: ComplianceDesk, environ: dict[str, Any]) -> Response:

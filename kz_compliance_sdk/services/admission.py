@@ -554,3 +554,8 @@ class Routes:
         root = mounted_at.rstrip("/")
         below = path[len(root) :] if path == root or path.startswith(f"{root}/") else path
         return self._below.get(below) or self._public.get(f"{root}{below}", "nothing")
+
+    def is_public(self, mounted_at: str, path: str) -> bool:
+        """Whether the whole of a path is the public one: below any other a host may have pages of its own."""
+        path = path.removesuffix("/")
+        return path in self._public or f"{mounted_at.rstrip('/')}{path}" in self._public

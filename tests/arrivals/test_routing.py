@@ -40,3 +40,21 @@ AT_THE_ROOT = Routes("https://social.example", "/notices")
 )
 def test_only_the_whole_path_counts(routes: Routes, mounted_at: str, path: str, route: Route) -> None:
     assert routes.route(mounted_at, path) == route
+
+
+@pytest.mark.parametrize(
+    ("mounted_at", "path", "is_public"),
+    [
+        ("", "/kz/notices", True),
+        ("", "/kz/notices/", True),
+        ("", "/kz/notices/health", True),
+        ("/kz", "/notices", True),
+        ("/kz/", "/kz/notices", True),
+        ("", "/notices", False),
+        ("", "/notices/health", False),
+        ("/other", "/notices", False),
+        ("", "/kz", False),
+    ],
+)
+def test_a_page_of_the_hosts_own_is_its_own(mounted_at: str, path: str, is_public: bool) -> None:
+    assert BELOW_A_PREFIX.is_public(mounted_at, path) == is_public

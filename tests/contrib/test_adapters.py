@@ -4,26 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from threading import Barrier, BrokenBarrierError, Thread
 from typing import Any
 
 import pytest
+from celery import Celery
 from flask import Flask, current_app
 
-from kz_compliance_sdk import Actor, ComplianceDesk, Effect, InForce, Settings
+from kz_compliance_sdk import Actor, ComplianceDesk, Effect, InForce, Settings, errors
+from kz_compliance_sdk.contrib.celery import install
 from kz_compliance_sdk.contrib.flask import KzCompliance
 from kz_compliance_sdk.contrib.moderation import ROUTES, answered, explained
-from kz_compliance_sdk.errors import (
-    ComplianceError,
-    ConfigError,
-    Conflict,
-    IllegalMove,
-    InvalidInput,
-    LeaseLost,
-    NotAllowed,
-    NotFound,
-    StoreFull,
-)
+from kz_compliance_sdk.errors import ComplianceError, NotFound, StoreDamaged, StoreFull, StoreUnusable
 from kz_compliance_sdk.faces.dashboard.api import OPERATIONS
 from kz_compliance_sdk.ports import Reference, Resolved, Told, UserNotice
 from kz_compliance_sdk.testing.office import Office
@@ -45,14 +38,16 @@ def asked(desk: ComplianceDesk, name: str, case_id: str = "", actor: Actor = LEA
 @pytest.mark.parametrize(
     ("error", "status"),
     [
-        (NotAllowed("x."), 403),
-        (NotFound("x."), 404),
-        (LeaseLost("x."), 409),
-        (Conflict("x."), 409),
-        (IllegalMove("x."), 409),
-        (InvalidInput("x.", field="a", remedy="Do b."), 422),
-        (ConfigError("x.", field="a", remedy="Do b."), 501),
-        (StoreFull("x."), 503),
+        (errors.NotAllowed("x."), 403),
+        (errors.NotFound("x."), 404),
+        (errors.LeaseLost("x."), 409),
+        (errors.Conflict("x."), 409),
+        (errors.IllegalMove("x."), 409),
+        (errors.InvalidInput("x.", field="a", remedy="Do b."), 422),
+        (errors.ConfigError("x.", field="a", remedy="Do b."), 501),
+        (errors.StoreFull("x."), 503),
+        (errors.StoreUnusable("x."), 503),
+        (errors.StoreDamaged("x."), 500),
     ],
 )
 def test_an_error_is_a_problem_that_says_what_mends_it(error: ComplianceError, status: int) -> None:
@@ -60,7 +55,8 @@ def test_an_error_is_a_problem_that_says_what_mends_it(error: ComplianceError, s
     told = json.loads(answer.body)
     assert (answer.status, told["status"], told["code"], told["detail"]) == (status, status, error.code, str(error))
     assert told.get("field") == getattr(error, "field", None)
-    assert dict(answer.headers) == {"content-type": PROBLEM_MEDIA_TYPE, "cache-control": "no-store"}
+    headers = {"content-type": PROBLEM_MEDIA_TYPE, "cache-control": "no-store"}
+    assert {**dict(answer.headers), **headers} == dict(answer.headers)
 
 
 def test_every_operation_has_a_name_of_its_own_and_refuses_whoever_has_no_role(kz_desk: ComplianceDesk) -> None:
@@ -202,3 +198,42 @@ def test_an_enforcer_has_flasks_application_around_it(
     kz_office.decide("remove")
     kz_outbox.settle()
     assert names == ["photos"]
+
+
+def test_the_receiver_leaves_flask_what_is_not_below_its_public_address(kz_settings: Settings) -> None:
+    app = Flask("photos")
+    app.add_url_rule("/notices", "own", lambda: "of the platform")
+    app.add_url_rule("/notices/health", "well", lambda: "well")
+    at = {"public_url": "https://social.example/kz", "intake_path": "/notices"}
+    with ComplianceDesk(kz_settings.model_copy(update=at)) as desk:
+        KzCompliance(app, desk, actor=lambda: LEAD)
+        client = app.test_client()
+        assert [client.get(path).text for path in ("/notices", "/notices/health")] == ["of the platform", "well"]
+        assert client.get("/kz/notices/health").get_json()["status"]
+        assert client.post("/kz/notices").status_code == 401
+
+
+def test_two_threads_that_ask_first_get_one_desk(kz_desk: ComplianceDesk) -> None:
+    made, both, found = list[int](), Barrier(2), list[ComplianceDesk]()
+
+    def make() -> ComplianceDesk:
+        made.append(1)
+        with suppress(BrokenBarrierError):
+            both.wait(0.5)  # for the other one, who is not to come here
+        return kz_desk
+
+    asked = install(Celery("platform"), make)
+    threads = [Thread(target=lambda: found.append(asked())) for _ in range(2)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    assert (made, found) == ([1], [kz_desk, kz_desk])
+
+
+@pytest.mark.parametrize(
+    ("error", "again"),
+    [(StoreFull("x."), True), (StoreUnusable("x."), False), (StoreDamaged("x."), False), (NotFound("x."), False)],
+)
+def test_only_what_may_pass_is_to_be_asked_for_again(error: ComplianceError, again: bool) -> None:
+    assert ("retry-after" in dict(explained(error).headers)) == again

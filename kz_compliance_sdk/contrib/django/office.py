@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache
 from typing import Any, Final
 
 from django.conf import settings
@@ -13,6 +12,7 @@ from django.http import HttpRequest
 from django.utils.module_loading import import_string
 
 from kz_compliance_sdk.config import Settings
+from kz_compliance_sdk.contrib import Once
 from kz_compliance_sdk.desk import ComplianceDesk
 from kz_compliance_sdk.domain.actor import STAFF, Actor
 from kz_compliance_sdk.errors import ConfigError
@@ -51,7 +51,7 @@ def part(name: str) -> Any:
     return found() if isinstance(found, type) else found
 
 
-@cache
+@Once
 def desk() -> ComplianceDesk:
     """Opened on first use, so after the server has forked. Raises ConfigError, StoreUnusable."""
     opened = ComplianceDesk(load(), **{name: part(name) for name in PARTS})

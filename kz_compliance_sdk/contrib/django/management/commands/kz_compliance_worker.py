@@ -19,4 +19,4 @@ class Command(BaseCommand):
         """Work until told to stop."""
         with desk() as opened:
             Worker(opened).serve()
-        desk.cache_clear()
+        desk.made = None

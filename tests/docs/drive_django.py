@@ -133,6 +133,7 @@ def _drive(place: Path) -> dict[str, Any]:
         told["admin"] = _admin(case_id, notice.notice.notice_id)
         chain = office.desk().case_file(case_id).chain
         told["viewed"] = any(type(stamped.event).__name__ == "Viewed" for stamped in chain.events)
+        told["dumped"] = len(_said("dumpdata", "kz_compliance"))
         told["asgi"] = asyncio.run(_through_asgi())
         office.desk().close()
     return told

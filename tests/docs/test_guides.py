@@ -242,6 +242,7 @@ def test_django_from_the_notice_to_the_receipt(place: Path) -> None:
         "health": "ok",
         "admin": {"list": [False, True], "case": True, "add": 403, "nobody": 404, "none": 404, "wrong cursor": 404},
         "viewed": True,
+        "dumped": 2,
         "asgi": [200, 404],
     }
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final, get_args
 
 from kz_compliance_sdk.domain.forms import BACK, SEALED
 from kz_compliance_sdk.domain.transitions import CaseState
-from kz_compliance_sdk.errors import IllegalMove, InvalidInput, NotAllowed, NotFound, StoreError
+from kz_compliance_sdk.errors import IllegalMove, InvalidInput, NotAllowed, StoreError
 from kz_compliance_sdk.faces import documents
 from kz_compliance_sdk.faces.cli import views
 from kz_compliance_sdk.faces.cli.command import (
@@ -105,15 +105,12 @@ def list_(
 @command(cases, "show", _LOOK)
 def show(session: Session, case: CaseArgument) -> Answer:
     """Tell the whole story of one case: clocks, notice, items, decisions, messages, receipts, events."""
+    from kz_compliance_sdk.faces import steps
+
     with session.desk() as desk:
         case_id = case_id_of(desk, case)
         record_view(session, desk, case_id)
-        file = desk.case_file(case_id)
-        try:
-            notice, gaps = desk.notice(case_id), documents.gaps(desk.care.gaps(case_id))
-        except NotFound:
-            notice, gaps = None, []
-    return Answer(Document(documents.case_document(file, notice), gaps=gaps), views.case)
+        return Answer(steps.file_of(desk, case_id), views.case)
 
 
 def record_view(session: Session, desk: ComplianceDesk, case_id: str) -> None:

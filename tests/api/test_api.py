@@ -22,7 +22,7 @@ from kz_compliance_sdk.adapters.sql.checkpoint_reads import CheckpointReads
 from kz_compliance_sdk.aio import AsyncComplianceDesk
 from kz_compliance_sdk.domain.actor import STAFF
 from kz_compliance_sdk.domain.commands import KINDS
-from kz_compliance_sdk.errors import ConfigError
+from kz_compliance_sdk.errors import ConfigError, StoreError
 from kz_compliance_sdk.faces.dashboard import Tokens, api_app
 from kz_compliance_sdk.faces.dashboard.access import add_token
 from kz_compliance_sdk.faces.dashboard.api import MOST_BODY, OPERATIONS, Operation, openapi
@@ -395,8 +395,77 @@ def test_a_stream_begins_without_reading_the_log_from_its_first_line(api: Api, m
     assert 0 not in asked
 
 
-async def _events(api: Api, token: str, after: str, happens: Any, many: int) -> list[tuple[int, str]]:
-    """So many events of the stream; `happens` once it has begun."""
+def test_a_stream_ends_between_two_events_of_what_it_caught_up_with(api: Api) -> None:
+    token, kept = api.token("p", "lead"), api.file.read_text(encoding="utf-8")
+    for number in range(1, 4):
+        api.office.issue(number)
+
+    def taken_out() -> None:
+        api.file.write_text(kept.rpartition("[[tokens]]")[0], encoding="utf-8")
+
+    assert len(anyio.run(_events, api, token, "0", lambda: None, 100, taken_out)) == 1
+
+
+def test_a_stream_holds_a_part_of_the_log_and_loads_a_case_once_for_it(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kz_compliance_sdk.faces.dashboard.api.LOOK_EVERY_S", 0.01)
+    monkeypatch.setattr("kz_compliance_sdk.faces.dashboard.api.AT_ONCE", 4)
+    case, token = api.office.issue(1), api.token("p", "lead")
+    for number in range(8):
+        api.ask(token, "POST", f"/cases/{case}/note", {"text": str(number)})
+    drawn, loaded, seen = list[Any](), list[str](), list[int]()
+    lines, load = CheckpointReads.log_lines, AsyncComplianceDesk.case
+
+    def counted(self: Any, *given: Any, **more: Any) -> Iterator[Any]:
+        for line in lines(self, *given, **more):
+            drawn.append(line)
+            yield line
+
+    async def loads(self: Any, case_id: str) -> Any:
+        loaded.append(case_id)
+        return await load(self, case_id)
+
+    monkeypatch.setattr(CheckpointReads, "log_lines", counted)
+    monkeypatch.setattr(AsyncComplianceDesk, "case", loads)
+    events = anyio.run(_events, api, token, "0", lambda: None, 9, lambda: seen.append(len(drawn)))
+    assert len(events) == 9
+    assert seen[0] <= 4
+    assert len(loaded) <= len(drawn) / 4 + 1
+
+
+def test_a_stream_that_could_not_read_ends_and_goes_on_from_the_last_event(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kz_compliance_sdk.faces.dashboard.api.LOOK_EVERY_S", 0.01)
+    for number in range(1, 4):
+        api.office.issue(number)
+    token = api.token("p", "lead")
+    whole = anyio.run(_events, api, token, "0", lambda: None, 3)
+    load = AsyncComplianceDesk.case
+
+    async def fails(self: Any, case_id: str) -> Any:
+        if case_id == json.loads(whole[1][1])["case"]:
+            raise StoreError("the disk does not answer.")
+        return await load(self, case_id)
+
+    with monkeypatch.context() as down:
+        down.setattr(AsyncComplianceDesk, "case", fails)
+        before = anyio.run(_events, api, token, "0", lambda: None, 100)
+    assert before == whole[:1]
+    assert anyio.run(_events, api, token, str(before[-1][0]), lambda: None, 2) == whole[1:]
+    monkeypatch.setattr(CheckpointReads, "log_lines", _disk_fails)
+    assert anyio.run(_events, api, token, "0", lambda: None, 100) == []
+
+
+def _disk_fails(*_given: Any, **_more: Any) -> Any:
+    raise StoreError("the disk does not answer.")
+
+
+async def _events(
+    api: Api, token: str, after: str, happens: Any, many: int, then: Any = lambda: None
+) -> list[tuple[int, str]]:
+    """So many events of the stream; `happens` once it has begun, `then` after each."""
     found: list[tuple[int, str]] = []
     ended = anyio.Event()
     headers = [(b"authorization", f"Bearer {token}".encode())]
@@ -417,6 +486,7 @@ async def _events(api: Api, token: str, after: str, happens: Any, many: int) -> 
             if line.startswith("id: "):
                 number, _, data = line.split("\n")
                 found.append((int(number[4:]), data[6:]))
+                then()
         if len(found) >= many:
             ended.set()
 

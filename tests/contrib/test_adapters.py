@@ -210,7 +210,7 @@ def test_the_receiver_leaves_flask_what_is_not_below_its_public_address(kz_setti
         client = app.test_client()
         assert [client.get(path).text for path in ("/notices", "/notices/health")] == ["of the platform", "well"]
         assert client.get("/kz/notices/health").get_json()["status"]
-        assert client.post("/kz/notices").status_code == 401
+        assert client.post("/kz/notices", json={}).status_code == 401
 
 
 def test_two_threads_that_ask_first_get_one_desk(kz_desk: ComplianceDesk) -> None:

@@ -11,8 +11,10 @@ import asyncio
 import json
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from typing import Any, Final
 
 from starlette.applications import Starlette
@@ -29,11 +31,7 @@ from kz_compliance_sdk.domain.commands import KINDS, Command
 from kz_compliance_sdk.domain.commands.base import LEASE
 from kz_compliance_sdk.domain.commands.review import Lease
 from kz_compliance_sdk.domain.review_policy import is_given_to
-from kz_compliance_sdk.errors import (
-    ComplianceError,
-    InvalidInput,
-    NotFound,
-)
+from kz_compliance_sdk.errors import ComplianceError, InvalidInput, NotFound, StoreDamaged, StoreError
 from kz_compliance_sdk.faces import documents, steps
 from kz_compliance_sdk.faces.dashboard.access import Person, SignIn
 from kz_compliance_sdk.faces.documents import Document
@@ -43,6 +41,8 @@ MOST_BODY: Final = 1_048_576
 """Bytes of the largest body that is read."""
 LOOK_EVERY_S: Final = 1.0
 """How often a stream of events looks for more, in seconds."""
+AT_ONCE: Final = 1_000
+"""How many lines of the log a stream of events holds."""
 HEAD_S: Final = 0.2
 """For how long the last line of the log is taken for the last, in seconds."""
 _HEADERS: Final = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
@@ -180,15 +180,21 @@ async def _events(asked: Asked) -> Response:
         raise InvalidInput("it is no number.", field="last-event-id", remedy="Send the id of the last event.")
 
     async def told() -> AsyncIterator[bytes]:
-        last = int(given) if given else await asyncio.to_thread(log.last)
-        yield b"retry: 1000\n\n"
-        while asked.signed_in() == asked.person:
-            for line in await asyncio.to_thread(log.behind, last):
-                last = line.n
-                if (told := await _event(asked, line)) is not None:
-                    yield told
-            await asyncio.sleep(LOOK_EVERY_S)
-            yield b": \n\n"  # or a proxy takes the line for dead
+        # What cannot be read now is no end of the log: the client comes again, with the last id that it got.
+        with suppress(StoreError):
+            last = int(given) if given else await asyncio.to_thread(log.last)
+            yield b"retry: 1000\n\n"
+            while asked.signed_in() == asked.person:
+                behind, cases = await asyncio.to_thread(log.behind, last), dict[str, Case | None]()
+                for line in behind:
+                    if (told := await _event(asked, line, cases)) is not None:
+                        if asked.signed_in() != asked.person:
+                            return
+                        yield told
+                    last = line.n
+                if not behind:
+                    await asyncio.sleep(LOOK_EVERY_S)
+                    yield b": \n\n"  # or a proxy takes the line for dead
 
     return StreamingResponse(told(), headers=_HEADERS, media_type="text/event-stream")
 
@@ -202,37 +208,38 @@ class Log:
         self._looked_at = -math.inf
 
     def behind(self, after: int) -> list[LogLine]:
-        """The lines behind this one."""
-        return [line for line in self._queries.log_lines(after) if line is not None]
+        """The next lines behind this one."""
+        return [*islice(filter(None, self._queries.log_lines(after)), AT_ONCE)]
 
-    def last(self) -> int:
-        """The number of the last line: not far behind the last checkpoint, and far from the first."""
-        seen = self._queries.last_checkpoint()
-        size = 0 if seen is None else seen.size
-        return max((line.n for line in self.behind(size)), default=size)
+    def last(self, after: int = -1) -> int:
+        """The number of the last line, sought behind another: where none is given behind the last checkpoint, not far
+        from it, and far from the first."""
+        if after < 0:
+            seen = self._queries.last_checkpoint()
+            after = 0 if seen is None else seen.size
+        return max((line.n for line in filter(None, self._queries.log_lines(after))), default=after)
 
     async def head(self) -> int:
         """The number of the last line, looked at once for all who ask within HEAD_S."""
         now = asyncio.get_running_loop().time()
         if now - self._looked_at >= HEAD_S:
             self._looked_at = now
-            if self._head < 0:
-                self._head = await asyncio.to_thread(self.last)
-            found = await asyncio.to_thread(self.behind, self._head)
-            self._head = max((line.n for line in found), default=self._head)
+            self._head = await asyncio.to_thread(self.last, self._head)
         return self._head
 
 
-async def _event(asked: Asked, line: LogLine) -> bytes | None:
-    """One event of a case that this person sees."""
+async def _event(asked: Asked, line: LogLine, cases: dict[str, Case | None]) -> bytes | None:
+    """One event of a case that this person sees; `cases` keeps those of the lines before. Raises StoreError."""
     kind, _, case_id = line.stream.partition("/")
     if kind != "case":
         return None
-    try:
-        case = await asked.desk.case(case_id)
-    except ComplianceError:
-        return None  # of one that cannot be read people are told otherwise
-    if not asked.person.sees(case):
+    if case_id not in cases:
+        try:
+            cases[case_id] = await asked.desk.case(case_id)
+        except (NotFound, StoreDamaged):
+            cases[case_id] = None  # of one that cannot be read people are told otherwise
+    case = cases[case_id]
+    if case is None or not asked.person.sees(case):
         return None
     data = {"case": case.id, "seq": line.seq, "state": str(case.state)}
     return f"id: {line.n}\nevent: case\ndata: {json.dumps(data)}\n\n".encode()

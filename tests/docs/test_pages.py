@@ -195,6 +195,7 @@ def test_every_setting_that_a_page_names_exists(page: Path) -> None:
         ("concepts/clock.md", "more than five minutes old", SILENT_AFTER_S, 300),
         ("operations.md", "its lease, two minutes, has run out", LEASE_S, 120),
         ("operations.md", "At most 8,192 writes", MOST_WAITING, 8192),
+        ("operations.md", "`store.cache_mib` (12 MiB)", Settings.model_fields["store"].default.cache_mib, 12),
         ("operations.md", "`store.max_waiting`", Settings.model_fields["store"].default.max_waiting, 8192),
         ("operations.md", "at most 262,144 bytes", LimitSettings().max_body, 262_144),
         ("contract/index.md", "The window is 300 seconds either way", WINDOW_S, 300),

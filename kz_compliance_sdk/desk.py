@@ -359,11 +359,19 @@ class ComplianceDesk(Groups):
             command.after(self._taking)
             return outcome
 
-    def claim(self, actor: Actor, *, category: str | None = None, case_id: str | None = None) -> Lease | None:
+    def claim(
+        self,
+        actor: Actor,
+        *,
+        category: str | None = None,
+        case_id: str | None = None,
+        may_see: Callable[[Case], bool] | None = None,
+    ) -> Lease | None:
         """Take the most urgent free case, or the one named, for the policy's lease time; None if nothing is free.
+        `may_see` is asked for each case whether it is there for this person.
         Raises NotAllowed, and NotFound or IllegalMove for a named case."""
         with told(self.telemetry, COMMAND, command="Claim"):
-            return self._taking.claim(actor, category=category, case_id=case_id).result()
+            return self._taking.claim(actor, category=category, case_id=case_id, may_see=may_see).result()
 
     def renew(self, actor: Actor, case_id: str, token: int) -> Lease:
         """Keep a claimed case for another lease time. Raises LeaseLost."""

@@ -20,10 +20,10 @@ from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi import Response as Answer
 
 from kz_compliance_sdk.aio import AsyncComplianceDesk
-from kz_compliance_sdk.contrib.moderation import ROUTES, Route, answered, explained
 from kz_compliance_sdk.domain.actor import Actor
 from kz_compliance_sdk.errors import ComplianceError, ConfigError
 from kz_compliance_sdk.faces import steps
+from kz_compliance_sdk.faces.operations import ROUTES, Route, answered, explained
 from kz_compliance_sdk.faces.worker import Worker
 from kz_compliance_sdk.services.admission import Response
 
@@ -79,7 +79,7 @@ def router(desk: AsyncComplianceDesk, actor: Callable[..., Any]) -> APIRouter:
             _endpoint(route, desk, actor),
             methods=[route.method],
             name=route.name,
-            summary=" ".join((route.kind.__doc__ or "").split()) if route.kind else None,
+            summary=route.text,
             openapi_extra=_described(route),
             response_class=Answer,
         )
@@ -88,7 +88,7 @@ def router(desk: AsyncComplianceDesk, actor: Callable[..., Any]) -> APIRouter:
 
 def _endpoint(route: Route, desk: AsyncComplianceDesk, actor: Callable[..., Any]) -> Callable[..., Answer]:
     def endpoint(request: Request, actor: Actor, body: bytes, case_id: UUID | str = "") -> Answer:
-        return _answer(answered(route, desk.blocking, actor, str(case_id), request.query_params, body))
+        return _answer(answered(route, desk.blocking, actor, str(case_id), request.query_params, request.headers, body))
 
     kinds: dict[str, Any] = {
         "request": Request,

@@ -13,16 +13,15 @@ from uuid import UUID
 from flask import Blueprint, Flask, current_app, request
 from flask import Response as Answer
 
-from kz_compliance_sdk.contrib.moderation import ROUTES, Route, answered, explained
 from kz_compliance_sdk.desk import ComplianceDesk
 from kz_compliance_sdk.domain.actor import Actor
-from kz_compliance_sdk.errors import ComplianceError, InvalidInput
+from kz_compliance_sdk.errors import ComplianceError
+from kz_compliance_sdk.faces.operations import ROUTES, Route, answered, explained
 from kz_compliance_sdk.faces.worker import Worker
 from kz_compliance_sdk.faces.wsgi import paths_of, wsgi_app
 from kz_compliance_sdk.services.admission import Response, Routes
 
 NAME = "kz_compliance"
-_NO_JSON = InvalidInput("the body is no JSON.", field="", remedy="Send application/json.", code="media_type")
 
 
 class KzCompliance:
@@ -57,12 +56,9 @@ class KzCompliance:
 
     def _view(self, route: Route, actor: Callable[[], Actor]) -> Callable[..., Answer]:
         def view(case_id: UUID | str = "") -> Answer:
-            if route.sent == "json" and request.mimetype != "application/json":
-                # A form on another site can send the user's cookie, and no JSON.
-                return _answer(explained(_NO_JSON, 415))
-            return _answer(
-                answered(route, self.desk, actor(), str(case_id), request.args.to_dict(), request.get_data())
-            )
+            headers = {name.lower(): value for name, value in request.headers.items()}
+            sent = request.args.to_dict(), headers, request.get_data()
+            return _answer(answered(route, self.desk, actor(), str(case_id), *sent))
 
         return view
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from itertools import chain
 from typing import TypeVar, cast
 
@@ -18,7 +17,7 @@ from kz_compliance_sdk.domain.messages import Respondent
 from kz_compliance_sdk.domain.notice import Cancellation
 from kz_compliance_sdk.domain.policy import Policy
 from kz_compliance_sdk.domain.user_notices import Telling
-from kz_compliance_sdk.errors import InvalidInput
+from kz_compliance_sdk.errors import InvalidInput, NotFound
 from kz_compliance_sdk.ports import Asks, Due, Future, Store, Tx
 from kz_compliance_sdk.services import loading
 from kz_compliance_sdk.services.admission import follow_waiting
@@ -113,17 +112,27 @@ class Taking:
         if self._looking is not None:
             self._looking.before_approval(actor, case_id, digest)
 
-    def claim(self, actor: Actor, *, category: str | None = None, case_id: str | None = None) -> Future[Lease | None]:
+    def claim(
+        self,
+        actor: Actor,
+        *,
+        category: str | None = None,
+        case_id: str | None = None,
+        may_see: Callable[[Case], bool] | None = None,
+    ) -> Future[Lease | None]:
         """The most urgent free case, or the one named; None if nothing is free. Leases that ran out come back first."""
         STAFF.check(actor, "claim")
 
-        may_take = partial(review_policy.is_given_to, actor=actor)
+        def may_take(case: Case) -> bool:
+            return review_policy.is_given_to(case, actor) and (may_see is None or may_see(case))
 
         def work(tx: Tx) -> tuple[Change, Lease | None]:
             writes, freed = self._expired(tx)
             case: Case | None
             if case_id is not None:
                 case = next((one for one in freed if one.id == case_id), None) or tx.case(case_id)
+                if may_see is not None and not may_see(case):
+                    raise NotFound("there is no such case on this platform.", reference=case_id)
             else:
                 case = tx.claimable(may_take, category=category)
                 free = [case] if case is not None else []

@@ -21,8 +21,8 @@ def api_page() -> str:
 
 
 def _fields(one: Operation) -> str:
-    if one.name == "claim":
-        return "`case`, `category`"
+    if own := {"claim": "`case`, `category`", "look": "`token`", "evidence": "`lang`, in the query"}.get(one.name):
+        return own
     return "" if one.kind is None else ", ".join(f"`{name}`" for name in one.kind._fields())
 
 

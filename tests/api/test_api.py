@@ -6,6 +6,7 @@ import base64
 import errno
 import importlib
 import json
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +18,7 @@ from openapi_spec_validator import validate
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from kz_compliance_sdk import ComplianceDesk, Settings
+from kz_compliance_sdk import Actor, ComplianceDesk, Settings
 from kz_compliance_sdk.adapters.sql.checkpoint_reads import CheckpointReads
 from kz_compliance_sdk.aio import AsyncComplianceDesk
 from kz_compliance_sdk.domain.actor import STAFF
@@ -27,7 +28,7 @@ from kz_compliance_sdk.faces.dashboard import Tokens, api_app
 from kz_compliance_sdk.faces.dashboard.access import add_token
 from kz_compliance_sdk.faces.dashboard.api import MOST_BODY, OPERATIONS, Operation, openapi
 from tests.case_makers import measure, proposal
-from tests.docs.blocks import DOCS, write_files
+from tests.docs.blocks import DOCS, blocks, write_files
 from tests.docs.site import settings_file
 from tests.driver import DAY, Driver
 
@@ -128,7 +129,7 @@ def test_a_case_of_another_platform_is_not_there(api: Api, tmp_path: Path) -> No
     other = Api(tmp_path, platform="another")
     token = other.token("p", *ROLES)
     for one in ASKED:
-        if "{case}" in one.path and not (one.kind and one.kind.form()):
+        if "{case}" in one.path and one.name != "look" and not (one.kind and one.kind.form()):
             assert called(other, token, one, case).status_code == 404, one.name
             assert called(api, token, one, case).status_code != 404, one.name
     other.office.stop()
@@ -190,13 +191,38 @@ def test_who_is_scoped_sees_and_gets_no_other_case(tmp_path: Path) -> None:
     token = api.token("p", *ROLES, categories=("election_rules",))
     assert [case["case"] for case in api.ask(token, "GET", "/cases").json()["cases"]] == [mine]
     for one in ASKED:
-        if "{case}" in one.path and not (one.kind and one.kind.form()):
+        if "{case}" in one.path and one.name != "look" and not (one.kind and one.kind.form()):
             assert called(api, token, one, other).status_code == 404, one.name
     assert api.ask(token, "POST", "/claims", {"case": other}).status_code == 404
     assert api.ask(token, "POST", "/claims", {}).json()["lease"]["case"]["case"] == mine
     assert api.ask(token, "POST", "/claims", {}).status_code == 204
     assert api.office.case(other)["lease"] is None
     api.office.stop()
+
+
+def test_a_body_of_another_kind_changes_nothing(api: Api) -> None:
+    case, token = api.office.issue(), api.token("p", "lead")
+    answer = api.ask(
+        token, "POST", f"/cases/{case}/note", content=b'{"text": "a=b"}', headers={"content-type": "text/plain"}
+    )
+    assert (answer.status_code, answer.json()["code"]) == (415, "media_type")
+    assert "a=b" not in api.ask(token, "GET", f"/cases/{case}").text
+
+
+def test_who_is_scoped_and_comes_second_gets_the_next(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody takes the most urgent case between the question and the commit."""
+    first, second = (api.office.issue(number) for number in (1, 2))
+    token = api.token("p", "moderator", categories=("illegal_gambling",))
+    other, claim = Actor("q", frozenset({"moderator"})), ComplianceDesk.claim
+
+    def later(self: Any, actor: Actor, **given: Any) -> Any:
+        if actor.id == "p":
+            claim(self, other)
+        return claim(self, actor, **given)
+
+    monkeypatch.setattr(ComplianceDesk, "claim", later)
+    assert api.ask(token, "POST", "/claims", {}).json()["lease"]["case"]["case"] == second
+    assert api.office.case(first)["lease"]["owner"] == "q"
 
 
 def test_what_is_wrong_is_named(api: Api) -> None:
@@ -272,6 +298,17 @@ def test_the_guide_mounts_in_an_app_that_knows_its_people(tmp_path: Path, monkey
 
 
 # -------------------------------------------------------------------------------------------------------------- tokens
+
+
+def test_what_the_guide_asks_for_is_an_operation() -> None:
+    shown = "".join(block.text for block in blocks(DOCS / "guides" / "api.md") if block.language == "console")
+    found = set()
+    for line in shown.replace("\\\n", " ").splitlines():
+        if line.startswith("$ curl"):
+            path = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "{case}", line.partition("/api")[2])
+            found.add(("POST" if "--json" in line else "GET", path))
+    assert found == {("GET", "/cases"), ("POST", "/claims"), ("POST", "/cases/{case}/note")}
+    assert found <= {(one.method, one.path) for one in OPERATIONS}
 
 
 def test_a_token_ends_with_its_time(api: Api) -> None:

@@ -36,6 +36,7 @@ def _configure(place: Path) -> None:
         USE_TZ=True,
         MIDDLEWARE=[
             "django.contrib.sessions.middleware.SessionMiddleware",
+            "django.middleware.csrf.CsrfViewMiddleware",
             "django.contrib.auth.middleware.AuthenticationMiddleware",
             "django.contrib.messages.middleware.MessageMiddleware",
         ],
@@ -116,6 +117,7 @@ def _drive(place: Path) -> dict[str, Any]:
         told["no group"] = [status, refused["code"]]
         auth.Group.objects.create(name="moderator").user_set.add(user)
         people.decide(case_id)
+        told["csrf"] = _forged(client_of, user, case_id)
         told["evidence"] = people.pack(case_id)[:2].decode()
 
         def stop_when_closed() -> None:
@@ -137,6 +139,15 @@ def _drive(place: Path) -> dict[str, Any]:
         told["asgi"] = asyncio.run(_through_asgi())
         office.desk().close()
     return told
+
+
+def _forged(client_of: Any, user: Any, case_id: str) -> list[int]:
+    """What a page of another site comes to that sends the user's cookie: a step, and the evidence. What the regulator
+    sends has no token, and is asked for its signature."""
+    client = client_of(enforce_csrf_checks=True)
+    client.force_login(user)
+    paths = f"/kz/moderation/cases/{case_id}/undo", f"/kz/moderation/cases/{case_id}/evidence", INTAKE_PATH
+    return [client.post(path, {}, content_type="application/json").status_code for path in paths]
 
 
 def _admin(case_id: str, notice_id: str) -> dict[str, Any]:

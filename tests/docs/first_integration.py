@@ -94,7 +94,7 @@ class People:
         assert self.ask("POST", f"{of}/renew", {"token": token})[1]["lease"]["token"] == token
         for wrong in (b"no JSON", b"[]", {"token": token}, {**decided, "proposal": {"items": 7}}, {**decided, "to": 1}):
             status, told = self.ask("POST", f"{of}/decide", wrong)
-            assert (status, told["code"]) == (400, "invalid_input"), wrong
+            assert (status, told["code"]) == (422, "invalid_input"), wrong
         lost = self.ask("POST", f"{of}/decide", {**decided, "token": token + 1})
         assert (lost[0], lost[1]["code"]) == (409, "lease_lost")
         unread = {**decided["proposal"], "text_checked": False}

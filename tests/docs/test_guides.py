@@ -238,6 +238,7 @@ def test_django_from_the_notice_to_the_receipt(place: Path) -> None:
         "no group": [403, "not_allowed"],
         "closed": {"1": "removed"},
         "hidden": 1,
+        "csrf": [403, 403, 401],
         "evidence": "PK",
         "health": "ok",
         "admin": {"list": [False, True], "case": True, "add": 403, "nobody": 404, "none": 404, "wrong cursor": 404},

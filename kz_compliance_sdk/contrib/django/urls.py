@@ -9,7 +9,7 @@ from __future__ import annotations
 from django.urls import path
 
 from kz_compliance_sdk.contrib.django import views
-from kz_compliance_sdk.contrib.moderation import ROUTES
+from kz_compliance_sdk.faces.operations import ROUTES
 
 app_name = "kz_compliance"
 urlpatterns = [

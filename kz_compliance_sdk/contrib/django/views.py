@@ -11,8 +11,8 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_http_methods
 
 from kz_compliance_sdk.contrib.django.office import acting, desk
-from kz_compliance_sdk.contrib.moderation import Route, answered, explained
 from kz_compliance_sdk.errors import StoreError
+from kz_compliance_sdk.faces.operations import Route, answered, explained
 from kz_compliance_sdk.services.admission import Response
 
 
@@ -39,7 +39,7 @@ def view_of(route: Route) -> Callable[..., HttpResponse]:
     @require_http_methods([route.method])
     def view(request: HttpRequest, case_id: UUID | str = "") -> HttpResponse:
         query = {name: str(value) for name, value in request.GET.items()}
-        return _answer(answered(route, desk(), acting(request), str(case_id), query, request.body))
+        return _answer(answered(route, desk(), acting(request), str(case_id), query, request.headers, request.body))
 
     return view
 

@@ -27,14 +27,12 @@ from kz_compliance_sdk.aio import AsyncComplianceDesk
 from kz_compliance_sdk.domain.actor import STAFF
 from kz_compliance_sdk.domain.case import Case
 from kz_compliance_sdk.domain.checkpoints import LogLine
-from kz_compliance_sdk.domain.commands import KINDS, Command
-from kz_compliance_sdk.domain.commands.base import LEASE
-from kz_compliance_sdk.domain.commands.review import Lease
-from kz_compliance_sdk.domain.review_policy import is_given_to
+from kz_compliance_sdk.domain.commands import Command
 from kz_compliance_sdk.errors import ComplianceError, InvalidInput, NotFound, StoreDamaged, StoreError
-from kz_compliance_sdk.faces import documents, steps
+from kz_compliance_sdk.faces import documents, operations, steps
 from kz_compliance_sdk.faces.dashboard.access import Person, SignIn
 from kz_compliance_sdk.faces.documents import Document
+from kz_compliance_sdk.services.admission import Response as Given
 from kz_compliance_sdk.wire.v1 import PROBLEM_MEDIA_TYPE, Problem, problem_bytes
 
 MOST_BODY: Final = 1_048_576
@@ -65,10 +63,6 @@ class Asked:
         if not self.person.sees(case):
             raise NotFound("there is no such case on this platform.", reference=case_id)
         return case
-
-    async def body(self) -> Any:
-        """What was sent. Raises InvalidInput."""
-        return steps.object_of(await sent(self.request))
 
 
 async def sent(request: Request) -> bytes:
@@ -109,23 +103,19 @@ def _served(desk: AsyncComplianceDesk, sign_in: SignIn, answer: Answering) -> Ca
         except ClientDisconnect:
             return Response(status_code=400)
         except ComplianceError as error:
-            return _refused(error)
+            return _made(operations.explained(error))
         return made if isinstance(made, Response) else JSONResponse(documents.rendered(made), headers=_HEADERS)
 
     return serve
 
 
-def _refused(error: ComplianceError) -> Response:
-    status, problem = steps.problem_of(error)
-    return _told(status, problem, {"retry-after": "1"} if error.retryable else {})
+def _made(given: Given) -> Response:
+    return Response(given.body, given.status, {**_HEADERS, **dict(given.headers)})
 
 
 def _problem(status: int, code: str, detail: str, more: Mapping[str, str]) -> Response:
-    return _told(status, Problem.of(code, status, detail), more)
-
-
-def _told(status: int, problem: Problem, more: Mapping[str, str]) -> Response:
-    return Response(problem_bytes(problem), status, {**_HEADERS, **more}, PROBLEM_MEDIA_TYPE)
+    body = problem_bytes(Problem.of(code, status, detail))
+    return Response(body, status, {**_HEADERS, **more}, PROBLEM_MEDIA_TYPE)
 
 
 async def _unknown(_request: Request, error: Exception) -> Response:
@@ -151,23 +141,6 @@ async def _me(asked: Asked) -> Document:
 async def _health(asked: Asked) -> Document:
     STAFF.check(asked.person.actor, "see the health")
     return Document(await asked.desk.health_document())
-
-
-async def _cases(asked: Asked) -> Document:
-    """A page of cases, most urgent first. Where a person sees a part of them a page may be short of `limit`."""
-    STAFF.check(asked.person.actor, "see the cases")
-    page = await asked.desk.cases(**steps.filters_of(asked.request.query_params))
-    now = asked.desk.blocking.store.now()
-    shown = [documents.listed(case, now) for case in page.cases if asked.person.sees(case)]
-    return Document(cases=shown, next_cursor=page.next_cursor)
-
-
-async def _case(asked: Asked) -> Document:
-    """The whole of a case. That this person looked at it is recorded."""
-    STAFF.check(asked.person.actor, "see a case")
-    case, desk = await asked.case(), asked.desk
-    await desk.record_view(asked.person.actor, case.id)
-    return await asyncio.to_thread(steps.file_of, desk.blocking, case.id)
 
 
 async def _events(asked: Asked) -> Response:
@@ -245,55 +218,6 @@ async def _event(asked: Asked, line: LogLine, cases: dict[str, Case | None]) -> 
     return f"id: {line.n}\nevent: case\ndata: {json.dumps(data)}\n\n".encode()
 
 
-# -------------------------------------------------------------------------------------------------------------- steps
-
-
-async def _claim(asked: Asked) -> Document | Response:
-    """Take the most urgent free case, or the one named; 204 if nothing is free."""
-    lease = await claimed(asked, *steps.claim_of(await asked.body()))
-    if lease is None:
-        return Response(status_code=204, headers=_HEADERS)
-    return documents.lease(lease, asked.desk.blocking.store.now())
-
-
-async def claimed(asked: Asked, case_id: str | None, category: str | None) -> Lease | None:
-    """The case named, else the most urgent free one that this person sees. Raises NotFound for one that they do not."""
-    person = asked.person
-    if case_id is not None and not person.sees(await asked.desk.case(case_id)):
-        raise NotFound("there is no such case on this platform.", reference=case_id)
-    if case_id is None and (person.categories or person.authorities):
-        category, case_id = await _most_urgent(asked, category)
-        if case_id is None:
-            return None
-    return await asked.desk.claim(person.actor, category=category, case_id=case_id)
-
-
-async def _most_urgent(asked: Asked, category: str | None) -> tuple[None, str | None]:
-    """The first free case that this person sees."""
-    cursor = None
-    while True:
-        page = await asked.desk.cases(state="queued", category=category, cursor=cursor, limit=200)
-        for case in page.cases:
-            if asked.person.sees(case) and is_given_to(case, asked.person.actor):
-                return None, case.id
-        if (cursor := page.next_cursor) is None:
-            return None, None
-
-
-def _taking(kind: type[Command[Any]]) -> Answering:
-    async def take(asked: Asked) -> Document:
-        # Before the case: who may not take a step learns nothing of what is there.
-        if kind.may is not LEASE:
-            kind.may.check(asked.person.actor, kind.step)
-        command = steps.made(kind, await asked.body())
-        case = await asked.case()
-        outcome = await asked.desk.take(asked.person.actor, case.id, command)
-        return await asyncio.to_thread(steps.outcome_of, asked.desk.blocking, case.id, outcome)
-
-    take.__doc__ = kind.__doc__
-    return take
-
-
 # -------------------------------------------------------------------------------------------------------- description
 
 
@@ -306,35 +230,30 @@ class Operation:
     answer: Answering
     name: str
     roles: frozenset[str]
+    text: str
     kind: type[Command[Any]] | None = None
 
-    @property
-    def text(self) -> str:
-        """What it does."""
-        return " ".join((self.answer.__doc__ or self.name).split())
+
+def _of(route: operations.Route) -> Operation:
+    """An operation on cases, as this API has it."""
+
+    async def answer(asked: Asked) -> Response:
+        request, person = asked.request, asked.person
+        case_id, body = str(request.path_params.get("case", "")), await sent(request)
+        given = asked.desk.blocking, person.actor, case_id, request.query_params, request.headers, body
+        return _made(await asyncio.to_thread(operations.answered, route, *given, sees=person.sees))
+
+    path = f"/{route.path}".replace("{case_id}", "{case}")
+    return Operation(route.method, path, answer, route.name, route.roles, route.text, route.kind)
 
 
 OPERATIONS: Final = (
-    Operation("GET", "/me", _me, "me", frozenset()),
-    Operation("GET", "/health", _health, "health", STAFF.names),
-    Operation("GET", "/cases", _cases, "cases", STAFF.names),
-    Operation("GET", "/cases/{case}", _case, "case", STAFF.names),
-    Operation("GET", "/events", _events, "events", STAFF.names),
-    Operation("POST", "/claims", _claim, "claim", STAFF.names),
-    *(
-        Operation(
-            "POST",
-            f"/cases/{{case}}/{steps.path_of(kind)}",
-            _taking(kind),
-            kind.__name__,
-            kind.may.names,
-            kind,
-        )
-        for kind in KINDS
-    ),
+    Operation("GET", "/me", _me, "me", frozenset(), "Who is signed in, and what they see."),
+    Operation("GET", "/health", _health, "health", STAFF.names, "The health of the desk."),
+    Operation("GET", "/events", _events, "events", STAFF.names, " ".join((_events.__doc__ or "").split())),
+    *map(_of, operations.ROUTES),
 )
-"""All of them. Who has none of the `roles` is refused; where there are none, whoever is signed in may, or holds the
-lease."""
+"""All of them. Who has none of the `roles` is refused; where there are none, whoever is signed in may."""
 
 
 @cache

@@ -39,7 +39,7 @@ from kz_compliance_sdk.errors import ComplianceError, InvalidInput, LeaseLost, N
 from kz_compliance_sdk.faces import documents, steps
 from kz_compliance_sdk.faces.dashboard import deciding
 from kz_compliance_sdk.faces.dashboard.access import SignIn
-from kz_compliance_sdk.faces.dashboard.api import Asked, Log, claimed, sent
+from kz_compliance_sdk.faces.dashboard.api import Asked, Log, sent
 from kz_compliance_sdk.faces.dashboard.forms import Typed, body_of, form_of, with_another, with_error
 from kz_compliance_sdk.faces.dashboard.looks import Looks, language_of, looks_of
 from kz_compliance_sdk.faces.dashboard.sessions import Sessions, is_own
@@ -295,7 +295,8 @@ async def _rows_of(visit: Visit) -> dict[str, Any]:
 async def _claim(visit: Visit) -> Response:
     """Take the most urgent free case, or the one named."""
     typed = await visit.typed()
-    lease = await claimed(visit, typed.get("case") or None, typed.get("category") or None)
+    case_id, category = steps.claim_of({name: typed[name] for name in ("case", "category") if typed.get(name)})
+    lease = await visit.desk.claim(visit.person.actor, category=category, case_id=case_id, may_see=visit.person.sees)
     return visit.to("/", done="nothing_free") if lease is None else visit.to(f"/cases/{lease.case.id}", done="claim")
 
 

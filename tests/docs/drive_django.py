@@ -146,7 +146,7 @@ def _forged(client_of: Any, user: Any, case_id: str) -> list[int]:
     sends has no token, and is asked for its signature."""
     client = client_of(enforce_csrf_checks=True)
     client.force_login(user)
-    paths = f"/kz/moderation/cases/{case_id}/undo", f"/kz/moderation/cases/{case_id}/evidence", INTAKE_PATH
+    paths = f"/kz/moderation/cases/{case_id}/note", f"/kz/moderation/cases/{case_id}/evidence", INTAKE_PATH
     return [client.post(path, {}, content_type="application/json").status_code for path in paths]
 
 

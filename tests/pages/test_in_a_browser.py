@@ -26,6 +26,7 @@ from tests.pages.site import Site
 from tests.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.slow
+expect.set_options(timeout=PATIENCE_S * 1_000)
 
 
 class Served(Site):
@@ -72,6 +73,7 @@ class Person:
 
     def __init__(self, browser: Browser, served: Served, actor: str, *roles: str, **how: Any) -> None:
         self.context: BrowserContext = browser.new_context(base_url=served.url, **how)
+        self.context.set_default_timeout(PATIENCE_S * 1_000)
         self.page: Page = self.context.new_page()
         self.said: list[str] = []
         self.asked: list[str] = []
@@ -79,6 +81,7 @@ class Person:
         self.page.on("pageerror", lambda one: self.said.append(str(one)))
         self.page.on("request", lambda one: self.asked.append(one.url))
         self.page.goto("/")
+        expect(self.page.locator("#sign_in_token")).to_be_focused()
         self.page.keyboard.type(served.token(actor, *roles))
         self.page.keyboard.press("Enter")
         expect(self.page.locator("#live")).to_be_visible()
@@ -203,7 +206,9 @@ def test_a_case_is_decided_by_keys_alone(browser: Browser, served: Served, lang:
     expect(one.page).to_have_url(f"{served.url}/cases/{case}?done=decide")
     other = Person(browser, served, "daniyar", "legal", locale=lang)
     other.press_on("#count-second_person")
+    expect(other.page).to_have_url(f"{served.url}/?waits_for=second_person")
     other.press_on(f"#open-{case}")
+    expect(other.page).to_have_url(f"{served.url}/cases/{case}")
     other.press_on(f'a[href="/cases/{case}/approve"]')
     expect(other.page.locator("pre").first).to_contain_text('"outcome": "refused"')
     other.press_on("form.step .actions button")
@@ -226,10 +231,10 @@ def test_what_one_does_another_sees_where_they_are(browser: Browser, served: Ser
     before = watching.page.locator(f"#open-{second}").bounding_box()
     working.page.goto(f"/cases/{first}")
     working.page.locator('form[action="/claims"] button').click()
-    expect(row).to_contain_text("aigerim", timeout=PATIENCE_S * 1000)
+    expect(row).to_contain_text("aigerim")
     working.page.goto(f"/cases/{first}/release")
     working.page.locator("form.step .actions button").click()
-    expect(row).not_to_contain_text("aigerim", timeout=PATIENCE_S * 1000)
+    expect(row).not_to_contain_text("aigerim")
     assert watching.page.evaluate("document.activeElement.id") == f"open-{second}", "the focus stays"
     assert watching.page.locator(f"#open-{second}").bounding_box() == before, "nothing moves"
     assert watching.said == []

@@ -57,7 +57,7 @@ from kz_compliance_sdk.testing import builders
 from kz_compliance_sdk.testing.content import FakeContent, naming
 from kz_compliance_sdk.testing.frozen import FrozenClock, frozen_env
 from kz_compliance_sdk.testing.keys import regulator_key, regulator_signing_key
-from kz_compliance_sdk.wire.signature import KeyRing, Profile, sign
+from kz_compliance_sdk.wire.signature import Key, KeyRing, Profile, sign
 from kz_compliance_sdk.wire.v1 import MessageData
 from tests.blank import put_blank
 from tests.fake_messenger import FakeMessenger
@@ -183,6 +183,7 @@ class World:
     policy: Policy = field(default_factory=lambda: kz_policy().model_copy(update={"undo_window_s": 0}))
     can_look: bool = False
     collect_s: int = 0
+    keys: tuple[Key, ...] = (regulator_key(PROFILE),)
     url: str = ""
     """Of a PostgreSQL database, where that takes the place of the file."""
 
@@ -244,7 +245,7 @@ class Host:
         policy, respondent = world.policy, Respondent("head_of_office", "Үлгі Б. С.")
         self.policy, self.respondent = policy, respondent
         admission = Admission.under(PLATFORM, policy, respondent, frozenset({"social.example"}), Recipient())
-        ring = KeyRing([regulator_key(PROFILE)], allow_test_keys=True)
+        ring = KeyRing(world.keys, allow_test_keys=True)
         self.intake = Intake(
             admission, ring, target_uri=lambda target: f"{builders.HOST}{target}", clock=self.store.now, ids=env.ids
         )

@@ -614,6 +614,8 @@ class Answers:
             return f"receipt_unproved:{error.code}"
         if verified.platform_id != self.platform_id:
             return "receipt_other_platform"
+        if verified.key_early:
+            return "receipt_key_not_yet_valid"
         return "receipt_key_expired" if verified.key_expired else ""
 
 

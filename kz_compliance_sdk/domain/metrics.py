@@ -225,8 +225,7 @@ REFUSALS: Final = Metric(
     {
         "code": _among(
             *"no_signature header_missing header_repeated header_malformed timestamp_malformed id_malformed".split(),
-            *"too_many_signatures not_covered digest_wrong signature_wrong key_not_yet_valid key_revoked".split(),
-            "internal",
+            *"too_many_signatures not_covered digest_wrong signature_wrong key_revoked internal".split(),
         )
     },
 )

@@ -173,7 +173,10 @@ _TYPES: Final[Mapping[type, str]] = {
 }
 _LETTERS: Final = {"amendment": "notice.amended", "cancellation": "notice.cancelled", "answer": "notice.clarified"}
 _READ: Final = frozenset(
-    {"platform_mismatch", "id_mismatch", "authority_key_mismatch", "stale", "key_expired", "conflict", "intake_fault"}
+    {
+        *("platform_mismatch", "id_mismatch", "authority_key_mismatch", "stale", "key_expired", "key_not_yet_valid"),
+        *("conflict", "intake_fault"),
+    }
 )
 """Why a message could not be used although it could be read."""
 

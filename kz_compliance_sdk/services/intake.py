@@ -51,6 +51,18 @@ _FAULT: Final = Unreadable(
     remedy=remedy_of("intake_fault"),
     code="intake_fault",
 )
+_EARLY: Final = Unreadable(
+    "the signing key is not valid yet.",
+    field="",
+    remedy=remedy_of("key_not_yet_valid"),
+    code="key_not_yet_valid",
+)
+_EXPIRED: Final = Unreadable(
+    "the signing key has expired.", field="", remedy=remedy_of("key_expired"), code="key_expired"
+)
+_STALE: Final = Unreadable(
+    "the signature is right, but its time is not.", field="", remedy=remedy_of("stale"), code="stale"
+)
 
 
 class Pending(Struct, frozen=True):
@@ -182,16 +194,11 @@ class Intake:
     def _out_of_time(self, verified: Verified, *, pushed: bool) -> Unreadable | None:
         """A right signature at the wrong time. An entry of the feed may be old: it was signed when it was published."""
         key = self._ring.get(verified.key_id)
-        expired = verified.key_expired and (pushed or key is None or verified.signed_at > key.not_after)
-        if not expired and not (pushed and verified.stale):
-            return None
-        code = "key_expired" if expired else "stale"
-        return Unreadable(
-            "the signing key has expired." if expired else "the signature is right, but its time is not.",
-            field="",
-            remedy=remedy_of(code),
-            code=code,
-        )
+        if verified.key_early:
+            return _EARLY
+        if verified.key_expired and (pushed or key is None or verified.signed_at > key.not_after):
+            return _EXPIRED
+        return _STALE if pushed and verified.stale else None
 
     # -------------------------------------------------------------------------------------------- fetched
 

@@ -124,6 +124,10 @@ _MEANING: Final[Mapping[str, Code]] = {
         "The signature is right, but its key has expired.",
         "Sign it again with the current time and key; its clock runs from this first receipt.",
     ),
+    "key_not_yet_valid": _field(
+        "The signature is right, but its key is not valid yet.",
+        "Sign it with a key that is valid now, or again when this one is; its clock runs from this first receipt.",
+    ),
     "stale": _field(
         "The signature is right, but its time is more than 300 seconds off.",
         "Sign it again with the current time and key; its clock runs from this first receipt.",

@@ -129,7 +129,7 @@ def test_the_control_that_verifies_nothing_is_found_out(
     offices: Offices, logs: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     believed = Verified(
-        "valid", "mki-kz", frozenset({"mki-kz"}), PLATFORM, "standard-webhooks", NOW, False, False, None, None
+        "valid", "mki-kz", frozenset({"mki-kz"}), PLATFORM, "standard-webhooks", NOW, False, False, False, None, None
     )
     monkeypatch.setattr(intake, "verify", lambda *_: believed)
     with pytest.raises(AssertionError, match="leaves no message"):

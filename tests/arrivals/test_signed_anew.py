@@ -6,7 +6,9 @@ and the feed's copy of the very same message was answered as a repeat. Nobody co
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,7 @@ import pytest
 from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.case import CaseState
 from kz_compliance_sdk.testing import builders
-from kz_compliance_sdk.testing.keys import regulator_signing_key
+from kz_compliance_sdk.testing.keys import regulator_key, regulator_signing_key
 from kz_compliance_sdk.wire.signature import sign
 from kz_compliance_sdk.wire.v1 import MessageData
 from tests.case_makers import proposal, refusal
@@ -65,6 +67,25 @@ def test_a_notice_is_admitted_once_its_signature_is_in_time_and_keeps_its_first_
     host.drain()
     assert [kind for kind, *_ in world.regulator.books.values()] == ["acknowledgement"]
     host.check_chains()
+
+
+def test_a_key_that_is_not_valid_yet_proves_the_order_and_loses_none(tmp_path: Path) -> None:
+    """A regulator that rotates an hour early, or a platform that entered the wrong day."""
+    world = World(tmp_path / "desk.sqlite3")
+    begins = world.clock() + HOUR
+    world.keys = (replace(regulator_key(PROFILE), not_before=begins),)
+    store = world.open_store()
+    host = Host(world, store)
+    headers, body = signed(world, NOTICE, "msg-1")
+    early = host.deliver_push(headers, body)
+    assert (early.status, json.loads(early.body)["code"]) == (422, "key_not_yet_valid")
+    (case,) = host.cases()
+    assert (case.state, case.received_at) == (CaseState.QUARANTINED, world.clock())
+    world.clock.advance(HOUR)
+    assert host.deliver_push(_signed_now(world, "msg-1", body), body).status == 202
+    assert host.case(NOTICE.notice_id).received_at == begins - HOUR
+    host.check_chains()
+    store.close()
 
 
 def test_a_cancellation_takes_effect_once_its_signature_is_in_time(world: World, host: Host) -> None:

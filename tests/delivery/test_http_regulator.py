@@ -163,6 +163,7 @@ def test_the_control_of_those_receipts_is_believed(env: Env) -> None:
     [
         (trusted(REGULATOR_KEY, "another-platform"), "receipt_other_platform"),
         (trusted(REGULATOR_KEY, not_after=NOON - 1), "receipt_key_expired"),
+        (trusted(REGULATOR_KEY, not_before=NOON + 1), "receipt_key_not_yet_valid"),
         (trusted(REGULATOR_KEY, revoked_at=NOON), "receipt_unproved:key_revoked"),
     ],
 )

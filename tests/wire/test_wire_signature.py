@@ -240,7 +240,8 @@ def test_a_signature_outside_the_window_is_proved_and_marked(name: str, skew: in
         ({"not_after": NOW}, False),
         ({"not_after": NOW - 1}, True),
         ({"not_before": NOW}, False),
-        ({"not_before": NOW + 1}, "key_not_yet_valid"),
+        ({"not_before": NOW + 1}, False),
+        ({"not_before": NOW + 1, "revoked_at": NOW}, "key_revoked"),
         ({"revoked_at": NOW}, "key_revoked"),
         ({"revoked_at": NOW + 1}, False),
         ({"revoked_at": NOW - 5, "not_after": NOW - 10}, "key_revoked"),
@@ -255,7 +256,8 @@ def test_a_key_counts_in_its_time(name: str, changes: dict[str, Any], expected: 
     if isinstance(expected, str):
         assert refused(call) == expected
     else:
-        assert call().key_expired is expected
+        verified = call()
+        assert (verified.key_expired, verified.key_early) == (expected, changes.get("not_before") == NOW + 1)
 
 
 # Headers that are not what was signed

@@ -564,7 +564,8 @@ class Interface:
         except NotAuthentic:
             raise Refused(_NOT_AUTHENTIC) from None
         # What is authentic but late has a third exit at the platform, for there it is an order. Here it is not.
-        if verified.stale or verified.key_expired or verified.platform_id not in self._regulator.platforms:
+        untimely = verified.stale or verified.key_expired or verified.key_early
+        if untimely or verified.platform_id not in self._regulator.platforms:
             raise Refused(_NOT_AUTHENTIC)
         platform_id = verified.platform_id
         books = self._regulator.books_of(platform_id)

@@ -66,7 +66,7 @@ def verify(
 ) -> Verified:
     """Who sent a request. `now` is UTC seconds.
 
-    A signature that is right but stale, or by a key that has expired and was not revoked, is returned with its
+    A signature that is right but stale, or by a key out of its time that was not revoked, is returned with its
     flag set. Standard Webhooks covers neither method nor target.
 
     Raises NotAuthentic and nothing else; its `code` is a RefusalReason.

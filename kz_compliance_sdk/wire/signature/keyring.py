@@ -53,7 +53,7 @@ class Key:
     """One key that is trusted. Times are UTC seconds, all of them inclusive.
 
     `material` is a raw Ed25519 public key (32 bytes) or an HMAC secret. `authorities` are the ids for which
-    the sender may speak. Until `not_after` its signatures are good; later ones prove their origin and are
+    the sender may speak. From `not_before` to `not_after` its signatures are good; others prove their origin and are
     marked. From `revoked_at` on, nothing that it signed is authentic.
     """
 
@@ -70,9 +70,8 @@ class Key:
     def is_revoked(self, now: int) -> bool:
         return self.revoked_at is not None and self.revoked_at <= now
 
-    def is_usable(self, now: int) -> bool:
-        """Whether what it signs now is authentic, though the key may have expired."""
-        return self.not_before <= now and not self.is_revoked(now)
+    def is_early(self, now: int) -> bool:
+        return now < self.not_before
 
     def is_expired(self, now: int) -> bool:
         return now > self.not_after
@@ -213,8 +212,7 @@ def _bad(key_id: str, message: str, remedy: str) -> ConfigError:
 Profile = Literal["rfc9421", "standard-webhooks"]
 RefusalReason = Literal[
     "no_signature", "header_missing", "header_repeated", "header_malformed", "timestamp_malformed", "id_malformed",
-    "too_many_signatures", "not_covered", "digest_wrong", "signature_wrong", "key_not_yet_valid", "key_revoked",
-    "internal",
+    "too_many_signatures", "not_covered", "digest_wrong", "signature_wrong", "key_revoked", "internal",
 ]  # fmt: skip
 
 WINDOW_S: Final = 300
@@ -225,8 +223,8 @@ class Verified(Struct, frozen=True, gc=False):
     """A proved origin, and nothing more: a signature says who sent it, never that it is lawful.
 
     `stale`: its time is more than 300 s from now. `key_expired`: the key's time is over, but nobody revoked it.
-    Both are proved all the same, and what becomes of such a message is for intake to say. `signed_at` is
-    UTC seconds. `message_id` comes with standard-webhooks and `nonce` with rfc9421.
+    `key_early`: it has not begun. All are proved all the same, and what becomes of such a message is for intake to say.
+    `signed_at` is UTC seconds. `message_id` comes with standard-webhooks and `nonce` with rfc9421.
     """
 
     key_id: str
@@ -237,6 +235,7 @@ class Verified(Struct, frozen=True, gc=False):
     signed_at: int
     stale: bool
     key_expired: bool
+    key_early: bool
     message_id: str | None
     nonce: str | None
 
@@ -244,14 +243,21 @@ class Verified(Struct, frozen=True, gc=False):
 def verified_by(
     key: Key, profile: Profile, *, signed_at: int, now: int, message_id: str | None = None, nonce: str | None = None
 ) -> Verified:
-    """The verdict on a signature that fits `key`. Raises NotAuthentic if the key was revoked or is not valid yet."""
+    """The verdict on a signature that fits `key`. Raises NotAuthentic if the key was revoked."""
     if key.is_revoked(now):
         raise refusal("key_revoked")
-    if not key.is_usable(now):
-        raise refusal("key_not_yet_valid")
-    stale, expired = abs(now - signed_at) > WINDOW_S, key.is_expired(now)
     return Verified(
-        key.key_id, key.sender, key.authorities, key.platform_id, profile, signed_at, stale, expired, message_id, nonce
+        key_id=key.key_id,
+        sender=key.sender,
+        authorities=key.authorities,
+        platform_id=key.platform_id,
+        profile=profile,
+        signed_at=signed_at,
+        stale=abs(now - signed_at) > WINDOW_S,
+        key_expired=key.is_expired(now),
+        key_early=key.is_early(now),
+        message_id=message_id,
+        nonce=nonce,
     )
 
 
@@ -381,8 +387,8 @@ def _best(fitting: Iterator[Key], now: int) -> Key:
     # A sender that rotates signs with the old key and with the new one: the better of them counts.
     found: Key | None = None
     for key in fitting:
-        if key.is_usable(now):
-            if not key.is_expired(now):
+        if not key.is_revoked(now):
+            if not (key.is_expired(now) or key.is_early(now)):
                 return key
             found = key
         elif found is None:

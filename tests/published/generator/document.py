@@ -30,7 +30,7 @@ __all__ = ["VERSION", "intake_document", "regulator_document"]
 
 Part = dict[str, Any]
 
-VERSION: Final = f"{API_VERSION}.0"
+VERSION: Final = f"{API_VERSION}.1"
 """Of the contract: the first number is `api_version`, the second grows with each compatible addition."""
 
 _ABOUT: Final = (

@@ -176,7 +176,15 @@ class HttpRegulator:
         def once() -> Reply | Again:
             nonce = env.ids()
             signature = sign(
-                self._signing_key, self._profile, method, url, body, env.clock(), message_id or nonce, nonce
+                self._signing_key,
+                self._profile,
+                method,
+                url,
+                body,
+                env.clock(),
+                message_id or nonce,
+                nonce,
+                idempotency_key=message_id,
             )
             reply = self._caller.exchange(
                 method, url, headers + signature, body, deadline=deadline, max_bytes=max_bytes

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from kz_compliance_sdk.domain.change import Kind
+from kz_compliance_sdk.errors import NotAuthentic
 from kz_compliance_sdk.ports import Delivered, Env, Rejected, Unknown
 from kz_compliance_sdk.wire.signature import KeyRing, verify
 from kz_compliance_sdk.wire.v1 import Problem, problem_bytes
@@ -53,6 +54,10 @@ def test_each_kind_goes_to_its_own_address_with_its_exact_bytes_and_a_signature_
         assert seen.headers["accept-encoding"] == "identity"
         verified = verify(trusted(PLATFORM_KEY), "POST", server.url + path, list(seen.headers.items()), seen.body, NOON)
         assert verified.key_id == "platform-1"
+        assert '"idempotency-key"' in seen.headers["signature-input"]
+        other = [(name, "other" if name == "idempotency-key" else value) for name, value in seen.headers.items()]
+        with pytest.raises(NotAuthentic):
+            verify(trusted(PLATFORM_KEY), "POST", server.url + path, other, seen.body, NOON)
 
 
 def test_every_try_is_signed_afresh(env: Env) -> None:

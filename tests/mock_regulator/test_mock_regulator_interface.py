@@ -277,6 +277,47 @@ def test_a_report_that_is_wrong_names_its_field(call: Caller) -> None:
     assert (problem.status, problem.code, problem.field) == (422, "schema_type", "final")
 
 
+def _acknowledged(call: Caller, key: str, *, signed_key: str | None = None, covered: bool = True) -> Reply:
+    """An acknowledgement sent under `key`, whose signature was made for `signed_key`."""
+    profile = call.regulator.profile
+    notice = builders.notice(1)
+    body = outbound_bytes(builders.acknowledgement(notice))
+    target = f"/v1/notices/{notice.notice_id}/acknowledgements"
+    signature = sign(
+        keys.platform_signing_key(profile),
+        profile,
+        "POST",
+        BASE + target,
+        body,
+        call.clock(),
+        signed_key or key,
+        "n",
+        idempotency_key=(signed_key or key) if covered else None,
+    )
+    own = [("content-type", "application/json"), ("idempotency-key", key)]
+    return call.regulator.handle(Request("POST", target, [*own, *signature], body, "127.0.0.1"))
+
+
+def test_the_key_of_an_acknowledgement_is_proved_by_its_signature(call: Caller, regulator: MockRegulator) -> None:
+    """Whoever sees one acknowledgement must not get a receipt for it under a key of his own."""
+    assert _acknowledged(call, "a-1").status == 201
+    assert _acknowledged(call, "a-1").status == 201
+    other = _acknowledged(call, "a-2", signed_key="a-1")
+    assert other.status == {"rfc9421": 401, "standard-webhooks": 409}[regulator.profile]
+    assert len(regulator.books.recorded) == 1
+
+
+def test_a_sender_of_1_0_does_not_sign_the_key_and_gets_one_receipt_for_the_same_bytes(
+    call: Caller, regulator: MockRegulator
+) -> None:
+    first = _acknowledged(call, "a-1", covered=False)
+    assert first.status == 201
+    assert _acknowledged(call, "a-1", covered=False).body == first.body
+    second = _acknowledged(call, "a-2", covered=False)
+    assert (second.status, second.body) == (409, first.body)
+    assert len(regulator.books.recorded) == 1
+
+
 # The feed.
 
 

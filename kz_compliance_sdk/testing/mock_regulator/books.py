@@ -230,8 +230,11 @@ class Books:
             raise AlreadyRecorded(self.recorded[key])
         if isinstance(value, Report):
             standing = _standing(record, value)
-            if standing is not None:
-                raise AlreadyRecorded(standing)
+        else:
+            # A sender of 1.0 need not prove its key: whoever repeats its bytes under another gets no second receipt.
+            standing = next((each for each in record.recorded if each.body == body), None)
+        if standing is not None:
+            raise AlreadyRecorded(standing)
         receipt = Receipt(
             receipt_id=f"rcpt_{self._ids()}",
             subject_id=key,

@@ -108,15 +108,18 @@ def sign(
     now: int,
     message_id: str,
     nonce: str,
+    *,
+    idempotency_key: str | None = None,
 ) -> list[tuple[str, str]]:
     """The headers that sign a request at `now` (UTC seconds), with names in lower case.
 
-    rfc9421 signs the nonce and needs an Ed25519 key; standard-webhooks signs the message id and takes either.
+    rfc9421 signs the nonce and the `idempotency_key`, and needs an Ed25519 key; standard-webhooks signs the message
+    id, which has to be that key, and takes either.
 
     Raises ConfigError for a key of the wrong kind and ValueError for an argument that cannot be signed.
     """
     if profile == "rfc9421":
-        return rfc9421.sign(key, method, target_uri, body, now, nonce)
+        return rfc9421.sign(key, method, target_uri, body, now, nonce, idempotency_key)
     return keyring.sign(key, body, now, message_id)
 
 

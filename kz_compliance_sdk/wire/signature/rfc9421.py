@@ -97,9 +97,22 @@ def verify_response(ring: KeyRing, status: int, headers: Sequence[tuple[str, str
     return _verify(ring, _Response(status), _RESPONSE, headers, body, now)
 
 
-def sign(key: SigningKey, method: str, target_uri: str, body: bytes, now: int, nonce: str) -> list[tuple[str, str]]:
-    """The three headers that sign a request at `now`. Raises ValueError for arguments that cannot be signed."""
-    return _sign(key, _Request(method, target_uri), _REQUEST, body, now, nonce)
+def sign(
+    key: SigningKey,
+    method: str,
+    target_uri: str,
+    body: bytes,
+    now: int,
+    nonce: str,
+    idempotency_key: str | None = None,
+) -> list[tuple[str, str]]:
+    """The three headers that sign a request at `now`, and its idempotency key if it has one. Raises ValueError for
+    arguments that cannot be signed."""
+    request = _Request(method, target_uri)
+    if idempotency_key is None:
+        return _sign(key, request, _REQUEST, body, now, nonce)
+    request.headers["idempotency-key"] = idempotency_key
+    return _sign(key, request, (*_REQUEST, "idempotency-key"), body, now, nonce)
 
 
 def sign_response(key: SigningKey, status: int, body: bytes, now: int, nonce: str) -> list[tuple[str, str]]:

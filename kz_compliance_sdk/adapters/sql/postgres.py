@@ -463,6 +463,10 @@ class PostgresStore(SqlStore):
         writer = PostgresWriter(lambda: connect(self._url, pooler=True, autocommit=True), env, 0.0)
         writer.close()
 
+    def take_over(self, connection: Connection) -> None:
+        used = (row[0] or 0 for row in connection.exec_driver_sql(self.statements.ledger.last_stream.sql))
+        connection.exec_driver_sql("SELECT setval('stream_numbers', %s, false)", (max(used) + 1,))
+
     def truncate_log(self) -> bool:
         """Write anew what holds keys and what was said of attempts: no page has what was erased of them behind this.
         False while a reader that has been at work since before, a standby or a role that may not keeps it from that."""

@@ -21,7 +21,7 @@ from kz_compliance_sdk.adapters.sql.dialects import SQLITE
 from kz_compliance_sdk.adapters.sql.files import Files, held, refuse_changed
 from kz_compliance_sdk.adapters.sql.keys import MasterKeys
 from kz_compliance_sdk.adapters.sql.lane import Job, WriterLane
-from kz_compliance_sdk.adapters.sql.mark import Mark, place_of
+from kz_compliance_sdk.adapters.sql.mark import Mark, ends_of, place_of
 from kz_compliance_sdk.adapters.sql.place import refuse_place, refuse_without_locks
 from kz_compliance_sdk.adapters.sql.queries import SqlQueries
 from kz_compliance_sdk.adapters.sql.rewrapping import check_ledger_keys, check_master_keys, truncate_log
@@ -119,6 +119,8 @@ class SqlStore:
     """What a store is on either database: one lane that writes, and reads beside it. Times are UTC seconds of
     `env.clock`."""
 
+    path: str
+    """Where it is, for people."""
     statements: Statements
     engine: Engine
     _lane: WriterLane
@@ -158,6 +160,10 @@ class SqlStore:
 
     def place_all(self) -> None:
         """Give whatever has happened its place in the log."""
+
+    def take_over(self, connection: Connection) -> None:
+        """Go on from what was copied into it. The connection is that of `writing`."""
+        raise NotImplementedError
 
     def truncate_log(self) -> bool:
         """Overwrite what was destroyed wherever it still lies; False while somebody reads it."""
@@ -280,6 +286,9 @@ class SqliteStore(SqlStore):
                 yield connection
                 connection.commit()
                 connection.exec_driver_sql(OVERWRITE_IN_PLACE)
+
+    def take_over(self, connection: Connection) -> None:
+        self._files.mark.keep(ends_of(connection), self.now())
 
     def truncate_log(self) -> bool:
         """Empty the log beside the file, which still holds pages as they were; False while somebody reads them."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from kz_compliance_sdk.errors import ConfigError
 from kz_compliance_sdk.faces.cli import views
@@ -13,8 +13,13 @@ from kz_compliance_sdk.faces.cli.command import Answer, Argument, Option, comman
 from kz_compliance_sdk.faces.cli.doctor import connection, examine, mark_of, schema_status
 from kz_compliance_sdk.faces.cli.exits import FOUND, OK
 from kz_compliance_sdk.faces.cli.screen import counting, echo, working
-from kz_compliance_sdk.faces.cli.session import Session, at_file, refuse_directory, refuse_missing, refuse_server
+from kz_compliance_sdk.faces.cli.session import Session, at_file, refuse_directory, refuse_missing, refuse_server, wrong
 from kz_compliance_sdk.faces.documents import Document, fields
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from kz_compliance_sdk.config import Settings
 
 _TELL_EVERY = 10_000
 
@@ -258,6 +263,83 @@ def accept(session: Session, yes: Annotated[bool, Option("--yes", help="Do not a
         missing = store.missing
     told = [*missing, "Accepted. Next: kz-compliance audit verify, start receiver and worker, kz-compliance reconcile."]
     return Answer(Document(missing=missing), "\n".join(told) if missing else "Nothing is missing that its mark notes.")
+
+
+@command(db, "move")
+def move(
+    session: Session,
+    source: Annotated[str, Option("--from", metavar="URL", help="The store: sqlite:///PATH or postgresql://...")],
+    target: Annotated[str, Option("--to", metavar="URL", help="Where it is to lie: an empty database, or a new file.")],
+) -> Answer:
+    """Move a store from a file to PostgreSQL, or back. Stop every process first; the store itself stays as it is.
+
+    Ledger and daily work are copied, the rows of the cases made anew there, and both compared row by row: exit code 4
+    names what is not the same. Cut off anywhere, run it again: it goes on. Keys are the same here and there, so the
+    settings that open the one open the other. Name the new place in them at the end. Keep passwords of a server in
+    ~/.pgpass: the list of processes shows what is typed here.
+    """
+    from kz_compliance_sdk.adapters.sql import moving, rewrapping
+    from kz_compliance_sdk.assembly import master_keys, new_store
+    from kz_compliance_sdk.ports import Env
+
+    settings = session.settings()
+    here, there = (_at(settings, name, url) for name, url in (("--from", source), ("--to", target)))
+    if here.store.place == there.store.place:
+        raise wrong("--to", "it is the store that is to be moved.", "Name another place.")
+    refuse_directory(there)
+    with _to_be_moved(here) as opened, working() as tell:
+        rewrapping.check_master_keys(opened, master_keys(settings))
+        rewrapping.check_ledger_keys(opened, settings.privacy.ledger_keys())
+        with closing(new_store(there, Env.system())) as store:
+            moved = moving.move(opened, store, lambda doing, n, of: tell(f"{doing} ... {n:,} of {of:,}"))
+    document = Document({"from": here.store.place, "to": there.store.place}, rows=moved.rows)
+    document["differences"] = list(moved.differences)
+    said = f"{moved.rows['events']:,} events of {moved.rows['streams']:,} streams lie in {there.store.place}"
+    if moved.differences:
+        return Answer(document, "\n".join((*moved.differences, f"{said}, and they are not the same.")), FOUND)
+    key = "store.path" if there.store.url is None else "store.url"
+    told = f"{said}, the same as in {here.store.place}. Next: set {key}, run kz-compliance audit verify, and start."
+    return Answer(document, f"{told} What lies in the old place is personal data: delete it once it is not needed.")
+
+
+_FILE = "sqlite:///"
+
+
+def _at(settings: Settings, option: str, url: str) -> Settings:
+    """The settings with the store at another place."""
+    own = settings.store
+    place = own.model_dump(exclude={"path", "url", "mark"}, exclude_unset=True)
+    if not url.startswith(_FILE) or url == _FILE:
+        place["url"] = url
+    else:
+        place["path"] = url.removeprefix(_FILE)
+        if own.url is None and Path(place["path"]).absolute() == own.path.absolute():
+            place["mark"] = own.mark
+    try:
+        return settings.model_copy(update={"store": type(own).model_validate(place)})
+    except ValueError:
+        remedy = (
+            "Write sqlite:///PATH or postgresql://user@host/database, what is special in a password percent-encoded."
+        )
+        raise wrong(option, "it is no address of a store.", remedy) from None
+
+
+@contextmanager
+def _to_be_moved(settings: Settings) -> Iterator[Connection]:
+    """A store that nobody uses meanwhile. Raises StoreUnusable."""
+    from kz_compliance_sdk.adapters.sql import moving
+    from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
+    from kz_compliance_sdk.ports import Env
+
+    if settings.store.url is None:
+        refuse_directory(settings)
+        refuse_missing(settings)
+        with moving.reading_file(choose_driver(), str(settings.store.path.absolute()), mark_of(settings)) as opened:
+            yield opened
+        return
+
+    with moving.reading_server(settings.store.url.get_secret_value(), Env.system()) as opened:
+        yield opened
 
 
 @contextmanager

@@ -35,6 +35,7 @@ from kz_compliance_sdk.domain.values import (
     Prose,
     Sha256Hex,
     WireValue,
+    WishedInstant,
 )
 from kz_compliance_sdk.errors import InvalidInput
 
@@ -329,7 +330,7 @@ class RequestedDeadline(WireValue, frozen=True, kw_only=True):
     """The time that the sender asks for: either `hours` from receipt or an instant, never both."""
 
     hours: Annotated[int, Field(ge=0, le=87_600), Meta(ge=0, le=87_600)] | None = None
-    due_at: Instant | None = None
+    due_at: WishedInstant | None = None
     legal_source: Line | None = None
 
     def __post_init__(self) -> None:

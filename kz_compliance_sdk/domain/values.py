@@ -179,13 +179,17 @@ def parse_instant(text: str) -> int:
     Raises PydanticCustomError: `time_format` for any other form or a day that does not exist (a leap
     second is one of these), `time_range` for a time before 1970 or after 2199.
     """
+    return _in_range(_seconds(text))
+
+
+def _seconds(text: str) -> int:
     if _RFC3339.fullmatch(text) is None:
         raise _bad_form()
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise _bad_form() from None
-    return _in_range((moment - _EPOCH) // _SECOND)
+    return (moment - _EPOCH) // _SECOND
 
 
 def utc_offset_minutes(text: str) -> int | None:
@@ -268,6 +272,19 @@ Instant = Annotated[
     WithJsonSchema({"type": "string", "format": "date-time", "pattern": f"^{_RFC3339_TEXT}$"}),
 ]
 """UTC seconds here, RFC 3339 text on the wire."""
+
+
+def _wish(value: object, info: ValidationInfo) -> int:
+    return min(max(_seconds(value), 0), _END - 1) if type(value) is str else _instant(value, info)
+
+
+WishedInstant = Annotated[
+    int,
+    PlainValidator(_wish),
+    PlainSerializer(instant_text, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "date-time", "pattern": f"^{_RFC3339_TEXT}$"}),
+]
+"""As Instant, for what is only asked for: before 1970 or after 2199 it is the nearest second of those."""
 
 
 # ----------------------------------------------------------------------------------------------------------- exact JSON

@@ -59,6 +59,8 @@ def test_an_ordinary_notice_has_no_flag() -> None:
         ({"deadline": {"due_at": "2026-03-02T09:10:00Z"}}, "deadline_short"),
         ({"deadline": {"due_at": "2026-04-01T09:00:00Z"}}, "deadline_long"),
         ({"deadline": {"hours": 25}}, "deadline_long"),
+        ({"deadline": {"due_at": "9999-12-31T23:59:59-05:00"}}, "deadline_long"),
+        ({"deadline": {"due_at": "0001-01-01T00:00:00+05:00"}}, "deadline_past"),
         ({"deadline": None}, "deadline_defaulted"),
         ({"reporter": {"ref": "r-77", "name": "A. Person", "iin": "900101300123"}}, "reporter_pii"),
         ({"complainant_phone": "+77010000000"}, "reporter_pii"),

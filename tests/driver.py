@@ -20,7 +20,7 @@ from typing import Any, TypeVar, cast
 
 from kz_compliance_sdk.adapters.sql.keys import MasterKeys
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
-from kz_compliance_sdk.adapters.sql.store import SqliteStore
+from kz_compliance_sdk.adapters.sql.store import SqliteStore, SqlStore
 from kz_compliance_sdk.config import Settings
 from kz_compliance_sdk.desk import ComplianceDesk
 from kz_compliance_sdk.domain import commands
@@ -35,7 +35,7 @@ from kz_compliance_sdk.domain.running_time import clock_of
 from kz_compliance_sdk.domain.values import LocalText
 from kz_compliance_sdk.errors import NotFound
 from kz_compliance_sdk.faces.documents import appeal_row, case_document, case_row, rendered
-from kz_compliance_sdk.ports import Failed, Rejected, RetryAt
+from kz_compliance_sdk.ports import Env, Failed, Rejected, RetryAt
 from kz_compliance_sdk.services.letters import Proof
 from kz_compliance_sdk.testing import builders
 from kz_compliance_sdk.testing.content import FakeContent
@@ -156,9 +156,13 @@ class Driver:
             messenger=self.messenger,
             notifier=self.pager,
             regulator=self.regulator,
-            store=SqliteStore(settings.store.path, env, threaded=False, keys=self.keys, ledger_keys=self.ledger_keys),
+            store=self.open_store(env),
             env=env,
         )
+
+    def open_store(self, env: Env) -> SqlStore:
+        """The store of the desk."""
+        return SqliteStore(self.path, env, threaded=False, keys=self.keys, ledger_keys=self.ledger_keys)
 
     def stop(self) -> None:
         """End the process; what is stored stays."""

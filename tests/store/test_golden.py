@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -13,24 +13,34 @@ import pytest
 
 from kz_compliance_sdk.adapters.sql.schema import HEAD
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
+from tests import postgres
 from tests.driver import LEAD, M1, Driver
 from tests.store import golden
 from tests.unguarded import unguard
 
 KEPT = sorted(golden.FOLDER.glob("*.zip"))
-ALL = [(kept, name) for kept in KEPT for name in golden.STORES]
+ON_SERVER, _MARKS = ".postgresql", [pytest.mark.postgres, pytest.mark.slow]
+ALL = [
+    pytest.param((kept, name), id=f"{kept.stem} {name}", marks=_MARKS if kept.stem.endswith(ON_SERVER) else [])
+    for kept in KEPT
+    for name in golden.STORES
+]
 
 
-@pytest.fixture(params=ALL, ids=[f"{kept.stem} {name}" for kept, name in ALL])
+@pytest.fixture(params=ALL)
 def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Driver, golden.Said]]:
     """The office over a copy of a store that was kept, at the time when it was; and what was read of it then."""
     archive, name = request.param
-    with zipfile.ZipFile(archive) as held:
-        held.extract(f"{name}.sqlite3", tmp_path)
+    on_server = archive.stem.endswith(ON_SERVER)
+    with zipfile.ZipFile(archive) as held, postgres.database(empty=True) if on_server else nullcontext("") as url:
         said = json.loads(held.read(f"{name}.json"))
-    made = golden.office(tmp_path, name, said["at"])
-    yield made, said
-    made.stop()
+        if on_server:
+            postgres.run(held.read(f"{name}.sql").decode(), url=url)
+        else:
+            held.extract(f"{name}.sqlite3", tmp_path)
+        made = golden.office(tmp_path, name, said["at"], url=url)
+        yield made, said
+        made.stop()
 
 
 def missing(was: Any, now: Any, where: str = "") -> list[str]:
@@ -43,7 +53,7 @@ def missing(was: Any, now: Any, where: str = "") -> list[str]:
 
 
 def test_the_schema_of_today_has_a_store_that_was_kept() -> None:
-    assert KEPT[-1].stem == HEAD, "run: python -m tests.store.golden"
+    assert [one.stem for one in KEPT[-2:]] == [f"{HEAD}{ON_SERVER}", HEAD], "run: python -m tests.store.golden"
 
 
 def test_the_same_is_read_of_it(kept: tuple[Driver, golden.Said]) -> None:
@@ -61,13 +71,16 @@ def test_its_chains_are_proved_and_its_rows_are_what_they_say(kept: tuple[Driver
     assert office.desk.sweep().lies == ()
     case = next(iter(was["cases"]))
     office.stop()
-    with closing(choose_driver().module.connect(office.path, isolation_level=None)) as raw:
-        unguard(raw)
-        raw.execute(
-            "UPDATE events SET content = CAST(replace(CAST(content AS TEXT), 'opened', 'closed') AS BLOB)"
-            " WHERE stream = (SELECT n FROM streams WHERE name = ?) AND seq = 1",
-            (f"case/{case}",),
-        )
+    of_case = f"WHERE stream = (SELECT n FROM streams WHERE name = 'case/{case}') AND seq = 1"  # noqa: S608
+    if isinstance(office, golden.OnServer):
+        other = "convert_to(replace(convert_from(content, 'UTF8'), 'opened', 'closed'), 'UTF8')"
+        unguarded = "ALTER TABLE events DISABLE TRIGGER USER"
+        postgres.run(unguarded, f"UPDATE events SET content = {other} {of_case}", url=office.url)  # noqa: S608
+    else:
+        with closing(choose_driver().module.connect(office.path, isolation_level=None)) as raw:
+            unguard(raw)
+            other = "CAST(replace(CAST(content AS TEXT), 'opened', 'closed') AS BLOB)"
+            raw.execute(f"UPDATE events SET content = {other} {of_case}")  # noqa: S608
     office.start()
     assert office.faults() != [], "the control"
 

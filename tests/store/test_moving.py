@@ -18,6 +18,7 @@ from kz_compliance_sdk.adapters.sql import moving
 from kz_compliance_sdk.adapters.sql.mark import place_of
 from kz_compliance_sdk.adapters.sql.moving import Moved, Progress
 from kz_compliance_sdk.adapters.sql.postgres import PostgresStore
+from kz_compliance_sdk.adapters.sql.schema import HEAD
 from kz_compliance_sdk.adapters.sql.sqlite import choose_driver
 from kz_compliance_sdk.adapters.sql.store import SqliteStore, SqlStore
 from kz_compliance_sdk.domain.ledger import LedgerKeys
@@ -41,7 +42,7 @@ ENV = Env.system()
 
 def kept(folder: Path, name: str = "story") -> Path:
     """A file with cases in every state."""
-    with zipfile.ZipFile(sorted(golden.FOLDER.glob("*.zip"))[-1]) as archive:
+    with zipfile.ZipFile(golden.FOLDER / f"{HEAD}.zip") as archive:
         archive.extract(f"{name}.sqlite3", folder)
     return folder / f"{name}.sqlite3"
 

@@ -211,6 +211,19 @@ def test_the_schema_can_be_read_as_sql(office: Office, dialect: str) -> None:
     assert "CREATE TABLE cases" in office.ok("db", "sql", "--dialect", dialect)
 
 
+def test_an_upgrade_can_be_read_before_it_is_run_by_hand(office: Office) -> None:
+    script = office.ok("db", "upgrade", "--sql")
+    assert office.document("db", "upgrade", "--sql")["sql"] == script.rstrip("\n")
+    assert not office.store.exists(), "nothing was changed"
+    with closing(sqlite3.connect(office.store)) as typed:
+        typed.executescript(script)
+    assert office.document("db", "status")["pending"] == []
+    assert office.ok("db", "upgrade", "--sql").startswith("-- Nothing to do")
+    assert len(office.ok("db", "upgrade", "--sql").splitlines()) == 1
+    office.entered(1)
+    assert office.document("db", "check")["faults"] == []
+
+
 def test_settings_are_shown_without_any_secret(office: Office) -> None:
     for shown in (office.ok("config", "show"), json.dumps(office.document("config", "show"))):
         assert "regulator-hmac" in shown

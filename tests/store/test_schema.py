@@ -125,6 +125,25 @@ def test_the_sql_for_people_makes_the_schema_of_a_store(open_store: OpenStore, p
     assert by_hand == made
 
 
+def test_the_sql_of_an_upgrade_does_what_the_upgrade_does(
+    open_store: OpenStore, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved(open_store())
+    open_store.close()
+    typed = tmp_path / "typed.sqlite3"
+    typed.write_bytes(path.read_bytes())
+    next_release(monkeypatch, tmp_path)
+    script = migrate.upgrade_as_sql("sqlite", HEAD)
+    assert "CREATE TABLE cases" not in script, "only what is new"
+    open_store().close()
+    with closing(choose_driver().module.connect(typed)) as one, closing(choose_driver().module.connect(path)) as two:
+        assert dump(one) != dump(two), "the control"
+        one.executescript(script)
+        assert dump(one) == dump(two)
+        assert one.execute("SELECT a FROM added").fetchall() == [("kept",)]
+    assert migrate.upgrade_as_sql("sqlite", NEXT).splitlines() == [f"-- Nothing to do: the schema is {NEXT}."]
+
+
 @pytest.mark.slow
 def test_the_schema_has_the_tables_of_every_module() -> None:
     """In a process of its own: here other tests have loaded whatever declares a table."""

@@ -84,6 +84,27 @@ def test_the_store_of_the_release_before_is_upgraded_and_keeps_what_it_holds(
 
 @pytest.mark.postgres
 @pytest.mark.slow
+def test_the_sql_of_an_upgrade_does_what_the_upgrade_does(
+    url: str, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    postgres.run(migrate.upgrade_as_sql("postgresql", None), url=url)
+    with engine.connect() as connection:
+        assert wrong_schema(connection) == lost_guards(connection) == migrate.pending(connection) == []
+    store = PostgresStore(url, Env.system(), create=False, upgrade=False)
+    case = saved(store)
+    store.close()
+    next_release(monkeypatch, tmp_path)
+    postgres.run(migrate.upgrade_as_sql("postgresql", HEAD), url=url)
+    with engine.connect() as connection:
+        assert migrate.pending(connection) == []
+        assert connection.exec_driver_sql("SELECT a FROM added").scalar() == "kept"
+    upgraded = PostgresStore(url, Env.system(), upgrade=False)
+    assert upgraded.queries(PLATFORM).case(case.id) == case
+    upgraded.close()
+
+
+@pytest.mark.postgres
+@pytest.mark.slow
 def test_an_upgrade_is_all_of_it_or_nothing(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = PostgresStore(url, Env.system())
     saved(store)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from io import StringIO
-from typing import Any
+from typing import Any, Final
 
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -12,7 +12,9 @@ from alembic.operations import Operations
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
+from kz_compliance_sdk.adapters.sql.dialects import POSTGRESQL, SQLITE
 from kz_compliance_sdk.adapters.sql.schema import HEAD, VERSION_TABLE, read_revision
+from kz_compliance_sdk.adapters.sql.sqlite import APPLICATION_ID
 from kz_compliance_sdk.errors import StoreUnusable
 
 
@@ -21,6 +23,10 @@ def _script() -> ScriptDirectory:
     config.set_main_option("script_location", "kz_compliance_sdk.adapters.sql:migrations")
     config.set_main_option("path_separator", "os")
     return ScriptDirectory.from_config(config)
+
+
+_ALONE: Final = {SQLITE: "BEGIN IMMEDIATE", POSTGRESQL: "SELECT pg_advisory_xact_lock(7224510163350221)"}
+"""What keeps a second upgrade waiting until the transaction is over."""
 
 
 def pending(connection: Connection) -> list[str]:
@@ -48,10 +54,7 @@ def upgrade(connection: Connection, progress: Callable[[str], None] | None = Non
     connection.rollback()
     if not done:
         return []
-    if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-    else:
-        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7224510163350221)")
+    connection.exec_driver_sql(_ALONE[connection.dialect.name])
     try:
         if done := pending(connection):
             context = MigrationContext.configure(connection, opts=_options())
@@ -78,11 +81,24 @@ def prepare(connection: Connection, *, allowed: bool) -> None:
     upgrade(connection)
 
 
-def as_sql(dialect: str) -> str:
-    """The whole schema as SQL for `dialect` ("sqlite" or "postgresql"), for people who run it themselves."""
+def upgrade_as_sql(dialect: str, current: str | None) -> str:
+    """What an upgrade from revision `current` would do, None for a database without a store, as SQL for people who run
+    it themselves: all of it or nothing. A comment alone where there is nothing to do."""
+    if current == HEAD:
+        return f"-- Nothing to do: the schema is {HEAD}."
+    begin = ["BEGIN", _ALONE[POSTGRESQL]] if dialect == POSTGRESQL else [_ALONE[SQLITE]]
+    if dialect == SQLITE and current is None:
+        begin.append(f"PRAGMA application_id = {APPLICATION_ID}")
+    begun = "".join(f"{statement};\n" for statement in begin)
+    return f"-- The schema, from {current or 'nothing'} to {HEAD}.\n{begun}\n{as_sql(dialect, current)}COMMIT;"
+
+
+def as_sql(dialect: str, since: str | None = None) -> str:
+    """The schema as SQL for `dialect` ("sqlite" or "postgresql"), for people who run it themselves: the whole of it, or
+    what has changed in it since a revision."""
     out = StringIO()
     context = MigrationContext.configure(
-        dialect_name=dialect, opts={**_options(), "as_sql": True, "output_buffer": out, "starting_rev": None}
+        dialect_name=dialect, opts={**_options(), "as_sql": True, "output_buffer": out, "starting_rev": since}
     )
     with Operations.context(context):
         context.run_migrations()

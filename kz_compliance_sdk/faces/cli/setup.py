@@ -30,13 +30,24 @@ def upgrade(
     anew: Annotated[
         bool, Option("--anew", help="Create an empty store although files of an earlier one lie there.")
     ] = False,
+    sql: Annotated[bool, Option("--sql", help="Print what would be done, for whoever runs it by hand.")] = False,
 ) -> Answer:
-    """Bring the schema up to date, all of it or nothing; create the database where there is none."""
+    """Bring the schema up to date, all of it or nothing; create the database where there is none.
+
+    With --sql nothing is changed: what would be done is printed, one transaction, and a comment alone where there is
+    nothing to do.
+    """
     from kz_compliance_sdk.assembly import new_store
     from kz_compliance_sdk.ports import Env
 
     settings = session.settings()
     before = schema_status(settings)
+    if sql:
+        from kz_compliance_sdk.adapters.sql import migrate
+
+        engine = "sqlite" if settings.store.url is None else "postgresql"
+        script = migrate.upgrade_as_sql(engine, before["revision"])
+        return Answer(Document(path=before["path"], sql=script), lambda document: echo(document["sql"]))
     if before["pending"] or not before["exists"]:
         session.tell(f"Upgrading {before['path']} from {before['revision'] or 'nothing'} to {before['head']} ...")
         new_store(settings, Env.system(), anew=anew).close()

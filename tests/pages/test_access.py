@@ -57,7 +57,7 @@ def test_every_route_stands_in_the_matrix(site: Site) -> None:
     assert found == known
 
 
-@pytest.mark.parametrize("role", [*ROLES, ""])
+@pytest.mark.parametrize("role", [*(pytest.param(role, marks=pytest.mark.slow) for role in ROLES), ""])
 def test_each_page_is_for_its_roles(site: Site, role: str) -> None:
     own, other = site.office.issue(1), site.office.issue(2, category="election_rules")
     who = site.person("p", *([role] if role else []), categories=("illegal_gambling",))

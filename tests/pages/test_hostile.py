@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.pages.payloads import PAYLOADS
 from tests.pages.site import Seen, Site, Somebody
 from tests.pages.test_work import ITEM, claimed, refusal
@@ -91,6 +93,7 @@ def test_a_message_that_cannot_be_read_stands_there_as_text(site: Site) -> None:
     assert all(" ".join(payload.split()) in text for payload in PAYLOADS[:20])
 
 
+@pytest.mark.slow
 def test_what_people_type_stands_there_as_text(site: Site) -> None:
     case, who = site.office.issue(), site.person("p", "moderator")
     claimed(site, who)
@@ -115,6 +118,7 @@ def test_what_people_type_stands_there_as_text(site: Site) -> None:
     assert PAYLOADS[5] in shown(who, [f"/cases/{case}"])
 
 
+@pytest.mark.slow
 def test_what_stands_in_an_address_is_text(site: Site) -> None:
     who = site.person("p", "lead")
     for payload in PAYLOADS:

@@ -171,6 +171,47 @@ def test_a_target_that_holds_something_else_is_left_alone(target: Path | str, tm
         assert (raw(store, "SELECT count(*) FROM events"), raw(store, "SELECT count(*) FROM streams")) == before
 
 
+def test_where_something_was_erased_between_two_tries_the_target_is_refused(target: Path | str, tmp_path: Path) -> None:
+    file = kept(tmp_path)
+    move(file, target)
+    with closing(choose_driver().module.connect(file, isolation_level=None)) as source:
+        unguard(source)
+        source.execute("DELETE FROM keys WHERE class = 'erasable'")
+    with pytest.raises(StoreUnusable, match=r"holds something else: keys \(stream case/"):
+        move(file, target)
+
+
+@pytest.mark.postgres
+@pytest.mark.slow
+def test_what_several_hosts_counted_in_one_second_is_one_line_of_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "moved.sqlite3"
+    with postgres.database() as url:
+        line = f"INSERT INTO volumes VALUES ('{PLATFORM}', 'an authority', 7, 2)"  # noqa: S608
+        postgres.run(line, line.replace("7, 2", "7, 3"), line.replace("7, 2", "8, 1"), url=url)
+        assert move(url, file).differences == ()
+    assert [row[-2:] for row in everything(file)["volumes"]] == [(7, 5), (8, 1)]
+
+
+@pytest.mark.postgres
+@pytest.mark.slow
+def test_a_role_that_may_not_go_on_from_it_is_told_before_anything_is_copied(tmp_path: Path) -> None:
+    with postgres.database() as url:
+        role = f"desk_{url.partition('?')[0][-16:]}"
+        grants = (
+            f"CREATE ROLE {role} LOGIN",
+            f"GRANT USAGE ON SCHEMA public TO {role}",
+            f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}",
+            f"GRANT USAGE ON SEQUENCE stream_numbers TO {role}",
+        )
+        postgres.run(*grants, url=url)
+        try:
+            with pytest.raises(StoreUnusable, match="stream_numbers"):
+                move(kept(tmp_path), url.replace("//postgres:@", f"//{role}@"))
+            assert postgres.run("SELECT count(*) FROM streams", url=url) == [(0,)]
+        finally:
+            postgres.run(f"DROP OWNED BY {role}", f"DROP ROLE {role}", url=url)
+
+
 def test_a_store_that_is_in_use_is_not_moved(target: Path | str, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere.sqlite3"
     with closing(open_at(target)) as store:

@@ -139,6 +139,8 @@ def move(source: Connection, target: SqlStore, progress: Progress) -> Moved:
                 f"{target.path} holds something else: {other}. Name an empty database, or a file that is not there.",
                 code="target_not_empty",
             )
+    with target.writing() as there:
+        target.take_over(there)  # here as well: what the role lacks for it is told before hours of copying
     for table in _COPIED:
         _copy(source, target, table, progress)
     _make_rows(source, target, progress)

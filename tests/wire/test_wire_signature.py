@@ -219,6 +219,25 @@ def test_the_signature_of_a_proxy_beside_ours_is_left_alone() -> None:
     assert verify(RING, "POST", TARGET, proxied, BODY, NOW).key_id == "golden-ed25519"
 
 
+_EDGE_INPUT = ("signature-input", 'edge=("@method");keyid="p";created=1;tag="edge"')
+_EDGE = ("signature", "edge=:AAAA:")
+_WEBHOOK = [("webhook-id", "p"), ("webhook-timestamp", "1"), ("webhook-signature", "v1,AAAA")]
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+@pytest.mark.parametrize("added", ["before", "behind"])
+def test_a_proxy_that_signs_in_lines_of_its_own_disturbs_nothing(name: str, added: str) -> None:
+    edge = [_EDGE_INPUT, _EDGE, *(_WEBHOOK if name == "rfc9421" else [])]
+    headers = [*edge, *GOLDEN[name]] if added == "before" else [*GOLDEN[name], *edge]
+    alone = verify(RING, "POST", TARGET, GOLDEN[name], BODY, NOW)
+    assert verify(RING, "POST", TARGET, headers, BODY, NOW) == alone
+
+
+def test_the_signature_of_a_proxy_alone_proves_nothing() -> None:
+    digest = ("content-digest", dict(GOLDEN["rfc9421"])["content-digest"])
+    refused(lambda: verify(RING, "POST", TARGET, [_EDGE_INPUT, _EDGE, digest], BODY, NOW))
+
+
 def test_a_weaker_signature_beside_a_broken_one_proves_nothing() -> None:
     broken = changed(GOLDEN["rfc9421"], "signature", "kz=:AAAA:")
     refused(lambda: verify(RING, "POST", TARGET, [*broken, *GOLDEN["standard-webhooks-v1"]], BODY, NOW))

@@ -5,8 +5,8 @@
 `target_uri` is the configured public URL plus the raw target of the request line, never the Host header, which
 the sender chooses. Header names come in lower case, as ASGI and WSGI servers give them.
 
-The headers choose the profile: a message with a `Signature-Input` is judged as rfc9421 and by nothing else,
-so that a second, weaker signature beside it proves nothing.
+The tag `kz-compliance` in a `Signature-Input` chooses the profile: such a message is judged as rfc9421 and by nothing
+else, so that a second, weaker signature beside it proves nothing. What a proxy signed disturbs neither profile.
 """
 
 from __future__ import annotations
@@ -51,11 +51,13 @@ SIGNATURE_HEADERS = frozenset(rfc9421.HEADERS) | frozenset(keyring.HEADERS)
 
 
 def profile_of(headers: Sequence[tuple[str, str]]) -> Profile | None:
-    """Which profile the headers speak of; None if they carry no signature."""
+    """Which profile the headers speak of; None if they carry no signature of either."""
     found: Profile | None = None
-    for name, _ in headers:
+    for name, value in headers:
         if name == "signature-input":
-            return "rfc9421"
+            if rfc9421.TAGGED in value:
+                return "rfc9421"
+            found = found or "rfc9421"
         if name == "webhook-signature":
             found = "standard-webhooks"
     return found

@@ -32,10 +32,12 @@ from kz_compliance_sdk.wire.signature.keyring import KeyRing, SigningKey, Verifi
 
 HEADERS: Final = ("signature-input", "signature", "content-digest")
 TAG: Final = "kz-compliance"
+TAGGED: Final = f';tag="{TAG}"'
 
 _LABEL = "kz"
 _REQUEST = ("@method", "@target-uri", "content-digest")
 _RESPONSE = ("@status", "content-digest")
+_LABELS = re.compile(r"(?:^|,\s*)([a-z*][a-z0-9_.*-]*)=\(")
 _PARAMETERS = '"@signature-params"'
 _NONCE = re.compile(r"[!-~]{1,128}")
 _KEY_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
@@ -128,6 +130,7 @@ def _verify(
     body: bytes,
     now: int,
 ) -> Verified:
+    headers = _without_proxies(headers)
     signature_input, signature, _ = one_of_each(headers, HEADERS)
     message.headers.update(_joined(headers))
     verifier = _Verifier(signature_algorithm=ED25519, key_resolver=_TrustedKeys(ring))
@@ -178,6 +181,13 @@ def _sign(
         raise ValueError(str(wrong)) from None
     lower = {name.lower(): value for name, value in message.headers.items()}
     return [(name, lower[name]) for name in HEADERS]
+
+
+def _without_proxies(headers: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Without the lines of `Signature-Input` that have no tag of ours, and those of `Signature` with no label of it."""
+    kept = [(name, value) for name, value in headers if name != "signature-input" or TAGGED in value]
+    labels = {label for name, value in kept if name == "signature-input" for label in _LABELS.findall(value)}
+    return [(name, value) for name, value in kept if name != "signature" or any(f"{one}=:" in value for one in labels)]
 
 
 def _is_as_signed(result: VerifyResult, signature_input: str, signature: str) -> bool:

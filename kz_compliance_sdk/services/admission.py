@@ -212,14 +212,19 @@ class Admission:
         self, tx: Tx, arrival: Arrival, message: Message, data: Following, stamp: Stamp
     ) -> tuple[Change, Response]:
         """A message about a notice: applied to its case, or kept until the notice comes."""
-        mine = [c for c in tx.cases_of_notice(data.notice_id) if c.authority_id in arrival.authorities]
+        known = tx.cases_of_notice(data.notice_id)
+        mine = [c for c in known if c.authority_id in arrival.authorities]
         case = next((c for c in mine if c.quarantine_no == 0), None)
         if case is None and isinstance(data, Cancellation) and data.item_ids is None:
             case = next((c for c in mine if c.state is CaseState.QUARANTINED), None)
         early = case is not None and isinstance(data, Cancellation) and case.revision and data.revision > case.revision
         if case is None or early:
             response = noted(data.notice_id, stamp.at)
-            waiting = self._page(arrival, data.notice_id, "waits_for_its_notice", 20, stamp)
+            why = "waits_for_its_notice", 20
+            if known and not mine and isinstance(data, Cancellation):
+                # It may be about a notice of its own under the same id: it waits as well.
+                why = "cancelled_by_another_authority", 60
+            waiting = self._page(arrival, data.notice_id, *why, stamp)
             return self._lodge(tx, arrival, message, data.notice_id, response, (waiting,), stamp)
         # What cancels a notice that could not be used must meet the usable one as well.
         waits = case.state is CaseState.QUARANTINED

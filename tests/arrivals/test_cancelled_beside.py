@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,10 @@ from kz_compliance_sdk.domain.report import Question, Statement
 from kz_compliance_sdk.errors import LeaseLost
 from kz_compliance_sdk.ports import Failed
 from kz_compliance_sdk.testing import builders
+from kz_compliance_sdk.testing.keys import regulator_key
 from tests.arrivals.test_second_messages import about
 from tests.case_makers import measure, proposal, refusal
-from tests.scene import LEAD, M1, Host, World
+from tests.scene import LEAD, M1, PROFILE, Host, World
 
 TOLD = {"flags", "pages"}
 
@@ -117,3 +119,26 @@ def test_a_cancellation_that_lifts_nothing_passes_over_no_step_of_a_lift_s_ladde
     (after,) = host.cases()
     assert after.items[2].status == "kept"
     assert after.watch_at == before.watch_at
+
+
+@pytest.mark.parametrize(
+    ("authority", "reason"),
+    [("sample-court", "cancelled_by_another_authority"), (None, "waits_for_its_notice")],
+)
+def test_a_cancellation_by_another_authority_than_the_notices_lifts_nothing_and_pages(
+    host: Host, authority: str | None, reason: str
+) -> None:
+    """It may be about a notice of its own under the same id. The control has no notice at all."""
+    notice = about("A")
+    if authority:
+        host.push(notice, "m-1")
+        key = regulator_key(PROFILE)
+        host.world.keys = (replace(key, authorities=frozenset({authority})),)
+    other = Host(host.world, host.store)
+    assert other.push(builders.cancellation(notice), "m-2").status == 202
+    other.drain()
+    told = {line.reason for line in host.world.pager.alerts}
+    assert reason in told
+    assert len(told & {"cancelled_by_another_authority", "waits_for_its_notice"}) == 1
+    assert [case.state for case in host.cases()] == ([CaseState.QUEUED] if authority else [])
+    other.check_chains()

@@ -174,7 +174,15 @@ _TYPES: Final[Mapping[type, str]] = {
 _LETTERS: Final = {"amendment": "notice.amended", "cancellation": "notice.cancelled", "answer": "notice.clarified"}
 _READ: Final = frozenset(
     {
-        *("platform_mismatch", "id_mismatch", "authority_key_mismatch", "stale", "key_expired", "key_not_yet_valid"),
+        *(
+            "platform_mismatch",
+            "id_mismatch",
+            "id_dotted",
+            "authority_key_mismatch",
+            "stale",
+            "key_expired",
+            "key_not_yet_valid",
+        ),
         *("conflict", "intake_fault"),
     }
 )

@@ -340,6 +340,8 @@ def _mismatch(message: Message, verified: Verified) -> Unreadable | None:
             remedy=remedy_of("id_mismatch"),
             code="id_mismatch",
         )
+    if verified.message_id is not None and "." in verified.message_id:
+        return Unreadable("the webhook-id holds a dot.", field="id", remedy=remedy_of("id_dotted"), code="id_dotted")
     data = message.data
     if isinstance(data, Notice) and data.issuing_authority.id not in verified.authorities:
         return Unreadable(

@@ -113,6 +113,9 @@ _MEANING: Final[Mapping[str, Code]] = {
         "Send a correction as notice.amended with a higher revision. A person looks at both versions.",
         (409,),
     ),
+    "id_dotted": _field(
+        "The webhook-id holds a dot, which also separates what is signed.", "Send it with an id that has no dot."
+    ),
     "id_mismatch": _field(
         "The header and the body name two message ids.", "Use the webhook-id as the id of the envelope."
     ),

@@ -88,6 +88,20 @@ def test_a_key_that_is_not_valid_yet_proves_the_order_and_loses_none(tmp_path: P
     store.close()
 
 
+@pytest.mark.parametrize(("name", "status"), [("msg.1", 422), ("msg-1", 202)])
+def test_a_webhook_id_with_a_dot_is_kept_and_flagged(world: World, host: Host, name: str, status: int) -> None:
+    """Where a dot stands, what is signed does not say where the id ends and the time begins."""
+    answer = host.push(NOTICE, name)
+    assert answer.status == status
+    (case,) = host.cases()
+    if status == 422:
+        assert json.loads(answer.body)["code"] == "id_dotted"
+        assert (case.state, case.flags) == (CaseState.QUARANTINED, ("id_dotted",))
+        assert host.push(NOTICE, "msg-2").status == 202
+    assert host.case(NOTICE.notice_id).state is CaseState.QUEUED
+    host.check_chains()
+
+
 def test_a_cancellation_takes_effect_once_its_signature_is_in_time(world: World, host: Host) -> None:
     host.push(NOTICE, "msg-1")
     cancellation = builders.cancellation(NOTICE)

@@ -123,6 +123,19 @@ def test_a_decision_reads_its_case_and_then_the_objects_that_this_names(
     host.store.close()
 
 
+def test_rows_of_a_table_are_written_at_once_however_many(path: Path) -> None:
+    store, ran = opened(path), list[str]()
+
+    def work(tx: Any) -> tuple[Change, None]:
+        tx._tx._writer._connection.set_trace_callback(ran.append)
+        return tuple(viewed(f"case/{n}", 0) for n in range(11)), None
+
+    store.submit(PLATFORM, work).result(10)
+    written = [one.split()[2] for one in ran if one.startswith("INSERT")]
+    assert written.count("events") == written.count("streams") == written.count("log") == 1
+    store.close()
+
+
 def _decided(host: Host) -> None:
     host.decide(proposal(measure("1"), refusal("2")))
     host.drain()

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 BUSY_TIMEOUT_MS = 5_000
 CHECKPOINT_PAGES = 16_000
 CACHE_MIB = 12
+_STATEMENTS = 512
+"""So many stay planned for a connection: an INSERT is another one for each number of rows."""
 _NOTES_AT = 128
 _TRIES, _PAUSE_S = 100, 0.05
 # Pages that become free are zeroed as well while personal data is taken away; all the time it would cost too much.
@@ -161,6 +163,7 @@ def connect(driver: Driver, path: str) -> Any:
         isolation_level=None,
         check_same_thread=False,
         timeout=BUSY_TIMEOUT_MS / 1000,
+        cached_statements=_STATEMENTS,
     )
 
 

@@ -379,13 +379,9 @@ class SqlTransaction:
         return self._writer.execute(sql, values)
 
     def _execute_many(self, statement: Compiled, values: list[tuple[Any, ...]]) -> None:
-        left, size = len(values), _ROWS_AT_ONCE
-        while left:
-            while size > left:
-                size //= 2
-            some = values[len(values) - left : len(values) - left + size]
-            self._writer.execute(statement.of_rows(size), tuple(chain.from_iterable(some)))
-            left -= size
+        for start in range(0, len(values), _ROWS_AT_ONCE):
+            some = values[start : start + _ROWS_AT_ONCE]
+            self._writer.execute(statement.of_rows(len(some)), tuple(chain.from_iterable(some)))
 
     # ---------------------------------------------------------------------------------------------- keys
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -409,11 +409,18 @@ def as_made(stream: Stream, row: OutboxMessage, opens: Opens, makings: Makings |
     return row.but(body=told.body, item_id=told.item_id, created_at=owed.at, deadline_at=owed.due_at or None)
 
 
+def bodies_of(stream: Stream, names: Container[str]) -> list[tuple[int, str]]:
+    """The parts that hold the bytes of these messages, of those that the case owes; none where its chain cannot be
+    read."""
+    owed = stream.case.owed if stream.fault is None else ()
+    return [(one.at_seq, BODY) for one in owed if one.at_seq and one.id in names]
+
+
 def _leaving(stream: Stream, owed: Message, opens: Opens, makings: Makings) -> Leaving:
     if owed.kind == "page" and not owed.at_seq:
         return Leaving(owed, as_owed(stream.platform, stream.reference, owed).body)
     if owed.at_seq:
-        return Leaving(owed, opens(stream, [(owed.at_seq, "body")])[owed.at_seq, "body"] or b"")
+        return Leaving(owed, opens(stream, [(owed.at_seq, BODY)])[owed.at_seq, BODY] or b"")
     known, making = makings.get((stream.name, owed.seq), (None, None))
     if making is None or known is not stream:
         until = structs.replace(stream, events=stream.events[: owed.seq])

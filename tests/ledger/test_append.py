@@ -123,6 +123,28 @@ def test_a_decision_reads_its_case_and_then_the_objects_that_this_names(
     host.store.close()
 
 
+def test_the_bytes_of_all_that_is_due_are_read_in_one_statement(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host, read, ask_parts = Host(World(tmp_path / "office.sqlite3")), list[list[str]](), Ledger._ask_parts
+    for seed in (1, 2, 3):
+        host.push(a_notice(seed=seed), f"m-{seed}")
+    host.drain()
+    for _ in range(3):
+        host.decide(proposal(refusal("1")))
+
+    def asking(held: Any, wanted: Any) -> Any:
+        read.extend([[name for _, _, name in wanted]] if wanted else [])
+        return ask_parts(held, wanted)
+
+    monkeypatch.setattr(Ledger, "_ask_parts", asking)
+    leased = host.delivery.lease(8)
+    assert [one.kind for one in leased] == ["report"] * 3
+    assert all(one.body for one in leased)
+    assert read == [["body"] * 3]
+    host.store.close()
+
+
 def test_rows_of_a_table_are_written_at_once_however_many(path: Path) -> None:
     store, ran = opened(path), list[str]()
 

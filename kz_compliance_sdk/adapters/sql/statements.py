@@ -54,7 +54,7 @@ from kz_compliance_sdk.adapters.sql.rows import (
     watch_row,
     wrong_in,
 )
-from kz_compliance_sdk.domain.believed import Makings, read_case, worded_by
+from kz_compliance_sdk.domain.believed import Makings, bodies_of, read_case, worded_by
 from kz_compliance_sdk.domain.case import Case, CaseState
 from kz_compliance_sdk.domain.change import (
     Attempt,
@@ -533,7 +533,8 @@ class Shared:
                 return free[:most]
             asked = max(most, min(self._waiting, _HANDED_OUT_AT_ONCE), 2 * asked)
             rows = self._tx.all(self._s.due_messages, k_platform_id=platform_id, k_endpoint=endpoint, now=now, n=asked)
-            self.load_chains(platform_id, (row[3] for row in rows))
+            chains, ids = self.load_chains(platform_id, (row[3] for row in rows)), {row[1] for row in rows}
+            self._tx.ledger.foresee((chain.number, *part) for chain in chains for part in bodies_of(chain, ids))
             self._due[key] = rows, asked
 
     def watched_from(self, row: Any) -> Case:

@@ -160,13 +160,14 @@ Work = Callable[[Tx], tuple[Change, T]]
 
 class Asks(Struct, frozen=True, gc=False):
     """What a work will ask for, as far as that is known before its turn: for all works of a batch it is read at once.
-    `message` is a sender and a message id, `case_id` a case to which something is done. What is not named here is read
-    when the work asks for it."""
+    `message` is a sender and a message id, `case_id` a case to which something is done, or with `objects` also to what
+    it is about. What is not named here is read when the work asks for it."""
 
     streams: tuple[str, ...] = ()
     message: tuple[str, str] | None = None
     notice_id: str = ""
     case_id: str = ""
+    objects: bool = False
 
 
 ASKS_NOTHING: Final = Asks()

@@ -72,7 +72,7 @@ class Taking:
             change = (*change, *alerts(tx, self._platform))
             return change, cast("R", after) if isinstance(outcome, Case) else outcome
 
-        return self._store.submit(self._platform, counted(work), Asks(case_id=case_id))
+        return self._store.submit(self._platform, counted(work), Asks(case_id=case_id, objects=command.weighs))
 
     def _facts(self, tx: Tx, case: Case) -> Facts:
         stream, answers = loading.stream_in(tx, case.id), self._respondent

@@ -6,13 +6,16 @@ import random
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
 
+from kz_compliance_sdk.adapters.sql.lane import Job, _commit
 from kz_compliance_sdk.adapters.sql.ledger import Ledger
+from kz_compliance_sdk.adapters.sql.store import SqliteStore
 from kz_compliance_sdk.adapters.sql.transaction import SqlTransaction
 from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.actor import SYSTEM, Actor
@@ -121,6 +124,35 @@ def test_a_decision_reads_its_case_and_then_the_objects_that_this_names(
     host.take(MODERATOR, lease.case.id, commands.Propose(lease.token, proposal(measure("1"), refusal("2"))))
     assert read == [["case", "keys"], ["object", "object"]], "and by the stream of keys each of them is judged"
     host.store.close()
+
+
+def test_the_objects_of_all_that_is_decided_together_are_read_in_one_statement(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host, read, rows_of = Host(World(tmp_path / "office.sqlite3")), list[list[str]](), Ledger._rows_of
+    jobs, store = list[Job](), cast("SqliteStore", host.store)
+    inline = store._lane._open()
+
+    def reading(held: Any, platform: str, since: Any) -> Any:
+        read.append(sorted(name.partition("/")[0] for name in since))
+        return rows_of(held, platform, since)
+
+    def together(*futures: Future[Any]) -> list[Any]:
+        _commit(inline, list(jobs))
+        jobs.clear()
+        return [future.result() for future in futures]
+
+    for seed in (1, 2):
+        host.push(a_notice(2, seed=seed), f"m-{seed}")
+    monkeypatch.setattr(store._lane, "submit", jobs.append)
+    leases = together(*(host.taking.claim(MODERATOR) for _ in range(2)))
+    decided = proposal(refusal("1"), refusal("2"))
+    monkeypatch.setattr(Ledger, "_rows_of", reading)
+    proposed = (host.taking.take(MODERATOR, one.case.id, commands.Propose(one.token, decided)) for one in leases)
+    assert {one.case.decision_version for one in together(*proposed)} == {1}
+    assert read == [["case", "case", "keys"], ["object"] * 4]
+    inline.close()
+    store.close()
 
 
 def test_the_bytes_of_all_that_is_due_are_read_in_one_statement(

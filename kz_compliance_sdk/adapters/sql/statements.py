@@ -72,6 +72,7 @@ from kz_compliance_sdk.domain.checkpoints import CHECKPOINTS, Checkpoint, checkp
 from kz_compliance_sdk.domain.events.arrivals import Opened
 from kz_compliance_sdk.domain.events.base import Happened
 from kz_compliance_sdk.domain.fold import Stream
+from kz_compliance_sdk.domain.holding import names_of as object_names
 from kz_compliance_sdk.domain.values import stream_of, stream_of_message
 from kz_compliance_sdk.errors import LeaseLost, StoreDamaged
 from kz_compliance_sdk.ports import Asks
@@ -450,6 +451,9 @@ class Shared:
             rows = self.rows_of_cases(platform_id, [one.case_id for one in asked if one.case_id])
             self._tx.ledger.streams(platform_id, [name for one in asked for name in one.streams])
             self.load_cases(platform_id, rows)
+            weighed = self.load_chains(platform_id, (one.case_id for one in asked if one.objects))
+            about = {name for chain in weighed if chain.fault is None for name in object_names(chain.case)}
+            self._tx.ledger.streams(platform_id, about)
 
     def came(self, platform_id: str, keys: Sequence[str]) -> list[Any]:
         """The rows of the messages that came under these keys."""

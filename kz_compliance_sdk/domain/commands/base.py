@@ -184,7 +184,10 @@ class Form:
 
 
 class Command(Form, ABC, Generic[R]):
-    """A step on one case, whose outcome is an `R`. The command line knows it as `Form` says."""
+    """A step on one case, whose outcome is an `R`. The command line knows it as `Form` says. What decides about items
+    `weighs` their objects too."""
+
+    weighs: ClassVar[bool] = False
 
     def before(self, outside: Outside, actor: Actor, case_id: str) -> None:
         """What comes before the transaction; nothing, unless the command says otherwise."""

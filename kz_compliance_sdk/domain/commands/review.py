@@ -141,6 +141,7 @@ class Propose(Command[Decided], name="decide", may=STAFF):
     """Propose a decision for every open item; it is final at once where policy asks for no second person. The same
     again, by the same person under the same lease, gets the first answer."""
 
+    weighs = True
     token: Token
     proposal: Annotated[Proposal, Field("What is proposed for each open item.")]
 
@@ -157,6 +158,7 @@ class Propose(Command[Decided], name="decide", may=STAFF):
 class Approve(Command[Decided], may=roles("lead", "legal", never_head=True)):
     """Approve exactly the proposal whose digest was seen. Raises Conflict for another."""
 
+    weighs = True
     digest: Digest
 
     def before(self, outside: Outside, actor: Actor, case_id: str) -> None:

@@ -29,7 +29,7 @@ from kz_compliance_sdk.domain.user_notices import Telling
 from kz_compliance_sdk.ports import Env, Tx
 from kz_compliance_sdk.services.take import Taking
 from tests.benchmarks import samples
-from tests.benchmarks.rows import Row, Size, compared, interleaved
+from tests.benchmarks.rows import Row, Size, collecting_seldom, compared, interleaved
 from tests.benchmarks.storing import NONCE, Rows, Took, encrypted, hashed, timed
 
 NAMES = ("decide.1", "decide.16")
@@ -42,7 +42,7 @@ MODERATOR = Actor("moderator-1", frozenset({"moderator"}))
 def run(size: Size) -> list[Row]:
     """Both rows, from the same rounds: each measure begins on a copy of the same file of open cases."""
     count = size.pick(96, 1_600)
-    with size.place() as folder:
+    with size.place() as folder, collecting_seldom():
         base = folder / "base.sqlite3"
         filled(base, count)
         steps = prepared(_copy(base, "prepared"), count)

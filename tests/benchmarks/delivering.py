@@ -38,7 +38,7 @@ from kz_compliance_sdk.testing import keys
 from kz_compliance_sdk.wire.signature import sign
 from tests.benchmarks import apps, deciding, samples
 from tests.benchmarks.http import serving
-from tests.benchmarks.rows import Row, Size, compared, interleaved
+from tests.benchmarks.rows import Row, Size, collecting_seldom, compared, interleaved
 
 NAMES = ("deliver.8", "deliver.items")
 IN_FLIGHT = 8
@@ -47,7 +47,8 @@ ITEMS = 200
 
 def run(size: Size) -> list[Row]:
     """Both rows."""
-    return [*_reports(size), *_effects(size)]
+    with collecting_seldom():
+        return [*_reports(size), *_effects(size)]
 
 
 def _reports(size: Size) -> list[Row]:

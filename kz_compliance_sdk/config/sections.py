@@ -432,6 +432,22 @@ class NotifierSettings(Section):
         return self.webhook_url.get_secret_value(), _hmac("alerts", self.webhook_secret)
 
 
+def _posted_to(url: SecretStr) -> SecretStr:
+    if not is_private_line(check_secret_url(url).get_secret_value()):
+        raise refused("A heartbeat must not travel in the clear.", "Use https.")
+    return url
+
+
+class AlertSettings(Section):
+    """Who outside is told that the ladder is watched."""
+
+    heartbeat_url: Annotated[Secret, AfterValidator(_posted_to)] | None = Field(
+        default=None,
+        description="Where the worker posts that the ladder is watched. It alerts when it hears nothing.",
+    )
+    heartbeat_s: Seconds = Field(default=60, description="Seconds between two such posts.")
+
+
 class CheckpointSettings(Section):
     """Checkpoints over all cases: how often, and who keeps them beside the log."""
 

@@ -29,6 +29,7 @@ from kz_compliance_sdk.config.layers import (
 from kz_compliance_sdk.config.sections import (
     ActorSettings,
     AddresseeSettings,
+    AlertSettings,
     BaseUrl,
     CheckpointSettings,
     Flag,
@@ -116,6 +117,7 @@ class Settings(BaseSettings):
         default=UserNoticeSettings(), description="How the users are told whose content a measure meets."
     )
     notifier: NotifierSettings = Field(default=NotifierSettings(), description="Who is told when a clock runs out.")
+    alerts: AlertSettings = Field(default=AlertSettings(), description="Who outside hears that the ladder is watched.")
     dashboard_url: BaseUrl | None = Field(default=None, description="What the links in alerts begin with.")
     actors: Annotated[Mapping[str, ActorSettings], AfterValidator(by_name), PlainSerializer(dict)] = Field(
         default={},

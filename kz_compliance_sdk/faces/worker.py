@@ -8,11 +8,12 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from kz_compliance_sdk.adapters.http_client import HttpPoster
 from kz_compliance_sdk.adapters.troubles import Troubles, cause_of
 from kz_compliance_sdk.desk import ComplianceDesk
 from kz_compliance_sdk.domain.change import LEASE_S, EndpointState, Heartbeat, OutboxMessage
@@ -20,8 +21,8 @@ from kz_compliance_sdk.domain.clock_steps import Seen, step_between
 from kz_compliance_sdk.domain.messages import NOTIFIER, REGULATOR
 from kz_compliance_sdk.errors import ComplianceError, StoreError, kind_and_place
 from kz_compliance_sdk.ports import Books
-from kz_compliance_sdk.services.deadlines import follow_clock, look
-from kz_compliance_sdk.services.health import HUNG
+from kz_compliance_sdk.services.deadlines import WATCHER, follow_clock, look
+from kz_compliance_sdk.services.health import HUNG, SILENT_AFTER_S
 from kz_compliance_sdk.services.reconcile import BOOKS
 from kz_compliance_sdk.services.sweep import Sweep
 
@@ -98,6 +99,8 @@ class Worker:
             self._every("the sweep", 1.0, self._sweep.step)
             self._every("heartbeat", settings.worker.heartbeat_s, self._beat)
             self._every("the look at the ways out", settings.worker.heartbeat_s, self._look_at_ways)
+            if settings.alerts.heartbeat_url is not None:
+                self._every("the heartbeat outside", settings.alerts.heartbeat_s, self.beat_outside)
             if settings.checkpoints.every_s:
                 self._every("the checkpoint", CHECKPOINT_LOOK_S, self._desk.proof.run)
             if self._poll:
@@ -258,3 +261,15 @@ class Worker:
             *(Heartbeat(desk.platform_id, f"{HUNG}{name}", now, f"{count} calls") for name, count in hanging),
         )
         desk.store.submit(desk.platform_id, lambda _tx: (beats, None)).result()
+
+    def beat_outside(self) -> None:
+        """Tell `alerts.heartbeat_url` that the ladder is watched: only if the store takes a write and the watch has run
+        within SILENT_AFTER_S. Raises ComplianceError: the store has a fault, or nobody took it."""
+        desk, url = self._desk, self._desk.settings.alerts.heartbeat_url
+        watched = desk.store.submit(desk.platform_id, lambda tx: ((), tx.known(Heartbeat, WATCHER).at)).result()
+        if url is None or desk.store.now() - watched >= SILENT_AFTER_S:
+            return
+        with closing(HttpPoster(desk.env)) as post:
+            status = post(url.get_secret_value(), b"", ())
+        if not 200 <= status < 300:
+            raise ComplianceError(f"the heartbeat's address answered {status}", code="heartbeat_not_taken")

@@ -205,7 +205,9 @@ def _mutant(rng: random.Random, request: Request) -> Request:
 
 
 def _signed_part(request: Request) -> tuple[object, ...]:
-    return sorted(pair for pair in request.headers if pair[0] in SIGNATURE_HEADERS), request.body
+    """Without what has no label of ours: so a proxy may sign as well."""
+    ours = (one for one in request.headers if one[0] not in ("signature-input", "signature") or "kz=" in one[1])
+    return sorted(pair for pair in ours if pair[0] in SIGNATURE_HEADERS), request.body
 
 
 @pytest.mark.parametrize("count", [500, pytest.param(20_000, marks=pytest.mark.slow)])

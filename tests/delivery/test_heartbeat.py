@@ -20,6 +20,7 @@ from kz_compliance_sdk.services.health import SILENT_AFTER_S
 from tests.arrivals.bad_inputs.office import settings
 from tests.arrivals.bad_inputs.requests import NOW
 from tests.conftest import FrozenClock
+from tests.waiting import PATIENCE_S, comes
 
 
 @contextmanager
@@ -62,6 +63,16 @@ def test_it_is_heard_while_the_ladder_is_watched_and_no_longer(tmp_path: Path) -
         clock.advance(SILENT_AFTER_S)
         worker.beat_outside()
         assert got == [b""]
+
+
+def test_the_worker_tells_it_by_itself(tmp_path: Path) -> None:
+    with listening(204) as (url, got), working(tmp_path / "s.sqlite3", url, FrozenClock(NOW)) as (desk, worker):
+        desk.watch()
+        works = threading.Thread(target=worker.run, daemon=True)
+        works.start()
+        comes(lambda: got)
+        worker.stop()
+        works.join(PATIENCE_S)
 
 
 def test_one_that_is_not_taken_is_told_without_its_address(tmp_path: Path) -> None:

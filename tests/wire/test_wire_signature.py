@@ -233,6 +233,15 @@ def test_a_proxy_that_signs_in_lines_of_its_own_disturbs_nothing(name: str, adde
     assert verify(RING, "POST", TARGET, headers, BODY, NOW) == alone
 
 
+@pytest.mark.parametrize("second", ['kz=("@method");created=1;key', 'edge=("@method"), kz=("@method")', "kz"])
+@pytest.mark.parametrize("at", [0, 3], ids=["before", "behind"])
+def test_our_label_in_a_second_line_is_refused(second: str, at: int) -> None:
+    """It is no proxy's, and which of the two is meant nobody can say."""
+    headers = [*GOLDEN["rfc9421"]]
+    headers.insert(at, ("signature-input", second))
+    refused(lambda: verify(RING, "POST", TARGET, headers, BODY, NOW))
+
+
 def test_the_signature_of_a_proxy_alone_proves_nothing() -> None:
     digest = ("content-digest", dict(GOLDEN["rfc9421"])["content-digest"])
     refused(lambda: verify(RING, "POST", TARGET, [_EDGE_INPUT, _EDGE, digest], BODY, NOW))

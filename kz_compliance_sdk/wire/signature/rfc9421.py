@@ -184,10 +184,17 @@ def _sign(
 
 
 def _without_proxies(headers: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Without the lines of `Signature-Input` that have no tag of ours, and those of `Signature` with no label of it."""
-    kept = [(name, value) for name, value in headers if name != "signature-input" or TAGGED in value]
-    labels = {label for name, value in kept if name == "signature-input" for label in _LABELS.findall(value)}
-    return [(name, value) for name, value in kept if name != "signature" or any(f"{one}=:" in value for one in labels)]
+    """Without the lines of `Signature-Input` that have neither our tag nor a label beside it, and those of `Signature`
+    with no such label. One of its labels in a second line stays: which of the two is meant nobody can say."""
+    inputs = [value for name, value in headers if name == "signature-input" and TAGGED in value]
+    labels = {label for value in inputs for label in _LABELS.findall(value)}
+    of_ours = re.compile("|".join(rf"(?:^|,)\s*{re.escape(one)}(?![a-z0-9_.*-])" for one in labels) or "(?!)")
+    return [
+        (name, value)
+        for name, value in headers
+        if (name != "signature-input" or TAGGED in value or of_ours.search(value))
+        and (name != "signature" or any(f"{one}=:" in value for one in labels))
+    ]
 
 
 def _is_as_signed(result: VerifyResult, signature_input: str, signature: str) -> bool:

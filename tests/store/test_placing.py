@@ -8,9 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
-from kz_compliance_sdk.adapters.sql.postgres import PostgresStore, PostgresWriter
+from kz_compliance_sdk.adapters.sql.postgres import _OF_STORE, PostgresStore, PostgresWriter
 from kz_compliance_sdk.domain.ledger import LedgerKey, LedgerKeys
 from kz_compliance_sdk.evidence.verify_store import verify
 from kz_compliance_sdk.ports import Env
@@ -69,6 +70,19 @@ def test_what_has_no_place_yet_is_whole_and_another_host_places_it(world: World)
     assert events == [(len(found),)]
     assert faults(second) == []
     second.store.close()
+
+
+def test_who_ends_while_another_host_places_leaves_nothing_behind(world: World) -> None:
+    host = Host(world, world.open_store(threaded=True))
+    with psycopg.connect(world.url) as placing:
+        placing.execute(f"SELECT pg_advisory_xact_lock(7224510, {_OF_STORE})")
+        host.push(a_notice(seed=1), "m-1")
+        ends = threading.Thread(target=host.store.close)
+        ends.start()
+        ends.join(0.2)
+        placing.commit()
+        ends.join(10)
+    assert postgres.run("SELECT count(*) FROM unplaced", url=world.url) == [(0,)]
 
 
 def test_a_placer_that_is_ended_at_work_leaves_it_to_the_next(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -330,7 +330,12 @@ class PostgresWriter:
         return many >= _PLACED_AT_ONCE
 
     def close(self) -> None:
-        self.look()
+        """Place what came last. A host that is placing right now may not have seen it: then it is waited for."""
+        for tries in range(_TRIES):
+            self.look()
+            if self.fault or not self._cursor.execute("SELECT 1 FROM unplaced LIMIT 1").fetchone():
+                break
+            self.again(tries)
         self._drop()
 
 

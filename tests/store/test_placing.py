@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +75,9 @@ def test_what_has_no_place_yet_is_whole_and_another_host_places_it(world: World)
 
 
 def test_who_ends_while_another_host_places_leaves_nothing_behind(world: World) -> None:
-    host = Host(world, world.open_store(threaded=True))
+    store = world.open_store(threaded=True)
+    store._env = replace(store._env, sleep=time.sleep)  # it pauses while the other is at it
+    host = Host(world, store)
     with psycopg.connect(world.url) as placing:
         placing.execute(f"SELECT pg_advisory_xact_lock(7224510, {_OF_STORE})")
         host.push(a_notice(seed=1), "m-1")

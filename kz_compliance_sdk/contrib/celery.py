@@ -76,7 +76,7 @@ def install(app: Celery, make: Callable[[], ComplianceDesk]) -> Callable[[], Com
     def task(run: Callable[[ComplianceDesk], Any]) -> None:
         name, every_s = f"kz_compliance.{run.__name__}", TASKS[run]
 
-        @app.task(name=name)
+        @app.task(name=name, shared=False)
         def pass_() -> Any:
             return run(desk())
 

@@ -64,7 +64,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     groups = [group for group in GROUPS if not options.only or _asked(group, options.only)]
     if not groups or not options.dir.is_dir():
         parser.error("nothing has that name: see --list" if options.dir.is_dir() else "--dir is no folder")
-    logging.disable(logging.WARNING)  # each new store says that it is one
     started = time.perf_counter()
     rows = measured(groups, options.only, Size(options.quick, options.dir))
     seconds = time.perf_counter() - started
@@ -115,4 +114,5 @@ def _disk(folder: Path) -> str:
 
 
 if __name__ == "__main__":
+    logging.disable(logging.WARNING)  # each new store says that it is one
     sys.exit(main())

@@ -7,6 +7,8 @@ import logging
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,16 @@ from tests.remembered import remember
 EVERY = 50
 
 
+@contextmanager
+def _in_silence() -> Iterator[None]:
+    """Of each step of the clock it is told."""
+    logging.disable(logging.ERROR)
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)
+
+
 def main(argv: list[str] | None = None) -> int:
     """The exit code: 1 if a step of a ladder came at another time than its own, or nobody was told that the clock was
     set."""
@@ -24,11 +36,9 @@ def main(argv: list[str] | None = None) -> int:
     reader.add_argument("--seeds", type=int, default=1000, help="how many seeds (1000)")
     reader.add_argument("--seed", type=int, default=0, help="the first one (0)")
     given = reader.parse_args(argv)
-    logging.disable(logging.ERROR)
     began, pages, found = time.monotonic(), 0, 0
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, _in_silence():
         remember(patch)
-        patch.setattr(logging.root.manager, "disable", logging.ERROR)  # of each step of the clock it is told
         for n, seed in enumerate(range(given.seed, given.seed + given.seeds), 1):
             with tempfile.TemporaryDirectory() as folder:
                 came = run(Path(folder), acts_of(seed))

@@ -170,7 +170,9 @@ class BooksMachine(RuleBasedStateMachine):
             number = getattr(value, "sequence", 0)
             if numbers and number <= max(numbers):
                 return 409, numbers.get(number, numbers[max(numbers)])
-        return None
+        # The same bytes about one notice have one receipt, whatever their key.
+        first = next((one for one, sent in known.sent.items() if sent == (notice.notice_id, value)), None)
+        return None if first is None else (409, first)
 
     @rule(target=keys, notice=notices, lost=st.booleans())
     def acknowledge(self, notice: Notice, lost: bool) -> Any:

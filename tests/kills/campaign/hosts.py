@@ -322,6 +322,8 @@ def _make_forgetful(desk: ComplianceDesk) -> None:
         fresh, body = str(uuid.uuid4()), json.loads(message.body)
         if message.kind == "report":
             body |= {"report_id": fresh, "sequence": message.lane_seq + message.attempts}
+        else:
+            body |= {"case_reference": fresh}  # the same bytes get one receipt, whatever their key
         return send(message.but(id=fresh, body=canonical(body)))
 
     regulator.send = send_anew  # type: ignore[method-assign]

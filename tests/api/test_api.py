@@ -25,35 +25,27 @@ from kz_compliance_sdk.domain.actor import STAFF
 from kz_compliance_sdk.domain.commands import KINDS
 from kz_compliance_sdk.errors import ConfigError, StoreError
 from kz_compliance_sdk.faces.dashboard import Tokens, api_app
-from kz_compliance_sdk.faces.dashboard.access import add_token
 from kz_compliance_sdk.faces.dashboard.api import MOST_BODY, OPERATIONS, Operation, openapi
 from tests.case_makers import measure, proposal
 from tests.docs.blocks import DOCS, blocks, write_files
 from tests.docs.site import settings_file
-from tests.driver import DAY, Driver
+from tests.driver import DAY
+from tests.tokens import Tokened
 
 ROLES = sorted(STAFF.names)
 NO_CASE = "KZC-0000-0000"
 JSON = {"content-type": "application/json"}
 
 
-class Api:
-    """The API of a driver's desk, and tokens of its people."""
+class Api(Tokened):
+    """The API of a driver's desk."""
 
     def __init__(self, folder: Path, **of: Any) -> None:
-        self.office = Driver(folder, **of)
-        self.file = folder / "tokens.toml"
-        self.made = 0
-        self.token("nobody", "moderator")
+        super().__init__(folder, **of)
         desk = self.office.desk
         self.desk = AsyncComplianceDesk(desk.settings, store=desk.store, env=desk.env)
         self.app = api_app(self.desk, Tokens(self.file, self.office.clock))
         self.client = TestClient(self.app)
-
-    def token(self, actor: str, *roles: str, days: int = 30, **scope: Any) -> str:
-        self.made += 1
-        until = self.office.clock() + days * DAY
-        return add_token(self.file, actor, roles, until, entropy=lambda size: self.made.to_bytes(size), **scope)
 
     def ask(self, token: str, method: str, path: str, body: Any = None, **more: Any) -> Any:
         headers = {"authorization": f"Bearer {token}", **more.pop("headers", {})} if token else {}

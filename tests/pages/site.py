@@ -12,8 +12,7 @@ from starlette.testclient import TestClient
 
 from kz_compliance_sdk.aio import AsyncComplianceDesk
 from kz_compliance_sdk.faces.dashboard import Sessions, Tokens, pages_app
-from kz_compliance_sdk.faces.dashboard.access import add_token
-from tests.driver import DAY, Driver
+from tests.tokens import Tokened
 
 ORIGIN = "https://office.example"
 OWN = {"sec-fetch-site": "same-origin"}
@@ -120,27 +119,16 @@ class Somebody:
         return self.post(path, {**form.fields, **{name.replace("__", "."): value for name, value in typed.items()}})
 
 
-class Site:
+class Site(Tokened):
     """The pages of a driver's desk."""
 
     def __init__(self, folder: Path, **of: Any) -> None:
-        self.office = Driver(folder, **of)
-        self.file = folder / "tokens.toml"
-        self.made = 0
-        self.token("nobody", "moderator")
+        super().__init__(folder, **of)
         desk = self.office.desk
         content = self.office.content if self.office.can_look else None
         self.desk = AsyncComplianceDesk(desk.settings, content=content, store=desk.store, env=desk.env)
         self.sessions = Sessions(Tokens(self.file, self.office.clock), self.office.clock, self.bytes, is_secure=True)
         self.app = pages_app(self.desk, self.sessions, origin=ORIGIN)
-
-    def bytes(self, size: int) -> bytes:
-        self.made += 1
-        return self.made.to_bytes(size)
-
-    def token(self, actor: str, *roles: str, **scope: Any) -> str:
-        until = self.office.clock() + 30 * DAY
-        return add_token(self.file, actor, roles, until, entropy=self.bytes, **scope)
 
     def person(self, actor: str, *roles: str, **scope: Any) -> Somebody:
         return Somebody(self, self.token(actor, *roles, **scope))

@@ -13,6 +13,7 @@ from tests.store.attacks import AT_START, BY_CHECK, FOUND, SILENT, campaign
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.writes_by_itself,  # the pages that a commit is compared with may be damaged
     pytest.mark.skipif(os.name != "posix", reason="files that are open can be moved and deleted here"),
     pytest.mark.skipif(not choose_driver().wal, reason="this SQLite keeps no log"),
 ]

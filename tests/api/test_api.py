@@ -70,6 +70,7 @@ def test_the_description_is_valid_and_names_every_command() -> None:
     assert {kind.__name__ for kind in KINDS} <= named
 
 
+@pytest.mark.slow
 def test_the_description_is_for_anybody_and_holds_no_case(api: Api) -> None:
     api.office.issue()
     answer = api.ask("", "GET", "/openapi.json")
@@ -94,6 +95,7 @@ ASKED = [one for one in OPERATIONS if one.path != "/events"]
 
 
 @pytest.mark.parametrize("token", ["", "kzc_" + "0" * 64, "x" * 5_000], ids=["none", "unknown", "long"])
+@pytest.mark.slow
 def test_whoever_has_no_token_is_told_nothing(api: Api, token: str) -> None:
     case = api.office.issue()
     for one in ASKED:
@@ -103,6 +105,7 @@ def test_whoever_has_no_token_is_told_nothing(api: Api, token: str) -> None:
 
 
 @pytest.mark.parametrize("role", [*ROLES, ""])
+@pytest.mark.slow
 def test_each_operation_is_for_its_roles(api: Api, role: str) -> None:
     token = api.token("p", *([role] if role else []))
     for one in ASKED:
@@ -116,6 +119,7 @@ def test_each_operation_is_for_its_roles(api: Api, role: str) -> None:
             assert answer.status_code in (404, 422), one.name
 
 
+@pytest.mark.slow
 def test_a_case_of_another_platform_is_not_there(api: Api, tmp_path: Path) -> None:
     case = api.office.issue()
     other = Api(tmp_path, platform="another")
@@ -217,6 +221,7 @@ def test_who_is_scoped_and_comes_second_gets_the_next(api: Api, monkeypatch: pyt
     assert api.office.case(first)["lease"]["owner"] == "q"
 
 
+@pytest.mark.slow
 def test_what_is_wrong_is_named(api: Api) -> None:
     case, token = api.office.issue(), api.token("p", *ROLES)
     wrong: list[tuple[str, Any, str]] = [
@@ -272,6 +277,7 @@ def test_what_came_too_late_is_a_conflict(api: Api) -> None:
     assert (answer.status_code, answer.json()["code"]) == (409, "lease_lost")
 
 
+@pytest.mark.slow
 def test_the_guide_mounts_in_an_app_that_knows_its_people(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KZ_COMPLIANCE_CONFIG", str(settings_file(tmp_path)))
     monkeypatch.syspath_prepend(tmp_path)
@@ -435,6 +441,7 @@ def test_a_stream_ends_between_two_events_of_what_it_caught_up_with(api: Api) ->
     assert len(anyio.run(_events, api, token, "0", lambda: None, 100, taken_out)) == 1
 
 
+@pytest.mark.slow
 def test_a_stream_holds_a_part_of_the_log_and_loads_a_case_once_for_it(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -234,6 +234,7 @@ def test_no_mutation_of_a_signed_request_is_taken_or_provokes_a_fault(count: int
     "count",
     [60, pytest.param(600, marks=pytest.mark.slow), pytest.param(6_000, marks=pytest.mark.slow(takes_s=60))],
 )
+@pytest.mark.slow
 def test_a_mutation_that_is_signed_is_kept_whatever_it_says(count: int, offices: Offices) -> None:
     rng, original = random.Random(f"bodies {count}"), serialised(envelope())
     for _ in range(max(count // 200, 1)):

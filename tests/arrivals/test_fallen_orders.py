@@ -86,6 +86,7 @@ FALLS = pytest.mark.parametrize("falls", [_by_push, _by_letter])
 
 
 @pytest.mark.parametrize(("falls", "effect"), [(_by_push, "withdrawn"), (_by_letter, "annulled")])
+@pytest.mark.slow
 def test_a_cancelled_case_is_reopened_only_by_name_and_only_for_the_platforms_own_terms(
     office: Driver, falls: Callable[..., None], effect: str
 ) -> None:
@@ -139,6 +140,7 @@ def test_what_was_remedied_fell_for_accounts(office: Driver, falls: Callable[...
     _refused(office, case, "2")
 
 
+@pytest.mark.slow
 def test_what_was_remedied_did_not_fall_for_a_post(office: Driver) -> None:
     _, case = _issued(office)
     _by_push(office, case, "remedied", None)
@@ -195,6 +197,7 @@ def test_a_refusal_whose_order_fell_is_not_taken_back(office: Driver) -> None:
 
 
 @pytest.mark.parametrize("other", ["none", "remove"])
+@pytest.mark.slow
 def test_a_part_that_falls_leaves_the_others_their_window(office: Driver, other: str) -> None:
     """What was decided of the others can be taken back until the window is over, and nobody hears of it before."""
     _, case = _issued(office)
@@ -243,6 +246,7 @@ def test_a_part_that_is_lifted_leaves_a_refusal_its_window(office: Driver) -> No
     assert office.faults() == []
 
 
+@pytest.mark.slow
 def test_a_refusal_keeps_its_window_when_all_else_is_lifted(office: Driver) -> None:
     notice, case, question = _asked(office)
     office.decide(case, items={"1": {}, "2": {"action": "none", **_refusal()}})
@@ -297,6 +301,7 @@ def _partly_fallen(office: Driver, action: str = "remove", **fields: Any) -> tup
 
 
 @pytest.mark.parametrize(("action", "left"), [("remove", "lifted"), ("none", "settled")])
+@pytest.mark.slow
 def test_reopening_asks_nothing_about_what_fell(office: Driver, action: str, left: str) -> None:
     _, case = _partly_fallen(office, action)
     office.reopen(LEAD, case)
@@ -348,6 +353,7 @@ def test_content_that_changed_brings_no_order_back(tmp_path: Path) -> None:
     _refused(office, case, "1")
 
 
+@pytest.mark.slow
 def test_a_report_that_is_refused_asks_nothing_about_what_fell(office: Driver) -> None:
     _, case = _issued(office)
     office.decide(case)
@@ -358,6 +364,7 @@ def test_a_report_that_is_refused_asks_nothing_about_what_fell(office: Driver) -
     assert _statuses(office, case) == {"1": "lifted", "2": "open"}
 
 
+@pytest.mark.slow
 def test_nothing_is_decided_about_an_item_that_is_not_there(office: Driver) -> None:
     _, case = _partly_fallen(office)
     with pytest.raises(InvalidInput) as told:
@@ -365,6 +372,7 @@ def test_nothing_is_decided_about_an_item_that_is_not_there(office: Driver) -> N
     assert told.value.field == "items"
 
 
+@pytest.mark.slow
 def test_refusing_anew_what_fell_takes_one_person(office: Driver) -> None:
     _, case = _partly_fallen(office)
     office.reopen(LEAD, case, ["1"])
@@ -389,6 +397,7 @@ def test_a_standing_that_no_message_tells_of_is_found(office: Driver) -> None:
 # ---------------------------------------------------------------------------- a later order opens it anew
 
 
+@pytest.mark.slow
 def test_an_amendment_that_names_it_opens_it_anew(office: Driver) -> None:
     notice, case = _issued(office)
     _by_push(office, case, "withdrawn", None)
@@ -432,6 +441,7 @@ def test_an_answer_that_names_none_leaves_it_fallen(office: Driver) -> None:
     assert _statuses(office, case) == {"1": "settled", "2": "open"}
 
 
+@pytest.mark.slow
 def test_another_notice_about_the_object_is_another_order(office: Driver) -> None:
     _, case = _issued(office)
     _by_push(office, case, "withdrawn", None)
@@ -454,6 +464,7 @@ def test_the_signed_message_about_a_letter_that_was_withdrawn_opens_nothing(offi
 # ----------------------------------------------------------------------------------- what an amendment drops
 
 
+@pytest.mark.slow
 def test_an_own_terms_measure_on_its_way_falls_with_the_amendment_that_drops_it(office: Driver) -> None:
     notice, case = _issued(office)
     office.decide(case, items={"1": OWN_TERMS, "2": LAW})
@@ -466,6 +477,7 @@ def test_an_own_terms_measure_on_its_way_falls_with_the_amendment_that_drops_it(
     assert office.faults() == []
 
 
+@pytest.mark.slow
 def test_an_own_terms_measure_in_force_stays(office: Driver) -> None:
     notice, case = _issued(office)
     office.decide(case, items={"1": OWN_TERMS, "2": LAW})
@@ -477,6 +489,7 @@ def test_an_own_terms_measure_in_force_stays(office: Driver) -> None:
     assert office.platform.effects == {"object:post:1": "remove", "object:post:2": "remove"}
 
 
+@pytest.mark.slow
 def test_what_was_dropped_is_decided_anew_only_by_name(office: Driver) -> None:
     notice, case = _issued(office)
     office.decide(case)
@@ -504,6 +517,7 @@ def _kept(office: Driver) -> str:
     return case
 
 
+@pytest.mark.slow
 def test_a_case_of_which_all_is_kept_is_open_until_that_is_reported(office: Driver) -> None:
     _, case = _issued(office)
     office.decide(case, items={"1": OWN_TERMS, "2": OWN_TERMS})

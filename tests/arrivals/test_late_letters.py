@@ -85,6 +85,7 @@ def test_a_letter_that_waited_while_its_case_was_erased_lifts_nothing_without_a_
     assert effects(desk.host) == {"A": "restore"}
 
 
+@pytest.mark.slow
 def test_an_amendment_by_letter_of_an_erased_notice_is_decided_like_a_new_one(desk: Desk) -> None:
     case = in_force(desk.host)
     desk.later(1200)

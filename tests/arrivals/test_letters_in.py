@@ -86,6 +86,7 @@ def test_an_unverified_letter_lifts_nothing(scene: Scene) -> None:
     assert scene.measures() == ["remove", "suspend_account"]
 
 
+@pytest.mark.slow
 def test_once_vouched_for_it_does_what_its_effect_says(scene: Scene) -> None:
     received_at = scene.world.clock()
     scene.enter(received_at=received_at)
@@ -111,6 +112,7 @@ def test_once_vouched_for_it_does_what_its_effect_says(scene: Scene) -> None:
         ({"effect": None}, []),
     ],
 )
+@pytest.mark.slow
 def test_the_effect_and_the_items_are_those_of_the_letter(scene: Scene, changes: Any, lifted: list[str]) -> None:
     before = dict.fromkeys(scene.measures())
     scene.enter(**changes)
@@ -119,6 +121,7 @@ def test_the_effect_and_the_items_are_those_of_the_letter(scene: Scene, changes:
     assert [name for name in before if name not in scene.measures()] == lifted
 
 
+@pytest.mark.slow
 def test_the_same_letter_twice_is_one_letter(scene: Scene) -> None:
     scene.enter()
     before = scene.case

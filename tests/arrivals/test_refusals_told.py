@@ -42,6 +42,7 @@ def test_the_log_names_the_reason_of_each_401_and_the_sender_learns_none(
     assert len(caplog.messages) == 2, "nothing more was refused"
 
 
+@pytest.mark.slow
 def test_health_counts_refusals_by_reason_and_its_public_document_does_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -132,6 +132,7 @@ def test_control_uvicorn_alone_waits_for_a_head_and_lets_drip_on(office: Office)
         assert not line.has_answer()
 
 
+@pytest.mark.slow
 def test_who_does_not_read_its_answers_is_cut_off(port: int) -> None:
     with Line(port) as line:
         asks = GET + b"host: s\r\n\r\n"

@@ -126,6 +126,7 @@ def test_a_message_that_came_in_order_is_a_repeat_however_late_its_copy_is_signe
     assert sorted(case.state for case in host.cases()) == [CaseState.QUARANTINED, CaseState.QUEUED]
 
 
+@pytest.mark.slow
 def test_what_came_late_is_no_remnant_of_an_erased_case(world: World, host: Host) -> None:
     """It first came before the erasure, and is about the case only since."""
     host.push(NOTICE, "msg-1")

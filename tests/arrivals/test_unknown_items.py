@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from kz_compliance_sdk.domain import commands
 from kz_compliance_sdk.domain.case import CaseState
 from kz_compliance_sdk.testing import builders
@@ -25,6 +27,7 @@ def test_a_cancellation_of_nothing_in_the_notice_leaves_the_case_with_its_holder
     host.check_chains()
 
 
+@pytest.mark.slow
 def test_what_it_names_beside_that_falls_all_the_same(host: Host) -> None:
     host.push(about("A", "B"), "m-1")
     host.decide(proposal(measure("1"), measure("2")))

@@ -131,6 +131,7 @@ def test_each_authority_and_each_key_has_a_window_of_its_own(host: Host) -> None
     assert not asked(host, "one-key", "one-authority"), "a key is no authority"
 
 
+@pytest.mark.slow
 def test_what_counts_no_more_is_let_go(host: Host, world: World) -> None:
     for seed in range(1, 30):
         push(host, seed)

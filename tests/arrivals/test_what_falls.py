@@ -264,6 +264,7 @@ def test_a_letter_that_nobody_has_posted_yet_does_not_leave_either(office: Drive
         office.record_delivery(LEAD, report["message"])
 
 
+@pytest.mark.slow
 def test_what_is_told_of_a_measure_that_is_lifted_now_is_told_once_it_is(office: Driver) -> None:
     case = office.issue(1)
     office.answer_by_hand(LEAD, case)
@@ -303,6 +304,7 @@ def test_a_case_is_decided_once_the_only_item_in_hand_falls(office: Driver) -> N
     assert _calls(office) == [("enforce", "post:1", 1)]
 
 
+@pytest.mark.slow
 def test_what_falls_beside_what_was_lifted_leaves_the_case_lifted(office: Driver) -> None:
     notice, case = office.notice(1, POSTS), office.issue(1, POSTS)
     office.decide(case, items={"1": {}, "2": REFUSED})

@@ -99,6 +99,7 @@ def test_every_app_answers_a_notice(kind: str, tmp_path: Path, monkeypatch: pyte
         desk.blocking.close()
 
 
+@pytest.mark.slow
 def test_every_part_of_a_step_is_timed(tmp_path: Path) -> None:
     """Each function that is named as a part is there and is called, and what is left is put back."""
     before = transaction.write_operations

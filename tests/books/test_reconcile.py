@@ -77,6 +77,7 @@ def test_books_altered_in_many_ways_are_told_apart(tmp_path: Path) -> None:
     assert len({code for code, *_ in wanted}) > 4
 
 
+@pytest.mark.slow
 def test_a_message_that_the_feed_had_all_along_is_taken_in(office: Scene) -> None:
     office.issue(1)
     late = builders.notice(2, category="illegal_gambling", expert_group_decision=None)
@@ -224,6 +225,7 @@ def break_chain(office: Scene, notice_id: str) -> None:
         )
 
 
+@pytest.mark.slow
 def test_a_case_whose_chain_is_broken_holds_up_no_other(office: Scene) -> None:
     """What can be said of it the audit says: nothing of it can be compared."""
     broken, other = office.issue(1), office.issue(2)

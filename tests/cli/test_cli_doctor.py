@@ -158,6 +158,7 @@ def test_every_rule_that_nobody_verified_is_listed() -> None:
 # ------------------------------------------------------------------------------------------------- odd states
 
 
+@pytest.mark.slow
 def test_one_pass_of_a_timer_shows_as_a_worker_that_runs(office: Office) -> None:
     """As all it does: the feed, the clocks, the outbox, and the checkpoint that is due."""
     office.ok("db", "upgrade")

@@ -64,6 +64,7 @@ def at_width(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
 
 
 @pytest.mark.parametrize("width", [60, 100, *(pytest.param(other, marks=pytest.mark.slow) for other in (80, 132, 160))])
+@pytest.mark.slow
 def test_what_people_copy_is_never_broken_by_a_narrow_screen(
     office: Office, monkeypatch: pytest.MonkeyPatch, width: int
 ) -> None:

@@ -86,6 +86,7 @@ def test_one_account_with_two_names_neither_types_in_and_vouches_nor_corrects(of
         office.ok(*step, user="daniyar")
 
 
+@pytest.mark.slow
 def test_a_typist_does_not_vouch_and_nothing_is_done_before_somebody_does(office: Office) -> None:
     notice = office.entered()
     assert "typist" in office.refused(

@@ -211,6 +211,7 @@ def test_the_schema_can_be_read_as_sql(office: Office, dialect: str) -> None:
     assert "CREATE TABLE cases" in office.ok("db", "sql", "--dialect", dialect)
 
 
+@pytest.mark.slow
 def test_an_upgrade_can_be_read_before_it_is_run_by_hand(office: Office) -> None:
     script = office.ok("db", "upgrade", "--sql")
     assert office.document("db", "upgrade", "--sql")["sql"] == script.rstrip("\n")
@@ -253,6 +254,7 @@ def test_a_changed_audit_trail_is_found_and_named(office: Office) -> None:
     assert "1 fault in 1 of 2 cases" in result.stdout
 
 
+@pytest.mark.slow
 def test_health_says_when_the_machinery_is_silent(office: Office) -> None:
     office.ok("db", "upgrade")
     assert office.document("health", code=exits.FOUND)["attention"] == ["watcher_silent"]

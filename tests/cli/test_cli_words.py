@@ -50,6 +50,7 @@ def test_every_text_that_a_command_needs_is_sealed() -> None:
     assert [(kind, name) for kind, name, how in fields if how.is_needed and not how.is_sealed] == []
 
 
+@pytest.mark.slow
 def test_words_come_from_a_file_or_standard_input(office: Office) -> None:
     notice = office.claimed(1)
     office.ok("cases", "note", notice.notice_id, "--text", office.words("from a file\n"))
@@ -88,6 +89,7 @@ def _editor(monkeypatch: pytest.MonkeyPatch, folder: Path, body: str) -> None:
     monkeypatch.setattr(Session, "can_ask", property(lambda _session: True))
 
 
+@pytest.mark.slow
 def test_the_editor_asks_for_what_is_left_out(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     notice = office.claimed(1)
     seen = office.folder / "seen.txt"
@@ -100,6 +102,7 @@ def test_the_editor_asks_for_what_is_left_out(office: Office, monkeypatch: pytes
 
 
 @pytest.mark.parametrize("body", ["", "sys.exit(3)"], ids=["nothing written", "broken off"])
+@pytest.mark.slow
 def test_an_editor_that_gives_nothing_writes_nothing(
     office: Office, monkeypatch: pytest.MonkeyPatch, body: str
 ) -> None:

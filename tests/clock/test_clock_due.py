@@ -115,6 +115,7 @@ def test_a_term_in_working_days_is_never_shorter_than_so_many_times_24_hours(rec
 
 @settings(max_examples=examples(300))
 @given(received=st.integers(at("2026-01-01T00:00:00+00:00"), at("2026-12-31T00:00:00+00:00")), n=st.integers(1, 10))
+@pytest.mark.slow
 def test_working_days_are_counted_one_by_one(received: int, n: int) -> None:
     due = datetime.fromtimestamp(due_at(received, days(n), kz_calendar()), timezone(timedelta(hours=5)))
     first = datetime.fromtimestamp(received, timezone(timedelta(hours=5))).date()

@@ -292,12 +292,14 @@ def test_every_step_fires_once_in_the_first_watch_that_is_late_enough(run: Run) 
 
 @SEEDED
 @given(run=runs())
+@pytest.mark.slow
 def test_nothing_fires_twice(run: Run) -> None:
     assert [name for name, times in Counter(name for _, name in watched(run)).items() if times > 1] == []
 
 
 @SEEDED
 @given(run=runs(), after=st.integers(-100, 400))
+@pytest.mark.slow
 def test_the_next_step_is_the_first_one_that_a_watch_each_second_would_find(run: Run, after: int) -> None:
     clock = {"received_at": run.received_at, "due_at": run.due_at}
     found = next_step_at(run.ladder, requested_due_at=run.requested_due_at, after=after, **clock)

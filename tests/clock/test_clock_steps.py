@@ -34,6 +34,7 @@ def reasons(came: Run, since: int, until: int) -> list[str]:
 
 
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 382))])
+@pytest.mark.slow
 def test_every_step_comes_at_its_true_time(tmp_path: Path, seed: int) -> None:
     """Of the last one the second notice comes while the host is down: it is received when the host is up again."""
     assert list(faults(run(tmp_path, acts_of(seed)))) == []

@@ -63,6 +63,7 @@ _SECRET = "zq7-canary"
     ),
     st.sampled_from(["", " ", "@", "ж"]),
 )
+@pytest.mark.slow
 def test_a_value_under_a_key_that_is_not_allowed_never_shows(key: str, odd: str) -> None:
     seen: list[str] = []
 

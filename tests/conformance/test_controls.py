@@ -39,6 +39,7 @@ def test_a_platform_is_judged_rightly(control: Control) -> None:
     assert len(outcome.report.of("skipped")) == NEEDS_A_SOCKET
 
 
+@pytest.mark.slow
 def test_a_control_that_nothing_finds_and_one_that_is_blamed_are_seen() -> None:
     """The control of the controls."""
     honest = next(control for control in REGULATORS if control.name == "regulator.honest.rfc9421")

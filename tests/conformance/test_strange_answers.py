@@ -79,6 +79,7 @@ def _no_wait(_seconds: float) -> None:
 
 @pytest.mark.parametrize("profile", PROFILES)
 @pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 20))])
+@pytest.mark.slow
 def test_a_run_against_nonsense_ends_with_verdicts(seed: int, profile: Profile) -> None:
     chance = random.Random(f"{seed} {profile}")
 

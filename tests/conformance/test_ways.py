@@ -144,6 +144,7 @@ def test_a_reset_that_a_handler_asks_for_is_no_answer() -> None:
 # --------------------------------------------------------------------------------------------------------- in process
 
 
+@pytest.mark.slow
 def test_an_asgi_app_is_driven_without_a_socket(tmp_path: Path) -> None:
     """As a platform would in its own tests: replies alone, for there is no inspection interface."""
     values = settings_values(published_keys("rfc9421"), store={"path": tmp_path / "x.sqlite3"})
@@ -188,6 +189,7 @@ def test_the_keys_of_the_guide_are_read(tmp_path: Path) -> None:
     assert own_keys(file, "rfc9421").current.material == keys.regulator_signing_key().material
 
 
+@pytest.mark.slow
 def test_a_regulator_as_an_asgi_app_is_driven_without_a_socket() -> None:
     url = "http://regulator.test"
     mock = MockRegulator(

@@ -177,6 +177,7 @@ def test_the_platform_is_called_within_a_context_that_ends_with_the_call(kz_sett
     assert calls.depth == 0
 
 
+@pytest.mark.slow
 def test_an_enforcer_has_flasks_application_around_it(
     kz_desk: ComplianceDesk, kz_notice: NoticeFactory, kz_office: Office, kz_outbox: CapturedOutbox, kz_clock: Any
 ) -> None:
@@ -233,6 +234,7 @@ def test_only_what_may_pass_is_to_be_asked_for_again(error: ComplianceError, aga
     assert ("retry-after" in dict(explained(error).headers)) == again
 
 
+@pytest.mark.slow
 def test_another_site_sends_nothing_in_a_persons_name(kz_desk: ComplianceDesk, kz_notice: NoticeFactory) -> None:
     """A form there can send the person's cookie with a text that is JSON, or without any."""
     kz_notice().send()

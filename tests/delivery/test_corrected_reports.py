@@ -148,6 +148,7 @@ def test_nobody_calls_it_undoable_who_has_not_tried(host: Host) -> None:
     assert host.world.regulator.reports()[-1]["items"][0]["outcome"] == "restored"
 
 
+@pytest.mark.slow
 def test_who_may_call_it_undoable_and_what_they_say(host: Host) -> None:
     case = lifting(host)
     for actor in (M1, HEAD):
@@ -185,6 +186,7 @@ def test_one_item_that_is_gone_holds_back_no_other(host: Host) -> None:
     assert [i["outcome"] for i in host.world.regulator.reports()[-1]["items"]] == ["refused", "refused"]
 
 
+@pytest.mark.slow
 def test_a_cancellation_that_changes_nothing_makes_no_second_report(host: Host) -> None:
     """The report of the first waits for the regulator, which says the same once more."""
     other, notice = about("A", seed=2), about("A")

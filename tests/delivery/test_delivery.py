@@ -101,6 +101,7 @@ def endpoint(host: Host) -> EndpointState:
     [None, True, "done", RetryAt("later")],
     ids=["nothing", "true", "text", "another port's"],
 )
+@pytest.mark.slow
 def test_an_enforcer_that_answers_nothing_useful_is_a_failure_that_people_learn_of(host: Host, answer: object) -> None:
     notice_id = decided(host)
     host.world.platform.faults = []
@@ -117,6 +118,7 @@ def test_an_enforcer_that_answers_nothing_useful_is_a_failure_that_people_learn_
     assert host.case(notice_id).state is CaseState.CLOSED
 
 
+@pytest.mark.slow
 def test_a_result_that_cannot_be_recorded_is_told_and_tried_again(
     host: Host, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -140,6 +142,7 @@ def test_a_result_that_cannot_be_recorded_is_told_and_tried_again(
     assert host.case(notice_id).state is CaseState.CLOSED
 
 
+@pytest.mark.slow
 def test_a_message_that_cannot_even_be_leased_keeps_no_other_from_leaving(
     host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -277,6 +280,7 @@ def test_after_an_outage_the_most_urgent_leaves_first(host: Host) -> None:
 # ------------------------------------------------------------------------------------------------------ refusals
 
 
+@pytest.mark.slow
 def test_refusals_that_pass_within_the_hour_send_no_case_back(host: Host) -> None:
     notice_id = decided(host)
     answers(host, refused)
@@ -290,6 +294,7 @@ def test_refusals_that_pass_within_the_hour_send_no_case_back(host: Host) -> Non
     assert host.case(notice_id).state is CaseState.CLOSED
 
 
+@pytest.mark.slow
 def test_refusals_that_do_not_pass_park_the_message_after_an_hour(host: Host) -> None:
     notice_id = decided(host)
     answers(host, refused)
@@ -333,6 +338,7 @@ def test_a_refusal_for_good_parks_at_once(host: Host) -> None:
 
 
 @pytest.mark.parametrize("fault", [lost, down], ids=["it may have arrived", "it has not arrived"])
+@pytest.mark.slow
 def test_a_final_report_that_a_cancellation_overtook_is_not_sent_any_more(
     host: Host, fault: Callable[[OutboxMessage], Sent]
 ) -> None:
@@ -352,6 +358,7 @@ def test_a_final_report_that_a_cancellation_overtook_is_not_sent_any_more(
     assert host.case(notice_id).state is CaseState.CLOSED
 
 
+@pytest.mark.slow
 def test_the_regulators_copy_of_an_overtaken_report_is_taken_for_what_it_is(host: Host) -> None:
     """The control: it did arrive, so its receipt is in hand, and the next report follows it."""
     notice_id = decided(host)

@@ -134,6 +134,7 @@ def test_a_certificate_that_nobody_vouches_for_ends_before_anything_is_sent(
         assert len(server.seen) == known
 
 
+@pytest.mark.slow
 def test_no_more_calls_are_in_flight_than_allowed(env: Env) -> None:
     most, now, lock, full = 0, 0, threading.Lock(), asyncio.Event()
 

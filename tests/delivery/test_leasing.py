@@ -233,6 +233,7 @@ def test_an_alert_says_of_what_to_whom_and_where_to_look(host: Host) -> None:
     assert alert.level > 0
 
 
+@pytest.mark.slow
 def test_what_can_never_be_lifted_makes_way_for_what_waits_behind_it(tmp_path: Path) -> None:
     office = Driver(tmp_path)
     first = office.issue(1, [{"item_id": "1", "url": "https://social.example/p/1"}])
@@ -250,6 +251,7 @@ def test_what_can_never_be_lifted_makes_way_for_what_waits_behind_it(tmp_path: P
     assert office.items(second)["2"]["status"] == "in_force"
 
 
+@pytest.mark.slow
 def test_what_something_else_came_to_hold_meanwhile_is_not_lifted(tmp_path: Path) -> None:
     office = Driver(tmp_path)
     first = office.issue(1, [{"item_id": "1", "url": "https://social.example/p/1"}])

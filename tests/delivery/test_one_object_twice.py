@@ -30,6 +30,7 @@ def told(host: Host) -> Counter[str]:
 
 
 @pytest.mark.parametrize("way", ["an appeal", "a cancellation"])
+@pytest.mark.slow
 def test_what_two_items_held_is_lifted_and_told_once(host: Host, way: str) -> None:
     case_id = twice(host)
     if way == "an appeal":

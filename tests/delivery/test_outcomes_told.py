@@ -348,6 +348,7 @@ def test_people_hear_of_an_effect_that_fails_at_the_fifth_time(scene: Scene) -> 
     assert _told_at(scene, scene.enforce, Failed("busy")) == {5: ["enforce_stuck"]}
 
 
+@pytest.mark.slow
 def test_people_hear_of_a_restore_that_can_never_be_at_once_and_then_less_and_less(tmp_path: Path) -> None:
     host = Host(World(tmp_path / "desk.sqlite3"))
     lifting = Scene(host)

@@ -55,6 +55,7 @@ def pages_of(office: Driver, state: str) -> int:
 # ------------------------------------------------------------------------------------------------------------ an hour
 
 
+@pytest.mark.slow
 def test_what_is_due_for_one_audience_leaves_as_one(tmp_path: Path) -> None:
     office = three_cases(tmp_path)
     remind(office, 1, 2, 3)
@@ -286,6 +287,7 @@ def test_a_pager_that_fails_again_and_again_is_probed_with_one_alert(tmp_path: P
     assert sorted(sent(office), key=len) == [("suspension_to_confirm",), ("reminded",) * 3]
 
 
+@pytest.mark.slow
 def test_who_dies_between_the_call_and_its_record_has_all_told_again(tmp_path: Path) -> None:
     office = three_cases(tmp_path)
     remind(office, 1, 2, 3)
@@ -302,6 +304,7 @@ def test_who_dies_between_the_call_and_its_record_has_all_told_again(tmp_path: P
     assert office.faults() == []
 
 
+@pytest.mark.slow
 def test_one_that_somebody_else_took_over_holds_up_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     office = three_cases(tmp_path)
     remind(office, 1, 2, 3)

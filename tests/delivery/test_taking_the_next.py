@@ -169,6 +169,7 @@ def test_what_a_probe_came_to_opens_the_way_and_takes_nothing_itself(host: Host)
     assert len(host.delivery.lease(8)) == len(SEEDS) - 1
 
 
+@pytest.mark.slow
 def test_senders_whose_results_share_a_commit_take_each_another(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -198,6 +198,7 @@ def one_by_one(scene: Scene, platform: Counting) -> None:
     wait([call.future for call in scene.worker._calls], PATIENCE_S)
 
 
+@pytest.mark.slow
 def test_a_thread_goes_on_with_what_is_due_behind_its_message(scene: Scene) -> None:
     one_by_one(scene, platform := Counting(scene.clock))
     assert platform.begun == MEASURES
@@ -218,12 +219,14 @@ def test_a_thread_takes_nothing_more_once_the_worker_is_stopped(scene: Scene) ->
     assert platform.begun == 1
 
 
+@pytest.mark.slow
 def test_the_control_a_thread_that_asks_nobody_goes_on(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Worker, "_goes_on", lambda *_: True)
     one_by_one(scene, platform := Counting(scene.clock, scene.worker.stop))
     assert platform.begun == MEASURES
 
 
+@pytest.mark.slow
 def test_a_thread_takes_nothing_on_a_clock_that_has_just_been_set(scene: Scene) -> None:
     one_by_one(scene, platform := Counting(scene.clock, lambda: scene.clock.step(STEP_S + 1)))
     assert platform.begun == 1

@@ -64,6 +64,7 @@ def over_and_over(office: Driver) -> None:
 
 
 @every_wrong
+@pytest.mark.slow
 def test_a_measure_in_force_since_a_wrong_time_is_told_at_once_and_never_reported(
     office: Driver, time: Time, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -92,6 +93,7 @@ def test_a_measure_in_force_since_a_wrong_time_is_told_at_once_and_never_reporte
 
 
 @wrong_or_off
+@pytest.mark.slow
 def test_a_measure_that_was_lifted_at_a_wrong_time_waits_for_a_person_as_well(office: Driver, time: Time) -> None:
     case = decided(office)
     office.deliver()

@@ -38,6 +38,7 @@ def with_key(office: Office) -> Path:
     return file
 
 
+@pytest.mark.slow
 def test_showing_a_case_records_who_looked(office: Office) -> None:
     """Once for each person; an account that is nobody may read, and is recorded as the account that it is."""
     notice = office.entered()
@@ -97,6 +98,7 @@ def test_only_what_is_proved_ends_as_done(office: Office) -> None:
     assert "Not provable" in office.ok(*given, code=NOT_PROVABLE)
 
 
+@pytest.mark.slow
 def test_a_changed_pack_ends_with_what_was_found(office: Office) -> None:
     notice, out = office.entered(), office.folder / "case.zip"
     key = with_key(office)
@@ -120,6 +122,7 @@ def test_a_full_pack_takes_a_role_and_a_reason(office: Office) -> None:
     assert "aigerim" in out.read_bytes().decode("utf-8", "replace")
 
 
+@pytest.mark.slow
 def test_what_cannot_be_is_said_with_a_remedy(office: Office) -> None:
     notice = office.entered()
     out = str(office.folder / "x.zip")

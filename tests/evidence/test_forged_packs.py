@@ -442,6 +442,7 @@ def test_what_nobody_touched_is_whole(stage: Stage, independent: Any) -> None:
         assert (judged(pack, None).verdict, verified(pack, None, None, stage.held).verdict) == ("not_provable",) * 2
 
 
+@pytest.mark.slow
 def test_a_verifier_that_makes_nothing_again_lets_pages_pass(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """The control: it is that by which they are refused."""
     packs = [signed_anew(forge(opened(stage.packs["full"]), stage)) for forge in PAGES.values()]
@@ -460,6 +461,7 @@ def test_what_another_key_signed_inside_of_a_pack_is_named_by_itself(stage: Stag
     assert [one.code for one in judged(signed_anew(invented), None).problems] == ["checkpoint_signature"]
 
 
+@pytest.mark.slow
 def test_a_history_that_was_invented_whole_is_held_by_what_is_outside_alone(
     stage: Stage, tmp_path_factory: pytest.TempPathFactory, independent: Any
 ) -> None:

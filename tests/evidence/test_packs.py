@@ -48,6 +48,7 @@ PLANTED = (*OFFICE_PEOPLE, "Planted", "planted", "insulted", "evil.example")
 # ------------------------------------------------------------------------------------------------ what is in it
 
 
+@pytest.mark.slow
 def test_the_full_form_holds_every_byte_of_the_case(at: Scene) -> None:
     case_id = at.case()
     at.desk.record_view(LEAD, case_id)
@@ -84,6 +85,7 @@ def test_the_redacted_form_names_nobody(at: Scene) -> None:
         assert name.encode() in whole
 
 
+@pytest.mark.slow
 def test_a_letter_names_neither_its_typist_nor_its_carrier_in_the_redacted_form(folder: Path) -> None:
     """Typed in by one, checked by another, answered by a letter that a third delivered."""
     with scene(folder, regulator={"channel": "by_hand"}, signing_key=None) as at:
@@ -108,6 +110,7 @@ def test_a_letter_names_neither_its_typist_nor_its_carrier_in_the_redacted_form(
         assert verified(redacted, None).problems == []
 
 
+@pytest.mark.slow
 def test_a_person_has_one_number_in_a_pack(at: Scene) -> None:
     case_id = at.case()
     at.desk.record_view(LEAD, case_id)
@@ -141,6 +144,7 @@ def _tampered(at: Scene, sql: str) -> Path:
     return path.parent
 
 
+@pytest.mark.slow
 def test_a_store_that_was_tampered_with_says_so_in_the_pack(at: Scene) -> None:
     """A pack of a damaged case is evidence of the damage."""
     case_id = at.case()
@@ -197,6 +201,7 @@ def test_of_a_broken_chain_there_is_no_pack(at: Scene) -> None:
 # ------------------------------------------------------------------------------- what a digest could give away
 
 
+@pytest.mark.slow
 def test_who_acted_cannot_be_found_by_trying_all_colleagues(at: Scene) -> None:
     """The redacted form gives everything of an event but its people. The control knows what hides them."""
     case_id = at.case()
@@ -266,6 +271,7 @@ def test_two_persons_are_two_numbers_in_the_redacted_form(at: Scene) -> None:
     assert verified(pack, None).problems == []
 
 
+@pytest.mark.slow
 def test_a_pack_says_of_the_case_what_the_store_says_of_it(at: Scene) -> None:
     case_id = at.case()
     pack = full(at, case_id)
@@ -290,6 +296,7 @@ def test_a_pack_says_of_the_case_what_the_store_says_of_it(at: Scene) -> None:
     assert facts(pack, "legally_checked")[0]["answers"] == check.answers
 
 
+@pytest.mark.slow
 def test_a_pack_says_of_each_message_what_the_case_holds_of_it(at: Scene) -> None:
     case_id = at.case()
     held = {message.id: message for message in at.desk.case_file(case_id).messages if message.kind != "page"}

@@ -73,6 +73,7 @@ class _Outline(HTMLParser):
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.slow
 def test_the_page_stands_alone_and_is_readable(at: Scene, lang: str) -> None:
     """No script, nothing from outside, whatever a notice says; a language, one h1, heads for every table."""
     case_id = at.case()
@@ -96,6 +97,7 @@ def test_the_page_stands_alone_and_is_readable(at: Scene, lang: str) -> None:
         assert case_id in page
 
 
+@pytest.mark.slow
 def test_every_heading_and_label_is_a_word_of_the_catalogue(at: Scene) -> None:
     """A name that the catalogue does not have would stand there as a code."""
     case_id = at.case()
@@ -110,6 +112,7 @@ def test_every_heading_and_label_is_a_word_of_the_catalogue(at: Scene) -> None:
     assert [text for text in told["th"] if text not in {*said["label"].values(), *questions}] == []
 
 
+@pytest.mark.slow
 def test_each_event_stands_there_with_its_time_in_almaty(at: Scene) -> None:
     case_id = at.case()
     at.clock.advance(5 * 3600)
@@ -131,6 +134,7 @@ def test_every_kind_of_event_has_words(lang: str) -> None:
     assert {kind.called for kind in kinds} == tables(lang, "evidence")["verb"].keys()
 
 
+@pytest.mark.slow
 def test_the_readme_says_what_the_form_proves(at: Scene) -> None:
     case_id = at.case()
     redacted, whole = (
@@ -142,6 +146,7 @@ def test_the_readme_says_what_the_form_proves(at: Scene) -> None:
     assert key().key_id in redacted
 
 
+@pytest.mark.slow
 def test_the_same_contents_give_the_same_bytes(at: Scene) -> None:
     """In order, with one time, nothing compressed: no machine and no library version shows."""
     case_id = at.case()
@@ -169,6 +174,7 @@ def test_a_platform_without_a_key_says_that_the_pack_is_not_signed(folder: Path)
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.slow
 def test_what_an_item_came_to_is_told_in_the_language_of_the_page(at: Scene, lang: Lang) -> None:
     say = words(lang, *SUBJECTS)
     page = opened(at.desk.evidence(HEAD, at.case(), lang=lang))["report.html"].decode()
@@ -177,6 +183,7 @@ def test_what_an_item_came_to_is_told_in_the_language_of_the_page(at: Scene, lan
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.slow
 def test_the_words_are_marked_as_unreviewed(at: Scene, lang: str) -> None:
     """In the files that a lawyer would open, and on what leaves."""
     marked = tables(lang, "evidence")["page"]["unreviewed"]
@@ -197,6 +204,7 @@ def test_each_word_of_an_event_has_a_line_of_its_own_behind_what_happened(at: Sc
 
 
 @pytest.mark.parametrize(("lang", "kind"), [("kk", "нұсқама"), ("ru", "предписание"), ("en", "prescription")])
+@pytest.mark.slow
 def test_the_first_page_tells_the_case_in_words(at: Scene, lang: Lang, kind: str) -> None:
     """The words for a kind of demand are those of the public figures. No code stands before the annex."""
     at.desk.on_tell_user(lambda _notice: Told(at.clock()))
@@ -252,6 +260,7 @@ def test_of_a_message_that_is_no_notice_the_page_says_so(at: Scene, lang: Lang) 
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.slow
 def test_a_term_that_nobody_has_verified_is_not_called_one_by_law(at: Scene, lang: str) -> None:
     """The control is a kind of demand whose term was read in the law."""
     case_id = at.case()
@@ -294,6 +303,7 @@ def test_a_case_that_has_not_ended_is_pending_until_it_is_due_or_since(at: Scene
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.slow
 def test_of_a_case_without_a_report_no_page_says_when_one_was_receipted(at: Scene, lang: Lang) -> None:
     """The control is one that was decided and reported."""
     cancelled, reported = at.case(seed=1, decided=False), at.case(seed=2)

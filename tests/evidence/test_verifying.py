@@ -61,6 +61,7 @@ def test_an_untouched_pack_verifies_with_both(packs: Mapping[str, bytes], indepe
 
 
 @pytest.mark.parametrize("form", FORMS)
+@pytest.mark.slow
 def test_each_file_that_is_changed_or_taken_away_is_named_by_both(
     packs: Mapping[str, bytes], independent: Any, form: str
 ) -> None:
@@ -326,6 +327,7 @@ def test_without_a_key_it_is_said_that_nobody_vouches_for_it(packs: Mapping[str,
     assert (forged.signature, forged.problems) == ("unchecked", [])
 
 
+@pytest.mark.slow
 def test_a_pack_that_nobody_signed_does_not_pass_for_a_signed_one(tmp_path: Path, independent: Any) -> None:
     with scene(tmp_path, regulator={"channel": "by_hand"}, signing_key=None) as at:
         pack = at.desk.evidence(HEAD, at.case(decided=False))

@@ -35,6 +35,7 @@ def filled(office: Office, demands: int = 200) -> None:
         db.executemany("INSERT INTO tallies VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
 
+@pytest.mark.slow
 def test_the_files_agree_with_the_document(office: Office) -> None:
     filled(office)
     asked = ("transparency", "--from", FIRST, "--to", LAST, "--out", str(office.folder / "out"))
@@ -63,6 +64,7 @@ def test_the_same_command_writes_the_same_bytes(office: Office) -> None:
     assert found[0] == found[1]
 
 
+@pytest.mark.slow
 def test_a_period_whose_embargo_runs_is_refused_and_a_draft_is_marked(office: Office) -> None:
     filled(office)
     today = local(int(time.time()))[:10]

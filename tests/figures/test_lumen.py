@@ -105,6 +105,7 @@ def test_the_control_what_lumen_does_not_take_is_refused() -> None:
 
 
 @pytest.mark.parametrize("seed", range(8))
+@pytest.mark.slow
 def test_what_became_of_a_demand_is_told_though_who_asked_is_not(seed: int) -> None:
     """What is rare is generalised: a line loses its authority or category before it loses its answer."""
     tallies = random_tallies(seed, 400)
@@ -119,6 +120,7 @@ def withheld(tally: Any) -> bool:
 
 
 @pytest.mark.parametrize("seed", range(6))
+@pytest.mark.slow
 def test_counting_lines_tells_no_count_that_the_report_hides(seed: int) -> None:
     tallies = [one for one in random_tallies(seed, 400) if not withheld(one)]
     report = a_report(tallies)

@@ -42,6 +42,7 @@ def test_a_linear_programme_recovers_no_hidden_count(demands: int) -> None:
     ("seed", "demands"),
     [(25, 60), (27, 90), (29, 60), *(pytest.param(4 + n, 300 - 9 * n, marks=pytest.mark.slow) for n in range(24))],
 )
+@pytest.mark.slow
 def test_a_small_report_and_its_lines_give_nothing_away(seed: int, demands: int) -> None:
     """Of these samples the times once told how few had been cancelled, and the lines what else a refusal was."""
     tallies = random_tallies(seed, demands)

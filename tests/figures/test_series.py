@@ -88,6 +88,7 @@ def test_periods_do_not_overlap(tmp_path: Path) -> None:
     "odd",
     [(START, START + DAY), (START + 1, JANUARY.end), (START, JANUARY.end - 1), (START - DAY, JANUARY.end)],
 )
+@pytest.mark.slow
 def test_a_period_is_whole_months(series: Series, odd: tuple[int, int]) -> None:
     with pytest.raises(InvalidInput, match="whole months"):
         series.publish(Period(*odd))
@@ -285,6 +286,7 @@ def test_two_reports_of_a_period_tell_no_small_change(tmp_path: Path) -> None:
     ("seed", "demands", "months"),
     [(0, 400, 3), *(pytest.param(seed, 2_000, months, marks=pytest.mark.slow) for seed in (0, 1) for months in (1, 3))],
 )
+@pytest.mark.slow
 def test_all_that_is_published_of_a_year_recovers_no_hidden_count(
     tmp_path: Path, seed: int, demands: int, months: int
 ) -> None:

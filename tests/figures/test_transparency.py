@@ -47,6 +47,7 @@ def counted(office: RandomOffice) -> tuple[Figures, int]:
     ("seed", "demands"),
     [(1, 12), pytest.param(2, 150, marks=pytest.mark.slow), pytest.param(3, 150, marks=pytest.mark.slow)],
 )
+@pytest.mark.slow
 def test_every_figure_is_what_the_stored_bytes_say(tmp_path: Path, seed: int, demands: int) -> None:
     office = RandomOffice(tmp_path, seed)
     office.live(demands)

@@ -206,6 +206,7 @@ def test_the_document_is_what_its_schema_says() -> None:
         checker.validate(json.loads(report_json(report)))
 
 
+@pytest.mark.slow
 def test_the_control_what_is_no_such_document_is_refused_by_its_schema() -> None:
     checker = Draft202012Validator(document_schema())
     right = json.loads(report_json(a_report(random_tallies(1, 90))))
@@ -226,6 +227,7 @@ def test_the_control_what_is_no_such_document_is_refused_by_its_schema() -> None
         assert not checker.is_valid({**right, "authorities": names}), names
 
 
+@pytest.mark.slow
 def test_the_same_records_give_the_same_bytes_in_any_order() -> None:
     tallies = random_tallies(2, 80)
     one, other = a_report(tallies), a_report(tallies[::-1])
@@ -265,6 +267,7 @@ def test_the_page_needs_nothing_and_says_everything_in_words() -> None:
         assert "@media print" in text
 
 
+@pytest.mark.slow
 def test_headlines_come_first_labels_are_whole_and_codes_are_words() -> None:
     long = "Закон «" + "об очень длинном названии " * 8 + "», статья 9"
     tallies = [*random_tallies(4, 400), *(a_tally(900 + n, legal_basis=[long]) for n in range(90))]

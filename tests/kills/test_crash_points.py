@@ -309,6 +309,7 @@ def test_the_run_without_a_crash_ends_as_it_should(tmp_path: Path) -> None:
         ),
     ],
 )
+@pytest.mark.slow
 def test_a_crash_at_any_point_changes_nothing_of_the_end(tmp_path: Path, part: int, on: str) -> None:
     whole, expected = play(tmp_path / "whole.sqlite3", None)
     count = len(whole.points.passed)

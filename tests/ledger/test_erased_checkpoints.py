@@ -61,6 +61,7 @@ def test_what_is_erased_changes_nothing_that_a_checkpoint_saw(desk: Desk) -> Non
     assert desk.host.proof.prove_growth(first.size)["checkpoint"]["size"] == second.size
 
 
+@pytest.mark.slow
 def test_the_same_emptying_without_its_event_is_a_fault_of_each_case(desk: Desk) -> None:
     """The control of the test above."""
     cases = fill(desk)
@@ -100,6 +101,7 @@ def test_what_comes_late_is_held_until_it_is_erased_in_its_turn(desk: Desk) -> N
     assert _verify(desk).intact
 
 
+@pytest.mark.slow
 def test_a_message_of_no_case_that_was_emptied_otherwise_is_a_fault(desk: Desk) -> None:
     fill(desk)
     desk.host.proof.checkpoint()

@@ -61,6 +61,7 @@ def erase(store: SqliteStore, name: str) -> None:
     assert store.truncate_log()
 
 
+@pytest.mark.slow
 def test_what_was_erased_is_in_no_byte_of_the_files(path: Path) -> None:
     store = opened(path)
     # Long words lie on pages of their own, which become free.

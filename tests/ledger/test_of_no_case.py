@@ -48,6 +48,7 @@ def _after(scenery: Scenery, statement: str, undo: str) -> list[Fault]:
 
 @pytest.mark.parametrize("case_id", ["", pytest.param("gone", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("table", variants({name: name for name in HELD}, "appeals", "tallies"))
+@pytest.mark.slow
 def test_a_row_of_no_case_is_named(table: str, case_id: str, scenery: Scenery) -> None:
     with closing(DRIVER.module.connect(scenery.world.path)) as raw:
         names = [row[1] for row in raw.execute(f"PRAGMA table_info({table})").fetchall()]
@@ -58,6 +59,7 @@ def test_a_row_of_no_case_is_named(table: str, case_id: str, scenery: Scenery) -
     assert any(fault.case_id == case_id and f"in {table}" in fault.what for fault in faults), faults
 
 
+@pytest.mark.slow
 def test_an_attempt_that_no_message_of_no_case_made_is_named(scenery: Scenery) -> None:
     values = f"'{PLATFORM}', '', 'm-none', 1, 1, 1, 'retry', ''"
     columns = "platform_id, case_id, message_id, number, started_at, ended_at, result, detail"

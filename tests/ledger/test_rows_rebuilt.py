@@ -82,6 +82,7 @@ def begun(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, str, int]:
 
 
 @pytest.mark.parametrize("column", variants({name: name for name in COLUMNS}, *NOT_READ, "state", "due_at"))
+@pytest.mark.slow
 def test_whatever_stands_in_a_column_the_row_is_made_anew(
     begun: tuple[bytes, str, int], tmp_path: Path, column: str
 ) -> None:

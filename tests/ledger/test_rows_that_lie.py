@@ -440,6 +440,7 @@ TALLIES_LIE = {
 
 
 @pytest.mark.parametrize("how", variants({name: name for name in TALLIES_LIE}, "late", "another outcome", "gone"))
+@pytest.mark.slow
 def test_a_row_of_the_public_figures_that_lies_is_named_and_mended(host: Host, how: str) -> None:
     case_id, _ = (removed(host, name=f"m-{seed}", seed=seed) for seed in (1, 2))
     queries = host.store.queries(PLATFORM)
@@ -588,6 +589,7 @@ COPIES_LIE = {
 
 
 @pytest.mark.parametrize("how", variants({name: name for name in COPIES_LIE}, "kept longer", "gone", "another one"))
+@pytest.mark.slow
 def test_a_row_of_a_copy_that_lies_is_named_and_mended(host: Host, how: str) -> None:
     one, other = (removed(host, name=f"m-{seed}", seed=seed) for seed in (1, 2))
     assert (faults(host), sweep(host).mended) == ([], ()), "the control: untouched"

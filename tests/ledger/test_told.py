@@ -164,6 +164,7 @@ def test_people_are_told_of_another_object_that_cannot_be_seen(tmp_path: Path) -
     host.store.close()
 
 
+@pytest.mark.slow
 def test_what_was_kept_falls_without_being_lifted_while_another_holds_it(host: Host) -> None:
     notice = closed(host, "A")
     closed(host, "A", seed=2)

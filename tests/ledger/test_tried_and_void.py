@@ -53,6 +53,7 @@ def test_a_user_is_not_told_of_a_measure_that_was_changed_while_the_telling_was_
     assert _states(host, "user_notice") == ["void", "done"]
 
 
+@pytest.mark.slow
 def test_a_telling_that_somebody_has_in_hand_is_void_when_it_comes_back(host: Host) -> None:
     ways = host.delivery._ways
     host.delivery._ways = replace(ways, messenger=None)

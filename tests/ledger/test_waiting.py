@@ -365,6 +365,7 @@ def test_what_a_row_calls_old_is_not_erased_before_its_time(tmp_path: Path) -> N
     assert kinds(office, name) == ["lodged"]
 
 
+@pytest.mark.slow
 def test_a_letter_that_was_typed_in_is_read_from_the_chain_of_its_case(tmp_path: Path) -> None:
     office = office_in(tmp_path)
     case = office.issue()

@@ -91,6 +91,7 @@ def test_an_alert_goes_to_whom_the_ladder_names_whatever_its_row_says(tmp_path: 
     assert all(one.audience and one.reason.startswith("due.") for one in told)
 
 
+@pytest.mark.slow
 def test_the_user_is_told_what_was_decided_whatever_the_row_says(tmp_path: Path) -> None:
     control, office = offices(tmp_path)
     for one in (control, office):

@@ -122,6 +122,7 @@ def test_what_its_user_was_told_names_the_object_of_a_lift(host: Host) -> None:
     assert case.state is CaseState.CLOSED
 
 
+@pytest.mark.slow
 def test_a_lift_whose_object_nobody_can_name_is_asked_of_nobody_and_claimed_by_nobody(host: Host) -> None:
     case = lifted(host, ("opened", "message"), ("user_notice_owed", "body"))
     assert calls(host) == [("enforce", "1")]

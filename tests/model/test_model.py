@@ -87,6 +87,7 @@ def _play(seeds: range) -> Counter[str]:
     return deep
 
 
+@pytest.mark.slow
 def test_some_sequences_end_alike() -> None:
     deep = _play(range(166, 173))
     assert {"decided by two", "undone", "reported", "lifted", "suspended while it ran"} <= set(deep)

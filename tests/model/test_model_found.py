@@ -87,6 +87,7 @@ def test_an_amendment_of_a_suspended_case_fires_nothing(tmp_path: Path) -> None:
     assert _fired(office, case) == set()
 
 
+@pytest.mark.slow
 def test_what_stays_of_a_remedied_order_is_lifted_once_the_order_is_annulled(tmp_path: Path) -> None:
     office = Driver(tmp_path)
     notice = office.notice(1)
@@ -207,6 +208,7 @@ def _refused_anew(tmp_path: Path) -> tuple[Driver, str, str]:
 
 
 @pytest.mark.parametrize("effect", [None, "remedied"])
+@pytest.mark.slow
 def test_a_cancellation_that_changes_nothing_leaves_what_people_lift_as_it_is(
     tmp_path: Path, effect: str | None
 ) -> None:
@@ -219,6 +221,7 @@ def test_a_cancellation_that_changes_nothing_leaves_what_people_lift_as_it_is(
     assert [item["outcome"] for item in office.reports(notice_id)[-1]["items"]] == ["restored"] * 2
 
 
+@pytest.mark.slow
 def test_a_cancellation_that_changes_nothing_takes_back_no_interim_report(tmp_path: Path) -> None:
     office = Driver(tmp_path)
     notice_id = office.notice(1, 2)["notice_id"]
@@ -234,6 +237,7 @@ def test_a_cancellation_that_changes_nothing_takes_back_no_interim_report(tmp_pa
     assert [one["final"] for one in office.reports(notice_id)] == [True, False]
 
 
+@pytest.mark.slow
 def test_a_reversal_beside_a_lift_takes_back_the_interim_report_that_says_the_measure_stands(tmp_path: Path) -> None:
     office = Driver(tmp_path)
     notice_id = office.notice(1, 2)["notice_id"]
@@ -257,6 +261,7 @@ def test_control_an_order_that_falls_beside_it_has_the_clock_of_a_lift(tmp_path:
     assert (standing["state"], standing["lift_due_at"] is None) == ("lifting", False)
 
 
+@pytest.mark.slow
 def test_what_stays_for_another_order_alone_is_reported_so(tmp_path: Path) -> None:
     office = Driver(tmp_path)
     first, *_ = cases = [office.issue(n, [_item()]) for n in (1, 2)]
@@ -305,6 +310,7 @@ def test_an_appeal_waits_for_a_new_measure_on_its_item_although_the_old_one_is_l
 
 
 @pytest.mark.parametrize("then", ["decided", "undone"])
+@pytest.mark.slow
 def test_who_decided_what_is_in_force_ends_no_appeal_that_came_after_a_later_decision(
     tmp_path: Path, then: str
 ) -> None:

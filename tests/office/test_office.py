@@ -218,6 +218,7 @@ def test_the_register_by_the_command_line(office: Office) -> None:
     assert shown["entry"]["head"] == {"name": "B. Head", "citizenship": "KZ"}, "recorded, never judged"
 
 
+@pytest.mark.slow
 def test_the_roster_by_the_command_line(office: Office) -> None:
     assert office.ok("office", "duty").startswith("Nobody is on duty. Plan a shift: ")
     past = ("--from", "2020-01-01 09:00", "--until", "2020-01-01 21:00")

@@ -58,6 +58,7 @@ def test_every_route_stands_in_the_matrix(site: Site) -> None:
 
 
 @pytest.mark.parametrize("role", [*(pytest.param(role, marks=pytest.mark.slow) for role in ROLES), ""])
+@pytest.mark.slow
 def test_each_page_is_for_its_roles(site: Site, role: str) -> None:
     own, other = site.office.issue(1), site.office.issue(2, category="election_rules")
     who = site.person("p", *([role] if role else []), categories=("illegal_gambling",))
@@ -75,6 +76,7 @@ def test_each_page_is_for_its_roles(site: Site, role: str) -> None:
             assert statuses[0] in fits, (page, statuses)
 
 
+@pytest.mark.slow
 def test_a_case_of_another_platform_is_not_there(site: Site, tmp_path: Path) -> None:
     case = site.office.issue()
     other = Site(tmp_path, platform="another")
@@ -86,6 +88,7 @@ def test_a_case_of_another_platform_is_not_there(site: Site, tmp_path: Path) -> 
     other.office.stop()
 
 
+@pytest.mark.slow
 def test_whoever_is_not_signed_in_is_asked_to_and_told_nothing(site: Site) -> None:
     case = site.office.issue()
     notice = site.office.case(case)["notice_id"]
@@ -110,6 +113,7 @@ def test_a_session_ends_with_its_token(site: Site) -> None:
     assert Seen(who.get("/").text).has_form("/sign-in")
 
 
+@pytest.mark.slow
 def test_a_session_ends_when_nothing_is_asked_for_an_hour_and_the_board_asks_nothing(site: Site) -> None:
     who = site.person("p", "lead")
     site.office.wait(IDLE_S - 1)
@@ -120,6 +124,7 @@ def test_a_session_ends_when_nothing_is_asked_for_an_hour_and_the_board_asks_not
     assert Seen(who.get("/").text).has_form("/sign-in")
 
 
+@pytest.mark.slow
 def test_a_session_ends_with_the_shift(site: Site) -> None:
     who = site.person("p", "lead")
     for _ in range(LIFE_S // (IDLE_S - 1)):
@@ -171,6 +176,7 @@ def test_nobody_is_led_elsewhere(site: Site, to: str) -> None:
     assert who.post("/language", {"lang": "kk", "to": to}).headers["location"] == "/"
 
 
+@pytest.mark.slow
 def test_what_was_typed_is_shown_again_behind_the_sign_in(site: Site) -> None:
     case, who = site.office.issue(), site.person("p", "lead")
     path = f"/cases/{case}/note"
@@ -188,6 +194,7 @@ def test_what_was_typed_is_shown_again_behind_the_sign_in(site: Site) -> None:
     assert who.post(path, Seen(answer.text).form(path).fields).status_code == 303
 
 
+@pytest.mark.slow
 def test_the_guide_mounts_them_in_an_app_that_knows_its_people(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KZ_COMPLIANCE_CONFIG", str(settings_file(tmp_path)))
     monkeypatch.syspath_prepend(tmp_path)
@@ -229,6 +236,7 @@ FOREIGN = [
 
 
 @pytest.mark.parametrize("headers", FOREIGN, ids=str)
+@pytest.mark.slow
 def test_no_other_site_has_people_change_anything(site: Site, headers: dict[str, str]) -> None:
     case, who = site.office.issue(), site.person("p", *ROLES)
     before = site.office.history(case)
@@ -247,6 +255,7 @@ def test_the_control_our_own_pages_do(site: Site, headers: dict[str, str]) -> No
     assert who.post(f"/cases/{case}/note", {"text": "x"}, headers).status_code == 303
 
 
+@pytest.mark.slow
 def test_nothing_is_changed_by_looking(site: Site) -> None:
     case, who = site.office.issue(), site.person("p", *ROLES)
     before = site.office.history(case)
@@ -259,6 +268,7 @@ def test_nothing_is_changed_by_looking(site: Site) -> None:
 # ------------------------------------------------------------------------------------------------------------ headers
 
 
+@pytest.mark.slow
 def test_every_answer_says_what_a_browser_must_keep_from_it(site: Site) -> None:
     case, who = site.office.issue(), site.person("p", "lead")
     paths = ["/", "/sign-in", f"/cases/{case}", f"/cases/{case}/note", f"/cases/{case}/received/1", "/nothing"]

@@ -65,6 +65,7 @@ def shown(who: Somebody, paths: list[str]) -> str:
     return " ".join(texts)
 
 
+@pytest.mark.slow
 def test_a_notice_stands_there_as_text(site: Site) -> None:
     who = site.person("p", "lead")
     for n, payload in enumerate((one.replace(LINE_BREAK, "") for one in PAYLOADS), 1):
@@ -82,6 +83,7 @@ def test_a_notice_stands_there_as_text(site: Site) -> None:
     shown(who, ["/", "/rows"])
 
 
+@pytest.mark.slow
 def test_a_message_that_cannot_be_read_stands_there_as_text(site: Site) -> None:
     who = site.person("p", "lead")
     for n, payload in enumerate(PAYLOADS[:20], 1):

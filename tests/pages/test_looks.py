@@ -89,6 +89,7 @@ def test_the_style_sheet_fetches_nothing() -> None:
     assert not re.search(r"url\(|@import|//", text)
 
 
+@pytest.mark.slow
 def test_a_first_load_is_light(site: Site) -> None:
     for n in range(1, 51):
         site.office.issue(n)
@@ -141,6 +142,7 @@ def cases_on(page: Seen) -> list[str]:
     return [said["id"].removeprefix("open-") for _, said in page.elements if said.get("id", "").startswith("open-")]
 
 
+@pytest.mark.slow
 def test_the_board_has_the_most_urgent_case_first_and_goes_on(site: Site) -> None:
     names = [site.office.issue(n) for n in range(1, 4)]
     who = site.person("p", "lead")
@@ -150,6 +152,7 @@ def test_the_board_has_the_most_urgent_case_first_and_goes_on(site: Site) -> Non
     assert sorted(cases_on(first) + cases_on(who.see(following))) == sorted(names)
 
 
+@pytest.mark.slow
 def test_filters_are_addresses(site: Site) -> None:
     one, two = site.office.issue(1), site.office.issue(2, category="election_rules")
     three = site.office.break_off(3)
@@ -179,6 +182,7 @@ def test_news_are_asked_for_so_often_that_a_second_is_enough() -> None:
     assert int(asked[1]) + HEAD_S * 1_000 <= 800, "what is left is for the way there and back"
 
 
+@pytest.mark.slow
 def test_the_rows_come_anew_when_something_happened_and_not_before(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kz_compliance_sdk.faces.dashboard.api.HEAD_S", 0.0)
     case, who, other = site.office.issue(1), site.person("p", "lead"), site.person("other", "moderator")
@@ -199,6 +203,7 @@ def test_the_rows_come_anew_when_something_happened_and_not_before(site: Site, m
     assert who.get(again).status_code == 200, "the time that is left"
 
 
+@pytest.mark.slow
 def test_a_letter_is_typed_in_and_what_is_wrong_with_it_is_named(site: Site) -> None:
     who = site.person("p", "moderator")
     form = who.see("/letters").form("/letters")

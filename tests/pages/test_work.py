@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from kz_compliance_sdk.domain.decision import QUESTIONS
 from kz_compliance_sdk.faces.dashboard.looks import looks_of
 from tests.driver import M1
@@ -45,6 +47,7 @@ def test_a_case_is_refused_by_one_person(site: Site) -> None:
     assert site.office.faults() == []
 
 
+@pytest.mark.slow
 def test_a_measure_takes_two_and_the_second_sees_what_leaves(site: Site) -> None:
     case = site.office.issue(category="election_rules")
     one, other = site.person("aigerim", "moderator"), site.person("daniyar", "legal")
@@ -78,6 +81,7 @@ def measure(place: str = ITEM) -> dict[str, str]:
     return {**refusal(place), **{f"{place}{name}": value for name, value in said.items()}, **checked}
 
 
+@pytest.mark.slow
 def test_a_measure_names_the_content_that_was_seen(tmp_path: Path) -> None:
     site = Site(tmp_path, can_look=True)
     case = site.office.issue()
@@ -143,6 +147,7 @@ def test_an_empty_form_names_each_field_that_is_missing(site: Site) -> None:
     assert {f"{ITEM}finding", f"{ITEM}wording.outcome", f"{ITEM}reasons"} <= marked
 
 
+@pytest.mark.slow
 def test_a_lost_lease_says_so_and_loses_no_word(site: Site) -> None:
     case = site.office.issue()
     one, lead = site.person("aigerim", "moderator"), site.person("lead", "lead")
@@ -179,6 +184,7 @@ def test_items_are_decided_alike_or_one_by_one(site: Site) -> None:
     assert {one["outcome"] for one in site.office.reports()[-1]["items"]} == {"refused"}
 
 
+@pytest.mark.slow
 def test_a_decision_is_undone_while_it_can_be(tmp_path: Path) -> None:
     site = Site(tmp_path, undo_window_s=60)
     case = site.office.issue()

@@ -21,6 +21,7 @@ def test_the_entry_point_names_the_plugin() -> None:
     assert project()["entry-points"]["pytest11"] == {"kz_compliance": pytest_plugin.__name__}
 
 
+@pytest.mark.slow
 def test_every_fixture_is_documented(run: pytest.Pytester) -> None:
     """`pytest --fixtures` shows a first line for each; --help shows the options, --markers the marker."""
     shown = run.runpytest("--fixtures", "-q").stdout.str()
@@ -133,6 +134,7 @@ def test_notices_are_the_same_for_a_seed_and_others_for_each_call(run: pytest.Py
     assert drawn[0] == drawn[1] != drawn[2]
 
 
+@pytest.mark.slow
 def test_pushes_can_go_through_a_test_client_or_to_a_function(run: pytest.Pytester) -> None:
     passes(
         run,
@@ -170,6 +172,7 @@ def test_pushes_can_go_through_a_test_client_or_to_a_function(run: pytest.Pytest
     )
 
 
+@pytest.mark.slow
 def test_fixtures_can_be_overridden_with_a_platforms_own(run: pytest.Pytester) -> None:
     run.makeconftest(
         """
@@ -296,6 +299,7 @@ def test_time_travels_until_everything_is_delivered_or_says_what_is_left(run: py
     )
 
 
+@pytest.mark.slow
 def test_a_clock_that_runs_out_alerts_people(run: pytest.Pytester) -> None:
     passes(
         run,
@@ -311,6 +315,7 @@ def test_a_clock_that_runs_out_alerts_people(run: pytest.Pytester) -> None:
     )
 
 
+@pytest.mark.slow
 def test_the_regulator_lives_by_the_same_clock(run: pytest.Pytester) -> None:
     """What it does by itself about a notice that nobody answers reaches the desk."""
     passes(

@@ -189,6 +189,7 @@ def test_the_days_of_the_calendar_are_on_the_page() -> None:
     assert told == kz_calendar().holidays
 
 
+@pytest.mark.slow
 def test_reading_the_policy_loads_pydantic_and_msgspec_and_nothing_else_from_outside() -> None:
     program = (
         # What the interpreter's own start has loaded is the distribution's business.

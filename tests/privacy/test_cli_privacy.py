@@ -62,6 +62,7 @@ def ended(office: Office) -> None:
     host.store.close()
 
 
+@pytest.mark.slow
 def test_a_run_says_what_would_go_and_then_it_goes(office: Office, case: str) -> None:
     assert office.document("retention", "run", "--dry-run")["cases"] == []
     ended(office)
@@ -75,6 +76,7 @@ def test_a_run_says_what_would_go_and_then_it_goes(office: Office, case: str) ->
     office.ok("cases", "show", case)
 
 
+@pytest.mark.slow
 def test_a_hold_keeps_it_and_takes_a_time_and_reasons(office: Office, case: str) -> None:
     ended(office)
     until = "2099-01-01T00:00:00Z"
@@ -93,6 +95,7 @@ def test_a_hold_keeps_it_and_takes_a_time_and_reasons(office: Office, case: str)
     assert office.document("retention", "run")["cases"] == [case]
 
 
+@pytest.mark.slow
 def test_an_early_erasure_takes_two_accounts_and_a_yes(office: Office, case: str) -> None:
     ended(office)
     assert "--ground" in office.refused(2, "cases", "ask-erasure", case, "--ground", "Dana asked", user="legal")

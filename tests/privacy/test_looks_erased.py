@@ -57,6 +57,7 @@ def test_no_object_is_named_in_the_clear_and_none_at_all_after_the_end(desk: Des
     desk.check()
 
 
+@pytest.mark.slow
 def test_an_open_appeal_bars_the_end_and_one_that_was_decided_keeps_its_times_and_loses_its_words(desk: Desk) -> None:
     case_id, appeals = removed(desk), desk.host.appeals
     one = desk.host.take(SYSTEM, case_id, commands.ReceiveAppeal("1", "It is satire.", desk.world.clock(), "A-1"))

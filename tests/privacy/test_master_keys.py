@@ -27,6 +27,7 @@ ONE, TWO = MasterKeys({"m1": b"1" * 32}, "m1"), MasterKeys({"m2": b"2" * 32}, "m
 BOTH = MasterKeys({"m2": b"2" * 32, "m1": b"1" * 32}, "m2")
 
 
+@pytest.mark.slow
 def test_a_store_opens_with_its_master_key_alone(tmp_path: Path) -> None:
     desk = Desk(tmp_path / "desk.sqlite3", keys=ONE)
     fill(desk)

@@ -144,6 +144,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     desk.store.close()
 
 
+@pytest.mark.slow
 def test_nothing_that_was_planted_lies_in_the_file_in_the_clear(desk: Desk) -> None:
     cases = fill(desk)
     assert {str(case.state) for case in cases} == {"closed"}
@@ -538,6 +539,7 @@ def test_a_page_that_nobody_takes_keeps_no_closed_case(desk: Desk) -> None:
     desk.check()
 
 
+@pytest.mark.slow
 def test_a_run_that_is_broken_off_goes_on(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     for seed in (1, 2, 3):
         desk.host.push(notice(seed), f"msg-{seed}")

@@ -36,6 +36,7 @@ def test_nothing_lies_in_the_folder_that_is_not_made() -> None:
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
+@pytest.mark.slow
 def test_a_document_is_openapi_3_1(name: str) -> None:
     OpenAPIV31SpecValidator(document(name)).validate()
 

@@ -53,6 +53,7 @@ def restored(host: Host) -> list[str]:
     return [key.removeprefix("object:post:") for what, key, _ in host.world.platform.calls if what == "restore"]
 
 
+@pytest.mark.slow
 def test_what_took_the_place_of_the_appealed_object_stays_when_the_appeal_succeeds(host: Host) -> None:
     host.push(about("A"), "m-1")
     decided(host)
@@ -160,6 +161,7 @@ def test_an_appeal_that_came_before_a_later_measure_is_recorded_with_its_true_ti
         host.take(SYSTEM, case_id, commands.ReceiveAppeal("1", "It is satire.", before, "A-2"))
 
 
+@pytest.mark.slow
 def test_a_later_decision_of_the_same_item_is_no_other_object(host: Host) -> None:
     host.push(about("A").model_copy(update={"items": (Item(item_id="1", object_id="post:A"),)}), "m-1")
     decided(host)

@@ -83,6 +83,7 @@ def test_a_reference_that_is_no_plain_number_is_refused(host: Host, reference: s
     assert refused.value.field == "reference"
 
 
+@pytest.mark.slow
 def test_a_reference_of_another_appeal_is_refused(host: Host) -> None:
     case_id = removed(host, items=2)
     appealed(host, case_id)
@@ -90,6 +91,7 @@ def test_a_reference_of_another_appeal_is_refused(host: Host) -> None:
         appealed(host, case_id, item="2")
 
 
+@pytest.mark.slow
 def test_of_two_cases_that_claim_one_reference_in_one_batch_the_first_has_it(host: Host) -> None:
     cases = [removed(host, name=f"m-{seed}", seed=seed) for seed in (1, 2)]
     works: list[Any] = []
@@ -206,6 +208,7 @@ def test_upholding_tells_the_user_and_changes_nothing_else(host: Host) -> None:
         host.take(LEGAL, host.appeals.case_of(one.appeal_id), commands.DecideAppeal(one.appeal_id, "uphold", "again"))
 
 
+@pytest.mark.slow
 def test_a_reversal_restores_once_and_the_books_hold_the_corrected_report(host: Host) -> None:
     case_id = removed(host, items=2)
     one = appealed(host, case_id)
@@ -285,6 +288,7 @@ def test_what_another_order_holds_stays_and_is_said_to_stay(host: Host) -> None:
     host.check_chains()
 
 
+@pytest.mark.slow
 def test_a_policy_that_reports_no_reversal_lifts_all_the_same(tmp_path: Path) -> None:
     base = kz_policy()
     users = base.users.model_copy(update={"report_reversals": False})
@@ -335,6 +339,7 @@ def test_an_order_that_falls_meanwhile_leaves_nothing_to_uphold(host: Host) -> N
     host.check_chains()
 
 
+@pytest.mark.slow
 def test_while_the_item_is_decided_anew_the_appeal_waits(host: Host) -> None:
     case_id = removed(host)
     one = appealed(host, case_id)
@@ -363,6 +368,7 @@ def test_while_the_item_is_decided_anew_the_appeal_waits(host: Host) -> None:
     assert outcomes(host)[-1] == (3, ["restored"])
 
 
+@pytest.mark.slow
 def test_a_reversal_while_the_report_is_on_its_way_is_the_one_that_counts(host: Host) -> None:
     notice = a_notice()
     host.push(notice, "m-1")

@@ -189,6 +189,7 @@ def test_one_that_nobody_confirmed_can_be_taken_back_after_its_time(scene: Scene
     scene.host.check_chains()
 
 
+@pytest.mark.slow
 def test_the_ladder_stands_still_and_goes_on_with_what_was_left(scene: Scene) -> None:
     """Suspended from hour 13 to hour 113: what was due at hour 24 is due at hour 124, and each step fires once."""
     scene.hours(13)
@@ -237,6 +238,7 @@ def test_an_order_recorded_late_gives_the_time_back_and_fires_nothing_twice(scen
     assert [step for step in scene.fired() if step not in early] == ["due.before_6h"]
 
 
+@pytest.mark.slow
 def test_without_an_end_people_are_asked_now_and_then(scene: Scene) -> None:
     scene.hours(1)
     scene.suspend(0)
@@ -289,6 +291,7 @@ def test_a_suspended_case_can_be_decided_and_is_not_late(scene: Scene) -> None:
     assert scene.case.watch_at is None
 
 
+@pytest.mark.slow
 def test_an_ended_case_keeps_its_suspension_when_it_is_opened_again(scene: Scene) -> None:
     scene.host.decide(proposal(refusal("1")))
     scene.host.drain()
@@ -363,6 +366,7 @@ def test_a_pause_that_nobody_recorded_is_found(scene: Scene, forged: str, named:
 
 
 @pytest.mark.parametrize("seeds", [range(1), pytest.param(range(1, 12), marks=pytest.mark.slow)])
+@pytest.mark.slow
 def test_a_random_order_of_suspensions_fires_no_step_twice_and_none_early(tmp_path: Path, seeds: range) -> None:
     """Whatever is recorded, confirmed and ended: each step fires at most once, and never before its share of the term
     has run."""

@@ -61,12 +61,14 @@ def test_whoever_claims_and_whoever_proposes_is_told_what_the_order_lacks(office
     assert "is no lawyer" in result.stdout
 
 
+@pytest.mark.slow
 def test_a_notice_without_a_gap_has_no_draft(office: Office) -> None:
     notice = claimed(office)
     assert shown(office, notice)["gaps"] == []
     assert "--draft" in office.refused(7, "cases", "clarify", notice.notice_id, "--draft", "--yes")
 
 
+@pytest.mark.slow
 def test_an_identity_in_a_question_is_refused_on_the_command_line_too(office: Office) -> None:
     notice = claimed(office)
     line = office.refused(

@@ -79,6 +79,7 @@ def test_a_case_is_looked_at_decided_and_carried_out(
     assert "content_changed:1" in story["flags"]
 
 
+@pytest.mark.slow
 def test_without_the_port_a_look_says_what_to_do(office: Office) -> None:
     notice = office.claimed(1)
     assert "Content port" in office.refused(3, "cases", "look", notice.notice_id)
@@ -111,6 +112,7 @@ def test_a_check_is_recorded_and_named_in_a_proposal(office: Office) -> None:
     assert "read the act" in shown, "the note is sealed in the ledger"
 
 
+@pytest.mark.slow
 def test_an_answer_that_bars_is_told_at_once(office: Office) -> None:
     notice = office.claimed(1)
     told = office.ok("cases", "check", notice.notice_id, *_answers(protected_speech="yes", clarity="unclear"))
@@ -119,6 +121,7 @@ def test_an_answer_that_bars_is_told_at_once(office: Office) -> None:
     assert "bars local law: protected_speech; unclear: clarity" in shown
 
 
+@pytest.mark.slow
 def test_the_template_asks_in_three_languages_and_is_read_back(office: Office, tmp_path: Path) -> None:
     notice = office.claimed(1)
     for lang in ("kk", "ru", "en"):
@@ -157,6 +160,7 @@ def test_a_note_that_is_too_long_is_named(office: Office) -> None:
     assert "--note" in office.refused(7, "cases", "check", notice.notice_id, *given)
 
 
+@pytest.mark.slow
 def test_what_was_not_filled_in_is_told_at_once_with_the_words_that_are_allowed(office: Office) -> None:
     notice = office.claimed(1)
     skeleton = office.document("cases", "decide", notice.notice_id, "--template")
@@ -188,6 +192,7 @@ ru = "Удалено."
 """
 
 
+@pytest.mark.slow
 def test_a_template_is_filled_in_with_the_platforms_own_words_in_the_languages_asked_for(office: Office) -> None:
     (office.folder / "words.toml").write_text(WORDING, encoding="utf-8")
     office.configure(f'wording_file = "{office.folder / "words.toml"}"')
@@ -209,6 +214,7 @@ def test_a_template_is_filled_in_with_the_platforms_own_words_in_the_languages_a
 
 
 @pytest.mark.parametrize("way", ["refuse", "remove"])
+@pytest.mark.slow
 def test_without_words_of_its_own_a_template_is_filled_in_but_for_them(office: Office, way: str) -> None:
     notice = office.claimed(1)
     (item,) = office.document("cases", "decide", notice.notice_id, "--template", "--as", way)["items"]
@@ -216,6 +222,7 @@ def test_without_words_of_its_own_a_template_is_filled_in_but_for_them(office: O
     assert {one["text"] for one in item["wording"]["statement_of_reasons"]} == {""}
 
 
+@pytest.mark.slow
 def test_a_measure_is_filled_in_and_what_is_none_is_named(office: Office) -> None:
     (office.folder / "words.toml").write_text(WORDING, encoding="utf-8")
     office.configure(f'wording_file = "{office.folder / "words.toml"}"')

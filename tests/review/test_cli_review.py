@@ -107,6 +107,7 @@ def test_a_letter_goes_from_the_stamp_to_its_receipt(office: Office, monkeypatch
     assert "in force since" in told
 
 
+@pytest.mark.slow
 def test_without_an_enforcer_a_measure_waits_and_it_is_said(office: Office) -> None:
     notice = office.decided(1, "remove")
     result = office.run("worker", "--once")
@@ -159,6 +160,7 @@ def test_at_a_terminal_the_proposal_is_shown_before_it_is_approved(
 # --------------------------------------------------------------------------------------------------- proposals
 
 
+@pytest.mark.slow
 def test_a_template_as_it_is_decides_nothing(office: Office) -> None:
     notice = office.claimed(1, items=2)
     result = office.run("cases", "decide", notice.notice_id, "--template")
@@ -189,6 +191,7 @@ def test_a_proposal_is_summed_up_and_sent_only_when_it_is_meant(
     assert state(office, notice) == "decided"
 
 
+@pytest.mark.slow
 def test_a_proposal_can_come_on_standard_input(office: Office) -> None:
     notice = office.claimed()
     text = Path(office.proposal(notice.notice_id)).read_text(encoding="utf-8")
@@ -216,6 +219,7 @@ def test_a_file_that_is_no_proposal_is_refused_by_name(office: Office, content: 
 # ------------------------------------------------------------------------------------------------- other steps
 
 
+@pytest.mark.slow
 def test_a_lease_is_kept_given_back_and_lost(office: Office) -> None:
     notice = office.claimed()
     lease = office.document("cases", "renew", notice.notice_id)["lease"]
@@ -299,6 +303,7 @@ def test_a_note_is_for_whoever_looks_next_and_lies_nowhere_in_clear(office: Offi
     assert "--text: it is empty. Write what the next person should know." in told
 
 
+@pytest.mark.slow
 def test_the_receipt_of_a_letter_is_corrected_by_somebody_else(office: Office) -> None:
     notice = office.entered(received="2026-11-24 10:00")
     before = office.document("cases", "show", notice.notice_id)["clock"]
@@ -321,6 +326,7 @@ def test_the_receipt_of_a_letter_is_corrected_by_somebody_else(office: Office) -
     )
 
 
+@pytest.mark.slow
 def test_what_cannot_be_used_is_shown_and_settled(office: Office) -> None:
     office.ok("db", "upgrade")
     body = builders.message_bytes(builders.notice(1)).replace(b'"kind":"prescription"', b'"kind":"whim"')

@@ -272,6 +272,7 @@ def test_it_is_compared_once_more_also_when_the_look_at_the_approval_failed(host
     assert case_of(host, lease).state is CaseState.QUEUED
 
 
+@pytest.mark.slow
 def test_a_look_that_fails_after_what_changed_was_seen_is_told_anew(host: Host) -> None:
     lease = claimed(host, category="election_rules")
     digest = propose(host, lease)

@@ -191,6 +191,7 @@ def test_a_held_case_says_who_has_it_and_how_it_comes_free(office: Office) -> No
     assert office.document("cases", "claim")["lease"]["case"]["lease"]["owner"] == "aigerim"
 
 
+@pytest.mark.slow
 def test_a_case_is_assigned_to_somebody_who_is_there(office: Office) -> None:
     notice = office.entered()
     told = office.refused(7, "cases", "assign", notice.notice_id, "--to", "dainyar", user="daniyar")

@@ -96,6 +96,7 @@ def test_a_lift_alone_is_nothing_to_take_back(host: Host) -> None:
         host.take(M2, case.id, commands.Undo())
 
 
+@pytest.mark.slow
 def test_nor_is_what_an_appeal_lifts(host: Host) -> None:
     notice = _in_force(host, measure("2", "label"))
     _pass_window(host)

@@ -69,6 +69,7 @@ def _fails_for_2(effect: Effect) -> Failed | None:
 
 
 @NEWS
+@pytest.mark.slow
 def test_what_has_not_begun_waits_for_a_second_person(office: Driver, news: News) -> None:
     case = _decided(office)
     digest = office.digest(case)
@@ -96,6 +97,7 @@ def test_what_has_not_begun_waits_for_a_second_person(office: Driver, news: News
 
 
 @EITHER
+@pytest.mark.slow
 def test_the_second_person_sends_it_back_and_it_is_refused(office: Driver, news: News) -> None:
     case = _decided(office)
     news(office, case)
@@ -140,6 +142,7 @@ def test_what_is_recorded_in_approval_changes_nothing_about_it(office: Driver, n
 
 
 @EITHER
+@pytest.mark.slow
 def test_what_is_in_force_stays(office: Driver, news: News) -> None:
     case = _decided(office)
     _later(office)
@@ -243,6 +246,7 @@ def test_a_refusal_waits_for_nobody(office: Driver, news: News) -> None:
 
 
 @EITHER
+@pytest.mark.slow
 def test_a_lift_waits_for_nobody(office: Driver, news: News) -> None:
     case = _decided(office)
     _later(office)
@@ -253,6 +257,7 @@ def test_a_lift_waits_for_nobody(office: Driver, news: News) -> None:
 
 
 @pytest.mark.parametrize("confirmed", [False, True])
+@pytest.mark.slow
 def test_the_end_of_a_suspension_releases_nothing_by_itself(office: Driver, confirmed: bool) -> None:
     case = _decided(office)
     (_confirmed if confirmed else _recorded)(office, case)
@@ -264,6 +269,7 @@ def test_the_end_of_a_suspension_releases_nothing_by_itself(office: Driver, conf
     assert _outcomes(office, case) == ["removed", "removed"]
 
 
+@pytest.mark.slow
 def test_a_suspension_that_is_confirmed_after_the_approval_is_news_again(office: Driver) -> None:
     case = _decided(office)
     _recorded(office, case)
@@ -300,6 +306,7 @@ def test_what_is_lifted_beside_it_goes_on_and_the_term_runs(office: Driver, news
 
 
 @EITHER
+@pytest.mark.slow
 def test_what_was_decided_before_is_decided_anew(office: Driver, news: News) -> None:
     """The window of the first decision still runs when the second, about the other item, is taken."""
     notice, case = office.notice(1, POSTS), office.issue(1, POSTS)
@@ -321,6 +328,7 @@ def test_what_was_decided_before_is_decided_anew(office: Driver, news: News) -> 
         {hand: hand for hand in ("queued", "claimed", "in_approval", "awaiting_answer")}, "claimed", "in_approval"
     ),
 )
+@pytest.mark.slow
 def test_what_runs_beside_a_case_in_hand_is_open_again(office: Driver, hand: str) -> None:
     notice, case = office.notice(1, POSTS), office.issue(1, POSTS)
     question = office.ask(M1, case, office.claim(M1, case))
@@ -352,6 +360,7 @@ def test_the_ladder_goes_on_while_it_waits(office: Driver, news: News) -> None:
     assert ("escalated" in office.history(case)) == (news is not _confirmed)
 
 
+@pytest.mark.slow
 def test_it_cannot_be_undone_while_it_waits(office: Driver) -> None:
     case = _decided(office)
     _recorded(office, case)

@@ -15,6 +15,7 @@ SEEDS = range(1, 31)
 
 
 @pytest.mark.parametrize("seed", [pytest.param(seed, marks=pytest.mark.slow) if seed > 1 else seed for seed in SEEDS])
+@pytest.mark.slow
 def test_a_seed_keeps_every_promise(seed: int) -> None:
     assert play(seed).faults == ()
 

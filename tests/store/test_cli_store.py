@@ -122,6 +122,7 @@ def test_a_store_that_lacks_what_was_acknowledged_is_named_until_it_is_accepted_
     assert json.loads(content)["data"]["reason"] == "log_lost"
 
 
+@pytest.mark.slow
 def test_an_index_that_lies_is_made_anew_and_named(office: Office) -> None:
     office.entered()
     assert office.document("db", "rebuild")["indexes"] == [], "the control: untouched"

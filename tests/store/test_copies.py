@@ -125,6 +125,7 @@ def test_a_damaged_copy_another_programs_and_one_with_a_log_are_told_apart(offic
     assert "there is no database at" in office.refused(3, "db", "check", str(office.folder / "mistyped"))
 
 
+@pytest.mark.slow
 def test_a_copy_whose_chain_was_changed_is_named(office: Office) -> None:
     office.entered(1)
     copy = copied(office)
@@ -165,6 +166,7 @@ def test_a_lost_store_is_restored_and_nobody_is_asked(office: Office) -> None:
     assert held(office) == [first.notice_id]
 
 
+@pytest.mark.slow
 def test_a_restore_waits_for_people_and_for_every_process(office: Office) -> None:
     office.entered(1)
     copy = copied(office)
@@ -188,6 +190,7 @@ def test_a_copy_that_is_damaged_or_locked_by_another_key_takes_no_place(office: 
     assert len(held(office)) == 1
 
 
+@pytest.mark.slow
 def test_a_restore_that_was_broken_off_changed_nothing(office: Office) -> None:
     office.entered(1)
     copy = copied(office)

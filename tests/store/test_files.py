@@ -214,6 +214,7 @@ def test_a_file_that_was_cut_off_is_not_read_either(store: SqliteStore, path: Pa
     assert refused.value.code == CUT
 
 
+@pytest.mark.slow
 def test_a_store_that_was_closed_may_be_put_back_from_a_backup_if_somebody_accepts(
     store: SqliteStore, path: Path, open_store: OpenStore
 ) -> None:
@@ -262,6 +263,7 @@ def test_a_database_that_was_cut_off_after_a_kill_is_not_opened_until_somebody_a
 
 
 @pytest.mark.parametrize("taken", ["what the log holds", "more than that"])
+@pytest.mark.slow
 def test_a_power_cut_may_take_what_a_checkpoint_wrote_that_a_reader_held_up(taken: str, path: Path, env: Env) -> None:
     put_blank(path)
     size = path.stat().st_size

@@ -65,6 +65,7 @@ def test_the_same_is_read_of_it(kept: tuple[Driver, golden.Said]) -> None:
     assert missing(changed, now), "the control"
 
 
+@pytest.mark.slow
 def test_its_chains_are_proved_and_its_rows_are_what_they_say(kept: tuple[Driver, golden.Said]) -> None:
     office, was = kept
     assert office.faults() == []

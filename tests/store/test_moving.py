@@ -81,6 +81,7 @@ def everything(file: Path) -> dict[str, list[Any]]:
 
 
 @pytest.mark.parametrize("name", golden.STORES)
+@pytest.mark.slow
 def test_there_and_back_it_is_the_same_store(name: str, target: Path | str, tmp_path: Path) -> None:
     file, back = kept(tmp_path, name), tmp_path / "back.sqlite3"
     before = everything(file)
@@ -94,6 +95,7 @@ def test_there_and_back_it_is_the_same_store(name: str, target: Path | str, tmp_
     assert everything(back) == before
 
 
+@pytest.mark.slow
 def test_what_was_moved_is_gone_on_with(target: Path | str, tmp_path: Path) -> None:
     file = kept(tmp_path)
     move(file, target)
@@ -123,6 +125,7 @@ def cut(source: Path, target: Path | str, after: int) -> bool:
         os._exit(0)
 
 
+@pytest.mark.slow
 def test_cut_off_anywhere_it_goes_on(target: Path | str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(moving, "AT_ONCE", 40)
     file, told = kept(tmp_path), list[str]()
@@ -149,6 +152,7 @@ def _left(target: Path | str) -> None:
         comes(lambda: not postgres.run(moving._OTHERS, url=target)[0][0])
 
 
+@pytest.mark.slow
 def test_a_store_that_went_on_between_two_tries_is_brought_up_to_date(target: Path | str, tmp_path: Path) -> None:
     file = kept(tmp_path)
     move(file, target)
@@ -171,6 +175,7 @@ def test_a_target_that_holds_something_else_is_left_alone(target: Path | str, tm
         assert (raw(store, "SELECT count(*) FROM events"), raw(store, "SELECT count(*) FROM streams")) == before
 
 
+@pytest.mark.slow
 def test_where_something_was_erased_between_two_tries_the_target_is_refused(target: Path | str, tmp_path: Path) -> None:
     file = kept(tmp_path)
     move(file, target)
@@ -243,6 +248,7 @@ CHANGES: dict[str, str] = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.slow
 def test_a_row_that_was_changed_on_the_way_is_named(change: str, target: Path | str, tmp_path: Path) -> None:
     def tamper(doing: str, done: int, _of: int) -> None:
         if doing == "comparing platform_keys" and not done:

@@ -105,6 +105,7 @@ def test_a_file_that_comes_back_is_used_again(store: SqliteStore, path: Path) ->
 
 
 @needs_posix
+@pytest.mark.slow
 def test_one_look_at_the_files_before_and_after_each_commit(lane: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
     saved(lane, 1)
     looked: list[str] = []

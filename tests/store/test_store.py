@@ -86,6 +86,7 @@ def test_a_future_resolves_only_after_its_change_is_visible_to_others(store: Sql
     assert seen == {"inside": 0, "resolved": 1}
 
 
+@pytest.mark.slow
 def test_what_was_saved_is_read_as_it_was(store: SqlStore) -> None:
     notice = a_notice(3)
     opening_, _ = arrivals.open_case(
@@ -239,6 +240,7 @@ def test_the_tries_of_a_case_that_is_gone_are_named_also_beside_those_of_one_tha
 # ------------------------------------------------------------------------------------------------------ batches
 
 
+@pytest.mark.slow
 def test_what_waits_together_shares_one_commit(lane: SqlStore, monkeypatch: pytest.MonkeyPatch) -> None:
     saved(lane, 1)
     commits: list[int] = []

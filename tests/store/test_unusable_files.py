@@ -91,6 +91,7 @@ def opened(path: Path) -> str:
     return in_a_process(call)
 
 
+@pytest.mark.slow
 def test_control_files_as_they_should_be_are_used(left: Path) -> None:
     if choose_driver().wal:
         assert {f"{left}{end}" for end in ENDS[1:5]} <= {str(file) for file in left.parent.iterdir()}
@@ -99,6 +100,7 @@ def test_control_files_as_they_should_be_are_used(left: Path) -> None:
 
 @pytest.mark.parametrize("mode", [0o400, 0o200, 0])
 @pytest.mark.parametrize("end", ENDS)
+@pytest.mark.slow
 def test_a_file_that_this_account_cannot_use_is_named(end: str, mode: int, left: Path) -> None:
     if end in ("-wal", "-shm") and not choose_driver().wal:
         pytest.skip("this SQLite keeps no log")
@@ -127,6 +129,7 @@ def test_what_is_no_file_in_the_place_of_one_is_named_and_nothing_hangs(
     assert f"the store's file {file} is no regular file" in opened(left)
 
 
+@pytest.mark.slow
 def test_what_the_driver_cannot_open_later_is_named_too(left: Path) -> None:
     def call() -> None:
         if os.geteuid() == 0:

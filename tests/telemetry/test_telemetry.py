@@ -67,6 +67,7 @@ def a_day(d: Watched) -> str:
     return case
 
 
+@pytest.mark.slow
 def test_each_thing_that_happens_is_told_once_on_both_ways(watched: Watched) -> None:
     """Intake by message and answer, steps by outcome, attempts by result, events by kind: the same figures."""
     a_day(watched)
@@ -96,6 +97,7 @@ def test_each_thing_that_happens_is_told_once_on_both_ways(watched: Watched) -> 
     assert shown["kz_compliance_commit_works_count"][by()] == commits[by(outcome="done")]
 
 
+@pytest.mark.slow
 def test_events_are_those_of_the_ledger(watched: Watched) -> None:
     """One source: as many events are told as the ledger has."""
     a_day(watched)
@@ -121,6 +123,7 @@ def test_a_commit_that_landed_in_spite_of_an_error_tells_its_events(watched: Wat
     assert watched.told()[EVENTS.name][by(kind="opened")] == 1
 
 
+@pytest.mark.slow
 def test_what_stands_is_what_the_health_document_says(watched: Watched) -> None:
     """The same figures as health, on both ways: nothing is counted a second time."""
     a_day(watched)
@@ -242,6 +245,7 @@ def closed() -> dict[str, dict[str, frozenset[str]]]:
     return {metric.name: {**metric.labels} for metric in METRICS}
 
 
+@pytest.mark.slow
 def test_no_label_has_a_value_that_is_not_on_its_list(watched: Watched) -> None:
     """Over a run of every kind of operation; a span has one thing more, the reference of a case."""
     case = a_day(watched)

@@ -49,6 +49,7 @@ def test_the_control_without_verification_lets_mutants_through(name: str, monkey
     assert _survivors(name, 300) > 0
 
 
+@pytest.mark.slow
 def test_nothing_that_was_changed_is_queued_or_comes_to_a_fault_of_ours() -> None:
     rng = random.Random("2026-12-02")
     found = answers(mutant(rng, rng.choice(REQUESTS)) for _ in range(1_000))
